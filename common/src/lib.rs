@@ -1,0 +1,24 @@
+//! What the four tools share. `ARCHITECTURE.md` has the map; the order below is the direction of use:
+//! mechanism uses pure code, and only `sys` is allowed to be unsafe.
+
+// Pure: bytes in, values out. No I/O, no clock, no environment.
+pub mod digest;
+pub mod path;
+pub mod proto;
+pub mod settings;
+pub mod stage;
+pub mod wire;
+
+// Mechanism: descriptors, files, processes.
+pub mod auth;
+pub mod channel;
+pub mod cli;
+pub mod control;
+pub mod jail;
+pub mod listener;
+pub mod log;
+pub mod net;
+pub mod pump;
+pub mod sandbox;
+
+pub mod sys;

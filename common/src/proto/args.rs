@@ -1,0 +1,260 @@
+//! The argument grammars that the command table points to. Pure: no I/O.
+
+use std::fmt;
+
+use super::hostport::Family;
+use super::verbs::{Command, EpsvArg};
+
+/// Why an argument is refused.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum ArgError {
+    /// There is none but there must be one.
+    Missing,
+    /// It does not follow the grammar.
+    Syntax,
+    /// It follows the grammar but this server does not offer it (504).
+    NotOffered,
+}
+
+impl fmt::Display for ArgError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            ArgError::Missing => "an argument is missing",
+            ArgError::Syntax => "the argument is malformed",
+            ArgError::NotOffered => "this parameter is not offered",
+        })
+    }
+}
+
+/// A path as typed: resolved against the working directory later.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct PathArg(pub Vec<u8>);
+
+/// How octets on the wire relate to octets in the file (RFC 959 §3.1.1).
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Representation {
+    /// NVT-ASCII, non-print: lines end in CR LF on the wire, in LF in the file.
+    Ascii,
+    /// As it is.
+    Image,
+}
+
+/// The argument of LIST and NLST: options of ls that are understood, and a path or pattern.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct ListArg {
+    /// `-a`: names that begin with a dot too.
+    pub all: bool,
+    /// What is listed; empty for the working directory.
+    pub path: Vec<u8>,
+}
+
+/// Refuses any argument; blanks do not count.
+pub(super) fn none(argument: &[u8], command: Command) -> Result<Command, ArgError> {
+    if argument.iter().all(|&b| b == b' ') {
+        Ok(command)
+    } else {
+        Err(ArgError::Syntax)
+    }
+}
+
+pub(super) fn path(argument: &[u8]) -> Result<PathArg, ArgError> {
+    if argument.is_empty() {
+        Err(ArgError::Missing)
+    } else {
+        Ok(PathArg(argument.to_vec()))
+    }
+}
+
+pub(super) fn optional_path(argument: &[u8]) -> PathArg {
+    PathArg(argument.to_vec())
+}
+
+pub(super) fn user(argument: &[u8]) -> Result<Vec<u8>, ArgError> {
+    match argument.trim_ascii() {
+        b"" => Err(ArgError::Missing),
+        name => Ok(name.to_vec()),
+    }
+}
+
+/// An unsigned decimal number without sign or blanks inside.
+pub(super) fn number(argument: &[u8]) -> Result<u64, ArgError> {
+    let digits = argument.trim_ascii();
+    if digits.is_empty() {
+        return Err(ArgError::Missing);
+    }
+    if !digits.iter().all(u8::is_ascii_digit) {
+        return Err(ArgError::Syntax);
+    }
+    let text = std::str::from_utf8(digits).map_err(|_| ArgError::Syntax)?;
+    text.parse().map_err(|_| ArgError::Syntax)
+}
+
+/// `<octets> [R <size>]`; an empty argument is tolerated.
+pub(super) fn allo(argument: &[u8]) -> Result<Option<u64>, ArgError> {
+    let mut words = argument.split(|&b| b == b' ').filter(|w| !w.is_empty());
+    let Some(first) = words.next() else {
+        return Ok(None);
+    };
+    match (words.next(), words.next(), words.next()) {
+        (None, None, None) => {}
+        (Some(r), Some(size), None) if r.eq_ignore_ascii_case(b"R") => {
+            number(size)?;
+        }
+        _ => return Err(ArgError::Syntax),
+    }
+    number(first).map(Some)
+}
+
+pub(super) fn optional_word(argument: &[u8]) -> Result<Option<String>, ArgError> {
+    match argument.trim_ascii() {
+        b"" => Ok(None),
+        word => std::str::from_utf8(word)
+            .map(|w| Some(w.to_ascii_uppercase()))
+            .map_err(|_| ArgError::Syntax),
+    }
+}
+
+pub(super) fn epsv(argument: &[u8]) -> Result<EpsvArg, ArgError> {
+    match argument.trim_ascii() {
+        b"" => Ok(EpsvArg::Default),
+        b"1" => Ok(EpsvArg::Family(Family::V4)),
+        b"2" => Ok(EpsvArg::Family(Family::V6)),
+        word if word.eq_ignore_ascii_case(b"ALL") => Ok(EpsvArg::All),
+        word if word.iter().all(u8::is_ascii_digit) => Ok(EpsvArg::Family(Family::Unknown)),
+        _ => Err(ArgError::Syntax),
+    }
+}
+
+/// `A`, `A N`, `I`, `L 8`; what RFC 959 knows beyond is 504.
+pub(super) fn representation(argument: &[u8]) -> Result<Representation, ArgError> {
+    let words: Vec<Vec<u8>> = argument
+        .split(|&b| b == b' ')
+        .filter(|w| !w.is_empty())
+        .map(<[u8]>::to_ascii_uppercase)
+        .collect();
+    let words: Vec<&[u8]> = words.iter().map(Vec::as_slice).collect();
+    match words[..] {
+        [] => Err(ArgError::Missing),
+        [b"A"] | [b"A", b"N"] => Ok(Representation::Ascii),
+        [b"I"] | [b"L", b"8"] | [b"L8"] => Ok(Representation::Image),
+        [b"A", b"T" | b"C"] | [b"E"] | [b"E", b"N" | b"T" | b"C"] => Err(ArgError::NotOffered),
+        [b"L", size] if !size.is_empty() && size.iter().all(u8::is_ascii_digit) => {
+            Err(ArgError::NotOffered)
+        }
+        _ => Err(ArgError::Syntax),
+    }
+}
+
+pub(super) fn mode(argument: &[u8]) -> Result<Command, ArgError> {
+    match argument.trim_ascii() {
+        b"" => Err(ArgError::Missing),
+        b"S" | b"s" => Ok(Command::Mode),
+        [_] => Err(ArgError::NotOffered),
+        _ => Err(ArgError::Syntax),
+    }
+}
+
+pub(super) fn stru(argument: &[u8]) -> Result<Command, ArgError> {
+    match argument.trim_ascii() {
+        b"" => Err(ArgError::Missing),
+        b"F" | b"f" => Ok(Command::Stru),
+        [_] => Err(ArgError::NotOffered),
+        _ => Err(ArgError::Syntax),
+    }
+}
+
+/// `UTF8`, `UTF8 ON`, `UTF8 OFF`: always on, since names are octets anyway.
+pub(super) fn opts(argument: &[u8]) -> Result<Command, ArgError> {
+    let mut words = argument.split(|&b| b == b' ').filter(|w| !w.is_empty());
+    match words.next() {
+        None => Err(ArgError::Missing),
+        Some(option)
+            if option.eq_ignore_ascii_case(b"UTF8") || option.eq_ignore_ascii_case(b"UTF-8") =>
+        {
+            Ok(Command::OptsUtf8)
+        }
+        Some(_) => Err(ArgError::Syntax),
+    }
+}
+
+/// Options of ls before the path. Unknown letters are ignored, as clients send them by habit; `--` ends them.
+pub(super) fn list(argument: &[u8]) -> Result<ListArg, ArgError> {
+    let mut found = ListArg::default();
+    let mut rest = argument.trim_ascii_start();
+    while let [b'-', letters @ ..] = rest {
+        let end = letters
+            .iter()
+            .position(|&b| b == b' ')
+            .unwrap_or(letters.len());
+        let (word, after) = letters.split_at(end);
+        if word.is_empty() || (word != b"-" && !word.iter().all(u8::is_ascii_alphanumeric)) {
+            break;
+        }
+        rest = after.trim_ascii_start();
+        if word == b"-" {
+            break;
+        }
+        found.all |= word.contains(&b'a') || word.contains(&b'A');
+    }
+    found.path = rest.to_vec();
+    Ok(found)
+}
+
+pub(super) fn optional_list(argument: &[u8]) -> Result<Option<ListArg>, ArgError> {
+    if argument.trim_ascii().is_empty() {
+        Ok(None)
+    } else {
+        list(argument).map(Some)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn types_follow_rfc_959() {
+        assert_eq!(representation(b"a n"), Ok(Representation::Ascii));
+        assert_eq!(representation(b"L 8"), Ok(Representation::Image));
+        assert_eq!(representation(b"L 36"), Err(ArgError::NotOffered));
+        assert_eq!(representation(b"E"), Err(ArgError::NotOffered));
+        assert_eq!(representation(b"X"), Err(ArgError::Syntax));
+    }
+
+    #[test]
+    fn list_options_come_before_the_path() {
+        assert_eq!(
+            list(b"-la dir x").unwrap(),
+            ListArg {
+                all: true,
+                path: b"dir x".to_vec()
+            }
+        );
+        assert_eq!(list(b"-l").unwrap(), ListArg::default());
+        assert_eq!(
+            list(b"-- -a").unwrap(),
+            ListArg {
+                all: false,
+                path: b"-a".to_vec()
+            }
+        );
+        assert_eq!(list(b"-weird.name").unwrap().path, b"-weird.name");
+        assert_eq!(
+            list(b"-a -l x").unwrap(),
+            ListArg {
+                all: true,
+                path: b"x".to_vec()
+            }
+        );
+    }
+
+    #[test]
+    fn numbers_have_no_sign_and_fit() {
+        assert_eq!(number(b"18446744073709551615"), Ok(u64::MAX));
+        assert_eq!(number(b"18446744073709551616"), Err(ArgError::Syntax));
+        assert_eq!(number(b"+1"), Err(ArgError::Syntax));
+        assert_eq!(allo(b"100 R 8"), Ok(Some(100)));
+        assert_eq!(allo(b""), Ok(None));
+        assert_eq!(allo(b"1 2"), Err(ArgError::Syntax));
+    }
+}

@@ -1,0 +1,129 @@
+//! Host and port in the forms of PORT, PASV (RFC 959), EPRT and EPSV (RFC 2428), both directions. Pure: no I/O.
+
+use std::net::{IpAddr, Ipv4Addr, SocketAddr, SocketAddrV4};
+
+use super::args::ArgError;
+
+/// The address families of RFC 2428, as EPSV's argument names them.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Family {
+    V4,
+    V6,
+    /// A number that RFC 2428 gives no meaning: 522.
+    Unknown,
+}
+
+/// EPRT named an address family that does not exist: 522.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct UnknownProtocol;
+
+/// Parses the argument of PORT: `h1,h2,h3,h4,p1,p2`.
+pub fn parse_port(argument: &[u8]) -> Result<SocketAddrV4, ArgError> {
+    let text = std::str::from_utf8(argument.trim_ascii()).map_err(|_| ArgError::Syntax)?;
+    if text.is_empty() {
+        return Err(ArgError::Missing);
+    }
+    let mut octets = [0u8; 6];
+    let mut fields = text.split(',');
+    for octet in &mut octets {
+        let field = fields.next().ok_or(ArgError::Syntax)?;
+        *octet = decimal(field).ok_or(ArgError::Syntax)?;
+    }
+    if fields.next().is_some() {
+        return Err(ArgError::Syntax);
+    }
+    let [a, b, c, d, high, low] = octets;
+    Ok(SocketAddrV4::new(
+        Ipv4Addr::new(a, b, c, d),
+        u16::from_be_bytes([high, low]),
+    ))
+}
+
+/// Writes an address as PASV's reply and PORT's argument have it.
+pub fn port_text(address: SocketAddrV4) -> String {
+    let [a, b, c, d] = address.ip().octets();
+    let [high, low] = address.port().to_be_bytes();
+    format!("{a},{b},{c},{d},{high},{low}")
+}
+
+/// Parses the argument of EPRT: `|1|132.235.1.2|6275|`, with any printable delimiter.
+pub fn parse_eprt(argument: &[u8]) -> Result<Result<SocketAddr, UnknownProtocol>, ArgError> {
+    let text = std::str::from_utf8(argument.trim_ascii()).map_err(|_| ArgError::Syntax)?;
+    let delimiter = text.chars().next().ok_or(ArgError::Missing)?;
+    if !delimiter.is_ascii_graphic() || delimiter.is_ascii_alphanumeric() {
+        return Err(ArgError::Syntax);
+    }
+    let fields: Vec<&str> = text.split(delimiter).collect();
+    let ["", family, host, port, ""] = fields[..] else {
+        return Err(ArgError::Syntax);
+    };
+    if family.is_empty() || !family.bytes().all(|b| b.is_ascii_digit()) {
+        return Err(ArgError::Syntax);
+    }
+    let port: u16 = decimal(port).ok_or(ArgError::Syntax)?;
+    let host: IpAddr = match family {
+        "1" => IpAddr::V4(host.parse().map_err(|_| ArgError::Syntax)?),
+        "2" => IpAddr::V6(host.parse().map_err(|_| ArgError::Syntax)?),
+        _ => return Ok(Err(UnknownProtocol)),
+    };
+    Ok(Ok(SocketAddr::new(host, port)))
+}
+
+/// Digits only: Rust's own parser would take a plus sign.
+fn decimal<T: std::str::FromStr>(text: &str) -> Option<T> {
+    if text.is_empty() || !text.bytes().all(|b| b.is_ascii_digit()) {
+        None
+    } else {
+        text.parse().ok()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    #[test]
+    fn eprt_takes_both_families() {
+        let v4 = parse_eprt(b"|1|132.235.1.2|6275|");
+        assert_eq!(v4, Ok(Ok("132.235.1.2:6275".parse().unwrap())));
+        let v6 = parse_eprt(b"!2!1080::8:800:200C:417A!5282!");
+        assert_eq!(v6, Ok(Ok("[1080::8:800:200C:417A]:5282".parse().unwrap())));
+        assert_eq!(parse_eprt(b"|3|x|1|"), Ok(Err(UnknownProtocol)));
+        for bad in [
+            "",
+            "|",
+            "|1|::1|1|",
+            "|2|1.2.3.4|1|",
+            "|1|1.2.3.4|65536|",
+            "|1|1.2.3.4|+1|",
+            "|1|1.2.3.4|1",
+            "a1a1.2.3.4a1a",
+        ] {
+            assert!(parse_eprt(bad.as_bytes()).is_err(), "{bad}");
+        }
+    }
+
+    #[test]
+    fn port_refuses_what_is_not_six_octets() {
+        for bad in [
+            "",
+            "1,2,3,4,5",
+            "1,2,3,4,5,6,7",
+            "256,2,3,4,5,6",
+            "1,2,3,4,,6",
+            "+1,2,3,4,5,6",
+            "1, 2,3,4,5,6",
+        ] {
+            assert!(parse_port(bad.as_bytes()).is_err(), "{bad}");
+        }
+    }
+
+    proptest! {
+        #[test]
+        fn port_round_trips(ip: u32, port: u16) {
+            let address = SocketAddrV4::new(ip.into(), port);
+            prop_assert_eq!(parse_port(port_text(address).as_bytes()), Ok(address));
+        }
+    }
+}

@@ -1,0 +1,8 @@
+//! The File Transfer Protocol without I/O: octets to commands, replies to octets.
+
+pub mod args;
+pub mod facts;
+pub mod hostport;
+pub mod line;
+pub mod reply;
+pub mod verbs;

@@ -1,0 +1,390 @@
+//! THE command table. Parsing, login and permission checks, FEAT, HELP, the command groups, the manual's command
+//! section and the completions follow from [`TABLE`] and from nowhere else. Pure: no I/O.
+
+use std::fmt;
+
+use super::args::{self, ArgError, ListArg, PathArg, Representation};
+use super::hostport::{self, Family};
+use crate::auth::Secret;
+
+/// What a verb does to the session or the files; permission lists and hooks speak of these groups.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Group {
+    /// Gets in and out.
+    Login,
+    /// Tells about server, session or protocol.
+    Info,
+    /// Chooses how and where data travels.
+    Data,
+    /// Moves between and lists directories.
+    Dirs,
+    /// Reads file content.
+    Read,
+    /// Changes files or directories.
+    Write,
+}
+
+impl Group {
+    pub const ALL: [Group; 6] = [
+        Group::Login,
+        Group::Info,
+        Group::Data,
+        Group::Dirs,
+        Group::Read,
+        Group::Write,
+    ];
+
+    /// The group's name in configuration files.
+    pub fn name(self) -> &'static str {
+        match self {
+            Group::Login => "LOGIN",
+            Group::Info => "INFO",
+            Group::Data => "DATA",
+            Group::Dirs => "DIRS",
+            Group::Read => "READ",
+            Group::Write => "WRITE",
+        }
+    }
+}
+
+/// When a verb is accepted at all.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum When {
+    Always,
+    LoggedIn,
+}
+
+/// What happens to a verb that arrives while data moves.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum MidTransfer {
+    /// Answered at once.
+    Now,
+    /// Kept until the transfer has ended (QUIT among them, RFC 959 §4.1.1).
+    Later,
+}
+
+/// A command with its arguments parsed.
+#[derive(Debug)]
+#[cfg_attr(test, derive(PartialEq))]
+pub enum Command {
+    Abor,
+    Allo(Option<u64>),
+    Appe(PathArg),
+    Cdup,
+    Cwd(PathArg),
+    Dele(PathArg),
+    Eprt(Result<std::net::SocketAddr, hostport::UnknownProtocol>),
+    Epsv(EpsvArg),
+    Feat,
+    Help(Option<String>),
+    List(ListArg),
+    Mdtm(PathArg),
+    Mkd(PathArg),
+    Mlsd(PathArg),
+    Mlst(PathArg),
+    Mode,
+    Nlst(ListArg),
+    Noop,
+    OptsUtf8,
+    Pass(Secret),
+    Pasv,
+    Port(std::net::SocketAddrV4),
+    Pwd,
+    Quit,
+    Rest(u64),
+    Retr(PathArg),
+    Rmd(PathArg),
+    Rnfr(PathArg),
+    Rnto(PathArg),
+    Size(PathArg),
+    Stat(Option<ListArg>),
+    Stor(PathArg),
+    Stru,
+    Syst,
+    Type(Representation),
+    User(Vec<u8>),
+}
+
+/// The argument of EPSV (RFC 2428 §3).
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum EpsvArg {
+    /// None: the family of the control connection.
+    Default,
+    Family(Family),
+    /// `ALL`: from now on only EPSV sets up data connections.
+    All,
+}
+
+/// One row: everything that is known about a verb.
+pub struct Spec {
+    /// The verb in upper case.
+    pub verb: &'static str,
+    /// Other spellings (RFC 1123 §4.1.3.1 and MetaFTPd's).
+    pub aliases: &'static [&'static str],
+    pub group: Group,
+    pub when: When,
+    pub mid_transfer: MidTransfer,
+    /// The argument's syntax as HELP and the manual show it.
+    pub arguments: &'static str,
+    /// The line in FEAT's reply (RFC 2389), if the verb has one.
+    pub feat: Option<&'static str>,
+    /// One line of help.
+    pub help: &'static str,
+    /// Whether the argument is a secret and must never be logged.
+    pub secret: bool,
+    parse: fn(&[u8]) -> Result<Command, ArgError>,
+}
+
+impl fmt::Debug for Spec {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.verb)
+    }
+}
+
+const fn spec(
+    verb: &'static str,
+    group: Group,
+    when: When,
+    arguments: &'static str,
+    feat: Option<&'static str>,
+    help: &'static str,
+    parse: fn(&[u8]) -> Result<Command, ArgError>,
+) -> Spec {
+    Spec {
+        verb,
+        aliases: &[],
+        group,
+        when,
+        mid_transfer: MidTransfer::Later,
+        arguments,
+        feat,
+        help,
+        secret: false,
+        parse,
+    }
+}
+
+impl Spec {
+    const fn also(mut self, aliases: &'static [&'static str]) -> Spec {
+        self.aliases = aliases;
+        self
+    }
+    const fn mid_transfer(mut self) -> Spec {
+        self.mid_transfer = MidTransfer::Now;
+        self
+    }
+    const fn secret(mut self) -> Spec {
+        self.secret = true;
+        self
+    }
+}
+
+use Group::{Data, Dirs, Info, Login, Read, Write};
+use When::{Always, LoggedIn};
+
+/// All verbs, in alphabetical order.
+#[rustfmt::skip]
+pub const TABLE: &[Spec] = &[
+    //   verb    group  when      arguments                 FEAT               help                                     parser
+    spec("ABOR", Data,  LoggedIn, "",                       None,              "Abort the transfer",                    |a| args::none(a, Command::Abor)).mid_transfer(),
+    spec("ALLO", Write, LoggedIn, "<octets>",               None,              "Announce the size of an upload",        |a| Ok(Command::Allo(args::allo(a)?))),
+    spec("APPE", Write, LoggedIn, "<path>",                 None,              "Append to a file",                      |a| Ok(Command::Appe(args::path(a)?))),
+    spec("CDUP", Dirs,  LoggedIn, "",                       None,              "Change to the parent directory",        |a| args::none(a, Command::Cdup)).also(&["XCUP"]),
+    spec("CWD",  Dirs,  LoggedIn, "<path>",                 None,              "Change the working directory",          |a| Ok(Command::Cwd(args::path(a)?))).also(&["XCWD"]),
+    spec("DELE", Write, LoggedIn, "<path>",                 None,              "Delete a file",                         |a| Ok(Command::Dele(args::path(a)?))),
+    spec("EPRT", Data,  LoggedIn, "|<1|2>|<addr>|<port>|",  Some("EPRT"),      "Connect data to this address",          |a| Ok(Command::Eprt(hostport::parse_eprt(a)?))),
+    spec("EPSV", Data,  LoggedIn, "[1|2|ALL]",              Some("EPSV"),      "Wait for a data connection",            |a| Ok(Command::Epsv(args::epsv(a)?))),
+    spec("FEAT", Info,  Always,   "",                       None,              "List the extensions",                   |a| args::none(a, Command::Feat)),
+    spec("HELP", Info,  Always,   "[<verb>]",               None,              "List the verbs or explain one",         |a| Ok(Command::Help(args::optional_word(a)?))),
+    spec("LIST", Dirs,  LoggedIn, "[-al] [<path>]",         None,              "List a directory for people",           |a| Ok(Command::List(args::list(a)?))),
+    spec("MDTM", Info,  LoggedIn, "<path>",                 Some("MDTM"),      "Time of last change, in UTC",           |a| Ok(Command::Mdtm(args::path(a)?))),
+    spec("MKD",  Write, LoggedIn, "<path>",                 None,              "Make a directory",                      |a| Ok(Command::Mkd(args::path(a)?))).also(&["XMKD"]),
+    spec("MLSD", Dirs,  LoggedIn, "[<path>]",               None,              "List a directory for programs",         |a| Ok(Command::Mlsd(args::optional_path(a)))),
+    spec("MLST", Info,  LoggedIn, "[<path>]",               Some(super::facts::FEAT), "Facts of one file",              |a| Ok(Command::Mlst(args::optional_path(a)))),
+    spec("MODE", Data,  LoggedIn, "S",                      None,              "Transfer mode: stream",                 |a| args::mode(a)),
+    spec("NLST", Dirs,  LoggedIn, "[-a] [<path>]",          None,              "List names only",                       |a| Ok(Command::Nlst(args::list(a)?))),
+    spec("NOOP", Info,  Always,   "",                       None,              "Do nothing",                            |_| Ok(Command::Noop)).mid_transfer(),
+    spec("OPTS", Info,  Always,   "UTF8 [ON]",              Some("UTF8"),      "Set an option",                         |a| args::opts(a)),
+    spec("PASS", Login, Always,   "<password>",             None,              "Give the password",                     |a| Ok(Command::Pass(Secret::new(a)))).secret(),
+    spec("PASV", Data,  LoggedIn, "",                       Some("PASV"),      "Wait for a data connection (IPv4)",     |a| args::none(a, Command::Pasv)).also(&["P@SW"]),
+    spec("PORT", Data,  LoggedIn, "<h1,h2,h3,h4,p1,p2>",    None,              "Connect data to this address (IPv4)",   |a| Ok(Command::Port(hostport::parse_port(a)?))),
+    spec("PWD",  Dirs,  LoggedIn, "",                       None,              "Tell the working directory",            |a| args::none(a, Command::Pwd)).also(&["XPWD"]),
+    spec("QUIT", Login, Always,   "",                       None,              "Say goodbye",                           |_| Ok(Command::Quit)),
+    spec("REST", Data,  LoggedIn, "<offset>",               Some("REST STREAM"), "Start the next transfer here",        |a| Ok(Command::Rest(args::number(a)?))),
+    spec("RETR", Read,  LoggedIn, "<path>",                 None,              "Download a file",                       |a| Ok(Command::Retr(args::path(a)?))),
+    spec("RMD",  Write, LoggedIn, "<path>",                 None,              "Remove an empty directory",             |a| Ok(Command::Rmd(args::path(a)?))).also(&["XRMD"]),
+    spec("RNFR", Write, LoggedIn, "<path>",                 None,              "Rename: the old name",                  |a| Ok(Command::Rnfr(args::path(a)?))),
+    spec("RNTO", Write, LoggedIn, "<path>",                 None,              "Rename: the new name",                  |a| Ok(Command::Rnto(args::path(a)?))),
+    spec("SIZE", Info,  LoggedIn, "<path>",                 Some("SIZE"),      "Size of a file in octets",              |a| Ok(Command::Size(args::path(a)?))),
+    spec("STAT", Info,  LoggedIn, "[<path>]",               None,              "Status, or a listing in the reply",     |a| Ok(Command::Stat(args::optional_list(a)?))).mid_transfer(),
+    spec("STOR", Write, LoggedIn, "<path>",                 None,              "Upload a file",                         |a| Ok(Command::Stor(args::path(a)?))),
+    spec("STRU", Data,  LoggedIn, "F",                      None,              "File structure: file",                  |a| args::stru(a)),
+    spec("SYST", Info,  Always,   "",                       None,              "Tell the kind of system",               |_| Ok(Command::Syst)),
+    spec("TYPE", Data,  LoggedIn, "<A [N]|I|L 8>",          Some("TVFS"),      "Representation type",                   |a| Ok(Command::Type(args::representation(a)?))),
+    spec("USER", Login, Always,   "<name>",                 None,              "Say who logs in",                       |a| Ok(Command::User(args::user(a)?))),
+];
+
+/// Verbs of the RFCs that are understood but not offered: 502 rather than 500.
+const NOT_OFFERED: &[&str] = &[
+    "ACCT", "ADAT", "AUTH", "CCC", "CONF", "ENC", "HOST", "LANG", "LPRT", "LPSV", "MIC", "PBSZ",
+    "PROT", "REIN", "SITE", "SMNT", "STOU",
+];
+
+/// A verb, as its place in [`TABLE`].
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Verb(u8);
+
+impl Verb {
+    /// Finds a verb by name or alias, in any case.
+    pub fn find(name: &str) -> Option<Verb> {
+        let row = TABLE.iter().position(|s| {
+            s.verb.eq_ignore_ascii_case(name)
+                || s.aliases.iter().any(|a| a.eq_ignore_ascii_case(name))
+        })?;
+        u8::try_from(row).ok().map(Verb)
+    }
+
+    pub fn spec(self) -> &'static Spec {
+        &TABLE[usize::from(self.0)]
+    }
+
+    /// All verbs in the table's order.
+    pub fn all() -> impl Iterator<Item = Verb> {
+        (0u8..).take(TABLE.len()).map(Verb)
+    }
+}
+
+/// A set of verbs.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct VerbSet(u128);
+
+const _: () = assert!(TABLE.len() <= 128);
+
+impl VerbSet {
+    pub const ALL: VerbSet = VerbSet(u128::MAX);
+    pub const NONE: VerbSet = VerbSet(0);
+
+    pub fn contains(self, verb: Verb) -> bool {
+        self.0 & (1 << verb.0) != 0
+    }
+    pub fn insert(&mut self, verb: Verb) {
+        self.0 |= 1 << verb.0;
+    }
+    pub fn remove(&mut self, verb: Verb) {
+        self.0 &= !(1 << verb.0);
+    }
+    /// Whether any verb of the group is in the set.
+    pub fn permits_any(self, group: Group) -> bool {
+        Verb::all().any(|v| v.spec().group == group && self.contains(v))
+    }
+    pub fn bits(self) -> u128 {
+        self.0
+    }
+    pub fn from_bits(bits: u128) -> VerbSet {
+        VerbSet(bits)
+    }
+}
+
+/// Why a line is not a command.
+#[derive(Debug, PartialEq)]
+pub enum CommandError {
+    /// Not a verb of any RFC that we know: 500.
+    Unknown,
+    /// A verb that this server does not offer: 502.
+    NotOffered,
+    /// The verb is known, its argument is not right.
+    Argument(Verb, ArgError),
+}
+
+/// Splits a line into its verb and the argument's octets; both may be empty.
+pub fn split(line: &[u8]) -> (&[u8], &[u8]) {
+    match line.iter().position(|&b| b == b' ') {
+        Some(space) => (&line[..space], &line[space + 1..]),
+        None => (line, b""),
+    }
+}
+
+/// Finds the verb of a line.
+pub fn verb(line: &[u8]) -> Result<Verb, CommandError> {
+    let (word, _) = split(line);
+    let word = std::str::from_utf8(word).map_err(|_| CommandError::Unknown)?;
+    match Verb::find(word) {
+        Some(verb) => Ok(verb),
+        None if NOT_OFFERED.iter().any(|v| v.eq_ignore_ascii_case(word)) => {
+            Err(CommandError::NotOffered)
+        }
+        None => Err(CommandError::Unknown),
+    }
+}
+
+/// Parses the argument of a line whose verb is known.
+pub fn parse(verb: Verb, line: &[u8]) -> Result<Command, CommandError> {
+    (verb.spec().parse)(split(line).1).map_err(|error| CommandError::Argument(verb, error))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn command(line: &str) -> Result<Command, CommandError> {
+        let line = line.as_bytes();
+        parse(verb(line)?, line)
+    }
+
+    #[test]
+    fn the_table_is_sorted_and_names_are_unique() {
+        let mut names: Vec<_> = TABLE.iter().map(|s| s.verb).collect();
+        assert!(names.is_sorted());
+        names.extend(TABLE.iter().flat_map(|s| s.aliases.iter().copied()));
+        names.extend(NOT_OFFERED);
+        let count = names.len();
+        names.sort_unstable();
+        names.dedup();
+        assert_eq!(names.len(), count);
+    }
+
+    #[test]
+    fn verbs_are_found_in_any_case_and_by_alias() {
+        assert_eq!(
+            command("retr a b "),
+            Ok(Command::Retr(PathArg(b"a b ".to_vec())))
+        );
+        assert_eq!(command("xPwd"), Ok(Command::Pwd));
+        assert_eq!(command("GET / HTTP/1.1"), Err(CommandError::Unknown));
+        assert_eq!(command("SMNT x"), Err(CommandError::NotOffered));
+        assert_eq!(command("\u{fc}"), Err(CommandError::Unknown));
+    }
+
+    #[test]
+    fn arguments_are_checked_by_the_table() {
+        let bad = |line| matches!(command(line), Err(CommandError::Argument(..)));
+        assert!(bad("RETR"));
+        assert!(bad("RETR "));
+        assert!(bad("REST -1"));
+        assert!(bad("REST 99999999999999999999"));
+        assert!(bad("TYPE E"));
+        assert!(bad("PORT 1,2,3"));
+        assert!(!bad("MLSD "));
+        assert!(!bad("MLSD"));
+    }
+
+    #[test]
+    fn passwords_keep_their_spaces() {
+        let Ok(Command::Pass(secret)) = command("PASS  a b ") else {
+            panic!()
+        };
+        assert_eq!(secret.expose(), b" a b ");
+    }
+
+    #[test]
+    fn a_set_of_verbs_knows_its_members() {
+        let mut set = VerbSet::NONE;
+        let retr = Verb::find("RETR").unwrap();
+        set.insert(retr);
+        assert!(
+            set.contains(retr) && set.permits_any(Group::Read) && !set.permits_any(Group::Write)
+        );
+        set.remove(retr);
+        assert_eq!(set, VerbSet::NONE);
+    }
+}

@@ -1,0 +1,102 @@
+//! THE settings: the table of all keys and flags, and the typed configuration that they produce. Pure except `read`.
+
+use std::net::IpAddr;
+use std::path::PathBuf;
+use std::time::Duration;
+
+use crate::proto::verbs::VerbSet;
+
+/// Everything that a running `ftpd` was told.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Config {
+    pub server: ServerConfig,
+    /// What a user's own settings may override.
+    pub session: SessionConfig,
+}
+
+/// Settings of the daemon as a whole; a user's settings cannot reach them.
+#[derive(Clone, Debug, PartialEq)]
+pub struct ServerConfig {
+    /// The control port.
+    pub port: u16,
+    pub bind: Bind,
+    pub run: Run,
+    pub auth_file: PathBuf,
+    /// Every session is confined to this directory (`-chroot`).
+    pub chroot: Option<PathBuf>,
+    /// Where log lines go; `None` is the standard error when in the foreground, else nowhere.
+    pub log_file: Option<PathBuf>,
+    /// Lines of the greeting before `220`'s last.
+    pub banner: Vec<String>,
+    /// The uid and gid of the network half of a session.
+    pub session_user: u32,
+    /// Time for a login, from the connection to 230.
+    pub login_timeout: Duration,
+    /// Wrong passwords before the session is closed.
+    pub max_login_fails: u32,
+    /// How long the answer to a wrong password is held back.
+    pub login_fail_delay: Duration,
+}
+
+/// Where the control port is opened.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Bind {
+    /// All addresses of both families.
+    Any,
+    /// All IPv4 addresses (`-4`).
+    AnyV4,
+    Address(IpAddr),
+    /// The IPv4 address of a network interface.
+    Interface(String),
+}
+
+/// How the program runs.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Run {
+    /// A daemon that leaves its terminal.
+    Background,
+    /// A daemon that stays (`-nodemon`).
+    Foreground,
+    /// One session on descriptor 0 (`-inetd`).
+    Inetd,
+}
+
+/// Settings of one session.
+#[derive(Clone, Debug, PartialEq)]
+pub struct SessionConfig {
+    pub jail: JailMode,
+    /// Random passive ports are chosen from here, both ends included.
+    pub data_ports: (u16, u16),
+    /// The longest silence between commands that a client may not exceed; zero is no limit.
+    pub idle: Duration,
+    /// The limit that the client itself cannot raise; zero is no limit.
+    pub max_idle: Duration,
+    /// How long a data connection may take to come about.
+    pub data_timeout: Duration,
+    /// How long a transfer may make no progress.
+    pub stall_timeout: Duration,
+    pub permitted: VerbSet,
+    /// Mode bits that new files and directories do not get.
+    pub umask: u32,
+    pub durability: Durability,
+}
+
+/// What the session's `/` is.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum JailMode {
+    /// The whole file system, by its permissions; starts in the home directory.
+    None,
+    /// The home directory (`-chhome`).
+    Home,
+    /// A shared directory; starts in the home directory below it (`-chshare`).
+    Share(PathBuf),
+}
+
+/// What an acknowledged upload survives.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Durability {
+    /// A power cut: data and directory are synced before 226.
+    Strict,
+    /// The death of any process: renamed into place, not synced.
+    Rename,
+}
