@@ -100,3 +100,16 @@ pub enum Durability {
     /// The death of any process: renamed into place, not synced.
     Rename,
 }
+
+// MERGE: stands in for the function of the settings table until that one is here; drop this one.
+/// Says whether a user's own settings may hold this key with this value.
+pub fn check_user_setting(key: &str, value: &str) -> Result<(), String> {
+    const KEYS: [&str; 5] = ["ChHome", "ChShare", "Idle", "MaxIdle", "PermittedCommands"];
+    if !KEYS.iter().any(|known| known.eq_ignore_ascii_case(key)) {
+        return Err(format!("unknown setting {key:?}"));
+    }
+    if value.is_empty() {
+        return Err(format!("{key} has no value"));
+    }
+    Ok(())
+}
