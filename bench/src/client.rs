@@ -191,3 +191,59 @@ fn dial(port: u16) -> io::Result<TcpStream> {
     stream.set_nodelay(true)?;
     Ok(stream)
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::net::TcpListener;
+    use std::thread::{self, JoinHandle};
+
+    /// A server of one session and one download: greets, answers PASV, then `command` with 150, sends `content`, and
+    /// ends with `last`.
+    fn scripted(content: &'static [u8], last: &'static str) -> (Session, JoinHandle<()>) {
+        let control = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).unwrap();
+        let data = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).unwrap();
+        let port = control.local_addr().unwrap().port();
+        let [high, low] = data.local_addr().unwrap().port().to_be_bytes();
+        let server = thread::spawn(move || {
+            let (mut stream, _) = control.accept().unwrap();
+            let mut line = [0; 100];
+            stream.write_all(b"220-Hello\r\n220 there\r\n").unwrap();
+            assert!(stream.read(&mut line).unwrap() > 0);
+            let passive = format!("227 Passive (127,0,0,1,{high},{low})\r\n");
+            stream.write_all(passive.as_bytes()).unwrap();
+            assert!(stream.read(&mut line).unwrap() > 0);
+            let (mut connection, _) = data.accept().unwrap();
+            stream.write_all(b"150 Here\r\n").unwrap();
+            connection.write_all(content).unwrap();
+            drop(connection);
+            stream.write_all(last.as_bytes()).unwrap();
+        });
+        (Session::connect(port).unwrap(), server)
+    }
+
+    #[test]
+    fn a_discarded_download_is_still_counted_to_the_byte() {
+        let (mut session, server) = scripted(&[7; 300_001], "226 Done\r\n");
+        assert_eq!(session.transfer("RETR big", sink), Ok(300_001));
+        server.join().unwrap();
+    }
+
+    #[test]
+    fn a_transfer_that_ends_with_another_reply_than_226_has_no_figure() {
+        let (mut session, server) = scripted(b"half", "426 Broken\r\n");
+        let failure = session.transfer("RETR big", sink).unwrap_err();
+        assert_eq!(failure, Failure::wrong("RETR big: 426 Broken"));
+        server.join().unwrap();
+    }
+
+    #[test]
+    fn a_download_that_is_too_long_is_an_error() {
+        let (mut session, server) = scripted(b"12345", "226 Done\r\n");
+        let failure = session
+            .transfer("RETR small", |data| collect(data, 4))
+            .unwrap_err();
+        assert_eq!(failure, Failure::wrong("RETR small: more than 4 bytes"));
+        server.join().unwrap();
+    }
+}

@@ -67,6 +67,7 @@ fn measure(mut options: Options) -> io::Result<ExitCode> {
         install()?;
     }
     leave_out_what_is_missing(&mut options)?;
+    processes::remove_left_over();
     let report = {
         let scratch = Scratch::create()?;
         let account = Account::create(&scratch.home())?;

@@ -9,13 +9,16 @@ use std::process;
 use std::thread;
 use std::time::{Duration, Instant};
 
+use nix::errno::Errno;
 use nix::sys::resource::{UsageWho, getrusage};
 use nix::sys::signal::{Signal, kill};
 use nix::sys::time::TimeVal;
+use nix::sys::wait::{WaitPidFlag, WaitStatus, waitpid};
 use nix::unistd::{Pid, SysconfVar, sysconf};
 
 /// Killed processes get this long to disappear.
 const DEATH: Duration = Duration::from_secs(10);
+const PREFIX: &str = "ftpbench-";
 const POLL: Duration = Duration::from_millis(5);
 
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -29,7 +32,7 @@ impl Processes {
     pub(crate) fn plan(name: &str) -> Self {
         match cgroup_root() {
             Some(root) if nix::unistd::geteuid().is_root() => {
-                Self::Cgroup(root.join(format!("ftpbench-{}-{name}", process::id())))
+                Self::Cgroup(root.join(format!("{PREFIX}{}-{name}", process::id())))
             }
             _ => Self::Descendants,
         }
@@ -130,7 +133,8 @@ impl Processes {
         Ok(true)
     }
 
-    /// Kills every process of the group, and no other, then removes the group. Nothing to kill is fine.
+    /// Kills every process of the group, and no other, waits for those that have become children of this program (its
+    /// subreaper duty), then removes the group. Nothing to kill is fine.
     pub(crate) fn end(&self) {
         let started = Instant::now();
         while started.elapsed() < DEATH {
@@ -143,8 +147,37 @@ impl Processes {
             }
             thread::sleep(POLL);
         }
+        reap(started);
         if let Self::Cgroup(directory) = self {
             let _ = fs::remove_dir(directory);
+        }
+    }
+}
+
+/// Waits for children that have ended, until none is left or the time for dying is over.
+fn reap(started: Instant) {
+    while started.elapsed() < DEATH {
+        match waitpid(Pid::from_raw(-1), Some(WaitPidFlag::WNOHANG)) {
+            Ok(WaitStatus::StillAlive) => thread::sleep(POLL),
+            Ok(_) | Err(Errno::EINTR) => {}
+            Err(_) => return,
+        }
+    }
+}
+
+/// Removes the empty groups of runs that were killed before they could do so.
+pub(crate) fn remove_left_over() {
+    let groups = cgroup_root().and_then(|root| fs::read_dir(root).ok());
+    for group in groups.into_iter().flatten().flatten() {
+        let name = group.file_name();
+        let number = name
+            .to_str()
+            .and_then(|name| name.strip_prefix(PREFIX))
+            .and_then(|rest| rest.split('-').next())
+            .and_then(|number| number.parse::<u32>().ok());
+        if number.is_some_and(|number| !Path::new("/proc").join(number.to_string()).exists()) {
+            // Fails where a process is left, as it should: that is not ours to end.
+            let _ = fs::remove_dir(group.path());
         }
     }
 }

@@ -10,7 +10,6 @@ use std::time::{Duration, Instant};
 
 use nix::sys::prctl::set_pdeathsig;
 use nix::sys::signal::{SigSet, Signal, kill};
-use nix::sys::wait::{WaitPidFlag, WaitStatus, waitpid};
 use nix::unistd::{Pid, setsid};
 
 use crate::client::{Credentials, Session};
@@ -41,6 +40,12 @@ impl Running {
         credentials: &Credentials,
     ) -> io::Result<Self> {
         let ports = Ports::free()?;
+        let processes = Processes::plan(server.name);
+        let (ended, removed) = (processes.clone(), run.clone());
+        let undo = undo::at_end(move || {
+            ended.end();
+            let _ = fs::remove_dir_all(removed);
+        });
         fs::create_dir(&run)?;
         let place = Place {
             run: &run,
@@ -50,9 +55,6 @@ impl Running {
         };
         let arguments = (server.arguments)(&place)?;
         let log = File::create_new(run.join("log"))?;
-        let processes = Processes::plan(server.name);
-        let ended = processes.clone();
-        let undo = undo::at_end(move || ended.end());
         processes.create()?;
         let program = (server.program)(programs);
         let child = Command::new("/proc/self/exe")
@@ -102,14 +104,6 @@ impl Drop for Running {
         }
         let _ = self.processes.wait_until_gone(GRACE);
         drop(self.undo.take());
-        let _ = self.child.wait();
-        // Orphans of the server are ours (subreaper): nobody else will wait for them.
-        while let Ok(status) = waitpid(Pid::from_raw(-1), Some(WaitPidFlag::WNOHANG)) {
-            if status == WaitStatus::StillAlive {
-                break;
-            }
-        }
-        let _ = fs::remove_dir_all(&self.run);
     }
 }
 
@@ -123,8 +117,9 @@ pub(crate) fn launch(door: &Path, program: &str, arguments: &[String]) -> io::Er
         SigSet::empty().thread_set_mask()?;
         Ok(())
     };
-    match prepared() {
+    let cause = match prepared() {
         Ok(()) => Command::new(program).args(arguments).exec(),
         Err(cause) => cause,
-    }
+    };
+    io::Error::other(format!("cannot start {program}: {cause}"))
 }
