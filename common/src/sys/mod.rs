@@ -1,6 +1,8 @@
 //! The only unsafe code: fork, and descriptors that arrive as bare numbers. Everything else goes through nix and socket2.
 #![expect(unsafe_code, reason = "this is where it is allowed")]
 
+pub mod directory;
+
 use std::io::{IoSlice, IoSliceMut};
 use std::os::fd::{AsRawFd, BorrowedFd, FromRawFd, OwnedFd, RawFd};
 
