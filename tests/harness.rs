@@ -1,5 +1,7 @@
 //! The test harness against a server that we did not write: what fails here is wrong in the tests, not in `ftpd`.
 
+#![allow(clippy::unwrap_used, reason = "whatever fails shall end the test")]
+
 use tests::peer::Vsftpd;
 use tests::real::{Mode, Program};
 use tests::{Client, Data, Scratch, require, tree};

@@ -352,6 +352,28 @@ fn reset(stream: &TcpStream) {
     .unwrap();
 }
 
+/// Connects to a server from an address of the caller's choice: the whole of 127.0.0.0/8 is this machine.
+pub fn connect_from(source: Ipv4Addr, server: SocketAddr) -> TcpStream {
+    use nix::sys::socket::{
+        AddressFamily, SockFlag, SockType, SockaddrStorage, bind, connect, socket,
+    };
+    use std::os::fd::AsRawFd;
+    let socket = socket(
+        AddressFamily::Inet,
+        SockType::Stream,
+        SockFlag::SOCK_CLOEXEC,
+        None,
+    )
+    .unwrap();
+    bind(
+        socket.as_raw_fd(),
+        &SockaddrStorage::from(SocketAddr::new(source.into(), 0)),
+    )
+    .unwrap();
+    connect(socket.as_raw_fd(), &SockaddrStorage::from(server)).unwrap();
+    TcpStream::from(socket)
+}
+
 /// The PORT line for an address.
 pub fn port_line(address: SocketAddr) -> String {
     let IpAddr::V4(ip) = address.ip() else {

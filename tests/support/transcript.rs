@@ -83,7 +83,10 @@ impl Player {
     fn reply(&mut self, expected: &str) -> Result<(), String> {
         let reply = self.client.reply();
         let (code, pattern) = expected.split_once(' ').unwrap_or((expected, "*"));
-        if !matches(code, &reply.code.to_string()) || !matches(pattern, &reply.text()) {
+        let pattern = String::from_utf8_lossy(&octets(pattern, &self.names)?).into_owned();
+        if !matches(code, &reply.code.to_string())
+            || !matches(&pattern.to_lowercase(), &reply.text().to_lowercase())
+        {
             return Err(format!("got {reply}"));
         }
         let text = reply.text();
@@ -141,7 +144,10 @@ impl Player {
             }
             "expect~" => {
                 let got = self.take_data()?.read_all();
-                if !matches(argument, &String::from_utf8_lossy(&got)) {
+                if !matches(
+                    &argument.to_lowercase(),
+                    &String::from_utf8_lossy(&got).to_lowercase(),
+                ) {
                     return Err(format!("got \"{}\"", got.escape_ascii()));
                 }
             }
