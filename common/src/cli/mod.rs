@@ -48,14 +48,14 @@ fn print(text: &str) {
 }
 
 /// Writes a line to the standard error, if that is not a client's connection.
-fn complain(line: &str) {
+pub fn complain(line: &str) {
     if complaints_are_welcome() {
         let _ = writeln!(io::stderr(), "{line}");
     }
 }
 
 // SECURITY: inetd gives the client's connection as standard error too, and no client may read about our files.
-fn complaints_are_welcome() -> bool {
+pub fn complaints_are_welcome() -> bool {
     use nix::sys::stat::fstat;
     match (fstat(io::stdin().as_fd()), fstat(io::stderr().as_fd())) {
         (Ok(input), Ok(errors)) => {
