@@ -31,7 +31,7 @@ pub(crate) fn listen(config: Config) -> ExitCode {
             Ran::Serve(client) => exit(keeper::serve(&setup, client)),
         },
         Err(problem) => {
-            cli::complain(&format!("ftpd: {problem}"));
+            cli::out::complain("ftpd", problem);
             ExitCode::FAILURE
         }
     }
