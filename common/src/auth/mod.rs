@@ -1,5 +1,9 @@
 //! Who a client is: passwords, the native user file, and the identity that a session takes on.
+//! Nothing here keeps global state: the process that asks becomes somebody else soon after.
 
+mod identity;
+pub mod native;
 mod secret;
 
+pub use identity::{Identity, IdentityError};
 pub use secret::Secret;

@@ -1,1 +1,238 @@
-//! To be filled.
+//! Digests of octets behind one enum: for files (`HASH`, `XMD5`, `ftphash`) and for old password records. Pure: no I/O.
+
+use std::fmt;
+
+use md5::Md5;
+use sha1::Sha1;
+use sha2::{Digest as _, Sha256, Sha512};
+use whirlpool::Whirlpool;
+
+/// Which digest.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Algorithm {
+    /// CRC-32 of ISO 3309: finds accidents, not attacks.
+    Crc32,
+    Md5,
+    Sha1,
+    Sha256,
+    Sha512,
+    Whirlpool,
+}
+
+/// Each algorithm with its length in octets and all its spellings, ours first.
+#[rustfmt::skip]
+const NAMES: [(Algorithm, usize, &[&str]); 6] = [
+    (Algorithm::Crc32,      4, &["crc32", "crc-32"]),
+    (Algorithm::Md5,       16, &["md5", "md-5"]),
+    (Algorithm::Sha1,      20, &["sha-1", "sha1", "sha"]),
+    (Algorithm::Sha256,    32, &["sha-256", "sha256"]),
+    (Algorithm::Sha512,    64, &["sha-512", "sha512"]),
+    (Algorithm::Whirlpool, 64, &["whirlpool", "whirl"]),
+];
+
+impl Algorithm {
+    pub const ALL: [Algorithm; 6] = [
+        Algorithm::Crc32,
+        Algorithm::Md5,
+        Algorithm::Sha1,
+        Algorithm::Sha256,
+        Algorithm::Sha512,
+        Algorithm::Whirlpool,
+    ];
+
+    /// Finds an algorithm by any of its spellings, in any case.
+    pub fn find(name: &str) -> Option<Algorithm> {
+        NAMES
+            .iter()
+            .find(|(_, _, names)| names.iter().any(|n| n.eq_ignore_ascii_case(name)))
+            .map(|&(algorithm, ..)| algorithm)
+    }
+
+    /// The spelling that we write: lower case, and one that MetaFTPd reads too.
+    pub fn name(self) -> &'static str {
+        self.row().2[0]
+    }
+
+    /// The length of the digest in octets.
+    pub fn length(self) -> usize {
+        self.row().1
+    }
+
+    fn row(self) -> &'static (Algorithm, usize, &'static [&'static str]) {
+        &NAMES[self as usize]
+    }
+
+    /// The digest of octets that are all there already.
+    pub fn digest(self, octets: &[u8]) -> Digest {
+        let mut hasher = Hasher::new(self);
+        hasher.update(octets);
+        hasher.finish()
+    }
+}
+
+impl fmt::Display for Algorithm {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.name())
+    }
+}
+
+/// A digest under way.
+pub struct Hasher(State);
+
+enum State {
+    Crc32(crc32fast::Hasher),
+    Md5(Md5),
+    Sha1(Sha1),
+    Sha256(Sha256),
+    Sha512(Sha512),
+    Whirlpool(Whirlpool),
+}
+
+impl Hasher {
+    pub fn new(algorithm: Algorithm) -> Hasher {
+        Hasher(match algorithm {
+            Algorithm::Crc32 => State::Crc32(crc32fast::Hasher::new()),
+            Algorithm::Md5 => State::Md5(Md5::new()),
+            Algorithm::Sha1 => State::Sha1(Sha1::new()),
+            Algorithm::Sha256 => State::Sha256(Sha256::new()),
+            Algorithm::Sha512 => State::Sha512(Sha512::new()),
+            Algorithm::Whirlpool => State::Whirlpool(Whirlpool::new()),
+        })
+    }
+
+    /// Takes in the next octets.
+    pub fn update(&mut self, octets: &[u8]) {
+        match &mut self.0 {
+            State::Crc32(state) => state.update(octets),
+            State::Md5(state) => state.update(octets),
+            State::Sha1(state) => state.update(octets),
+            State::Sha256(state) => state.update(octets),
+            State::Sha512(state) => state.update(octets),
+            State::Whirlpool(state) => state.update(octets),
+        }
+    }
+
+    pub fn finish(self) -> Digest {
+        Digest(match self.0 {
+            State::Crc32(state) => state.finalize().to_be_bytes().to_vec(),
+            State::Md5(state) => state.finalize().to_vec(),
+            State::Sha1(state) => state.finalize().to_vec(),
+            State::Sha256(state) => state.finalize().to_vec(),
+            State::Sha512(state) => state.finalize().to_vec(),
+            State::Whirlpool(state) => state.finalize().to_vec(),
+        })
+    }
+}
+
+/// The octets of a digest. Shown as lower-case hex.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Digest(Vec<u8>);
+
+impl Digest {
+    /// Reads hex in either case; `None` where it is anything else.
+    pub fn from_hex(hex: &[u8]) -> Option<Digest> {
+        let (pairs, []) = hex.as_chunks::<2>() else {
+            return None;
+        };
+        pairs
+            .iter()
+            .map(|&[high, low]| Some(nibble(high)? << 4 | nibble(low)?))
+            .collect::<Option<Vec<u8>>>()
+            .map(Digest)
+    }
+
+    pub fn as_bytes(&self) -> &[u8] {
+        &self.0
+    }
+}
+
+fn nibble(digit: u8) -> Option<u8> {
+    match digit {
+        b'0'..=b'9' => Some(digit - b'0'),
+        b'a'..=b'f' => Some(digit - b'a' + 10),
+        b'A'..=b'F' => Some(digit - b'A' + 10),
+        _ => None,
+    }
+}
+
+impl fmt::Display for Digest {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&hex(&self.0))
+    }
+}
+
+/// Octets as lower-case hex.
+pub fn hex(octets: &[u8]) -> String {
+    octets.iter().map(|octet| format!("{octet:02x}")).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    #[test]
+    fn every_algorithm_has_its_own_row() {
+        for algorithm in Algorithm::ALL {
+            assert_eq!(algorithm.row().0, algorithm);
+            assert_eq!(algorithm.digest(b"").as_bytes().len(), algorithm.length());
+        }
+    }
+
+    #[test]
+    fn the_spellings_of_metaftpd_are_known() {
+        #[rustfmt::skip]
+        let spellings = [
+            ("md5", Algorithm::Md5), ("MD5", Algorithm::Md5), ("sha1", Algorithm::Sha1), ("SHA-1", Algorithm::Sha1),
+            ("sha256", Algorithm::Sha256), ("sha-256", Algorithm::Sha256), ("sha512", Algorithm::Sha512),
+            ("SHA-512", Algorithm::Sha512), ("whirl", Algorithm::Whirlpool), ("WHIRLPOOL", Algorithm::Whirlpool),
+        ];
+        for (name, algorithm) in spellings {
+            assert_eq!(Algorithm::find(name), Some(algorithm), "{name}");
+        }
+        assert_eq!(Algorithm::find("jh-512"), None);
+        assert_eq!(Algorithm::find(""), None);
+    }
+
+    /// The test vectors of RFC 1321, FIPS 180, ISO/IEC 10118-3 and the CRC catalogue.
+    #[test]
+    fn known_answers_come_out() {
+        #[rustfmt::skip]
+        let answers: [(Algorithm, &[u8], &str); 6] = [
+            (Algorithm::Crc32, b"123456789", "cbf43926"),
+            (Algorithm::Md5, b"abc", "900150983cd24fb0d6963f7d28e17f72"),
+            (Algorithm::Sha1, b"abc", "a9993e364706816aba3e25717850c26c9cd0d89d"),
+            (Algorithm::Sha256, b"abc", "ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad"),
+            (Algorithm::Sha512, b"abc", "ddaf35a193617abacc417349ae20413112e6fa4e89a97ea20a9eeee64b55d39a\
+                                         2192992a274fc1a836ba3c23a3feebbd454d4423643ce80e2a9ac94fa54ca49f"),
+            (Algorithm::Whirlpool, b"abc", "4e2448a4c6f486bb16b6562c73b4020bf3043e3a731bce721ae1b303d97e6d4c\
+                                            7181eebdb6c57e277d0e34957114cbd6c797fc9d95d8b582d225292076d4eef5"),
+        ];
+        for (algorithm, octets, hex) in answers {
+            assert_eq!(algorithm.digest(octets).to_string(), hex, "{algorithm}");
+        }
+    }
+
+    #[test]
+    fn only_hex_is_read_as_hex() {
+        assert_eq!(Digest::from_hex(b"00fF"), Some(Digest(vec![0, 255])));
+        assert_eq!(Digest::from_hex(b"0"), None);
+        assert_eq!(Digest::from_hex(b"0g"), None);
+        assert_eq!(Digest::from_hex(b"+1"), None);
+    }
+
+    proptest! {
+        #[test]
+        fn pieces_hash_as_the_whole(octets in proptest::collection::vec(any::<u8>(), 0..600), cut in 0usize..600) {
+            let (head, tail) = octets.split_at(cut.min(octets.len()));
+            for algorithm in Algorithm::ALL {
+                let mut hasher = Hasher::new(algorithm);
+                hasher.update(head);
+                hasher.update(tail);
+                let digest = hasher.finish();
+                prop_assert_eq!(&digest, &algorithm.digest(&octets));
+                prop_assert_eq!(Digest::from_hex(digest.to_string().as_bytes()), Some(digest));
+            }
+        }
+    }
+}

@@ -1,0 +1,252 @@
+//! Changes the user file so that a reader, a second editor or a power cut sees all of a change or nothing of it.
+//!
+//! The lock is on the file itself, taken again until the locked file is the one under the name: an editor before us may
+//! have put another there. No lock file is left behind, and nobody who cannot open the file can hold its editors up.
+
+use std::ffi::{OsStr, OsString};
+use std::fs::File;
+use std::io::{self, Read, Write};
+use std::os::fd::OwnedFd;
+use std::os::unix::fs::MetadataExt;
+use std::path::{Path, PathBuf};
+
+use nix::errno::Errno;
+use nix::fcntl::{AtFlags, Flock, FlockArg, OFlag, open, openat, renameat};
+use nix::sys::stat::{FileStat, Mode, fchmod, fstatat};
+use nix::unistd::{Gid, Uid, UnlinkatFlags, fchown, unlinkat};
+use zeroize::Zeroizing;
+
+use super::read::is_line_of;
+use super::record::{Fields, LONGEST_LINE, Name, Record, RecordError, shown};
+use super::{Distrust, NativeError, Stored};
+
+/// What adding does to a user who is there already.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Existing {
+    Refuse,
+    Replace,
+}
+
+/// The file under its lock, with the changes that [`Edit::commit`] makes real. Dropped without it, nothing has changed.
+pub struct Edit {
+    path: PathBuf,
+    directory: OwnedFd,
+    file_name: OsString,
+    locked: Flock<File>,
+    /// The lines with their LF; only the last may lack it.
+    lines: Vec<Zeroizing<Vec<u8>>>,
+}
+
+/// What to do where there is no file yet.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Missing {
+    Fail,
+    Create,
+}
+
+impl Edit {
+    /// Locks and reads a file that is there.
+    pub fn begin(path: &Path) -> Result<Edit, NativeError> {
+        Edit::lock(path, Missing::Fail)
+    }
+
+    /// Locks and reads a file, which is made with mode 0600 if need be.
+    pub fn begin_or_create(path: &Path) -> Result<Edit, NativeError> {
+        Edit::lock(path, Missing::Create)
+    }
+
+    fn lock(path: &Path, missing: Missing) -> Result<Edit, NativeError> {
+        let io = |errno: Errno| NativeError::io(path, errno);
+        let file_name = path.file_name().ok_or_else(|| io(Errno::EISDIR))?;
+        let parent = path.parent().filter(|p| !p.as_os_str().is_empty());
+        let flags = OFlag::O_RDONLY | OFlag::O_DIRECTORY | OFlag::O_CLOEXEC;
+        let parent = parent.unwrap_or(Path::new("."));
+        let directory = open(parent, flags, Mode::empty()).map_err(io)?;
+        let locked = loop {
+            let file = open_file(&directory, file_name, missing).map_err(io)?;
+            let locked = Flock::lock(file, FlockArg::LockExclusive).map_err(|(_, e)| io(e))?;
+            let opened = locked.metadata().map_err(|e| NativeError::io(path, e))?;
+            if !opened.is_file() {
+                return Err(NativeError::Untrusted {
+                    file: path.to_owned(),
+                    why: Distrust::NotAFile,
+                });
+            }
+            match fstatat(&directory, file_name, AtFlags::AT_SYMLINK_NOFOLLOW) {
+                Ok(named) if is_same(&named, &opened) => break locked,
+                Ok(_) | Err(Errno::ENOENT) => {}
+                Err(errno) => return Err(io(errno)),
+            }
+        };
+        let mut octets = Zeroizing::new(Vec::new());
+        (&*locked)
+            .read_to_end(&mut octets)
+            .map_err(|e| NativeError::io(path, e))?;
+        let lines = octets
+            .split_inclusive(|&b| b == b'\n')
+            .map(|line| Zeroizing::new(line.to_vec()))
+            .collect();
+        Ok(Edit {
+            path: path.to_owned(),
+            directory,
+            file_name: file_name.to_owned(),
+            locked,
+            lines,
+        })
+    }
+
+    /// Adds a user at the end, or in the place of the user's first line. Later lines of the same name go: they would have
+    /// come alive with that user's next deletion.
+    pub fn put(&mut self, record: &Record, existing: Existing) -> Result<(), NativeError> {
+        let name = record.name();
+        let line = self.line(record)?;
+        let place = self.first(name.as_bytes());
+        match (place, existing) {
+            (Some(_), Existing::Refuse) => return Err(NativeError::UserExists(name.to_string())),
+            (Some(place), Existing::Replace) => {
+                self.lines.retain({
+                    let mut number = 0..;
+                    move |l| number.next() == Some(place) || !is_line_of(l, name.as_bytes())
+                });
+                self.lines[place] = line;
+            }
+            (None, Existing::Refuse | Existing::Replace) => {
+                // A line that was cut off must not run on into ours.
+                if let Some(last) = self.lines.last_mut().filter(|l| !l.ends_with(b"\n")) {
+                    last.push(b'\n');
+                }
+                self.lines.push(line);
+            }
+        }
+        Ok(())
+    }
+
+    /// Deletes every line of a user, in any case of the name.
+    pub fn delete(&mut self, name: &[u8]) -> Result<(), NativeError> {
+        let before = self.lines.len();
+        self.lines.retain(|line| !is_line_of(line, name));
+        if self.lines.len() == before {
+            return Err(NativeError::NoSuchUser(shown(name)));
+        }
+        Ok(())
+    }
+
+    /// The name as the user's line has it: what an old digest is made of.
+    pub fn name_of(&self, name: &[u8]) -> Result<Name, NativeError> {
+        let place = self.first(name);
+        let place = place.ok_or_else(|| NativeError::NoSuchUser(shown(name)))?;
+        let octets = self.lines[place].split(|&b| b == b':').next();
+        Name::new(octets.unwrap_or_default()).map_err(|e| self.malformed(place, e.into()))
+    }
+
+    /// Gives a user another password and leaves the rest of the line as it is. So a user whose old type is refused can
+    /// be let in again.
+    pub fn set_password(&mut self, name: &[u8], stored: &Stored) -> Result<(), NativeError> {
+        let name = self.name_of(name)?;
+        let place = self.first(name.as_bytes()).unwrap_or_default();
+        let line = &self.lines[place];
+        let fields = Fields::split(line.strip_suffix(b"\n").unwrap_or(line))
+            .ok_or_else(|| self.malformed(place, RecordError::TooFewFields))?;
+        let parts = [fields.name, &stored.encode(), fields.rest];
+        let record = Record::parse(&parts.join(&b':')).map_err(|why| self.malformed(place, why))?;
+        self.lines[place] = self.line(&record)?;
+        Ok(())
+    }
+
+    /// Makes the changes real: when this returns, they survive a power cut.
+    pub fn commit(self) -> Result<(), NativeError> {
+        self.replace().map_err(|e| NativeError::io(&self.path, e))
+    }
+
+    fn replace(&self) -> io::Result<()> {
+        // One fixed name: the lock makes it ours, and what a killed editor left there goes now.
+        let mut temporary = OsString::from(".");
+        temporary.push(&self.file_name);
+        temporary.push(".new");
+        match unlinkat(&self.directory, &*temporary, UnlinkatFlags::NoRemoveDir) {
+            Ok(()) | Err(Errno::ENOENT) => {}
+            Err(errno) => return Err(errno.into()),
+        }
+        let flags = OFlag::O_WRONLY | OFlag::O_CREAT | OFlag::O_EXCL | OFlag::O_CLOEXEC;
+        let file = openat(
+            &self.directory,
+            &*temporary,
+            flags,
+            Mode::S_IRUSR | Mode::S_IWUSR,
+        )?;
+        let written = self.write(File::from(file)).and_then(|()| {
+            renameat(
+                &self.directory,
+                &*temporary,
+                &self.directory,
+                &*self.file_name,
+            )?;
+            Ok(())
+        });
+        if written.is_err() {
+            // The first error is the one to tell; the next editor removes what may still be there.
+            let _ = unlinkat(&self.directory, &*temporary, UnlinkatFlags::NoRemoveDir);
+        }
+        written?;
+        nix::unistd::fsync(&self.directory)?;
+        Ok(())
+    }
+
+    fn write(&self, mut file: File) -> io::Result<()> {
+        let old = self.locked.metadata()?;
+        let new = file.metadata()?;
+        if (old.uid(), old.gid()) != (new.uid(), new.gid()) {
+            fchown(
+                &file,
+                Some(Uid::from_raw(old.uid())),
+                Some(Gid::from_raw(old.gid())),
+            )?;
+        }
+        // A group that could read still can; what a daemon would refuse is not carried over.
+        fchmod(&file, Mode::from_bits_truncate(0o600 | old.mode() & 0o040))?;
+        let octets: usize = self.lines.iter().map(|line| line.len()).sum();
+        let mut whole = Zeroizing::new(Vec::with_capacity(octets));
+        for line in &self.lines {
+            whole.extend_from_slice(line);
+        }
+        file.write_all(&whole)?;
+        file.sync_all()
+    }
+
+    /// The place of the line that decides about a user.
+    fn first(&self, name: &[u8]) -> Option<usize> {
+        self.lines.iter().position(|line| is_line_of(line, name))
+    }
+
+    fn line(&self, record: &Record) -> Result<Zeroizing<Vec<u8>>, NativeError> {
+        let mut line = Zeroizing::new(record.encode());
+        if line.len() > LONGEST_LINE {
+            return Err(self.malformed(self.lines.len(), RecordError::TooLong));
+        }
+        line.push(b'\n');
+        Ok(line)
+    }
+
+    fn malformed(&self, place: usize, why: RecordError) -> NativeError {
+        NativeError::Malformed {
+            file: self.path.clone(),
+            line: place as u64 + 1,
+            why,
+        }
+    }
+}
+
+fn open_file(directory: &OwnedFd, name: &OsStr, missing: Missing) -> Result<File, Errno> {
+    // Reading is enough to lock and to replace. O_NONBLOCK: a FIFO in the file's place must not hold us up.
+    let flags = OFlag::O_RDONLY | OFlag::O_NOFOLLOW | OFlag::O_NONBLOCK | OFlag::O_CLOEXEC;
+    let mode = Mode::S_IRUSR | Mode::S_IWUSR;
+    let create = match missing {
+        Missing::Fail => OFlag::empty(),
+        Missing::Create => OFlag::O_CREAT,
+    };
+    openat(directory, name, flags | create, mode).map(File::from)
+}
+
+fn is_same(named: &FileStat, opened: &std::fs::Metadata) -> bool {
+    (named.st_dev, named.st_ino) == (opened.dev(), opened.ino())
+}

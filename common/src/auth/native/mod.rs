@@ -1,0 +1,122 @@
+//! MetaFTPd's own user file, `name:type:salt:secret:realuser:home:settings`: read as it is, written with argon2id.
+//!
+//! A line that is not a record denies its user and harms no other. Nothing here opens the file behind the caller's back
+//! or keeps it open, so the next login sees a change.
+
+mod edit;
+mod lines;
+mod password;
+mod read;
+mod record;
+#[cfg(test)]
+mod tests;
+
+use std::fmt;
+use std::io;
+use std::path::{Path, PathBuf};
+
+pub use edit::{Edit, Existing};
+pub use password::{PasswordError, Scheme, Stored, Verdict, verify_nobody};
+pub use read::{Entry, UserFile, authenticate};
+pub use record::{FieldError, FieldFault, LONGEST_LINE, Name, Record, RecordError, Setting, shown};
+
+/// Where the file is unless a setting says otherwise.
+pub const DEFAULT_FILE: &str = "/etc/metaftpd.auth";
+
+/// Why a user was not found, not let in or not changed.
+#[derive(Debug)]
+pub enum NativeError {
+    NoSuchUser(String),
+    /// `Edit::put` was told not to replace.
+    UserExists(String),
+    WrongPassword,
+    /// The user's line is not a record that can log in.
+    Malformed {
+        file: PathBuf,
+        line: u64,
+        why: RecordError,
+    },
+    Password(PasswordError),
+    /// Others than the file's owner could have written it, or can read its secrets.
+    Untrusted {
+        file: PathBuf,
+        why: Distrust,
+    },
+    Io {
+        file: PathBuf,
+        source: io::Error,
+    },
+}
+
+/// What makes a user file unfit for a daemon.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Distrust {
+    NotAFile,
+    /// It belongs to somebody who is neither root nor this process.
+    Owner(u32),
+    /// Its mode lets others than the owner write, or the world read.
+    Mode(u32),
+}
+
+impl NativeError {
+    fn io(file: &Path, source: impl Into<io::Error>) -> NativeError {
+        NativeError::Io {
+            file: file.to_owned(),
+            source: source.into(),
+        }
+    }
+}
+
+impl From<PasswordError> for NativeError {
+    fn from(error: PasswordError) -> Self {
+        NativeError::Password(error)
+    }
+}
+
+impl fmt::Display for NativeError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            NativeError::NoSuchUser(name) => write!(f, "no user {name}"),
+            NativeError::UserExists(name) => write!(f, "user {name} exists already"),
+            NativeError::WrongPassword => f.write_str("wrong password"),
+            NativeError::Malformed { file, line, why } => {
+                write!(f, "{}:{line}: {why}", file.display())
+            }
+            NativeError::Password(error) => error.fmt(f),
+            NativeError::Untrusted { file, why } => {
+                let file = file.display();
+                match why {
+                    Distrust::NotAFile => write!(f, "{file} is not a regular file"),
+                    Distrust::Owner(uid) => write!(
+                        f,
+                        "{file} belongs to uid {uid}, neither root nor this program's user; \
+                         remedy: chown root {file}"
+                    ),
+                    Distrust::Mode(mode) => write!(
+                        f,
+                        "{file} has mode {mode:04o}, so that others can read or write passwords; \
+                         remedy: chmod 600 {file}"
+                    ),
+                }
+            }
+            NativeError::Io { file, source } if source.raw_os_error() == Some(libc::ELOOP) => {
+                write!(f, "{} is a symbolic link, which is refused", file.display())
+            }
+            NativeError::Io { file, source } => write!(f, "{}: {source}", file.display()),
+        }
+    }
+}
+
+impl std::error::Error for NativeError {
+    fn source(&self) -> Option<&(dyn std::error::Error + 'static)> {
+        match self {
+            NativeError::Malformed { why, .. } => Some(why),
+            NativeError::Password(error) => Some(error),
+            NativeError::Io { source, .. } => Some(source),
+            NativeError::NoSuchUser(_)
+            | NativeError::UserExists(_)
+            | NativeError::WrongPassword
+            | NativeError::Untrusted { .. } => None,
+        }
+    }
+}

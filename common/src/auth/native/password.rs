@@ -1,0 +1,347 @@
+//! Stored passwords: MetaFTPd's digests as they are, argon2id for what is new. No I/O but fresh salts.
+
+use std::fmt;
+
+use argon2::password_hash::phc::{ParamsString, PasswordHash, Salt};
+use argon2::{ARGON2ID_IDENT, Argon2, Params, Version};
+use subtle::ConstantTimeEq;
+
+use super::record::{FieldError, Name, RecordError, field};
+use crate::auth::Secret;
+use crate::digest::{Algorithm, Digest, Hasher, hex};
+
+/// The cost of new records: 19 MiB, two passes, one lane.
+const COST: (u32, u32, u32) = (19 * 1024, 2, 1);
+/// The highest cost of a stored record that is still verified: memory in KiB, passes, lanes.
+const HIGHEST_COST: (u32, u32, u32) = (256 * 1024, 16, 8);
+/// The length of argon2id salts and of MetaFTPd's, in octets.
+const SALT: usize = 16;
+const OLD_SALT: usize = 20;
+/// The length of a new argon2id hash, and the shortest that is verified, in octets.
+const HASH: usize = 32;
+const SHORTEST_HASH: usize = 16;
+
+/// How a password is kept.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Scheme {
+    /// No password: every one is accepted.
+    Null,
+    /// The password itself.
+    Plain,
+    Md5,
+    Sha1,
+    Sha256,
+    Sha512,
+    Whirlpool,
+    Argon2id,
+}
+
+impl Scheme {
+    pub const ALL: [Scheme; 8] = [
+        Scheme::Argon2id,
+        Scheme::Null,
+        Scheme::Plain,
+        Scheme::Md5,
+        Scheme::Sha1,
+        Scheme::Sha256,
+        Scheme::Sha512,
+        Scheme::Whirlpool,
+    ];
+
+    /// Finds a type by its word in the file. SECURITY: `null` in another case was no password in MetaFTPd and is none here.
+    pub fn find(word: &str) -> Result<Scheme, RecordError> {
+        match word {
+            "null" => return Ok(Scheme::Null),
+            "plain" | "plaintext" => return Ok(Scheme::Plain),
+            "argon2id" => return Ok(Scheme::Argon2id),
+            _ => {}
+        }
+        let shown = || word.chars().take(32).collect::<String>();
+        match Algorithm::find(word) {
+            Some(Algorithm::Md5) => Ok(Scheme::Md5),
+            Some(Algorithm::Sha1) => Ok(Scheme::Sha1),
+            Some(Algorithm::Sha256) => Ok(Scheme::Sha256),
+            Some(Algorithm::Sha512) => Ok(Scheme::Sha512),
+            Some(Algorithm::Whirlpool) => Ok(Scheme::Whirlpool),
+            Some(Algorithm::Crc32) => Err(RecordError::RefusedType(shown())),
+            None => Err(match word.to_ascii_lowercase().as_str() {
+                "challenge" | "jh-224" | "jh-256" | "jh-384" | "jh-512" => {
+                    RecordError::RefusedType(shown())
+                }
+                _ => RecordError::UnknownType(shown()),
+            }),
+        }
+    }
+
+    /// The word that we write; MetaFTPd reads all but `argon2id`.
+    pub fn name(self) -> &'static str {
+        match self {
+            Scheme::Null => "null",
+            Scheme::Plain => "plain",
+            Scheme::Argon2id => "argon2id",
+            Scheme::Md5 | Scheme::Sha1 | Scheme::Sha256 | Scheme::Sha512 | Scheme::Whirlpool => {
+                self.algorithm().map_or("", Algorithm::name)
+            }
+        }
+    }
+
+    fn algorithm(self) -> Option<Algorithm> {
+        match self {
+            Scheme::Md5 => Some(Algorithm::Md5),
+            Scheme::Sha1 => Some(Algorithm::Sha1),
+            Scheme::Sha256 => Some(Algorithm::Sha256),
+            Scheme::Sha512 => Some(Algorithm::Sha512),
+            Scheme::Whirlpool => Some(Algorithm::Whirlpool),
+            Scheme::Null | Scheme::Plain | Scheme::Argon2id => None,
+        }
+    }
+}
+
+/// What a password check found.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[must_use]
+pub enum Verdict {
+    Accept,
+    Refuse,
+}
+
+impl From<bool> for Verdict {
+    fn from(equal: bool) -> Self {
+        if equal {
+            Verdict::Accept
+        } else {
+            Verdict::Refuse
+        }
+    }
+}
+
+/// Why a password could not be stored or checked.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum PasswordError {
+    Empty,
+    /// No `PASS` line can carry it: it holds CR, LF or NUL.
+    Unsendable,
+    /// The scheme would put the password itself into the file, which cannot hold it.
+    Field(FieldError),
+    /// The memory that argon2id wants is not there.
+    OutOfMemory,
+    /// The system has no random octets for the salt.
+    NoSalt,
+}
+
+impl From<FieldError> for PasswordError {
+    fn from(error: FieldError) -> Self {
+        PasswordError::Field(error)
+    }
+}
+
+impl fmt::Display for PasswordError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            PasswordError::Empty => f.write_str("the password is empty"),
+            PasswordError::Unsendable => {
+                f.write_str("the password holds a line break or NUL, which FTP cannot send")
+            }
+            PasswordError::Field(error) => error.fmt(f),
+            PasswordError::OutOfMemory => {
+                f.write_str("not enough memory for the password's argon2id hash")
+            }
+            PasswordError::NoSalt => f.write_str("the system gives no random octets"),
+        }
+    }
+}
+
+impl std::error::Error for PasswordError {}
+
+/// The type, salt and secret of a record.
+#[derive(Clone)]
+#[cfg_attr(test, derive(PartialEq))]
+pub struct Stored(Kept);
+
+#[derive(Clone)]
+#[cfg_attr(test, derive(PartialEq))]
+enum Kept {
+    Nothing,
+    Plain(Secret),
+    /// HASH(name ‖ salt ‖ password) of MetaFTPd; the salt is used as the text that stands in the file.
+    Digest(Scheme, Algorithm, Vec<u8>, Digest),
+    Argon2id(Box<PasswordHash>),
+}
+
+impl Stored {
+    /// Prepares a password for the file. `name` as the record will have it; `Null` ignores the password.
+    pub fn new(scheme: Scheme, name: &Name, secret: &Secret) -> Result<Stored, PasswordError> {
+        let octets = secret.expose();
+        if scheme == Scheme::Null {
+            return Ok(Stored(Kept::Nothing));
+        }
+        if octets.is_empty() {
+            return Err(PasswordError::Empty);
+        }
+        if octets.iter().any(|b| matches!(b, b'\r' | b'\n' | 0)) {
+            return Err(PasswordError::Unsendable);
+        }
+        let kept = match scheme.algorithm() {
+            Some(algorithm) => {
+                let salt = hex(&random::<OLD_SALT>()?).into_bytes();
+                let digest = old_digest(algorithm, name, &salt, secret);
+                Kept::Digest(scheme, algorithm, salt, digest)
+            }
+            None if scheme == Scheme::Plain => {
+                field("password", octets)?;
+                Kept::Plain(secret.clone())
+            }
+            None => Kept::Argon2id(Box::new(argon2id(secret, &random::<SALT>()?)?)),
+        };
+        Ok(Stored(kept))
+    }
+
+    /// Reads the three fields of a record.
+    pub(super) fn parse(word: &[u8], salt: &[u8], secret: &[u8]) -> Result<Stored, RecordError> {
+        let scheme = Scheme::find(&String::from_utf8_lossy(word))?;
+        field("salt", salt)?;
+        if scheme == Scheme::Null {
+            return Ok(Stored(Kept::Nothing));
+        }
+        field("secret", secret)?;
+        if secret.is_empty() {
+            return Err(RecordError::EmptySecret);
+        }
+        let kept = match scheme.algorithm() {
+            Some(algorithm) => {
+                let digest = Digest::from_hex(secret)
+                    .filter(|digest| digest.as_bytes().len() == algorithm.length())
+                    .ok_or(RecordError::Secret("the hex digest of its type"))?;
+                Kept::Digest(scheme, algorithm, salt.to_vec(), digest)
+            }
+            None if scheme == Scheme::Plain => Kept::Plain(Secret::new(secret)),
+            None if !salt.is_empty() => {
+                return Err(RecordError::Secret("alone: argon2id has its own salt"));
+            }
+            None => Kept::Argon2id(Box::new(parse_argon2id(secret)?)),
+        };
+        Ok(Stored(kept))
+    }
+
+    /// The fields `type:salt:secret`.
+    pub(super) fn encode(&self) -> Vec<u8> {
+        let name = self.scheme().name();
+        match &self.0 {
+            Kept::Nothing => format!("{name}::").into_bytes(),
+            Kept::Plain(secret) => [format!("{name}::").as_bytes(), secret.expose()].concat(),
+            Kept::Digest(_, _, salt, digest) => [
+                format!("{name}:").as_bytes(),
+                salt,
+                format!(":{digest}").as_bytes(),
+            ]
+            .concat(),
+            Kept::Argon2id(hash) => format!("{name}::{hash}").into_bytes(),
+        }
+    }
+
+    pub fn scheme(&self) -> Scheme {
+        match &self.0 {
+            Kept::Nothing => Scheme::Null,
+            Kept::Plain(_) => Scheme::Plain,
+            Kept::Digest(scheme, ..) => *scheme,
+            Kept::Argon2id(_) => Scheme::Argon2id,
+        }
+    }
+
+    pub(super) fn verify(&self, name: &Name, secret: &Secret) -> Result<Verdict, PasswordError> {
+        let equal = match &self.0 {
+            Kept::Nothing => true,
+            Kept::Plain(stored) => stored == secret,
+            Kept::Digest(_, algorithm, salt, digest) => {
+                let given = old_digest(*algorithm, name, salt, secret);
+                given.as_bytes().ct_eq(digest.as_bytes()).into()
+            }
+            Kept::Argon2id(stored) => {
+                let Some((context, salt, hash)) = parts(stored) else {
+                    return Ok(Verdict::Refuse);
+                };
+                let mut given = vec![0; hash.len()];
+                context
+                    .hash_password_into(secret.expose(), salt, &mut given)
+                    .map_err(|_| PasswordError::OutOfMemory)?;
+                given.ct_eq(hash).into()
+            }
+        };
+        Ok(Verdict::from(equal))
+    }
+}
+
+impl fmt::Debug for Stored {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "Stored({}…)", self.scheme().name())
+    }
+}
+
+/// Does the work of verifying a new record and forgets the outcome, so that the time of an answer does not tell
+/// whether there is such a user.
+pub fn verify_nobody(secret: &Secret) {
+    // Without the memory there is no time to spend either; a real user's check would have failed as well.
+    std::hint::black_box(argon2id(secret, &[0; SALT]).is_ok());
+}
+
+fn old_digest(algorithm: Algorithm, name: &Name, salt: &[u8], secret: &Secret) -> Digest {
+    let mut hasher = Hasher::new(algorithm);
+    hasher.update(name.as_bytes());
+    hasher.update(salt);
+    hasher.update(secret.expose());
+    hasher.finish()
+}
+
+fn argon2id(secret: &Secret, salt: &[u8; SALT]) -> Result<PasswordHash, PasswordError> {
+    // These parameters, lengths and names are constants: the only failure that is left is a lack of memory.
+    let failed = || PasswordError::OutOfMemory;
+    let (memory, passes, lanes) = COST;
+    let params = Params::new(memory, passes, lanes, Some(HASH)).map_err(|_| failed())?;
+    let written = ParamsString::try_from(&params).map_err(|_| failed())?;
+    let mut hash = [0; HASH];
+    Argon2::new(argon2::Algorithm::Argon2id, Version::V0x13, params)
+        .hash_password_into(secret.expose(), salt, &mut hash)
+        .map_err(|_| failed())?;
+    Ok(PasswordHash {
+        algorithm: ARGON2ID_IDENT,
+        version: Some(Version::V0x13.into()),
+        params: written,
+        salt: Some(Salt::new(salt).map_err(|_| failed())?),
+        hash: Some(hash.as_slice().try_into().map_err(|_| failed())?),
+    })
+}
+
+/// Reads a PHC string, and refuses before any work what would cost too much.
+fn parse_argon2id(secret: &[u8]) -> Result<PasswordHash, RecordError> {
+    let stored = std::str::from_utf8(secret)
+        .ok()
+        .and_then(|text| PasswordHash::new(text).ok())
+        .filter(|stored| stored.algorithm == ARGON2ID_IDENT && parts(stored).is_some())
+        .ok_or(RecordError::Secret("a PHC string of argon2id"))?;
+    let params = Params::try_from(&stored).map_err(|_| RecordError::Cost)?;
+    let (memory, passes, lanes) = HIGHEST_COST;
+    // SECURITY: one record must not be able to take the machine's memory or hours of its time.
+    if params.m_cost() > memory || params.t_cost() > passes || params.p_cost() > lanes {
+        return Err(RecordError::Cost);
+    }
+    Ok(stored)
+}
+
+/// The function, the salt and the hash of a PHC string; `None` where one is missing, unknown or too short.
+fn parts(stored: &PasswordHash) -> Option<(Argon2<'static>, &[u8], &[u8])> {
+    let version = match stored.version {
+        Some(version) => Version::try_from(version).ok()?,
+        None => Version::V0x10,
+    };
+    let params = Params::try_from(stored).ok()?;
+    let salt = stored.salt.as_ref()?.as_ref();
+    let hash = stored.hash.as_ref()?.as_bytes();
+    let context = Argon2::new(argon2::Algorithm::Argon2id, version, params);
+    (hash.len() >= SHORTEST_HASH).then_some((context, salt, hash))
+}
+
+fn random<const N: usize>() -> Result<[u8; N], PasswordError> {
+    let mut octets = [0; N];
+    getrandom::fill(&mut octets).map_err(|_| PasswordError::NoSalt)?;
+    Ok(octets)
+}

@@ -1,0 +1,247 @@
+//! What is a record, what is none, and which passwords it accepts.
+
+use std::path::PathBuf;
+
+use super::*;
+
+fn parse(line: &str) -> Result<Record, RecordError> {
+    Record::parse(line.as_bytes())
+}
+
+fn verdict(line: &str, password: &str) -> Verdict {
+    parse(line).unwrap().verify(&secret(password)).unwrap()
+}
+
+#[test]
+fn digests_of_metaftpd_are_verified_in_every_spelling() {
+    for (word, hex) in OLD {
+        let line = format!("Fred:{word}:0a1b2c:{hex}:nobody:/srv:");
+        assert_eq!(verdict(&line, "hunter2"), Verdict::Accept, "{word}");
+        assert_eq!(verdict(&line, "hunter3"), Verdict::Refuse, "{word}");
+        assert_eq!(verdict(&line, ""), Verdict::Refuse, "{word}");
+    }
+}
+
+#[test]
+fn argon2id_of_the_reference_implementation_is_verified() {
+    let line = format!("fred:argon2id::{PHC}:nobody:/srv:");
+    assert_eq!(verdict(&line, "hunter2"), Verdict::Accept);
+    assert_eq!(verdict(&line, "Hunter2"), Verdict::Refuse);
+}
+
+#[test]
+fn plain_and_null_do_what_they_say() {
+    for word in ["plain", "plaintext"] {
+        let line = format!("fred:{word}::hunter2:nobody:/srv:");
+        assert_eq!(verdict(&line, "hunter2"), Verdict::Accept);
+        assert_eq!(verdict(&line, "hunter"), Verdict::Refuse);
+        assert_eq!(verdict(&line, ""), Verdict::Refuse);
+    }
+    for password in ["", "guest@example.org"] {
+        assert_eq!(
+            verdict("anonymous:null:::nobody:/srv:", password),
+            Verdict::Accept
+        );
+    }
+}
+
+#[test]
+fn types_that_are_not_verified_are_refused_by_name() {
+    for word in ["jh-224", "jh-256", "jh-384", "JH-512", "challenge", "crc32"] {
+        let error = parse(&format!("fred:{word}:00:00:nobody:/srv:")).unwrap_err();
+        assert_eq!(error, RecordError::RefusedType(word.to_owned()));
+        assert!(error.to_string().contains(word));
+    }
+    for word in ["NULL", "Plain", "", "nul", "argon2i", "ARGON2ID", "null "] {
+        let error = parse(&format!("fred:{word}::secret:nobody:/srv:")).unwrap_err();
+        assert_eq!(error, RecordError::UnknownType(word.to_owned()));
+    }
+}
+
+#[test]
+fn a_malformed_record_is_no_login() {
+    let md5 = OLD[0].1;
+    let bad_hash = RecordError::Secret("the hex digest of its type");
+    let bad_phc = RecordError::Secret("a PHC string of argon2id");
+    let without_hash = &PHC[..PHC.rfind('$').unwrap()];
+    #[rustfmt::skip]
+    let lines = [
+        ("fred".to_owned(),                                        RecordError::TooFewFields),
+        ("fred:plain:".to_owned(),                                 RecordError::TooFewFields),
+        ("fred:null:::nobody".to_owned(),                          RecordError::TooFewFields),
+        ("fred:plain:::nobody:/srv:".to_owned(),                   RecordError::EmptySecret),
+        ("fred:md5:00::nobody:/srv:".to_owned(),                   RecordError::EmptySecret),
+        ("fred:argon2id:::nobody:/srv:".to_owned(),                RecordError::EmptySecret),
+        (format!("fred:sha1:00:{md5}:nobody:/srv:"),               bad_hash.clone()),
+        ("fred:md5:00:xyz:nobody:/srv:".to_owned(),                bad_hash),
+        ("fred:argon2id::hunter2:nobody:/srv:".to_owned(),         bad_phc.clone()),
+        (format!("fred:argon2id::{without_hash}:nobody:/srv:"),    bad_phc.clone()),
+        (format!("fred:argon2id::{}:nobody:/srv:", PHC.replace("2id", "2i")), bad_phc.clone()),
+        ("fred:argon2id::$argon2id$v=19$m=19456,t=2,p=1$c29tZXNhbHQxMg$AAAAAAAAAAAAAAAA:nobody:/srv:".to_owned(), bad_phc),
+        (format!("fred:argon2id:00:{PHC}:nobody:/srv:"),           RecordError::Secret("alone: argon2id has its own salt")),
+    ];
+    for (line, error) in lines {
+        assert_eq!(parse(&line).unwrap_err(), error, "{line}");
+    }
+}
+
+#[test]
+fn a_field_that_could_be_read_otherwise_is_refused() {
+    let fault = |line: &str| match parse(line) {
+        Err(RecordError::Field(error)) => error.fault(),
+        other => panic!("{line:?}: {other:?}"),
+    };
+    assert_eq!(fault("..:null:::nobody:/srv:"), FieldFault::Dots);
+    assert_eq!(fault(":null:::nobody:/srv:"), FieldFault::Empty);
+    assert_eq!(fault("a/b:null:::nobody:/srv:"), FieldFault::Slash);
+    assert_eq!(fault("a\0b:null:::nobody:/srv:"), FieldFault::Control);
+    assert_eq!(fault("fred\\:null:::nobody:/srv:"), FieldFault::Backslash);
+    assert_eq!(fault("fred:null::::/srv:"), FieldFault::Empty);
+    assert_eq!(fault("fred:null:::nobody::"), FieldFault::NotAbsolute);
+    assert_eq!(fault("fred:null:::nobody:srv:"), FieldFault::NotAbsolute);
+    assert_eq!(
+        fault("fred:null:::nobody:/srv:ChHome"),
+        FieldFault::NoEquals
+    );
+    assert_eq!(fault("fred:null:::nobody:/srv:=/srv"), FieldFault::Empty);
+    assert_eq!(fault("fred:null:::nobody:/s\x1bv:"), FieldFault::Control);
+    // The five fields of a file from before there was a salt: the home stands where the real user belongs.
+    assert_eq!(
+        fault("fred:plain:pw:nobody:/srv:Chhome=y"),
+        FieldFault::NotAbsolute
+    );
+    let long = format!("{}:null:::nobody:/srv:", "x".repeat(256));
+    assert_eq!(fault(&long), FieldFault::TooLong(255));
+}
+
+#[test]
+fn what_cannot_be_read_back_cannot_be_made() {
+    let nobody = || Name::new(b"fred").unwrap();
+    for name in [
+        "", ".", "..", "a/b", "a:b", "a\nb", "a\rb", "a\0b", "a\x7fb", "#a", "a\\",
+    ] {
+        assert!(Name::new(name.as_bytes()).is_err(), "{name:?}");
+    }
+    let made = |real_user, home, key: &str, value: &str| {
+        let null = Stored::new(Scheme::Null, &nobody(), &secret("")).unwrap();
+        let settings = vec![(key.to_owned(), value.to_owned())];
+        Record::new(nobody(), null, real_user, Path::new(home), settings)
+    };
+    assert!(made("nobody", "/srv", "ChShare", "/a:b").is_ok());
+    for (real_user, home, key, value) in [
+        ("a:root", "/srv", "Idle", "1"),
+        ("", "/srv", "Idle", "1"),
+        ("nobody", "/srv\nroot:null:::nobody:/:", "Idle", "1"),
+        ("nobody", "/srv:x", "Idle", "1"),
+        ("nobody", "/srv", "Idle", "1 ChShare=/"),
+        ("nobody", "/srv", "Idle", "1\nx"),
+        ("nobody", "/srv", "Idle", "1\0x"),
+        ("nobody", "/srv", "Id le", "1"),
+        ("nobody", "/srv", "Id=le", "1"),
+        ("nobody", "/srv", "Id:le", "1"),
+    ] {
+        assert!(
+            made(real_user, home, key, value).is_err(),
+            "{home:?} {value:?}"
+        );
+    }
+    let stored = |scheme, password| Stored::new(scheme, &nobody(), &secret(password));
+    for scheme in Scheme::ALL.into_iter().filter(|&s| s != Scheme::Null) {
+        assert_eq!(stored(scheme, ""), Err(PasswordError::Empty));
+        assert_eq!(stored(scheme, "a\nb"), Err(PasswordError::Unsendable));
+        assert_eq!(stored(scheme, "a\0b"), Err(PasswordError::Unsendable));
+    }
+    assert!(stored(Scheme::Md5, "a:b\\").is_ok());
+    assert!(matches!(
+        stored(Scheme::Plain, "a:b"),
+        Err(PasswordError::Field(_))
+    ));
+    assert!(matches!(
+        stored(Scheme::Plain, "a\\"),
+        Err(PasswordError::Field(_))
+    ));
+}
+
+#[test]
+fn new_records_verify_and_read_back() {
+    for scheme in Scheme::ALL {
+        let made = record("Fred", scheme, "hunter2");
+        let read = Record::parse(&made.encode()).unwrap();
+        assert_eq!(read, made);
+        assert_eq!(read.stored().scheme(), scheme);
+        assert_eq!(read.verify(&secret("hunter2")), Ok(Verdict::Accept));
+        if scheme != Scheme::Null {
+            assert_eq!(read.verify(&secret("hunter3")), Ok(Verdict::Refuse));
+        }
+        if !matches!(scheme, Scheme::Null | Scheme::Plain) {
+            let again = record("Fred", scheme, "hunter2");
+            assert_ne!(again.encode(), made.encode(), "the salt is not new");
+        }
+    }
+    let line = String::from_utf8(record("fred", Scheme::Argon2id, "x").encode()).unwrap();
+    assert!(
+        line.starts_with("fred:argon2id::$argon2id$v=19$m=19456,t=2,p=1$"),
+        "{line}"
+    );
+}
+
+#[test]
+fn a_costly_record_is_refused_before_any_work() {
+    for (cost, allowed) in [
+        ("m=262144,t=16,p=8", true),
+        ("m=262145,t=2,p=1", false),
+        ("m=19456,t=17,p=1", false),
+        ("m=19456,t=2,p=9", false),
+        ("m=4294967295,t=4294967295,p=1", false),
+    ] {
+        let phc = PHC.replace("m=19456,t=2,p=1", cost);
+        let parsed = parse(&format!("fred:argon2id::{phc}:nobody:/srv:"));
+        match parsed {
+            Ok(_) => assert!(allowed, "{cost}"),
+            Err(error) => assert!(!allowed && error == RecordError::Cost, "{cost}: {error}"),
+        }
+    }
+}
+
+fn any_record() -> impl Strategy<Value = Record> {
+    let word = "[!-9;-\\[\\]-~äß]{1,12}";
+    let setting = ("[A-Za-z-]{1,8}", "[!-~ä]{0,8}");
+    let scheme = prop::sample::select(&Scheme::ALL[1..]);
+    let settings = prop::collection::vec(setting, 0..4);
+    (word, scheme, word, word, word, settings).prop_filter_map(
+        "a field that is refused",
+        |(name, scheme, password, real_user, home, settings)| {
+            let name = Name::new(name.as_bytes()).ok()?;
+            let stored = Stored::new(scheme, &name, &secret(&password)).ok()?;
+            let home = PathBuf::from(format!("/{home}"));
+            Record::new(name, stored, &real_user, &home, settings).ok()
+        },
+    )
+}
+
+proptest! {
+    #[test]
+    fn a_record_reads_back_as_it_was_written(made in any_record()) {
+        let line = made.encode();
+        prop_assert!(!line.contains(&b'\n'));
+        prop_assert_eq!(Record::parse(&line), Ok(made));
+    }
+
+    #[test]
+    fn any_octets_are_a_whole_record_or_none(line in any_line()) {
+        if let Ok(record) = Record::parse(&line) {
+            let secret = line.split(|&b| b == b':').nth(3).unwrap();
+            prop_assert!(!secret.is_empty() || record.stored().scheme() == Scheme::Null);
+            prop_assert!(!record.real_user().is_empty() && record.home().is_absolute());
+            prop_assert_eq!(Record::parse(&record.encode()), Ok(record));
+        }
+    }
+
+    #[test]
+    fn an_empty_secret_denies_whatever_stands_around_it(word in prop::sample::select(vec![
+            "plain", "plaintext", "md5", "sha1", "sha-256", "sha512", "whirl", "argon2id", "jh-512", "challenge"]),
+            salt in "[0-9a-f]{0,40}", rest in "[ -~]{0,20}") {
+        let line = format!("fred:{word}:{salt}::{rest}");
+        prop_assert!(parse(&line).is_err());
+    }
+}
