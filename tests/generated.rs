@@ -7,7 +7,7 @@ use std::process::Command;
 use tests::binaries;
 
 /// Every tool, with the section of its manual page.
-const TOOLS: &[(&str, u8)] = &[("ftpd", 8)];
+const TOOLS: &[(&str, u8)] = &[("ftpd", 8), ("ftphash", 1), ("ftpproxy", 8), ("ftpuser", 1)];
 
 /// What `--generate` makes of a tool, and the file that it is kept in.
 fn generated(tool: &str, section: u8) -> [(&'static str, String); 4] {

@@ -7,11 +7,11 @@ use common::settings::Config;
 
 /// Read-only from the first client on; it holds no secret.
 #[derive(Debug)]
-pub struct Setup {
-    pub config: Config,
-    pub programs: Programs,
+pub(crate) struct Setup {
+    pub(crate) config: Config,
+    pub(crate) programs: Programs,
     /// Only root needs and can use it.
-    pub empty_root: Option<EmptyRoot>,
-    pub names: Names,
-    pub log: Log,
+    pub(crate) empty_root: Option<EmptyRoot>,
+    pub(crate) names: Names,
+    pub(crate) log: Log,
 }

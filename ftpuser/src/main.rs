@@ -1,1 +1,126 @@
-fn main() {}
+//! `ftpuser`: the users of ftpd's own file, from the command line. Thin: what a user is, `common::auth` says.
+
+mod add;
+mod list;
+mod password;
+
+use std::ffi::OsString;
+use std::fmt;
+use std::os::unix::ffi::OsStrExt;
+use std::path::Path;
+use std::process::ExitCode;
+
+use clap::ArgMatches;
+use common::auth::Secret;
+use common::auth::native::{Edit, NativeError, PasswordError, Scheme, Stored};
+use common::cli::{self, out};
+
+/// Why a sub-command did not do what it was asked for.
+enum Failure {
+    /// The arguments contradict each other or lack something.
+    Usage(String),
+    Failed(String),
+}
+
+impl Failure {
+    fn usage(message: impl Into<String>) -> Failure {
+        Failure::Usage(message.into())
+    }
+    fn failed(error: impl fmt::Display) -> Failure {
+        Failure::Failed(error.to_string())
+    }
+}
+
+impl From<NativeError> for Failure {
+    fn from(error: NativeError) -> Self {
+        Failure::failed(error)
+    }
+}
+
+impl From<PasswordError> for Failure {
+    fn from(error: PasswordError) -> Self {
+        Failure::failed(error)
+    }
+}
+
+fn main() -> ExitCode {
+    let matches = cli::matches(cli::ftpuser::command());
+    let done = match matches.subcommand() {
+        Some(("add", arguments)) => add::run(arguments),
+        Some(("del", arguments)) => delete(arguments),
+        Some(("list", arguments)) => list::run(arguments),
+        Some(("passwd", arguments)) => change_password(arguments),
+        _ => Err(Failure::usage("which of add, del, list, passwd?")),
+    };
+    match done {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(Failure::Failed(message)) => {
+            out::complain("ftpuser", message);
+            ExitCode::from(1)
+        }
+        Err(Failure::Usage(message)) => {
+            out::complain("ftpuser", message);
+            ExitCode::from(2)
+        }
+    }
+}
+
+fn delete(arguments: &ArgMatches) -> Result<(), Failure> {
+    let mut edit = Edit::begin(file(arguments))?;
+    edit.delete(name(arguments))?;
+    Ok(edit.commit()?)
+}
+
+fn change_password(arguments: &ArgMatches) -> Result<(), Failure> {
+    // An unknown user is told before anybody types a password. The lock is not held while they do.
+    let known = Edit::begin(file(arguments))?.name_of(name(arguments))?;
+    let scheme = scheme(arguments);
+    let secret = match (scheme, password::source(arguments)) {
+        (Scheme::Null, None) => Secret::new(b""),
+        (Scheme::Null, Some(_)) => return Err(Failure::usage("type null has no password")),
+        (_, source) => password::obtain(source, &known)?,
+    };
+    warn_of_old(scheme);
+    let mut edit = Edit::begin(file(arguments))?;
+    // The digests of old types are made with the name as the file has it now.
+    let stored = Stored::new(scheme, &edit.name_of(name(arguments))?, &secret)?;
+    edit.set_password(name(arguments), &stored)?;
+    Ok(edit.commit()?)
+}
+
+fn warn_of_old(scheme: Scheme) {
+    match scheme {
+        Scheme::Argon2id | Scheme::Null => {}
+        Scheme::Plain
+        | Scheme::Md5
+        | Scheme::Sha1
+        | Scheme::Sha256
+        | Scheme::Sha512
+        | Scheme::Whirlpool => out::complain(
+            "ftpuser",
+            format!(
+                "warning: who reads the file learns passwords of type {} quickly; argon2id, the default, is better",
+                scheme.name()
+            ),
+        ),
+    }
+}
+
+fn file(arguments: &ArgMatches) -> &Path {
+    arguments
+        .get_one::<std::path::PathBuf>("file")
+        .map_or(Path::new(""), |path| path)
+}
+
+fn name(arguments: &ArgMatches) -> &[u8] {
+    arguments
+        .get_one::<OsString>("name")
+        .map_or(b"", |name| name.as_bytes())
+}
+
+fn scheme(arguments: &ArgMatches) -> Scheme {
+    arguments
+        .get_one::<Scheme>("type")
+        .copied()
+        .unwrap_or(Scheme::Argon2id)
+}

@@ -5,7 +5,7 @@ use std::net::SocketAddr;
 use std::time::Duration;
 
 use crate::auth::Secret;
-use crate::jail::Failure;
+use crate::jail::{Failure, LONGEST_PATTERN};
 use crate::messages;
 use crate::path::VirtualPath;
 use crate::proto::hostport::Family;
@@ -13,11 +13,13 @@ use crate::proto::verbs::VerbSet;
 use crate::wire::{Malformed, Octets, Wire};
 
 /// The longest login name that is looked up, in octets.
-pub const LONGEST_USER: usize = 255;
-/// The longest pattern in a listing, in octets.
-pub const LONGEST_PATTERN: usize = 256;
+pub(super) const LONGEST_USER: usize = 255;
 
 pub type UserName = Octets<LONGEST_USER>;
+/// The longest directory part of a listing's argument, in octets.
+pub(super) const LONGEST_TYPED: usize = 2048;
+
+pub type Typed = Octets<LONGEST_TYPED>;
 pub type Pattern = Octets<LONGEST_PATTERN>;
 
 messages! {
@@ -46,11 +48,12 @@ messages! {
         33 => Open { path: VirtualPath },
         /// A file for writing. → `Created` with its descriptor; then `Commit` or `Discard`.
         34 => Create { path: VirtualPath, at: UploadAt },
-        /// The upload is complete; `end` is the offset behind its last octet. → `Committed`.
-        35 => Commit { end: u64 },
+        /// The upload is complete. → `Committed`.
+        35 => Commit,
         36 => Discard,
         /// → `Listing` with the reading end of a pipe; then `ListEnd`.
-        37 => List { path: VirtualPath, pattern: Option<Pattern>, format: ListFormat, all: bool },
+        /// `typed` is the directory part of the argument as it was typed, which stands before names (RFC 1123 §4.1.2.7).
+        37 => List { path: VirtualPath, pattern: Option<Pattern>, typed: Typed, format: ListFormat, all: bool },
         /// How the last listing ended. → `Done`, or why it broke off.
         38 => ListEnd,
         39 => Stat { path: VirtualPath },

@@ -6,7 +6,7 @@ use std::process::ExitCode;
 
 use clap::{Arg, ArgAction, ArgMatches, Command, ValueHint, value_parser};
 
-use super::{complain, print};
+use super::out::{complain, print};
 use crate::settings::read::FILE_FLAG;
 use crate::settings::table::{Kind, Scope, Setting, TABLE};
 use crate::settings::{DEFAULT_FILE, Loaded, load};
@@ -43,11 +43,11 @@ pub fn command() -> Command {
 pub fn configuration(matches: &ArgMatches) -> ControlFlow<ExitCode, Loaded> {
     let loaded = load(matches);
     let warnings = loaded.iter().flat_map(|loaded| &loaded.warnings);
-    warnings.for_each(|warning| complain(&format!("ftpd: warning: {warning}")));
+    warnings.for_each(|warning| complain("ftpd", format_args!("warning: {warning}")));
     match loaded {
         Err(errors) => {
             for error in errors {
-                complain(&format!("ftpd: {error}"));
+                complain("ftpd", error);
             }
             ControlFlow::Break(ExitCode::from(1))
         }

@@ -18,11 +18,18 @@ struct Tool {
 }
 
 /// The tools whose pages have more than their options; another one is in section 1 without it.
-const TOOLS: &[Tool] = &[Tool {
-    name: "ftpd",
-    section: "8",
-    pages: ftpd,
-}];
+const TOOLS: &[Tool] = &[
+    Tool {
+        name: "ftpd",
+        section: "8",
+        pages: ftpd,
+    },
+    Tool {
+        name: "ftpproxy",
+        section: "8",
+        pages: |_| {},
+    },
+];
 
 /// Generates `man`, `bash`, `zsh` or `fish`; `None` for any other word.
 pub(super) fn text(command: &Command, what: &str) -> Option<String> {

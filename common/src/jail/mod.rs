@@ -10,6 +10,7 @@ mod listing;
 mod names;
 mod pattern;
 mod place;
+mod root;
 mod upload;
 mod viewer;
 
@@ -32,6 +33,7 @@ pub use failure::Failure;
 pub use listing::{Format, ListRequest, Listing, Step};
 pub use names::Names;
 pub use pattern::LONGEST_PATTERN;
+pub use root::open_root;
 pub use upload::{Disposition, Upload};
 pub use viewer::Viewer;
 

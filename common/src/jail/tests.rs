@@ -341,7 +341,7 @@ fn a_swapped_link_never_leads_outside() {
     fs::write(real.join("secret"), "inside").unwrap();
     symlink(place.outside(""), &link).unwrap();
     let done = AtomicBool::new(false);
-    let mut opened = 0;
+    let (mut opened, mut leaked) = (0, 0);
     std::thread::scope(|scope| {
         scope.spawn(|| {
             let here = nix::fcntl::AT_FDCWD;
@@ -352,8 +352,9 @@ fn a_swapped_link_never_leads_outside() {
         for round in 0..3_000 {
             let jail = &place.jail;
             if let Ok(text) = content(jail, "/d/secret") {
-                assert_eq!(text, "inside");
+                // Not asserted here, where the swapper would never end.
                 opened += 1;
+                leaked += usize::from(text != "inside");
             }
             if let Ok(upload) = jail.create(&path("/d/new"), Disposition::Replace) {
                 let _ = nix::unistd::write(upload.descriptor(), b"text");
@@ -369,6 +370,7 @@ fn a_swapped_link_never_leads_outside() {
         }
         done.store(true, Ordering::Relaxed);
     });
+    assert_eq!(leaked, 0, "of {opened} opened files");
     assert!(opened > 0, "the swapper never let anything through");
     let left: Vec<_> = fs::read_dir(place.outside("")).unwrap().collect();
     assert_eq!(left.len(), 1, "{left:?}");

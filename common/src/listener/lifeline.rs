@@ -57,6 +57,17 @@ impl Lifeline {
         }
     }
 
+    /// One that nobody holds the other end of but the session itself: for inetd, where no listener is.
+    ///
+    /// # Errors
+    /// What pipe(2) says.
+    pub fn unattended() -> Result<Lifeline, Errno> {
+        let (watched, lifeline) = pair()?;
+        // Kept open on purpose, to the end of this process.
+        std::mem::forget(watched);
+        Ok(lifeline)
+    }
+
     pub(super) fn try_clone(&self) -> Result<Lifeline, Errno> {
         nix::unistd::dup(&self.0).map(Lifeline)
     }

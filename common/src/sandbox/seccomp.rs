@@ -48,7 +48,7 @@ const COMMON: &[Call] = calls![
     SYS_brk, SYS_mmap: NotExecute, SYS_munmap, SYS_mremap, SYS_madvise, SYS_mprotect: NotExecute,
     SYS_futex, SYS_clock_gettime, SYS_getrandom, SYS_getpid, SYS_gettid,
     SYS_rt_sigreturn, SYS_rt_sigprocmask, SYS_rt_sigaction, SYS_sigaltstack, SYS_restart_syscall, SYS_tgkill,
-    SYS_close, SYS_exit, SYS_exit_group, SYS_poll, SYS_ppoll, SYS_read, SYS_write,
+    SYS_close, SYS_fcntl, SYS_exit, SYS_exit_group, SYS_poll, SYS_ppoll, SYS_read, SYS_write,
 ];
 
 /// Data in, data out, on descriptors that were given.
@@ -59,7 +59,6 @@ const SESSION: &[Call] = calls![
     SYS_pwrite64,
     SYS_lseek,
     SYS_fstat,
-    SYS_fcntl,
     SYS_sendfile,
     SYS_splice,
     SYS_recvfrom,
@@ -77,8 +76,8 @@ const SESSION: &[Call] = calls![
 /// Files below the root, data sockets, and the channel.
 const KEEPER: &[Call] = calls![
     SYS_openat2, SYS_fstat, SYS_newfstatat, SYS_statx, SYS_fstatfs, SYS_getdents64, SYS_readlinkat, SYS_lseek,
-    SYS_mkdirat, SYS_unlinkat, SYS_renameat, SYS_renameat2, SYS_fchmod, SYS_ftruncate, SYS_fsync, SYS_fdatasync,
-    SYS_faccessat, SYS_faccessat2, SYS_fcntl, SYS_pipe2,
+    SYS_mkdirat, SYS_unlinkat, SYS_renameat, SYS_renameat2, SYS_fchmod, SYS_ftruncate, SYS_fsync, SYS_fdatasync, SYS_syncfs,
+    SYS_faccessat, SYS_faccessat2, SYS_pipe2,
     SYS_socket: InternetStream, SYS_bind, SYS_listen, SYS_connect, SYS_setsockopt, SYS_getsockopt, SYS_getsockname,
     SYS_recvmsg, SYS_sendmsg, SYS_wait4,
 ];

@@ -15,7 +15,11 @@ use super::Ends;
 const FIRST_CLIENT_PORT: u16 = 1024;
 
 /// A listener on the address of the control connection.
-pub(super) fn passive_listen(ends: &Ends, family: Family, ports: (u16, u16)) -> (FileAnswer, Option<OwnedFd>) {
+pub(super) fn passive_listen(
+    ends: &Ends,
+    family: Family,
+    ports: (u16, u16),
+) -> (FileAnswer, Option<OwnedFd>) {
     let ip = ends.server();
     let matches = match family {
         Family::V4 => ip.is_ipv4(),
@@ -26,9 +30,19 @@ pub(super) fn passive_listen(ends: &Ends, family: Family, ports: (u16, u16)) -> 
         return (FileAnswer::TargetRefused, None);
     }
     match net::listen_passive(ip, scope(ends.local), ports) {
-        Ok((socket, port)) => (FileAnswer::Listening { address: SocketAddr::new(ip, port) }, Some(socket.into())),
+        Ok((socket, port)) => (
+            FileAnswer::Listening {
+                address: SocketAddr::new(ip, port),
+            },
+            Some(socket.into()),
+        ),
         // Every port of the range is taken: another try may find one.
-        Err(Errno::EADDRINUSE) => (FileAnswer::Failed { why: Failure::Exhausted }, None),
+        Err(Errno::EADDRINUSE) => (
+            FileAnswer::Failed {
+                why: Failure::Exhausted,
+            },
+            None,
+        ),
         Err(errno) => (FileAnswer::Failed { why: errno.into() }, None),
     }
 }
@@ -39,7 +53,11 @@ pub(super) fn active_connect(ends: &Ends, target: SocketAddr) -> (FileAnswer, Op
     if target.ip().to_canonical() != ends.client() || target.port() < FIRST_CLIENT_PORT {
         return (FileAnswer::TargetRefused, None);
     }
-    match net::connect_active(ends.server(), scope(ends.peer), SocketAddr::new(ends.client(), target.port())) {
+    match net::connect_active(
+        ends.server(),
+        scope(ends.peer),
+        SocketAddr::new(ends.client(), target.port()),
+    ) {
         Ok(socket) => (FileAnswer::Connecting, Some(socket.into())),
         Err(errno) => (FileAnswer::Failed { why: errno.into() }, None),
     }

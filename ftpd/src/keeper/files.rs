@@ -1,10 +1,10 @@
 //! Answers the requests of a session that is logged in. Each is checked against the permitted verbs again, so that a
 //! network half that was taken over gains nothing by skipping its own checks.
 
-use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
+use std::os::fd::{BorrowedFd, OwnedFd};
 
-use common::channel::{FileAnswer, FileRequest, UploadAt};
-use common::jail::{Disposition, Failure, Upload};
+use common::channel::{FileAnswer, FileRequest, ListFormat, UploadAt};
+use common::jail::{Disposition, Failure, Format, Kind, ListRequest, Upload};
 use common::proto::verbs::{Verb, VerbSet};
 use common::wire::Octets;
 
@@ -24,7 +24,12 @@ type Answered = (FileAnswer, Option<OwnedFd>);
 
 impl Files {
     pub(super) fn new(login: Login, ends: Ends) -> Files {
-        Files { login, ends, upload: None, listing: None }
+        Files {
+            login,
+            ends,
+            upload: None,
+            listing: None,
+        }
     }
 
     /// The pipe of a running listing, to be polled for room.
@@ -68,14 +73,17 @@ impl Files {
                     UploadAt::Offset { offset } => Disposition::At(offset),
                 };
                 let upload = jail.create(&path, disposition)?;
-                let descriptor = upload.descriptor().try_clone_to_owned().map_err(|_| Failure::Exhausted)?;
+                let descriptor = upload
+                    .descriptor()
+                    .try_clone_to_owned()
+                    .map_err(|_| Failure::Exhausted)?;
                 let start = upload.start();
                 self.upload = Some(upload);
                 Ok((FileAnswer::Created { start }, Some(descriptor)))
             }
-            FileRequest::Commit { end } => {
+            FileRequest::Commit => {
                 let upload = self.upload.take().ok_or(Failure::NotFound)?;
-                let size = upload.commit(durability, end)?;
+                let size = upload.commit(durability)?;
                 Ok((FileAnswer::Committed { size }, None))
             }
             FileRequest::Discard => {
@@ -84,9 +92,26 @@ impl Files {
                 }
                 done
             }
-            FileRequest::List { path, pattern, format, all } => {
-                let pattern = pattern.as_ref().map(Octets::as_slice);
-                let (pump, pipe) = ListingPump::start(jail, &path, pattern, format, all)?;
+            FileRequest::List {
+                path,
+                pattern,
+                typed,
+                format,
+                all,
+            } => {
+                let format = match format {
+                    ListFormat::Long => Format::Long,
+                    ListFormat::Names => Format::Names,
+                    ListFormat::Facts => Format::Facts,
+                };
+                let pattern = pattern.map(|pattern| pattern.as_slice().to_vec());
+                let request = ListRequest {
+                    format,
+                    all,
+                    pattern,
+                    typed: typed.as_slice().to_vec(),
+                };
+                let (pump, pipe) = ListingPump::start(jail, &path, &request)?;
                 self.listing = Some(pump);
                 self.step_listing();
                 Ok((FileAnswer::Listing, Some(pipe)))
@@ -97,21 +122,34 @@ impl Files {
             FileRequest::Stat { path } => {
                 let stat = jail.stat(&path)?;
                 Ok((
-                    FileAnswer::Status { directory: stat.is_directory(), size: stat.size, modified: stat.modified.0 },
+                    FileAnswer::Status {
+                        directory: stat.kind == Kind::Directory,
+                        size: stat.size,
+                        modified: stat.modified.0,
+                    },
                     None,
                 ))
             }
             FileRequest::Facts { path } => {
                 let mut line = Vec::new();
                 jail.facts(&path, &mut line)?;
-                Ok((FileAnswer::FactLine { line: Octets::new(&line).ok_or(Failure::NameTooLong)? }, None))
+                Ok((
+                    FileAnswer::FactLine {
+                        line: Octets::new(&line).ok_or(Failure::NameTooLong)?,
+                    },
+                    None,
+                ))
             }
             FileRequest::ChangeDir { path } => jail.check_dir(&path).and(done),
             FileRequest::Remove { path } => jail.remove(&path, durability).and(done),
             FileRequest::MakeDir { path } => jail.make_dir(&path, durability).and(done),
             FileRequest::RemoveDir { path } => jail.remove_dir(&path, durability).and(done),
             FileRequest::Rename { from, to } => jail.rename(&from, &to, durability).and(done),
-            FileRequest::PassiveListen { family } => Ok(data::passive_listen(&self.ends, family, settings.data_ports)),
+            FileRequest::PassiveListen { family } => Ok(data::passive_listen(
+                &self.ends,
+                family,
+                settings.data_ports,
+            )),
             FileRequest::ActiveConnect { target } => Ok(data::active_connect(&self.ends, target)),
         }
     }
@@ -121,9 +159,12 @@ impl Files {
 fn permits(permitted: VerbSet, request: &FileRequest) -> bool {
     let needed_by: &[&str] = match request {
         FileRequest::Open { .. } => &["RETR"],
-        FileRequest::Create { at: UploadAt::Append, .. } => &["APPE"],
+        FileRequest::Create {
+            at: UploadAt::Append,
+            ..
+        } => &["APPE"],
         FileRequest::Create { .. } => &["STOR", "APPE"],
-        FileRequest::Commit { .. } | FileRequest::Discard => &["STOR", "APPE"],
+        FileRequest::Commit | FileRequest::Discard => &["STOR", "APPE"],
         FileRequest::List { .. } | FileRequest::ListEnd => &["LIST", "NLST", "MLSD", "STAT"],
         FileRequest::Stat { .. } => &["SIZE", "MDTM", "RNFR", "STAT"],
         FileRequest::Facts { .. } => &["MLST", "MLSD"],
@@ -135,7 +176,10 @@ fn permits(permitted: VerbSet, request: &FileRequest) -> bool {
         FileRequest::PassiveListen { .. } => &["PASV", "EPSV"],
         FileRequest::ActiveConnect { .. } => &["PORT", "EPRT"],
     };
-    needed_by.iter().filter_map(|name| Verb::find(name)).any(|verb| permitted.contains(verb))
+    needed_by
+        .iter()
+        .filter_map(|name| Verb::find(name))
+        .any(|verb| permitted.contains(verb))
 }
 
 #[cfg(test)]
@@ -150,10 +194,22 @@ mod tests {
         for verb in ["RETR", "CWD", "LIST", "PASV"] {
             read_only.insert(Verb::find(verb).unwrap());
         }
-        assert!(permits(read_only, &FileRequest::Open { path: path.clone() }));
-        assert!(!permits(read_only, &FileRequest::Remove { path: path.clone() }));
-        assert!(!permits(read_only, &FileRequest::Create { path: path.clone(), at: UploadAt::Replace }));
-        assert!(!permits(read_only, &FileRequest::Commit { end: 0 }));
+        assert!(permits(
+            read_only,
+            &FileRequest::Open { path: path.clone() }
+        ));
+        assert!(!permits(
+            read_only,
+            &FileRequest::Remove { path: path.clone() }
+        ));
+        assert!(!permits(
+            read_only,
+            &FileRequest::Create {
+                path: path.clone(),
+                at: UploadAt::Replace
+            }
+        ));
+        assert!(!permits(read_only, &FileRequest::Commit));
         assert!(!permits(VerbSet::NONE, &FileRequest::Open { path }));
     }
 }

@@ -2,8 +2,7 @@
 
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 
-use common::channel::ListFormat;
-use common::jail::{Failure, Format, Jail, ListRequest, Listing, Step};
+use common::jail::{Failure, Jail, ListRequest, Listing, Step};
 use common::path::VirtualPath;
 use nix::errno::Errno;
 use nix::fcntl::OFlag;
@@ -28,16 +27,9 @@ impl ListingPump {
     pub(super) fn start(
         jail: &Jail,
         path: &VirtualPath,
-        pattern: Option<&[u8]>,
-        format: ListFormat,
-        all: bool,
+        request: &ListRequest,
     ) -> Result<(ListingPump, OwnedFd), Failure> {
-        let format = match format {
-            ListFormat::Long => Format::Long,
-            ListFormat::Names => Format::Names,
-            ListFormat::Facts => Format::Facts,
-        };
-        let listing = jail.list(path, &ListRequest { format, all, pattern: pattern.map(<[u8]>::to_vec) })?;
+        let listing = jail.list(path, request)?;
         let (reader, writer) = pipe2(OFlag::O_CLOEXEC | OFlag::O_NONBLOCK)?;
         let pump = ListingPump {
             listing,
@@ -66,7 +58,7 @@ impl ListingPump {
                 }
                 match self.listing.step(&mut self.buffer, PIECE) {
                     Ok(Step::More) => {}
-                    Ok(Step::End) => self.read_all = true,
+                    Ok(Step::Done) => self.read_all = true,
                     Err(why) => {
                         self.failed = Some(why);
                         self.read_all = true;

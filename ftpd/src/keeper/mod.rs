@@ -25,33 +25,39 @@ use crate::setup::Setup;
 
 /// Both ends of the control connection, as accept saw them.
 #[derive(Clone, Copy, Debug)]
-pub struct Ends {
-    pub local: SocketAddr,
-    pub peer: SocketAddr,
+pub(crate) struct Ends {
+    pub(crate) local: SocketAddr,
+    pub(crate) peer: SocketAddr,
 }
 
 impl Ends {
     /// The client's address; IPv4 is shown as IPv4.
-    pub fn client(&self) -> IpAddr {
+    pub(crate) fn client(&self) -> IpAddr {
         self.peer.ip().to_canonical()
     }
 
     /// The server's address on this connection.
-    pub fn server(&self) -> IpAddr {
+    pub(crate) fn server(&self) -> IpAddr {
         self.local.ip().to_canonical()
     }
 }
 
 /// Serves one client: forks the network half and stays as the trusted half. Returns how the session ended.
-pub fn serve(setup: &Setup, client: Client) -> Status {
+pub(crate) fn serve(setup: &Setup, client: Client) -> Status {
     let Client { socket, lifeline } = client;
-    let Ok((local, peer)) = net::ends(&socket) else { return Status::Ended };
+    let Ok((local, peer)) = net::ends(&socket) else {
+        return Status::Ended;
+    };
     let ends = Ends { local, peer };
-    let made = channel::pair().and_then(|(asker, answerer)| sys::fork().map(|fork| (asker, answerer, fork)));
+    let made = channel::pair()
+        .and_then(|(asker, answerer)| sys::fork().map(|fork| (asker, answerer, fork)));
     let (asker, answerer, fork) = match made {
         Ok(made) => made,
         Err(errno) => {
-            setup.log.line(&format!("cannot start a session for {}: {errno}", ends.client()));
+            setup.log.line(&format!(
+                "cannot start a session for {}: {errno}",
+                ends.client()
+            ));
             return Status::Broken;
         }
     };
@@ -62,7 +68,12 @@ pub fn serve(setup: &Setup, client: Client) -> Status {
         }
         Fork::Parent(session) => {
             drop((socket, asker));
-            let status = Keeper { setup, ends, lifeline }.run(answerer);
+            let status = Keeper {
+                setup,
+                ends,
+                lifeline,
+            }
+            .run(answerer);
             // The channel is closed now, and with it the session ends.
             worse(status, reap(session))
         }
@@ -83,7 +94,11 @@ fn reap(session: Pid) -> Status {
 
 /// What keeper saw itself counts; an ordinary end is what the other half says it was.
 fn worse(keeper: Status, session: Status) -> Status {
-    if keeper == Status::Ended { session } else { keeper }
+    if keeper == Status::Ended {
+        session
+    } else {
+        keeper
+    }
 }
 
 struct Keeper<'a> {
@@ -101,13 +116,18 @@ impl Keeper<'_> {
     }
 
     /// Answers logins until one succeeds; by then this process is the user.
-    fn log_in(&self, channel: &mut Answerer<PreLogin>) -> Result<(login::Login, channel::Ticket), Status> {
+    fn log_in(
+        &self,
+        channel: &mut Answerer<PreLogin>,
+    ) -> Result<(login::Login, channel::Ticket), Status> {
         let server = &self.setup.config.server;
         let deadline = Instant::now() + server.login_timeout;
         let mut fails = 0;
         loop {
             self.wait_for_request(channel, deadline)?;
-            let Some((ticket, LoginRequest::Authenticate { user, secret })) = channel.receive().map_err(status_of)? else {
+            let Some((ticket, LoginRequest::Authenticate { user, secret })) =
+                channel.receive().map_err(status_of)?
+            else {
                 continue;
             };
             let asked = Instant::now();
@@ -116,8 +136,13 @@ impl Keeper<'_> {
                     return match login::become_user(self.setup, admitted) {
                         Ok(login) => Ok((login, ticket)),
                         Err(refused) => {
-                            self.setup.log.line(&format!("login from {} refused: {}", self.ends.client(), refused.text));
-                            let _ = channel.answer(ticket, &LoginAnswer::Refused { last: true }, None);
+                            self.setup.log.line(&format!(
+                                "login from {} refused: {}",
+                                self.ends.client(),
+                                refused.text
+                            ));
+                            let _ =
+                                channel.answer(ticket, &LoginAnswer::Refused { last: true }, None);
                             Err(refused.status)
                         }
                     };
@@ -131,7 +156,9 @@ impl Keeper<'_> {
                     ));
                     self.hold_back(channel, asked + server.login_fail_delay)?;
                     let last = fails >= server.max_login_fails;
-                    channel.answer(ticket, &LoginAnswer::Refused { last }, None).map_err(status_of)?;
+                    channel
+                        .answer(ticket, &LoginAnswer::Refused { last }, None)
+                        .map_err(status_of)?;
                     if last {
                         return Err(Status::LoginFailed);
                     }
@@ -141,7 +168,11 @@ impl Keeper<'_> {
     }
 
     /// Waits until the other half asks for something. Nobody logs in when the listener is gone.
-    fn wait_for_request(&self, channel: &Answerer<PreLogin>, deadline: Instant) -> Result<(), Status> {
+    fn wait_for_request(
+        &self,
+        channel: &Answerer<PreLogin>,
+        deadline: Instant,
+    ) -> Result<(), Status> {
         let mut ready = [
             PollFd::new(channel.as_fd(), PollFlags::POLLIN),
             PollFd::new(self.lifeline.as_fd(), PollFlags::POLLIN),
@@ -151,7 +182,11 @@ impl Keeper<'_> {
             Ok(_) | Err(Errno::EINTR) => {}
             Err(_) => return Err(Status::Broken),
         }
-        if self.lifeline.sign() == Sign::Alive { Ok(()) } else { Err(Status::Ended) }
+        if self.lifeline.sign() == Sign::Alive {
+            Ok(())
+        } else {
+            Err(Status::Ended)
+        }
     }
 
     /// Holds an answer back until `deadline`, so that guessing is slow and the time tells nothing; a client that goes
@@ -171,9 +206,16 @@ impl Keeper<'_> {
     }
 
     /// Serves the user's requests until the session ends.
-    fn serve_user(self, channel: Answerer<PreLogin>, login: login::Login, ticket: channel::Ticket) -> Status {
+    fn serve_user(
+        self,
+        channel: Answerer<PreLogin>,
+        login: login::Login,
+        ticket: channel::Ticket,
+    ) -> Status {
         let mut channel = channel;
-        let welcome = LoginAnswer::Welcome { account: login.account.clone() };
+        let welcome = LoginAnswer::Welcome {
+            account: login.account.clone(),
+        };
         if let Err(broken) = channel.answer(ticket, &welcome, None) {
             return status_of(broken);
         }
@@ -181,7 +223,11 @@ impl Keeper<'_> {
         let mut files = files::Files::new(login, self.ends);
         let mut orphaned = false;
         loop {
-            let lifeline_events = if orphaned { None } else { Some(PollFlags::POLLIN) };
+            let lifeline_events = if orphaned {
+                None
+            } else {
+                Some(PollFlags::POLLIN)
+            };
             let listing = files.listing_pipe();
             let mut ready = vec![PollFd::new(channel.as_fd(), PollFlags::POLLIN)];
             ready.extend(lifeline_events.map(|events| PollFd::new(self.lifeline.as_fd(), events)));

@@ -20,8 +20,18 @@ pub(crate) struct Watch<'a> {
 }
 
 impl<'a> Watch<'a> {
-    pub(crate) fn new(control: &'a mut Control, channel: BorrowedFd<'a>, permitted: VerbSet) -> Watch<'a> {
-        Watch { control, channel, permitted, answer_expected: false, aborted: false }
+    pub(crate) fn new(
+        control: &'a mut Control,
+        channel: BorrowedFd<'a>,
+        permitted: VerbSet,
+    ) -> Watch<'a> {
+        Watch {
+            control,
+            channel,
+            permitted,
+            answer_expected: false,
+            aborted: false,
+        }
     }
 
     /// For a wait on the channel itself: what arrives there is the caller's.
@@ -44,9 +54,15 @@ impl<'a> Watch<'a> {
                     return Some(Interrupt::Abort);
                 }
                 "STAT" if matches!(line, Some(common::proto::line::Input::Line(line)) if line.len() > 4) => {
-                    Reply::new(Code::BUSY, "A listing has to wait for the end of the transfer.")
+                    Reply::new(
+                        Code::BUSY,
+                        "A listing has to wait for the end of the transfer.",
+                    )
                 }
-                "STAT" => Reply::new(Code::FILE_STATUS, format!("Transfer in progress, {moved} octets so far.")),
+                "STAT" => Reply::new(
+                    Code::FILE_STATUS,
+                    format!("Transfer in progress, {moved} octets so far."),
+                ),
                 _ => Reply::new(Code::OK, "Transfer in progress."),
             };
             if self.control.reply(&reply).is_err() {
@@ -64,8 +80,15 @@ impl<'a> Watch<'a> {
 
 impl Attendant for Watch<'_> {
     fn watch(&self) -> [(BorrowedFd<'_>, PollFlags); 2] {
-        let control = if self.has_waiting_line() { PollFlags::empty() } else { self.control.interest() };
-        [(self.control.as_fd(), control), (self.channel, PollFlags::empty())]
+        let control = if self.has_waiting_line() {
+            PollFlags::empty()
+        } else {
+            self.control.interest()
+        };
+        [
+            (self.control.as_fd(), control),
+            (self.channel, PollFlags::empty()),
+        ]
     }
 
     fn attend(&mut self, [control, channel]: [PollFlags; 2], moved: u64) -> Option<Interrupt> {

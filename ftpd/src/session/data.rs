@@ -25,24 +25,47 @@ pub(crate) fn open(link: &mut Link, user: &mut User) -> Result<DataConnection, S
     let deadline = user.deadline_for_data();
     let channel = std::mem::take(&mut user.data);
     let (opened, aborted) = match channel {
-        DataChannel::None => return Err(Reply::new(Code::NO_DATA_CONNECTION, "Use PASV, EPSV, PORT or EPRT first.").into()),
+        DataChannel::None => {
+            return Err(Reply::new(
+                Code::NO_DATA_CONNECTION,
+                "Use PASV, EPSV, PORT or EPRT first.",
+            )
+            .into());
+        }
         DataChannel::Passive(listener) => {
             let (peer, log) = (link.ends.client(), &link.log);
-            let mut watch = Watch::new(&mut link.control, user.files.as_fd(), user.account.permitted);
+            let mut watch = Watch::new(
+                &mut link.control,
+                user.files.as_fd(),
+                user.account.permitted,
+            );
             let opened = accept(&listener, peer, deadline, &mut watch, |stranger| {
-                log.line(&format!("data connection from {stranger} dropped: it is not the client {peer}"));
+                log.line(&format!(
+                    "data connection from {stranger} dropped: it is not the client {peer}"
+                ));
             });
             (opened, watch.aborted)
         }
         DataChannel::Active(target) => {
-            let socket = user.files.active_connect(target)?.map_err(outcome::data_setup)?;
-            let mut watch = Watch::new(&mut link.control, user.files.as_fd(), user.account.permitted);
+            let socket = user
+                .files
+                .active_connect(target)?
+                .map_err(outcome::data_setup)?;
+            let mut watch = Watch::new(
+                &mut link.control,
+                user.files.as_fd(),
+                user.account.permitted,
+            );
             (await_connect(socket, deadline, &mut watch), watch.aborted)
         }
     };
     opened.map_err(|error| {
         let stop = outcome::data_open(error);
-        if aborted { after_abort(link, stop) } else { stop }
+        if aborted {
+            after_abort(link, stop)
+        } else {
+            stop
+        }
     })
 }
 

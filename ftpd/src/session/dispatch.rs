@@ -9,8 +9,10 @@ use super::commands::{access, change, inspect, navigate, options, transfer};
 use super::{End, Session, Stage, Stop};
 
 /// Verbs of HTTP, SMTP and the like, which browsers and attackers can be made to send here.
-const OTHER_PROTOCOLS: &[&[u8]] =
-    &[b"GET", b"POST", b"PUT", b"HEAD", b"DELETE", b"CONNECT", b"OPTIONS", b"PATCH", b"TRACE", b"EHLO", b"HELO", b"MAIL"];
+const OTHER_PROTOCOLS: &[&[u8]] = &[
+    b"GET", b"POST", b"PUT", b"HEAD", b"DELETE", b"CONNECT", b"OPTIONS", b"PATCH", b"TRACE",
+    b"EHLO", b"HELO", b"MAIL",
+];
 
 impl Session {
     /// Carries a line out. `None` where the handler has sent its replies itself.
@@ -40,9 +42,13 @@ impl Session {
             Stage::Visitor(_) | Stage::Changing => super::Pending::default(),
         };
         // Setting up the data connection comes between REST or ALLO and the transfer.
-        let keeps_pending = spec.group == Group::Data || matches!(spec.verb, "ALLO" | "NOOP" | "SIZE" | "MDTM");
+        let keeps_pending =
+            spec.group == Group::Data || matches!(spec.verb, "ALLO" | "NOOP" | "SIZE" | "MDTM");
         if keeps_pending && let Stage::User(user) = &mut self.stage {
-            user.pending = super::Pending { rename_from: None, ..pending.clone() };
+            user.pending = super::Pending {
+                rename_from: None,
+                ..pending.clone()
+            };
         }
         match verbs::parse(verb, line) {
             Ok(command) => self.dispatch(command, pending),
@@ -97,13 +103,21 @@ impl Session {
         if let Stage::Visitor(visitor) = &mut self.stage {
             let (word, _) = verbs::split(line);
             // SECURITY: a browser that is sent here must not get a conversation going (ALPACA, server-side request forgery).
-            if OTHER_PROTOCOLS.iter().any(|other| word.eq_ignore_ascii_case(other)) || visitor.strange_line() {
+            if OTHER_PROTOCOLS
+                .iter()
+                .any(|other| word.eq_ignore_ascii_case(other))
+                || visitor.strange_line()
+            {
                 return Err(End::NotFtp.into());
             }
         }
         Ok(match error {
-            CommandError::NotOffered => Reply::new(Code::NOT_OFFERED, "This command is not offered."),
-            CommandError::Unknown | CommandError::Argument(..) => Reply::new(Code::NOT_UNDERSTOOD, "Not understood."),
+            CommandError::NotOffered => {
+                Reply::new(Code::NOT_OFFERED, "This command is not offered.")
+            }
+            CommandError::Unknown | CommandError::Argument(..) => {
+                Reply::new(Code::NOT_UNDERSTOOD, "Not understood.")
+            }
         })
     }
 }
@@ -124,7 +138,12 @@ fn bad_argument(verb: Verb, error: ArgError) -> Reply {
         ArgError::Missing | ArgError::Syntax => Code::BAD_ARGUMENT,
         ArgError::NotOffered => Code::PARAMETER_NOT_OFFERED,
     };
-    Reply::new(code, format!("{error}. Usage: {} {}", spec.verb, spec.arguments).trim_end().to_owned())
+    Reply::new(
+        code,
+        format!("{error}. Usage: {} {}", spec.verb, spec.arguments)
+            .trim_end()
+            .to_owned(),
+    )
 }
 
 fn log_line(log: &Log, line: &[u8], spec: &Spec) {

@@ -2,7 +2,9 @@
 
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 
-use common::channel::{Asker, Broken, FileAnswer, FileRequest, ListFormat, LoggedIn, Pattern, Ticket, UploadAt};
+use common::channel::{
+    Asker, Broken, FileAnswer, FileRequest, ListFormat, LoggedIn, Pattern, Ticket, Typed, UploadAt,
+};
 use common::jail::Failure;
 use common::path::VirtualPath;
 use common::proto::hostport::Family;
@@ -87,8 +89,8 @@ impl Files {
 
     /// Begins to make an upload visible, which may take as long as the disk does: the answer is fetched by
     /// [`committed`](Self::committed).
-    pub(crate) fn commit(&mut self, end: u64) -> Result<Ticket, End> {
-        Ok(self.channel.ask(&FileRequest::Commit { end })?)
+    pub(crate) fn commit(&mut self) -> Result<Ticket, End> {
+        Ok(self.channel.ask(&FileRequest::Commit)?)
     }
 
     /// The size of the file that an upload has become, once it is known.
@@ -107,10 +109,17 @@ impl Files {
         &mut self,
         path: VirtualPath,
         pattern: Option<Pattern>,
+        typed: Typed,
         format: ListFormat,
         all: bool,
     ) -> Asked<OwnedFd> {
-        let request = FileRequest::List { path, pattern, format, all };
+        let request = FileRequest::List {
+            path,
+            pattern,
+            typed,
+            format,
+            all,
+        };
         expect!(self.call(&request)?, FileAnswer::Listing, fd => |pipe| pipe)
     }
 
@@ -135,7 +144,10 @@ impl Files {
         expect!(self.call(request)?, FileAnswer::Done => ())
     }
 
-    pub(crate) fn passive_listen(&mut self, family: Family) -> Asked<(OwnedFd, std::net::SocketAddr)> {
+    pub(crate) fn passive_listen(
+        &mut self,
+        family: Family,
+    ) -> Asked<(OwnedFd, std::net::SocketAddr)> {
         let request = FileRequest::PassiveListen { family };
         expect!(self.call(&request)?, FileAnswer::Listening { address }, fd => |listener| (listener, address))
     }

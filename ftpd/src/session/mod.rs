@@ -127,17 +127,32 @@ pub(crate) struct Session {
 }
 
 /// Serves the client on `socket` until the session is over.
-pub fn run(setup: &Setup, socket: OwnedFd, channel: Asker<PreLogin>, ends: Ends) -> Status {
+pub(crate) fn run(setup: &Setup, socket: OwnedFd, channel: Asker<PreLogin>, ends: Ends) -> Status {
     let server = &setup.config.server;
-    let entered = sandbox::enter_empty(Role::Session, &setup.programs, server.session_user, setup.empty_root.as_ref());
+    let entered = sandbox::enter_empty(
+        Role::Session,
+        &setup.programs,
+        server.session_user,
+        setup.empty_root.as_ref(),
+    );
     if let Err(error) = entered {
-        setup.log.line(&format!("session for {}: {error}", ends.client()));
+        setup
+            .log
+            .line(&format!("session for {}: {error}", ends.client()));
         return Status::SandboxFailed;
     }
     prepare(&socket);
     let mut session = Session {
-        link: Link { control: Control::new(socket), ends, log: setup.log.clone() },
-        stage: Stage::Visitor(Visitor { channel, user: None, strange_lines: 0 }),
+        link: Link {
+            control: Control::new(socket),
+            ends,
+            log: setup.log.clone(),
+        },
+        stage: Stage::Visitor(Visitor {
+            channel,
+            user: None,
+            strange_lines: 0,
+        }),
         permitted: setup.config.session.permitted,
         login_deadline: Instant::now() + server.login_timeout,
     };
@@ -164,7 +179,10 @@ impl Session {
                 Input::Line(line) if line.is_empty() => continue,
                 Input::Line(line) => self.obey(&line)?,
                 Input::TooLong => Some(Reply::new(Code::NOT_UNDERSTOOD, "The line is too long.")),
-                Input::Malformed => Some(Reply::new(Code::NOT_UNDERSTOOD, "The line holds a NUL or a bare CR.")),
+                Input::Malformed => Some(Reply::new(
+                    Code::NOT_UNDERSTOOD,
+                    "The line holds a NUL or a bare CR.",
+                )),
             };
             if let Some(reply) = reply {
                 self.link.control.reply(&reply)?;
@@ -212,9 +230,15 @@ impl Session {
         let (text, status) = match end {
             End::Quit | End::ControlLost => (None, Status::Ended),
             End::KeeperGone => (Some("The service is closing this session."), Status::Ended),
-            End::Broken => (Some("The server has a problem; please try again."), Status::Broken),
+            End::Broken => (
+                Some("The server has a problem; please try again."),
+                Status::Broken,
+            ),
             End::TimedOut => (Some("Timeout: closing the connection."), Status::TimedOut),
-            End::LoginFailed => (Some("Too many failed logins: closing the connection."), Status::LoginFailed),
+            End::LoginFailed => (
+                Some("Too many failed logins: closing the connection."),
+                Status::LoginFailed,
+            ),
             End::NotFtp => (Some("This is an FTP server."), Status::NotFtp),
         };
         if let Some(text) = text {
@@ -228,7 +252,9 @@ impl Session {
     pub(crate) fn user(&mut self) -> Result<(&mut Link, &mut User), Stop> {
         match &mut self.stage {
             Stage::User(user) => Ok((&mut self.link, user)),
-            Stage::Visitor(_) | Stage::Changing => Err(Reply::new(Code::NOT_LOGGED_IN, "Please log in first.").into()),
+            Stage::Visitor(_) | Stage::Changing => {
+                Err(Reply::new(Code::NOT_LOGGED_IN, "Please log in first.").into())
+            }
         }
     }
 }
@@ -239,7 +265,12 @@ fn greeting(banner: &[String]) -> Reply {
         Some((only, [])) => Reply::new(Code::SERVICE_READY, only.as_str()),
         Some((first, rest)) => {
             let between = rest.iter().map(|line| Line::from(line.as_str())).collect();
-            Reply::block(Code::SERVICE_READY, first.as_str(), between, "FTP service ready.")
+            Reply::block(
+                Code::SERVICE_READY,
+                first.as_str(),
+                between,
+                "FTP service ready.",
+            )
         }
     }
 }
@@ -255,6 +286,11 @@ impl Visitor {
 impl User {
     pub(crate) fn deadline_for_data(&self) -> Instant {
         let timeout = self.account.data_timeout;
-        Instant::now() + if timeout.is_zero() { Duration::from_secs(u64::from(u32::MAX)) } else { timeout }
+        Instant::now()
+            + if timeout.is_zero() {
+                Duration::from_secs(u64::from(u32::MAX))
+            } else {
+                timeout
+            }
     }
 }

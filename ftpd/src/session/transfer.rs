@@ -21,9 +21,16 @@ pub(crate) struct Ended {
 
 /// Moves the data; the connection is closed when the flow is dropped at the end.
 pub(crate) fn run(link: &mut Link, user: &User, mut flow: impl Flow) -> Ended {
-    let mut watch = Watch::new(&mut link.control, user.files.as_fd(), user.account.permitted);
+    let mut watch = Watch::new(
+        &mut link.control,
+        user.files.as_fd(),
+        user.account.permitted,
+    );
     let outcome = pump::run(&mut flow, &mut watch, user.account.stall_timeout);
-    Ended { outcome, aborted: watch.aborted }
+    Ended {
+        outcome,
+        aborted: watch.aborted,
+    }
 }
 
 /// The reply of a transfer, with ABOR's behind it where there was one.
@@ -38,17 +45,29 @@ pub(crate) fn conclude(link: &mut Link, aborted: bool, reply: Reply) -> Result<R
 }
 
 /// Makes an upload visible. The disk may take its time: STAT is answered meanwhile, and ABOR comes too late.
-pub(crate) fn commit(link: &mut Link, user: &mut User, end: u64, moved: u64) -> Result<(Result<u64, Denied>, bool), End> {
-    let ticket = user.files.commit(end)?;
+pub(crate) fn commit(
+    link: &mut Link,
+    user: &mut User,
+    moved: u64,
+) -> Result<(Result<u64, Denied>, bool), End> {
+    let ticket = user.files.commit()?;
     let mut aborted = false;
     loop {
         if let Some(committed) = user.files.committed(ticket)? {
             return Ok((committed, aborted));
         }
-        let mut watch = Watch::new(&mut link.control, user.files.as_fd(), user.account.permitted).expecting_answer();
+        let mut watch = Watch::new(
+            &mut link.control,
+            user.files.as_fd(),
+            user.account.permitted,
+        )
+        .expecting_answer();
         let events = {
             let [control, channel] = watch.watch();
-            let mut ready = [PollFd::new(control.0, control.1), PollFd::new(channel.0, PollFlags::POLLIN)];
+            let mut ready = [
+                PollFd::new(control.0, control.1),
+                PollFd::new(channel.0, PollFlags::POLLIN),
+            ];
             let _ = poll(&mut ready, common::control::until(None::<Instant>));
             [0, 1].map(|index: usize| ready[index].revents().unwrap_or(PollFlags::empty()))
         };

@@ -35,8 +35,14 @@ pub(in crate::session) fn pass(session: &mut Session, secret: &Secret) -> Result
         Stage::Changing => return Err(End::Broken.into()),
     };
     // What cannot be a name or a password is passed on as one that nobody has, so that it costs and counts the same.
-    let user = UserName::new(&name).or_else(|| UserName::new(b":")).ok_or(End::Broken)?;
-    let secret = if secret.expose().len() > LONGEST_SECRET { Secret::new(b"") } else { secret.clone() };
+    let user = UserName::new(&name)
+        .or_else(|| UserName::new(b":"))
+        .ok_or(End::Broken)?;
+    let secret = if secret.expose().len() > LONGEST_SECRET {
+        Secret::new(b"")
+    } else {
+        secret.clone()
+    };
     let Stage::Visitor(mut visitor) = std::mem::replace(&mut session.stage, Stage::Changing) else {
         return Err(End::Broken.into());
     };
@@ -60,10 +66,16 @@ pub(in crate::session) fn pass(session: &mut Session, secret: &Secret) -> Result
 
 /// Asks keeper, which may take its time over a hash or hold a refusal back.
 fn authenticate(visitor: &mut Visitor, user: UserName, secret: Secret) -> Result<LoginAnswer, End> {
-    let ticket = visitor.channel.ask(&LoginRequest::Authenticate { user, secret })?;
+    let ticket = visitor
+        .channel
+        .ask(&LoginRequest::Authenticate { user, secret })?;
     loop {
         if let Some((answer, descriptor)) = visitor.channel.receive(ticket)? {
-            return if descriptor.is_none() { Ok(answer) } else { Err(End::Broken) };
+            return if descriptor.is_none() {
+                Ok(answer)
+            } else {
+                Err(End::Broken)
+            };
         }
         let mut ready = [PollFd::new(visitor.channel.as_fd(), PollFlags::POLLIN)];
         let _ = poll(&mut ready, PollTimeout::NONE);
@@ -84,6 +96,9 @@ fn welcome(visitor: Visitor, account: Account, name: Vec<u8>) -> User {
 }
 
 pub(in crate::session) fn quit(session: &mut Session) -> Result<Reply, Stop> {
-    session.link.control.reply(&Reply::new(Code::GOODBYE, "Goodbye."))?;
+    session
+        .link
+        .control
+        .reply(&Reply::new(Code::GOODBYE, "Goodbye."))?;
     Err(End::Quit.into())
 }

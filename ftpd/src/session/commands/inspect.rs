@@ -36,21 +36,40 @@ pub(in crate::session) fn help(permitted: VerbSet, about: Option<&str>) -> Reply
             Some(verb) => {
                 let spec = verb.spec();
                 let syntax = format!("{} {}", spec.verb, spec.arguments);
-                Reply::new(Code::HELP, format!("Syntax: {} - {}.", syntax.trim_end(), spec.help))
+                Reply::new(
+                    Code::HELP,
+                    format!("Syntax: {} - {}.", syntax.trim_end(), spec.help),
+                )
             }
             None => Reply::new(Code::NOT_OFFERED, "This command is not offered."),
         };
     }
-    let names: Vec<&str> = TABLE.iter().zip(Verb::all()).filter(|(_, verb)| permitted.contains(*verb)).map(|(s, _)| s.verb).collect();
-    let lines = names.chunks(8).map(|row| Line::from(format!(" {}", row.join(" ")))).collect();
-    Reply::block(Code::HELP, "These commands are offered:", lines, "HELP with a command tells its syntax.")
+    let names: Vec<&str> = TABLE
+        .iter()
+        .zip(Verb::all())
+        .filter(|(_, verb)| permitted.contains(*verb))
+        .map(|(s, _)| s.verb)
+        .collect();
+    let lines = names
+        .chunks(8)
+        .map(|row| Line::from(format!(" {}", row.join(" "))))
+        .collect();
+    Reply::block(
+        Code::HELP,
+        "These commands are offered:",
+        lines,
+        "HELP with a command tells its syntax.",
+    )
 }
 
 pub(in crate::session) fn size(user: &mut User, path: &PathArg) -> Result<Reply, Stop> {
     let path = resolve(user, &path.0)?;
     if user.representation == Representation::Ascii {
         // RFC 3659 §4: the size is that of the transfer, which for text only the transfer itself can tell.
-        return Ok(Reply::new(Code::UNAVAILABLE, "SIZE is known in TYPE I only."));
+        return Ok(Reply::new(
+            Code::UNAVAILABLE,
+            "SIZE is known in TYPE I only.",
+        ));
     }
     let (directory, size, _) = user.files.stat(path)?.map_err(outcome::file)?;
     Ok(if directory {
@@ -63,7 +82,9 @@ pub(in crate::session) fn size(user: &mut User, path: &PathArg) -> Result<Reply,
 pub(in crate::session) fn mdtm(user: &mut User, path: &PathArg) -> Result<Reply, Stop> {
     let path = resolve(user, &path.0)?;
     let (_, _, modified) = user.files.stat(path)?.map_err(outcome::file)?;
-    Ok(Reply::new(Code::FILE_STATUS, facts::time_value(modified)))
+    let mut text = Vec::new();
+    facts::time_value(&mut text, modified);
+    Ok(Reply::new(Code::FILE_STATUS, text))
 }
 
 pub(in crate::session) fn mlst(user: &mut User, path: &PathArg) -> Result<Reply, Stop> {
@@ -71,13 +92,31 @@ pub(in crate::session) fn mlst(user: &mut User, path: &PathArg) -> Result<Reply,
     let facts = user.files.facts(path)?.map_err(outcome::file)?;
     let mut line = vec![b' '];
     line.extend_from_slice(&facts);
-    Ok(Reply::block(Code::ACTION_DONE, "Facts:", vec![line.into()], "End"))
+    Ok(Reply::block(
+        Code::ACTION_DONE,
+        "Facts:",
+        vec![line.into()],
+        "End",
+    ))
 }
 
-pub(in crate::session) fn stat(link: &Link, user: &mut User, argument: Option<&ListArg>) -> Result<Reply, Stop> {
-    let Some(argument) = argument else { return Ok(status(link, user)) };
-    let Listed { directory, pattern } = what_to_list(user, &argument.path)?;
-    let pipe = user.files.list(directory, pattern, ListFormat::Long, argument.all)?.map_err(outcome::file)?;
+pub(in crate::session) fn stat(
+    link: &Link,
+    user: &mut User,
+    argument: Option<&ListArg>,
+) -> Result<Reply, Stop> {
+    let Some(argument) = argument else {
+        return Ok(status(link, user));
+    };
+    let Listed {
+        directory,
+        pattern,
+        typed,
+    } = what_to_list(user, &argument.path)?;
+    let pipe = user
+        .files
+        .list(directory, pattern, typed, ListFormat::Long, argument.all)?
+        .map_err(outcome::file)?;
     let deadline = Instant::now() + STAT_TIMEOUT;
     let mut listing = Vec::new();
     let mut buffer = [0u8; 4096];
@@ -106,7 +145,11 @@ pub(in crate::session) fn stat(link: &Link, user: &mut User, argument: Option<&L
         }
     }
     user.files.list_end()?.map_err(outcome::file)?;
-    let last = if whole { "End" } else { "There is more; LIST shows all." };
+    let last = if whole {
+        "End"
+    } else {
+        "There is more; LIST shows all."
+    };
     Ok(Reply::block(Code::FILE_STATUS, "Listing:", lines, last))
 }
 

@@ -35,7 +35,9 @@ pub(in crate::session) fn cdup(user: &mut User) -> Result<Reply, Stop> {
 }
 
 fn change(user: &mut User, path: VirtualPath) -> Result<Reply, Stop> {
-    user.files.order(&FileRequest::ChangeDir { path: path.clone() })?.map_err(outcome::file)?;
+    user.files
+        .order(&FileRequest::ChangeDir { path: path.clone() })?
+        .map_err(outcome::file)?;
     user.directory = path;
     Ok(Reply::new(Code::ACTION_DONE, "Directory changed."))
 }

@@ -1,0 +1,173 @@
+//! The command line of `ftpuser`: what can be asked for. Does nothing.
+
+use std::path::PathBuf;
+
+use clap::{Arg, ArgAction, ArgGroup, Command, value_parser};
+
+use crate::auth::native::{DEFAULT_FILE, Scheme};
+
+/// The home of users whose files belong to a user shared by all, such as nobody: where Debian keeps what FTP serves.
+pub const SHARED_HOME: &str = "/srv/ftp";
+
+/// The users of the system that own the files of a user made by root, best first, as in MetaFTPd.
+pub const SHARED_USERS: [&str; 3] = ["nobody", "daemon", "guest"];
+
+pub fn command() -> Command {
+    Command::new("ftpuser")
+        .version(env!("CARGO_PKG_VERSION"))
+        .about("Add, change, delete and list the users of ftpd's own user file")
+        .after_help("Exit status: 0 done, 1 failed, 2 wrong usage.")
+        .subcommand_required(true)
+        .arg_required_else_help(true)
+        .subcommand(add())
+        .subcommand(
+            Command::new("del")
+                .about("Delete a user")
+                .arg(name())
+                .arg(file()),
+        )
+        .subcommand(
+            Command::new("list")
+                .about("List the users: a table on a terminal, tab-separated lines in a pipe")
+                .after_help(
+                    "Columns: name, type, real user, home, settings. A line that is no valid record is told on the \
+                     standard error and makes the exit status 1.",
+                )
+                .arg(file())
+                .arg(
+                    Arg::new("json")
+                        .long("json")
+                        .action(ArgAction::SetTrue)
+                        .help("Print one JSON array"),
+                ),
+        )
+        .subcommand(
+            Command::new("passwd")
+                .about("Give a user another password")
+                .arg(name())
+                .arg(file())
+                .arg(scheme())
+                .args(password())
+                .group(ArgGroup::new("password").args(["password-stdin", "password-file"])),
+        )
+}
+
+fn add() -> Command {
+    Command::new("add")
+        .about("Add a user")
+        .after_help(format!(
+            "The password is asked for twice unless an option says where it is; type null has none.\n\
+             Without --real-user, root's users are {}, the first that exists; other callers' users are the callers \
+             themselves. Without --home, the home is that of the real user, and {SHARED_HOME} for root's users without \
+             --real-user.\n\
+             MetaFTPd's form `ftpuser add NAME PASSWORD [HOME]` works, but everybody on the system can see the password \
+             in the list of processes.",
+            SHARED_USERS.join(", ")
+        ))
+        .arg(name())
+        .arg(
+            Arg::new("words")
+                .value_name("Key=Value")
+                .num_args(0..)
+                .help("Settings that are this user's own"),
+        )
+        .arg(scheme())
+        .arg(file())
+        .arg(
+            Arg::new("home")
+                .long("home")
+                .value_name("DIR")
+                .value_parser(value_parser!(PathBuf))
+                .help("The directory that the user starts in"),
+        )
+        .arg(
+            Arg::new("real-user")
+                .long("real-user")
+                .short('u')
+                .value_name("USER")
+                .help("The user of the system that the files belong to; never root"),
+        )
+        .arg(
+            Arg::new("replace")
+                .long("replace")
+                .action(ArgAction::SetTrue)
+                .help("Replace a user of this name"),
+        )
+        .args(password())
+        .group(ArgGroup::new("password").args(["password-stdin", "password-file"]))
+}
+
+fn name() -> Arg {
+    Arg::new("name")
+        .value_name("NAME")
+        .required(true)
+        .value_parser(value_parser!(std::ffi::OsString))
+        .help("The name that the user logs in with, in any case")
+}
+
+fn file() -> Arg {
+    Arg::new("file")
+        .long("auth-file")
+        .short('a')
+        .value_name("FILE")
+        .value_parser(value_parser!(PathBuf))
+        .default_value(DEFAULT_FILE)
+        .help("The user file")
+}
+
+fn scheme() -> Arg {
+    let names = Scheme::ALL.map(Scheme::name).join(", ");
+    Arg::new("type")
+        .long("type")
+        .short('t')
+        .short_alias('e')
+        .value_name("TYPE")
+        .default_value(Scheme::Argon2id.name())
+        .value_parser(|word: &str| Scheme::find(word).map_err(|error| error.to_string()))
+        .help(format!("How the password is kept: {names}"))
+}
+
+fn password() -> [Arg; 2] {
+    [
+        Arg::new("password-stdin")
+            .long("password-stdin")
+            .action(ArgAction::SetTrue)
+            .help("Read the password from the first line of the standard input"),
+        Arg::new("password-file")
+            .long("password-file")
+            .value_name("FILE")
+            .value_parser(value_parser!(PathBuf))
+            .help("Read the password from the first line of a file"),
+    ]
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_command_line_is_sound() {
+        command().debug_assert();
+    }
+
+    #[test]
+    fn options_may_stand_anywhere_as_in_metaftpd() {
+        let line = "ftpuser add -t md5 fred -a /x secret /srv Idle=5 -u nobody";
+        let matches = command().try_get_matches_from(line.split(' ')).unwrap();
+        let (_, add) = matches.subcommand().unwrap();
+        let words: Vec<_> = add.get_many::<String>("words").unwrap().collect();
+        assert_eq!(words, ["secret", "/srv", "Idle=5"]);
+        assert_eq!(add.get_one::<Scheme>("type"), Some(&Scheme::Md5));
+    }
+
+    #[test]
+    fn a_type_that_is_not_offered_is_refused_by_name() {
+        let error = command()
+            .try_get_matches_from(["ftpuser", "add", "fred", "-t", "jh-512"])
+            .unwrap_err();
+        assert!(
+            error.to_string().contains("jh-512 are not supported"),
+            "{error}"
+        );
+    }
+}

@@ -1,0 +1,191 @@
+//! `ftpuser add`: fills in what the caller left out, and writes a new record.
+
+use std::path::{Path, PathBuf};
+
+use clap::ArgMatches;
+use common::auth::native::{
+    Edit, Existing, Name, NativeError, Record, Scheme, Setting, Stored, UserFile,
+};
+use common::auth::{Identity, IdentityError, Secret};
+use common::cli::ftpuser::{SHARED_HOME, SHARED_USERS};
+use common::cli::out;
+use common::settings::check_user_setting;
+use nix::unistd::{User, geteuid};
+
+use crate::{Failure, file, name, password, scheme, warn_of_old};
+
+/// The words behind the name: MetaFTPd's password and home, and settings.
+#[derive(Debug, Default, PartialEq)]
+struct Words<'a> {
+    password: Option<&'a str>,
+    home: Option<&'a str>,
+    settings: Vec<Setting>,
+}
+
+pub(crate) fn run(arguments: &ArgMatches) -> Result<(), Failure> {
+    let name = Name::new(name(arguments)).map_err(Failure::failed)?;
+    let words = arguments.get_many::<String>("words").into_iter().flatten();
+    let words = Words::sort(words.map(String::as_str))?;
+    let scheme = scheme(arguments);
+    let existing = if arguments.get_flag("replace") {
+        Existing::Replace
+    } else {
+        Existing::Refuse
+    };
+    let (real_user, default_home) = owner(arguments.get_one::<String>("real-user"))?;
+    let home = home(arguments, &words, default_home)?;
+    if existing == Existing::Refuse {
+        // The answer that counts comes under the lock; this one spares the caller a password typed for nothing.
+        refuse_known(file(arguments), &name)?;
+    }
+    let secret = secret(arguments, &words, scheme, &name)?;
+    warn_of_old(scheme);
+    let stored = Stored::new(scheme, &name, &secret)?;
+    let record =
+        Record::new(name, stored, &real_user, &home, words.settings).map_err(Failure::failed)?;
+    let mut edit = Edit::begin_or_create(file(arguments))?;
+    edit.put(&record, existing)?;
+    Ok(edit.commit()?)
+}
+
+impl<'a> Words<'a> {
+    fn sort(words: impl Iterator<Item = &'a str>) -> Result<Words<'a>, Failure> {
+        let mut sorted = Words::default();
+        for word in words {
+            match word.split_once('=').filter(|(key, _)| is_key(key)) {
+                Some((key, value)) => {
+                    check_user_setting(key, value).map_err(|why| {
+                        Failure::Usage(format!(
+                            "{why} (a password with '=' can come by --password-stdin)"
+                        ))
+                    })?;
+                    sorted.settings.push((key.to_owned(), value.to_owned()));
+                }
+                None if sorted.password.is_none() => sorted.password = Some(word),
+                None if sorted.home.is_none() => sorted.home = Some(word),
+                None => {
+                    return Err(Failure::usage(
+                        "too many words: after NAME, PASSWORD and HOME come only Key=Value settings",
+                    ));
+                }
+            }
+        }
+        Ok(sorted)
+    }
+}
+
+fn is_key(text: &str) -> bool {
+    text.starts_with(|c: char| c.is_ascii_alphabetic())
+        && text.chars().all(|c| c.is_ascii_alphanumeric() || c == '-')
+}
+
+fn refuse_known(file: &Path, name: &Name) -> Result<(), Failure> {
+    match UserFile::open(file).and_then(|users| users.find(name.as_bytes())) {
+        Ok(_) | Err(NativeError::Malformed { .. }) => Err(Failure::Failed(format!(
+            "user {name} exists already; --replace replaces, `ftpuser passwd` changes the password"
+        ))),
+        Err(_) => Ok(()),
+    }
+}
+
+/// The real user and the home that goes with them.
+fn owner(asked: Option<&String>) -> Result<(String, PathBuf), Failure> {
+    if asked.is_none() && geteuid().is_root() {
+        let shared = SHARED_USERS
+            .iter()
+            .find(|user| Identity::of_real_user(user).is_ok());
+        return match shared {
+            Some(user) => Ok(((*user).to_owned(), PathBuf::from(SHARED_HOME))),
+            None => Err(Failure::usage(
+                "say whose the files are with --real-user USER",
+            )),
+        };
+    }
+    let user = match asked {
+        Some(user) => user.clone(),
+        None => match User::from_uid(geteuid()) {
+            Ok(Some(user)) => user.name,
+            Ok(None) | Err(_) => {
+                return Err(Failure::Failed(format!("uid {} has no name", geteuid())));
+            }
+        },
+    };
+    match Identity::of_real_user(&user) {
+        Ok(identity) => Ok((user, identity.home)),
+        Err(error @ IdentityError::Lookup(..)) => Err(Failure::failed(error)),
+        Err(error) => Err(Failure::Failed(format!(
+            "{error}; no login could ever succeed"
+        ))),
+    }
+}
+
+fn home(arguments: &ArgMatches, words: &Words<'_>, default: PathBuf) -> Result<PathBuf, Failure> {
+    let asked = arguments.get_one::<PathBuf>("home");
+    let home = match (asked, words.home) {
+        (Some(_), Some(_)) => return Err(Failure::usage("the home is given twice")),
+        (Some(home), None) => home.clone(),
+        (None, Some(home)) => PathBuf::from(home),
+        // Some users of the system have no home, and say so with one of these.
+        (None, None) if default == Path::new("/") || default.starts_with("/nonexistent") => {
+            return Err(Failure::usage(
+                "the real user has no home; choose one with --home DIR",
+            ));
+        }
+        (None, None) => default,
+    };
+    if home.is_absolute() && !home.is_dir() {
+        out::complain(
+            "ftpuser",
+            format!(
+                "warning: {} is not a directory yet; logins fail until it is",
+                home.display()
+            ),
+        );
+    }
+    Ok(home)
+}
+
+fn secret(
+    arguments: &ArgMatches,
+    words: &Words<'_>,
+    scheme: Scheme,
+    name: &Name,
+) -> Result<Secret, Failure> {
+    match (scheme, password::source(arguments), words.password) {
+        (_, Some(_), Some(_)) => Err(Failure::usage(
+            "the password is given twice; the home goes with --home DIR",
+        )),
+        (Scheme::Null, Some(_), None) => Err(Failure::usage("type null has no password")),
+        // With both words it is MetaFTPd's form, which needs some password there; a lone word was meant as the home.
+        (Scheme::Null, None, Some(_)) if words.home.is_none() => Err(Failure::usage(
+            "type null has no password; the home goes with --home DIR",
+        )),
+        (Scheme::Null, None, _) => Ok(Secret::new(b"")),
+        (_, None, Some(password)) => {
+            out::complain(
+                "ftpuser",
+                "warning: everybody on this system could see the password in the list of processes; \
+                 --password-stdin hides it",
+            );
+            Ok(Secret::new(password.as_bytes()))
+        }
+        (_, source, None) => password::obtain(source, name),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn words_are_password_home_and_settings_in_any_order() {
+        let words = Words::sort(["Idle=5", "pw", "/srv/a=b"].into_iter())
+            .ok()
+            .unwrap();
+        assert_eq!(words.password, Some("pw"));
+        assert_eq!(words.home, Some("/srv/a=b"));
+        assert_eq!(words.settings, [("Idle".to_owned(), "5".to_owned())]);
+        assert!(Words::sort(["a", "b", "c"].into_iter()).is_err());
+        assert!(Words::sort(["NoSuchSetting=5"].into_iter()).is_err());
+    }
+}
