@@ -2,7 +2,6 @@
 
 TARGET ?= $(or $(CARGO_TARGET_DIR),target)
 PORT ?= 2121
-TOOLS := ftpd ftpproxy ftphash ftpuser
 
 .DEFAULT_GOAL := help
 .PHONY: help serve test soak bench generate prepare-build prepare-test
@@ -22,23 +21,14 @@ test: prepare-test ## Run everything that CI runs, with the real clients
 	cargo test --workspace
 
 soak: prepare-test ## Run the tests that take minutes and gigabytes
-	cargo build --release --workspace
 	cargo test --release --package tests -- --ignored
 
 bench: prepare-build ## Measure ftpd, and vsftpd beside it where it is installed
-	cargo run --release --package bench
+	cargo build --release --package ftpd
+	cargo run --release --package bench -- $(ARGS)
 
-generate: prepare-build ## Write man/ and completions/ from the tables
-	cargo build --workspace
-	@mkdir -p man completions
-	@set -e; for tool in $(TOOLS); do \
-		case $$tool in ftpd|ftpproxy) section=8 ;; *) section=1 ;; esac; \
-		for pair in man:man/$$tool.$$section bash:completions/$$tool.bash zsh:completions/_$$tool \
-			fish:completions/$$tool.fish; do \
-			'$(TARGET)'/debug/$$tool --generate "$${pair%%:*}" > "$${pair#*:}.new"; \
-			mv "$${pair#*:}.new" "$${pair#*:}"; \
-		done; \
-	done
+generate: prepare-build ## Write man/ and completions/ anew from the tables
+	GENERATE=1 cargo test --package tests --test generated manual
 
 prepare-build:
 	@packaging/prepare.sh build

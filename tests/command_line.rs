@@ -1,14 +1,14 @@
 //! What `ftpd` says about its command line and configuration, as a shell or inetd sees it.
 
-mod built;
-
 use std::io::{Read, Write};
 use std::os::fd::OwnedFd;
 use std::os::unix::net::UnixStream;
 use std::process::{Command, Output, Stdio};
 
+use tests::binaries;
+
 fn ftpd() -> Command {
-    Command::new(built::program("ftpd"))
+    Command::new(binaries::path("ftpd"))
 }
 
 #[expect(clippy::unwrap_used, reason = "what fails here shall end the test")]

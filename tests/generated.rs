@@ -1,10 +1,10 @@
 //! The committed manual pages and completions are what the tools generate. `make generate` writes them anew.
 
-mod built;
-
 use std::collections::BTreeSet;
 use std::path::PathBuf;
 use std::process::Command;
+
+use tests::binaries;
 
 /// Every tool, with the section of its manual page.
 const TOOLS: &[(&str, u8)] = &[("ftpd", 8), ("ftphash", 1), ("ftpproxy", 8), ("ftpuser", 1)];
@@ -24,7 +24,7 @@ fn manual_pages_and_completions_are_current() {
     let rewrite = std::env::var_os("GENERATE").is_some();
     let mut stale = Vec::new();
     for (tool, section) in TOOLS {
-        let program = built::program(tool);
+        let program = binaries::path(tool);
         for (what, file) in generated(tool, *section) {
             let output = Command::new(&program)
                 .args(["--generate", what])
@@ -32,7 +32,7 @@ fn manual_pages_and_completions_are_current() {
                 .unwrap();
             assert!(output.status.success(), "{tool} --generate {what} fails");
             assert!(!output.stdout.is_empty());
-            let path = built::root().join(&file);
+            let path = binaries::root().join(&file);
             if rewrite {
                 std::fs::write(&path, &output.stdout).unwrap();
             } else if std::fs::read(&path).ok().as_deref() != Some(&output.stdout[..]) {
@@ -51,11 +51,11 @@ fn no_generated_file_is_left_over() {
     let expected: BTreeSet<PathBuf> = TOOLS
         .iter()
         .flat_map(|(tool, section)| generated(tool, *section))
-        .map(|(_, file)| built::root().join(file))
+        .map(|(_, file)| binaries::root().join(file))
         .collect();
     let found: BTreeSet<PathBuf> = ["man", "completions"]
         .into_iter()
-        .flat_map(|directory| std::fs::read_dir(built::root().join(directory)).unwrap())
+        .flat_map(|directory| std::fs::read_dir(binaries::root().join(directory)).unwrap())
         .map(|entry| entry.unwrap().path())
         .collect();
     assert_eq!(found, expected);

@@ -1,49 +1,44 @@
-//! Finds the programs under test beside the test executable. Builds nothing: cargo's lock may be held.
+//! The programs under test, built as the running test was built.
 
-use std::fs;
-use std::path::PathBuf;
-use std::sync::Once;
-use std::time::SystemTime;
+use std::collections::HashMap;
+use std::path::{Path, PathBuf};
+use std::process::Command;
+use std::sync::Mutex;
 
-/// The path of a program of this workspace, as built by `cargo build --workspace` in the profile of the tests.
-///
-/// `cargo test -p tests` does not rebuild the programs, so one that is older than its sources stops the test:
-/// a result about yesterday's server is worse than none.
-pub fn path(program: &str) -> PathBuf {
-    let mut directory = std::env::current_exe().unwrap();
-    directory.pop();
-    if directory.ends_with("deps") {
-        directory.pop();
-    }
-    let path = directory.join(program);
-    let release = directory.ends_with("release");
-    let command = if release {
-        "cargo build --release --workspace"
-    } else {
-        "cargo build --workspace"
-    };
-    assert!(
-        path.is_file(),
-        "{} is not built: run `{command}`",
-        path.display()
-    );
-    static CHECKED: Once = Once::new();
-    CHECKED.call_once(|| {
-        if let Some(source) = newer_source(&path) {
-            panic!("{} is older than {source}: run `{command}`", path.display());
-        }
-    });
-    path
+/// The directory of the workspace.
+pub fn root() -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("..")
 }
 
-/// A source that changed after the program was linked, from the dependency file that cargo writes beside it.
-fn newer_source(program: &std::path::Path) -> Option<String> {
-    let modified = |path: &str| -> Option<SystemTime> { fs::metadata(path).ok()?.modified().ok() };
-    let built = modified(program.to_str()?)?;
-    let rule = fs::read_to_string(program.with_extension("d")).ok()?;
-    let (_, sources) = rule.split_once(": ")?;
-    sources
-        .split_whitespace()
-        .find(|source| modified(source).is_some_and(|changed| changed > built))
-        .map(str::to_owned)
+/// Where a program of this workspace is, up to date: a result about yesterday's program is worse than none, and
+/// `cargo test --package tests` builds only the tests.
+#[track_caller]
+pub fn path(program: &str) -> PathBuf {
+    static BUILT: Mutex<Option<HashMap<String, PathBuf>>> = Mutex::new(None);
+    // A test that fails to build leaves nothing half done here.
+    let mut built = BUILT
+        .lock()
+        .unwrap_or_else(std::sync::PoisonError::into_inner);
+    let built = built.get_or_insert_default();
+    if let Some(path) = built.get(program) {
+        return path.clone();
+    }
+    let test = std::env::current_exe().unwrap();
+    let target = test
+        .ancestors()
+        .find(|path| path.join("deps").is_dir())
+        .unwrap();
+    let mut cargo = Command::new(env!("CARGO"));
+    cargo
+        .current_dir(root())
+        .args(["build", "--quiet", "--package", program]);
+    if target.ends_with("release") {
+        cargo.arg("--release");
+    }
+    assert!(
+        cargo.status().unwrap().success(),
+        "{program} does not build"
+    );
+    built.insert(program.to_owned(), target.join(program));
+    target.join(program)
 }

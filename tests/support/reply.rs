@@ -48,13 +48,14 @@ impl Reply {
                     Some((code, '-', text)) if code == reply.code => {
                         reply.lines.push(text.to_owned())
                     }
-                    _ if line.starts_with(' ') => reply.lines.push(line.to_owned()),
-                    _ => {
+                    // RFC 959 §4.2: a line that begins with a number must be padded.
+                    _ if begins_with_number(line) => {
+                        let code = reply.code;
                         return Err(format!(
-                            "line within a {} reply is not padded: {line:?}",
-                            reply.code
+                            "line within a {code} reply is not padded: {line:?}"
                         ));
                     }
+                    _ => reply.lines.push(line.to_owned()),
                 },
             }
         }
@@ -89,6 +90,10 @@ fn line(octets: &[u8]) -> Result<Option<(&str, usize)>, String> {
     Ok(Some((text, lf + 1)))
 }
 
+fn begins_with_number(line: &str) -> bool {
+    line.len() >= 3 && line.bytes().take(3).all(|octet| octet.is_ascii_digit())
+}
+
 /// Splits `250-text` into code, separator and text.
 fn head(line: &str) -> Option<(u16, char, &str)> {
     let (digits, rest) = line.split_at_checked(3)?;
@@ -112,6 +117,7 @@ mod tests {
     #[test]
     fn a_reply_ends_with_its_code_and_a_blank() {
         assert_eq!(taken("200 ok\r\n"), Some((200, 8)));
+        assert_eq!(taken("213-a\r\ndrwx b\r\n213 c\r\n"), Some((213, 22)));
         assert_eq!(taken("211-a\r\n b\r\n211 c\r\nrest"), Some((211, 18)));
         assert_eq!(taken("211-a\r\n211-b\r\n211 c\r\n"), Some((211, 21)));
         for part in [
@@ -140,7 +146,7 @@ mod tests {
             "\r\n",
             "ok\r\n",
             "211-a\r\n200 b\r\n",
-            "211-a\r\nunpadded\r\n",
+            "211-a\r\n200b\r\n",
             "211-a\r\n213-b\r\n",
         ] {
             assert!(Reply::take(bad.as_bytes()).is_err(), "{bad:?}");
