@@ -1,3 +1,37 @@
-.PHONY: test
-test:
+# The commands of this repository; `make` alone lists them. Each does its own set-up.
+
+TARGET ?= $(or $(CARGO_TARGET_DIR),target)
+PORT ?= 2121
+
+.DEFAULT_GOAL := help
+.PHONY: help serve test soak bench generate prepare-build prepare-test
+
+help: ## List these commands
+	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "make %-10s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+
+serve: prepare-build ## Try it: serve a scratch directory on 127.0.0.1:2121 (PORT=… for another) until Ctrl-C
+	@cargo build --release --package ftpd --package ftpuser
+	@PORT='$(PORT)' packaging/serve.sh '$(TARGET)/release'
+
+test: prepare-test ## Run everything that CI runs, with the real clients
+	cargo fmt --all --check
+	cargo clippy --workspace --all-targets -- -D warnings
+	RUSTDOCFLAGS='-D warnings' cargo doc --workspace --no-deps
+	cargo build --workspace
 	cargo test --workspace
+
+soak: prepare-test ## Run the tests that take minutes and gigabytes
+	cargo test --release --package tests -- --ignored
+
+bench: prepare-build ## Measure ftpd, and vsftpd beside it where it is installed
+	cargo build --release --package ftpd
+	cargo run --release --package bench -- $(ARGS)
+
+generate: prepare-build ## Write man/ and completions/ anew from the tables
+	GENERATE=1 cargo test --package tests --test generated manual
+
+prepare-build:
+	@packaging/prepare.sh build
+
+prepare-test:
+	@packaging/prepare.sh test

@@ -2,6 +2,7 @@
 
 use std::fmt::Display;
 use std::io::{self, BufWriter, Stdout, StdoutLock, Write};
+use std::os::fd::AsFd;
 
 /// The standard output.
 pub type Out = Writer<BufWriter<StdoutLock<'static>>>;
@@ -17,9 +18,29 @@ pub fn stdout() -> Out {
     Writer::new(BufWriter::new(Stdout::lock(&io::stdout())))
 }
 
-/// Tells something on the standard error. Nobody can be told where that fails.
+/// Writes all of a text to the standard output; whoever closed it did not want to know.
+pub fn print(text: &str) {
+    let mut out = stdout();
+    let _ = out.write_all(text.as_bytes()).and_then(|()| out.flush());
+}
+
+/// Tells something on the standard error, unless that is a client's connection. Nobody can be told where it fails.
 pub fn complain(program: &str, message: impl Display) {
-    let _ = writeln!(io::stderr().lock(), "{program}: {message}");
+    if complaints_are_welcome() {
+        let _ = writeln!(io::stderr().lock(), "{program}: {message}");
+    }
+}
+
+// SECURITY: inetd gives the client's connection as standard error too, and no client may read about our files.
+pub(super) fn complaints_are_welcome() -> bool {
+    use nix::sys::stat::fstat;
+    match (fstat(io::stdin().as_fd()), fstat(io::stderr().as_fd())) {
+        (Ok(input), Ok(errors)) => {
+            let socket = errors.st_mode & libc::S_IFMT == libc::S_IFSOCK;
+            !socket || (input.st_dev, input.st_ino) != (errors.st_dev, errors.st_ino)
+        }
+        _ => true,
+    }
 }
 
 impl<W: Write> Writer<W> {

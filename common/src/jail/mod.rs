@@ -1,60 +1,324 @@
 //! The only door to the users' file system. Everything is opened below a root descriptor, never through `..`,
 //! absolute links or magic links that leave it.
+//!
+//! SECURITY: the kernel resolves every path (openat2 with `RESOLVE_IN_ROOT`), so no link can be swapped between a
+//! check and its use. Operations that have no such flag act on an opened parent and one name in it.
+
+mod entries;
+mod failure;
+mod listing;
+mod names;
+mod pattern;
+mod place;
+mod root;
+mod upload;
+mod viewer;
+
+use std::cell::Cell;
+use std::os::fd::{AsFd, OwnedFd};
+use std::sync::Arc;
 
 use nix::errno::Errno;
+use nix::fcntl::{AtFlags, OFlag, OpenHow, RenameFlags, ResolveFlag};
+use nix::fcntl::{openat2, renameat, renameat2};
+use nix::sys::stat::{FileStat, Mode, fstat, fstatat, mkdirat};
+use nix::sys::statfs;
+use nix::unistd::{UnlinkatFlags, unlinkat};
 
-/// Why the file system said no, in the words that a reply needs; the errno goes to the log.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Failure {
-    /// No such file or directory.
-    NotFound,
-    /// Permissions say no.
-    Denied,
-    Exists,
-    NotADirectory,
-    IsADirectory,
-    /// A directory that is not empty.
-    NotEmpty,
-    /// Not a regular file or directory, or on a file system that is not served (/proc, /sys).
-    Special,
-    NameTooLong,
-    /// Too many links, or a link that may not be followed.
-    Loop,
-    NoSpace,
-    Quota,
-    TooLarge,
-    ReadOnly,
-    /// Source and target are on different file systems.
-    CrossDevice,
-    /// Somebody else uses it.
-    Busy,
-    /// Out of descriptors, memory or ports: try again later.
-    Exhausted,
-    /// The device failed, or anything else.
-    Io,
+use crate::path::VirtualPath;
+use crate::settings::Durability;
+
+pub use crate::proto::facts::{Kind, Stat};
+pub use failure::Failure;
+pub use listing::{Format, ListRequest, Listing, Step};
+pub use names::Names;
+pub use pattern::LONGEST_PATTERN;
+pub use root::open_root;
+pub use upload::{Disposition, Upload};
+pub use viewer::Viewer;
+
+use place::{Place, Settle};
+
+/// A concurrent rename makes the kernel give up a resolution; it is asked again this many times.
+const ATTEMPTS: usize = 64;
+
+/// File systems that are windows into the kernel: they hold no files of users.
+const KERNEL_FILE_SYSTEMS: &[statfs::FsType] = &[
+    statfs::PROC_SUPER_MAGIC,
+    statfs::SYSFS_MAGIC,
+    statfs::CGROUP_SUPER_MAGIC,
+    statfs::CGROUP2_SUPER_MAGIC,
+    statfs::DEBUGFS_MAGIC,
+    statfs::TRACEFS_MAGIC,
+    statfs::SECURITYFS_MAGIC,
+    statfs::SELINUX_MAGIC,
+    statfs::BPF_FS_MAGIC,
+    statfs::NSFS_MAGIC,
+    statfs::DEVPTS_SUPER_MAGIC,
+];
+
+/// The user's files, below one directory. It acts with the identity of the process; the process' own umask should
+/// be 0, so that the jail's is the one that counts.
+pub struct Jail {
+    root: OwnedFd,
+    umask: u32,
+    shared: Arc<Shared>,
+    /// The devices of the last file systems that turned out to be served, so that most operations need not ask.
+    served: Cell<[Option<u64>; 2]>,
 }
-impl From<Errno> for Failure {
-    fn from(errno: Errno) -> Self {
-        match errno {
-            Errno::ENOENT => Failure::NotFound,
-            Errno::EACCES | Errno::EPERM => Failure::Denied,
-            Errno::EEXIST => Failure::Exists,
-            Errno::ENOTDIR => Failure::NotADirectory,
-            Errno::EISDIR => Failure::IsADirectory,
-            Errno::ENOTEMPTY => Failure::NotEmpty,
-            Errno::ENXIO | Errno::ENODEV => Failure::Special,
-            Errno::ENAMETOOLONG => Failure::NameTooLong,
-            Errno::ELOOP => Failure::Loop,
-            Errno::ENOSPC => Failure::NoSpace,
-            Errno::EDQUOT => Failure::Quota,
-            Errno::EFBIG => Failure::TooLarge,
-            Errno::EROFS => Failure::ReadOnly,
-            Errno::EXDEV => Failure::CrossDevice,
-            Errno::EBUSY | Errno::ETXTBSY => Failure::Busy,
-            Errno::EMFILE | Errno::ENFILE | Errno::ENOMEM | Errno::EAGAIN | Errno::ENOBUFS => {
-                Failure::Exhausted
-            }
-            _ => Failure::Io,
+
+/// What listings need of their jail while they run.
+struct Shared {
+    viewer: Viewer,
+    names: Names,
+}
+
+/// A file that is open for reading.
+#[derive(Debug)]
+pub struct Opened {
+    pub file: OwnedFd,
+    pub size: u64,
+}
+
+impl Jail {
+    /// Makes `root` the `/` of all paths. New files and directories do not get the bits of `umask`.
+    pub fn new(root: OwnedFd, umask: u32, viewer: Viewer, names: Names) -> Jail {
+        Jail {
+            root,
+            umask,
+            shared: Arc::new(Shared { viewer, names }),
+            served: Cell::new([None; 2]),
         }
     }
+
+    /// Opens a regular file for reading. Never waits, not even for a FIFO.
+    pub fn open(&self, path: &VirtualPath) -> Result<Opened, Failure> {
+        let flags = OFlag::O_RDONLY | OFlag::O_NONBLOCK | OFlag::O_NOCTTY;
+        let file = self.resolve(path, path.relative(), flags)?;
+        let stat = self.regular(&file)?;
+        Ok(Opened {
+            file,
+            size: stat.size,
+        })
+    }
+
+    /// Checks that a path is a directory that the user may enter.
+    pub fn check_dir(&self, path: &VirtualPath) -> Result<(), Failure> {
+        self.enter(path, OFlag::O_PATH).map(|_| ())
+    }
+
+    /// Describes a file or directory; links are followed.
+    pub fn stat(&self, path: &VirtualPath) -> Result<Stat, Failure> {
+        self.describe(path, OFlag::O_PATH)
+    }
+
+    /// Appends the facts of a file, a space and its path, as one line of the MLST reply without its end. A link is
+    /// described as what it leads to, or as a link where that is not to be had.
+    pub fn facts(&self, path: &VirtualPath, out: &mut Vec<u8>) -> Result<(), Failure> {
+        listing::facts(self, path, out)
+    }
+
+    /// Gives a file, directory or link another name. A file of that name is replaced, a directory never is.
+    pub fn rename(
+        &self,
+        from: &VirtualPath,
+        to: &VirtualPath,
+        durability: Durability,
+    ) -> Result<(), Failure> {
+        let (from, to) = (self.place(from)?, self.place(to)?);
+        let (Some(from), Some(to)) = (from, to) else {
+            return Err(Failure::Denied);
+        };
+        let settle_from = Settle::prepare(&from, durability)?;
+        let settle_to = Settle::prepare(&to, durability)?;
+        let names = (from.name, to.name);
+        let noreplace = RenameFlags::RENAME_NOREPLACE;
+        match renameat2(&from.directory, names.0, &to.directory, names.1, noreplace) {
+            Ok(()) => {}
+            // The name is taken, or the file system does not know the flag.
+            Err(Errno::EEXIST | Errno::EINVAL) => {
+                if let Ok(target) = to.look()
+                    && target.kind == Kind::Directory
+                {
+                    return Err(Failure::IsADirectory);
+                }
+                renameat(&from.directory, names.0, &to.directory, names.1).map_err(|errno| {
+                    match errno {
+                        // Into itself.
+                        Errno::EINVAL => Failure::Denied,
+                        // A directory onto a file.
+                        Errno::ENOTDIR => Failure::Exists,
+                        other => other.into(),
+                    }
+                })?;
+            }
+            Err(errno) => return Err(errno.into()),
+        }
+        settle_to.finish()?;
+        if (from.stat.device, from.stat.inode) == (to.stat.device, to.stat.inode) {
+            return Ok(());
+        }
+        settle_from.finish()
+    }
+
+    /// Removes a file or link.
+    pub fn remove(&self, path: &VirtualPath, durability: Durability) -> Result<(), Failure> {
+        let place = self.place(path)?.ok_or(Failure::IsADirectory)?;
+        let settle = Settle::prepare(&place, durability)?;
+        unlinkat(&place.directory, place.name, UnlinkatFlags::NoRemoveDir)?;
+        settle.finish()
+    }
+
+    /// Makes a directory.
+    pub fn make_dir(&self, path: &VirtualPath, durability: Durability) -> Result<(), Failure> {
+        let place = self.place(path)?.ok_or(Failure::Exists)?;
+        let settle = Settle::prepare(&place, durability)?;
+        let mode = Mode::from_bits_truncate(0o777 & !self.umask);
+        mkdirat(&place.directory, place.name, mode)?;
+        settle.finish()
+    }
+
+    /// Removes an empty directory.
+    pub fn remove_dir(&self, path: &VirtualPath, durability: Durability) -> Result<(), Failure> {
+        let place = self.place(path)?.ok_or(Failure::Denied)?;
+        let settle = Settle::prepare(&place, durability)?;
+        let removed = unlinkat(&place.directory, place.name, UnlinkatFlags::RemoveDir);
+        removed.map_err(|errno| match errno {
+            // POSIX lets a file system say it this way.
+            Errno::EEXIST => Failure::NotEmpty,
+            other => other.into(),
+        })?;
+        settle.finish()
+    }
+
+    /// Opens `relative`, which is `path` or its directory, with links followed inside the root only.
+    fn resolve(
+        &self,
+        path: &VirtualPath,
+        relative: &[u8],
+        flags: OFlag,
+    ) -> Result<OwnedFd, Failure> {
+        if place::names_temporary(path) {
+            return Err(Failure::NotFound);
+        }
+        let resolve = ResolveFlag::RESOLVE_IN_ROOT | ResolveFlag::RESOLVE_NO_MAGICLINKS;
+        open_below(&self.root, relative, flags, resolve)
+    }
+
+    /// Opens a directory that the user may enter.
+    fn enter(&self, path: &VirtualPath, flags: OFlag) -> Result<OwnedFd, Failure> {
+        // Looking up the dot asks for the permission to search the directory itself.
+        let dot = [path.relative(), b"/."].concat();
+        let directory = self.resolve(path, &dot, flags | OFlag::O_DIRECTORY)?;
+        self.check_served(&directory, &fstat(&directory)?)?;
+        Ok(directory)
+    }
+
+    /// Opens the directory that holds a path; `None` for the root, which nothing holds.
+    fn place<'p>(&self, path: &'p VirtualPath) -> Result<Option<Place<'p>>, Failure> {
+        let Some((directory, name)) = place::split(path) else {
+            return Ok(None);
+        };
+        let flags = OFlag::O_PATH | OFlag::O_DIRECTORY;
+        let directory = self.resolve(path, directory, flags)?;
+        let stat = fstat(&directory)?;
+        self.check_served(&directory, &stat)?;
+        Ok(Some(Place {
+            directory,
+            stat: describe(&stat),
+            name,
+        }))
+    }
+
+    fn describe(&self, path: &VirtualPath, flags: OFlag) -> Result<Stat, Failure> {
+        let file = self.resolve(path, path.relative(), flags)?;
+        let stat = fstat(&file)?;
+        self.check_served(&file, &stat)?;
+        Ok(describe(&stat))
+    }
+
+    /// Checks that an open file is one that may be read or written.
+    fn regular(&self, file: &OwnedFd) -> Result<Stat, Failure> {
+        let stat = fstat(file)?;
+        match describe(&stat).kind {
+            Kind::File => {}
+            Kind::Directory => return Err(Failure::IsADirectory),
+            Kind::Link | Kind::Pipe | Kind::Socket | Kind::CharacterDevice | Kind::BlockDevice => {
+                return Err(Failure::Special);
+            }
+        }
+        self.check_served(file, &stat)?;
+        Ok(describe(&stat))
+    }
+
+    /// Refuses what is on a file system of the kernel's own.
+    fn check_served(&self, file: &OwnedFd, stat: &FileStat) -> Result<(), Failure> {
+        let device = Some(stat.st_dev);
+        let served = self.served.get();
+        if served.contains(&device) {
+            return Ok(());
+        }
+        if KERNEL_FILE_SYSTEMS.contains(&statfs::fstatfs(file)?.filesystem_type()) {
+            return Err(Failure::Special);
+        }
+        self.served.set([device, served[0]]);
+        Ok(())
+    }
 }
+
+/// Opens a path below a directory by the rules of `resolve`; again for a bounded number of times where something
+/// was renamed meanwhile.
+fn open_below(
+    directory: &OwnedFd,
+    path: &[u8],
+    flags: OFlag,
+    resolve: ResolveFlag,
+) -> Result<OwnedFd, Failure> {
+    let how = OpenHow::new()
+        .flags(flags | OFlag::O_CLOEXEC)
+        .resolve(resolve);
+    for _ in 0..ATTEMPTS {
+        match openat2(directory, path, how) {
+            Ok(file) => return Ok(file),
+            Err(Errno::EAGAIN | Errno::EINTR) => {}
+            // A magic link or the like: the path would have left its root.
+            Err(Errno::EXDEV) => return Err(Failure::Denied),
+            Err(errno) => return Err(errno.into()),
+        }
+    }
+    Err(Failure::Busy)
+}
+
+/// Describes a name in a directory; a link is described as a link.
+fn look(directory: impl AsFd, name: &(impl nix::NixPath + ?Sized)) -> Result<Stat, Errno> {
+    fstatat(directory, name, AtFlags::AT_SYMLINK_NOFOLLOW).map(|stat| describe(&stat))
+}
+
+/// Takes the values that the protocol shows from those of the system.
+#[allow(
+    clippy::useless_conversion,
+    reason = "the number of links has another width on other machines"
+)]
+fn describe(stat: &FileStat) -> Stat {
+    Stat {
+        kind: Kind::of(stat.st_mode),
+        mode: stat.st_mode & 0o7777,
+        links: stat.st_nlink.into(),
+        uid: stat.st_uid,
+        gid: stat.st_gid,
+        size: u64::try_from(stat.st_size).unwrap_or(0),
+        modified: (
+            stat.st_mtime,
+            u32::try_from(stat.st_mtime_nsec).unwrap_or(0),
+        ),
+        device: stat.st_dev,
+        inode: stat.st_ino,
+    }
+}
+
+#[cfg(test)]
+#[expect(
+    clippy::disallowed_methods,
+    reason = "the tests look at the jail from outside"
+)]
+mod tests;

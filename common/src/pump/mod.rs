@@ -1,1 +1,167 @@
-//! To be filled.
+//! The one pump: moves data between a descriptor and a data connection while it watches the control connection and the
+//! channel, so that ABOR, STAT and timeouts work whatever the disk or the network does.
+
+mod flow;
+mod open;
+
+use std::os::fd::BorrowedFd;
+use std::time::{Duration, Instant};
+
+use nix::errno::Errno;
+use nix::poll::{PollFd, PollFlags, poll};
+
+pub use flow::{ReceiveFile, ReceiveStaged, SendFile, SendPipe, SendStaged};
+pub use open::{DataConnection, OpenError, accept, await_connect};
+
+use crate::control::until;
+
+/// After so many octets without a wait, the attendant is asked all the same.
+const BREATH: u64 = 8 << 20;
+
+/// What one step of a flow came to.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Step {
+    Moved(u64),
+    /// The data connection is not ready for these events.
+    WaitsForData(PollFlags),
+    /// The source has nothing yet.
+    WaitsForSource,
+    Complete,
+    /// The data connection broke.
+    DataLost(Errno),
+    /// The file could not be read or written.
+    StoreFailed(Errno),
+}
+
+/// A direction and a way of moving data; owns the data connection and what is at its other end.
+pub trait Flow {
+    /// Moves what can be moved without waiting, in a bounded piece.
+    fn step(&mut self) -> Step;
+    fn data(&self) -> BorrowedFd<'_>;
+    /// What [`Step::WaitsForSource`] waits for; files are always ready.
+    fn source(&self) -> Option<BorrowedFd<'_>> {
+        None
+    }
+}
+
+/// Why a wait must end before its time.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Interrupt {
+    /// The client sent ABOR.
+    Abort,
+    /// The control connection broke.
+    ControlLost,
+    /// The trusted half is gone.
+    KeeperGone,
+}
+
+/// Whoever looks after the control connection and the channel during a transfer.
+pub trait Attendant {
+    /// What to watch; descriptors without events are still watched for their end.
+    fn watch(&self) -> [(BorrowedFd<'_>, PollFlags); 2];
+    /// Deals with what happened on them; `moved` is the progress so far, in octets.
+    fn attend(&mut self, events: [PollFlags; 2], moved: u64) -> Option<Interrupt>;
+}
+
+/// How a transfer ended.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum End {
+    Complete,
+    Interrupted(Interrupt),
+    DataLost(Errno),
+    StoreFailed(Errno),
+    /// Nothing moved for too long.
+    Stalled,
+}
+
+/// A transfer that has ended.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Outcome {
+    /// Octets that went through the data connection.
+    pub moved: u64,
+    pub end: End,
+}
+
+/// Runs a flow to its end. A transfer that makes no progress for `stall` is given up; zero is no limit.
+pub fn run(flow: &mut dyn Flow, attendant: &mut dyn Attendant, stall: Duration) -> Outcome {
+    let mut moved = 0;
+    let mut unattended = 0;
+    let mut deadline = None;
+    let end = loop {
+        let (wait_for, waits) = match flow.step() {
+            Step::Moved(count) => {
+                moved += count;
+                unattended += count;
+                deadline = None;
+                if unattended < BREATH {
+                    continue;
+                }
+                (None, false)
+            }
+            Step::WaitsForData(events) => (Some((flow.data(), events)), true),
+            Step::WaitsForSource => (
+                flow.source().map(|source| (source, PollFlags::POLLIN)),
+                true,
+            ),
+            Step::Complete => break End::Complete,
+            Step::DataLost(errno) => break End::DataLost(errno),
+            Step::StoreFailed(errno) => break End::StoreFailed(errno),
+        };
+        unattended = 0;
+        if waits && deadline.is_none() && !stall.is_zero() {
+            deadline = Some(Instant::now() + stall);
+        }
+        let limit = if waits {
+            deadline
+        } else {
+            Some(Instant::now())
+        };
+        match watch(wait_for, attendant, limit, moved) {
+            Woken::Ready => {}
+            Woken::TimedOut if waits => break End::Stalled,
+            Woken::TimedOut => {}
+            Woken::Interrupted(interrupt) => break End::Interrupted(interrupt),
+        }
+    };
+    Outcome { moved, end }
+}
+
+pub(crate) enum Woken {
+    Ready,
+    TimedOut,
+    Interrupted(Interrupt),
+}
+
+/// Waits for a descriptor, the attendant's descriptors, or the deadline; lets the attendant work.
+pub(crate) fn watch(
+    wanted: Option<(BorrowedFd<'_>, PollFlags)>,
+    attendant: &mut dyn Attendant,
+    deadline: Option<Instant>,
+    moved: u64,
+) -> Woken {
+    let events = {
+        let [first, second] = attendant.watch();
+        let mut ready = [
+            PollFd::new(first.0, first.1),
+            PollFd::new(second.0, second.1),
+            PollFd::new(
+                wanted.map_or(first.0, |(fd, _)| fd),
+                wanted.map_or(PollFlags::empty(), |(_, events)| events),
+            ),
+        ];
+        let count = if wanted.is_some() { 3 } else { 2 };
+        match poll(&mut ready[..count], until(deadline)) {
+            Ok(0) => return Woken::TimedOut,
+            Ok(_) => {}
+            Err(Errno::EINTR) => return Woken::Ready,
+            Err(_) => return Woken::Interrupted(Interrupt::KeeperGone),
+        }
+        [0, 1].map(|index: usize| ready[index].revents().unwrap_or(PollFlags::empty()))
+    };
+    if events.iter().any(|events| !events.is_empty())
+        && let Some(interrupt) = attendant.attend(events, moved)
+    {
+        return Woken::Interrupted(interrupt);
+    }
+    Woken::Ready
+}

@@ -1,1 +1,110 @@
-//! To be filled.
+//! What each process gives up, and in which order: identity, then Landlock, then seccomp. Every step is checked and read
+//! back; a failure of any ends the process before it answers anybody.
+
+mod identity;
+mod landlock;
+mod seccomp;
+
+use std::fmt;
+use std::os::fd::BorrowedFd;
+
+use nix::errno::Errno;
+use nix::sys::resource::{Resource, setrlimit};
+
+pub use self::identity::{EmptyRoot, is_root};
+pub use self::seccomp::{Programs, Role, picture};
+use crate::auth::Identity;
+
+/// A step of giving up privilege that failed.
+#[derive(Debug)]
+pub struct SandboxError {
+    /// The system call or check, as in ARCHITECTURE.md's table.
+    pub step: &'static str,
+    pub cause: String,
+}
+
+impl fmt::Display for SandboxError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{} failed: {}", self.step, self.cause)
+    }
+}
+
+impl std::error::Error for SandboxError {}
+
+/// Turns the result of a step into ours.
+fn step<T>(name: &'static str, result: Result<T, Errno>) -> Result<T, SandboxError> {
+    result.map_err(|errno| SandboxError {
+        step: name,
+        cause: errno.desc().to_owned(),
+    })
+}
+
+/// Becomes a process that only works on the descriptors it has: the network half of a session, or the logger.
+///
+/// As root: an empty root directory and the uid `user` that owns nothing. As anybody: no file system (Landlock), no
+/// other system call than the role's (seccomp).
+///
+/// # Errors
+/// The step that failed; the process must end.
+pub fn enter_empty(
+    role: Role,
+    programs: &Programs,
+    user: u32,
+    root: Option<&EmptyRoot>,
+) -> Result<(), SandboxError> {
+    if is_root() {
+        let root = root.ok_or_else(|| SandboxError {
+            step: "chroot",
+            cause: "no empty directory".to_owned(),
+        })?;
+        root.enter()?;
+        identity::become_ids(user, user, &[])?;
+    }
+    limits()?;
+    identity::no_way_back()?;
+    landlock::deny_all()?;
+    seccomp::apply(programs, role)
+}
+
+/// Becomes the user: exactly its uid, gid and groups, inside `root`.
+///
+/// `chroot`: whether `root` becomes the process's `/` too (only root can). Without root privilege the identity must be
+/// the process's own already, and Landlock and the jail hold the user.
+///
+/// # Errors
+/// The step that failed; the process must end.
+pub fn become_user(
+    who: &Identity,
+    root: BorrowedFd<'_>,
+    chroot: bool,
+    programs: &Programs,
+) -> Result<(), SandboxError> {
+    if is_root() {
+        if chroot {
+            identity::change_root(root)?;
+        }
+        identity::become_ids(who.uid, who.gid, &who.groups)?;
+    } else {
+        identity::already_is(who.uid)?;
+    }
+    no_core()?;
+    identity::no_way_back()?;
+    landlock::confine(root)?;
+    seccomp::apply(programs, Role::Keeper)
+}
+
+/// No core dump: a password may be in memory.
+fn no_core() -> Result<(), SandboxError> {
+    step("setrlimit CORE", setrlimit(Resource::RLIMIT_CORE, 0, 0))
+}
+
+/// Limits of a process that parses what strangers send.
+fn limits() -> Result<(), SandboxError> {
+    const ADDRESS_SPACE: u64 = 512 << 20;
+    no_core()?;
+    step("setrlimit NPROC", setrlimit(Resource::RLIMIT_NPROC, 0, 0))?;
+    step(
+        "setrlimit AS",
+        setrlimit(Resource::RLIMIT_AS, ADDRESS_SPACE, ADDRESS_SPACE),
+    )
+}

@@ -1,13 +1,23 @@
 //! THE settings: the table of all keys and flags, and the typed configuration that they produce. Pure except `read`.
 
+pub mod assign;
+pub mod nearest;
+pub mod permitted;
+pub mod read;
+pub mod table;
+pub mod value;
+
+pub use assign::{Origin, SettingError, check_user_setting};
+pub use read::{DEFAULT_FILE, Loaded, load};
+
 use std::net::IpAddr;
 use std::path::PathBuf;
 use std::time::Duration;
 
 use crate::proto::verbs::VerbSet;
 
-/// Everything that a running `ftpd` was told.
-#[derive(Clone, Debug, PartialEq)]
+/// Everything that a running `ftpd` was told. [`Config::default`] is what it does when told nothing.
+#[derive(Clone, Debug, Default, PartialEq)]
 pub struct Config {
     pub server: ServerConfig,
     /// What a user's own settings may override.
@@ -36,6 +46,24 @@ pub struct ServerConfig {
     pub max_login_fails: u32,
     /// How long the answer to a wrong password is held back.
     pub login_fail_delay: Duration,
+}
+
+impl Default for ServerConfig {
+    fn default() -> Self {
+        ServerConfig {
+            port: 21,
+            bind: Bind::Any,
+            run: Run::Background,
+            auth_file: PathBuf::from("/etc/metaftpd.auth"),
+            chroot: None,
+            log_file: None,
+            banner: Vec::new(),
+            session_user: 60621,
+            login_timeout: Duration::from_secs(60),
+            max_login_fails: 3,
+            login_fail_delay: Duration::from_secs(1),
+        }
+    }
 }
 
 /// Where the control port is opened.
@@ -67,7 +95,7 @@ pub struct SessionConfig {
     pub jail: JailMode,
     /// Random passive ports are chosen from here, both ends included.
     pub data_ports: (u16, u16),
-    /// The longest silence between commands that a client may not exceed; zero is no limit.
+    /// The longest silence between commands, never longer than `max_idle`; zero is no limit.
     pub idle: Duration,
     /// The limit that the client itself cannot raise; zero is no limit.
     pub max_idle: Duration,
@@ -79,6 +107,22 @@ pub struct SessionConfig {
     /// Mode bits that new files and directories do not get.
     pub umask: u32,
     pub durability: Durability,
+}
+
+impl Default for SessionConfig {
+    fn default() -> Self {
+        SessionConfig {
+            jail: JailMode::None,
+            data_ports: (49152, 65535),
+            idle: Duration::from_secs(600),
+            max_idle: Duration::ZERO,
+            data_timeout: Duration::from_secs(30),
+            stall_timeout: Duration::from_secs(300),
+            permitted: VerbSet::ALL,
+            umask: 0o022,
+            durability: Durability::Strict,
+        }
+    }
 }
 
 /// What the session's `/` is.
@@ -99,17 +143,4 @@ pub enum Durability {
     Strict,
     /// The death of any process: renamed into place, not synced.
     Rename,
-}
-
-// MERGE: stands in for the function of the settings table until that one is here; drop this one.
-/// Says whether a user's own settings may hold this key with this value.
-pub fn check_user_setting(key: &str, value: &str) -> Result<(), String> {
-    const KEYS: [&str; 5] = ["ChHome", "ChShare", "Idle", "MaxIdle", "PermittedCommands"];
-    if !KEYS.iter().any(|known| known.eq_ignore_ascii_case(key)) {
-        return Err(format!("unknown setting {key:?}"));
-    }
-    if value.is_empty() {
-        return Err(format!("{key} has no value"));
-    }
-    Ok(())
 }

@@ -1,1 +1,181 @@
-//! To be filled.
+//! The only unsafe code: fork, and descriptors that arrive as bare numbers. Everything else goes through nix and socket2.
+#![expect(unsafe_code, reason = "this is where it is allowed")]
+
+pub mod directory;
+
+use std::io::{IoSlice, IoSliceMut};
+use std::os::fd::{AsRawFd, BorrowedFd, FromRawFd, OwnedFd, RawFd};
+
+use nix::errno::Errno;
+use nix::sys::socket::{ControlMessage, ControlMessageOwned, MsgFlags, recvmsg, sendmsg};
+use nix::unistd::{ForkResult, Pid};
+
+/// Which side of a fork this is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Fork {
+    Parent(Pid),
+    Child,
+}
+
+/// Forks. The process must have a single thread: that is checked.
+///
+/// # Errors
+/// `EDEADLK` if there is another thread; else what fork(2) says.
+pub fn fork() -> Result<Fork, Errno> {
+    if !SINGLE_THREADED.get() {
+        return Err(Errno::EDEADLK);
+    }
+    // SAFETY: this thread has promised by `promise_single_thread` that it is the only one, so the child inherits no
+    // lock held by a thread that does not exist there.
+    match unsafe { nix::unistd::fork() }? {
+        ForkResult::Parent { child } => Ok(Fork::Parent(child)),
+        ForkResult::Child => Ok(Fork::Child),
+    }
+}
+
+thread_local! {
+    static SINGLE_THREADED: std::cell::Cell<bool> = const { std::cell::Cell::new(false) };
+}
+
+/// Promises that this process never starts a thread; `main` says so before anything else, and [`fork`] relies on it.
+pub fn promise_single_thread() {
+    SINGLE_THREADED.set(true);
+}
+
+/// Takes descriptor 0 as the client's connection (inetd) and leaves /dev/null in its place.
+///
+/// # Errors
+/// What dup(2) says.
+pub fn take_standard_input() -> Result<OwnedFd, Errno> {
+    // SAFETY: descriptor 0 is only borrowed for the duplication.
+    let borrowed = unsafe { BorrowedFd::borrow_raw(0) };
+    let socket = nix::fcntl::fcntl(borrowed, nix::fcntl::FcntlArg::F_DUPFD_CLOEXEC(3))?;
+    // SAFETY: fcntl just returned this new descriptor, nobody else owns it.
+    Ok(unsafe { OwnedFd::from_raw_fd(socket) })
+}
+
+/// One datagram of a SEQPACKET socket.
+#[derive(Debug)]
+pub struct Datagram {
+    /// Octets received; zero is the end of the connection.
+    pub length: usize,
+    pub descriptor: Option<OwnedFd>,
+}
+
+/// Sends one datagram with at most one descriptor on it.
+///
+/// # Errors
+/// What sendmsg(2) says; `EPIPE` when the other end is gone.
+pub fn send_datagram(
+    socket: BorrowedFd<'_>,
+    octets: &[u8],
+    descriptor: Option<BorrowedFd<'_>>,
+) -> Result<(), Errno> {
+    let slice = [IoSlice::new(octets)];
+    let raw = descriptor.map(|fd| [fd.as_raw_fd()]);
+    let rights = raw.as_ref().map(|fds| [ControlMessage::ScmRights(fds)]);
+    let control: &[ControlMessage<'_>] = rights.as_ref().map_or(&[], |rights| rights);
+    let sent = sendmsg::<()>(
+        socket.as_raw_fd(),
+        &slice,
+        control,
+        MsgFlags::MSG_NOSIGNAL,
+        None,
+    )?;
+    if sent == octets.len() {
+        Ok(())
+    } else {
+        Err(Errno::EMSGSIZE)
+    }
+}
+
+/// Receives one datagram without waiting.
+///
+/// # Errors
+/// `EAGAIN` when there is none, `EMSGSIZE` when it or its descriptors were cut off, else what recvmsg(2) says.
+pub fn receive_datagram(socket: BorrowedFd<'_>, buffer: &mut [u8]) -> Result<Datagram, Errno> {
+    let mut space = nix::cmsg_space!([RawFd; 1]);
+    let mut slice = [IoSliceMut::new(buffer)];
+    let flags = MsgFlags::MSG_CMSG_CLOEXEC | MsgFlags::MSG_DONTWAIT;
+    let message = recvmsg::<()>(socket.as_raw_fd(), &mut slice, Some(&mut space), flags)?;
+    let mut descriptors: Vec<OwnedFd> = Vec::new();
+    let cut = message
+        .flags
+        .intersects(MsgFlags::MSG_TRUNC | MsgFlags::MSG_CTRUNC);
+    // On a control message that was cut, nix gives no descriptors; the kernel has closed those that did not fit.
+    if let Ok(control) = message.cmsgs() {
+        for part in control {
+            if let ControlMessageOwned::ScmRights(fds) = part {
+                for fd in fds {
+                    // SAFETY: the kernel has just installed this descriptor for us and nobody else knows its number.
+                    descriptors.push(unsafe { OwnedFd::from_raw_fd(fd) });
+                }
+            }
+        }
+    }
+    if cut || descriptors.len() > 1 {
+        return Err(Errno::EMSGSIZE);
+    }
+    Ok(Datagram {
+        length: message.bytes,
+        descriptor: descriptors.pop(),
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use nix::sys::socket::{AddressFamily, SockFlag, SockType, socketpair};
+    use std::os::fd::AsFd;
+
+    fn pair() -> (OwnedFd, OwnedFd) {
+        socketpair(
+            AddressFamily::Unix,
+            SockType::SeqPacket,
+            None,
+            SockFlag::SOCK_CLOEXEC,
+        )
+        .unwrap()
+    }
+
+    #[test]
+    fn a_descriptor_rides_on_its_datagram() {
+        let (a, b) = pair();
+        let (read, write) = nix::unistd::pipe().unwrap();
+        send_datagram(a.as_fd(), b"one", Some(write.as_fd())).unwrap();
+        send_datagram(a.as_fd(), b"two", None).unwrap();
+        let mut buffer = [0; 16];
+        let first = receive_datagram(b.as_fd(), &mut buffer).unwrap();
+        assert_eq!((first.length, &buffer[..3]), (3, &b"one"[..]));
+        nix::unistd::write(first.descriptor.unwrap(), b"x").unwrap();
+        let mut got = [0; 1];
+        assert_eq!(nix::unistd::read(&read, &mut got), Ok(1));
+        assert!(
+            receive_datagram(b.as_fd(), &mut buffer)
+                .unwrap()
+                .descriptor
+                .is_none()
+        );
+        assert_eq!(
+            receive_datagram(b.as_fd(), &mut buffer).unwrap_err(),
+            Errno::EAGAIN
+        );
+    }
+
+    #[test]
+    fn a_datagram_that_was_cut_is_an_error_and_a_closed_end_is_length_zero() {
+        let (a, b) = pair();
+        send_datagram(a.as_fd(), &[0; 20], None).unwrap();
+        assert_eq!(
+            receive_datagram(b.as_fd(), &mut [0; 16]).unwrap_err(),
+            Errno::EMSGSIZE
+        );
+        drop(a);
+        assert_eq!(receive_datagram(b.as_fd(), &mut [0; 16]).unwrap().length, 0);
+    }
+
+    #[test]
+    fn fork_refuses_without_the_promise() {
+        assert_eq!(fork(), Err(Errno::EDEADLK));
+    }
+}

@@ -1,0 +1,249 @@
+//! The client under which servers are measured: blocking, one thread a session, as few system calls as the protocol
+//! allows. It asks for exactly one reply where one is due and takes nothing else for an answer.
+
+use std::fs::File;
+use std::io::{self, Read, Write};
+use std::net::{Ipv4Addr, SocketAddr, TcpStream};
+use std::os::fd::AsRawFd;
+use std::time::{Duration, Instant};
+
+use nix::sys::sendfile::sendfile64;
+use nix::sys::socket::{MsgFlags, recv};
+
+use crate::failure::Failure;
+use crate::reply::{self, Reply};
+
+/// No single wait for a server is longer.
+const PATIENCE: Duration = Duration::from_secs(20);
+/// No single transfer is longer, however steadily it trickles.
+const TRANSFER_LIMIT: Duration = Duration::from_secs(90);
+const LONGEST_REPLY: usize = 64 * 1024;
+const CHUNK: usize = 1 << 20;
+
+#[derive(Clone, Debug)]
+pub(crate) struct Credentials {
+    pub(crate) user: String,
+    pub(crate) password: String,
+}
+
+#[derive(Debug)]
+pub(crate) struct Session {
+    control: TcpStream,
+    unread: Vec<u8>,
+}
+
+impl Session {
+    /// Connects to a server on loopback and takes its greeting.
+    pub(crate) fn connect(port: u16) -> Result<Self, Failure> {
+        let mut session = Self {
+            control: dial(port).map_err(Failure::during("connect"))?,
+            unread: Vec::new(),
+        };
+        session.expect("greeting", &[220])?;
+        Ok(session)
+    }
+
+    pub(crate) fn login(port: u16, credentials: &Credentials) -> Result<Self, Failure> {
+        let mut session = Self::connect(port)?;
+        session.command(&format!("USER {}", credentials.user), &[331])?;
+        // Not `command`: a failure must not carry the password.
+        session.send(&format!("PASS {}", credentials.password))?;
+        session.expect("PASS", &[230])?;
+        Ok(session)
+    }
+
+    /// Logs in and switches to TYPE I.
+    pub(crate) fn ready(port: u16, credentials: &Credentials) -> Result<Self, Failure> {
+        let mut session = Self::login(port, credentials)?;
+        session.command("TYPE I", &[200])?;
+        Ok(session)
+    }
+
+    pub(crate) fn command(&mut self, line: &str, codes: &[u16]) -> Result<Reply, Failure> {
+        self.send(line)?;
+        self.expect(line, codes)
+    }
+
+    /// One transfer from PASV to 226; `work` moves the bytes.
+    pub(crate) fn transfer<T>(
+        &mut self,
+        line: &str,
+        work: impl FnOnce(&mut TcpStream) -> io::Result<T>,
+    ) -> Result<T, Failure> {
+        let passive = self.command("PASV", &[227])?;
+        let port = reply::passive_port(&passive.text)
+            .ok_or_else(|| Failure::wrong(format!("PASV: {}", passive.text)))?;
+        let mut data = dial(port).map_err(Failure::during("data connection"))?;
+        self.command(line, &[150, 125])?;
+        let outcome = work(&mut data).map_err(Failure::during(line))?;
+        drop(data); // The end of an upload is the end of its connection.
+        self.expect(line, &[226, 250])?;
+        Ok(outcome)
+    }
+
+    /// Says goodbye and waits for the answer.
+    pub(crate) fn quit(mut self) -> Result<(), Failure> {
+        self.command("QUIT", &[221]).map(drop)
+    }
+
+    fn send(&mut self, line: &str) -> Result<(), Failure> {
+        let bytes = format!("{line}\r\n");
+        self.control
+            .write_all(bytes.as_bytes())
+            .map_err(Failure::during("control connection"))
+    }
+
+    fn expect(&mut self, step: &str, codes: &[u16]) -> Result<Reply, Failure> {
+        let reply = self.reply(step)?;
+        if codes.contains(&reply.code) {
+            return Ok(reply);
+        }
+        let what = format!("{step}: {}", reply.text);
+        match reply.code {
+            500 | 502 | 504 => Err(Failure::Unsupported(what)),
+            _ => Err(Failure::Wrong(what)),
+        }
+    }
+
+    fn reply(&mut self, step: &str) -> Result<Reply, Failure> {
+        loop {
+            if let Some((reply, used)) = reply::parse(&self.unread)? {
+                self.unread.drain(..used);
+                return Ok(reply);
+            }
+            if self.unread.len() > LONGEST_REPLY {
+                return Err(Failure::wrong(format!("{step}: endless reply")));
+            }
+            let mut buffer = [0; 4096];
+            let length = self
+                .control
+                .read(&mut buffer)
+                .map_err(Failure::during(step))?;
+            if length == 0 {
+                return Err(Failure::wrong(format!("{step}: connection closed")));
+            }
+            self.unread.extend_from_slice(&buffer[..length]);
+        }
+    }
+}
+
+/// Counts what arrives until the end, without copying it: the kernel drops the bytes.
+pub(crate) fn sink(data: &mut TcpStream) -> io::Result<u64> {
+    let started = Instant::now();
+    let mut buffer = vec![0; CHUNK];
+    let mut total = 0;
+    loop {
+        match recv(data.as_raw_fd(), &mut buffer, MsgFlags::MSG_TRUNC) {
+            Ok(0) => return Ok(total),
+            Ok(length) => total += length as u64,
+            Err(nix::Error::EINTR) => {}
+            Err(cause) => return Err(cause.into()),
+        }
+        within_limit(started)?;
+    }
+}
+
+/// Collects what arrives until the end, at most `limit` bytes.
+pub(crate) fn collect(data: &mut TcpStream, limit: u64) -> io::Result<Vec<u8>> {
+    let mut bytes = Vec::new();
+    data.take(limit + 1).read_to_end(&mut bytes)?;
+    if bytes.len() as u64 > limit {
+        return Err(io::Error::other(format!("more than {limit} bytes")));
+    }
+    Ok(bytes)
+}
+
+/// Sends the first `length` bytes of `file`, from the page cache to the socket.
+pub(crate) fn source(data: &mut TcpStream, file: &File, length: u64) -> io::Result<()> {
+    let started = Instant::now();
+    let mut offset: i64 = 0;
+    while let Some(left) = length
+        .checked_sub(offset.unsigned_abs())
+        .filter(|left| *left > 0)
+    {
+        let chunk = usize::try_from(left).map_or(CHUNK, |left| left.min(CHUNK));
+        match sendfile64(&*data, file, Some(&mut offset), chunk) {
+            Ok(0) => return Err(io::ErrorKind::UnexpectedEof.into()),
+            Ok(_) | Err(nix::Error::EINTR) => {}
+            Err(cause) => return Err(cause.into()),
+        }
+        within_limit(started)?;
+    }
+    Ok(())
+}
+
+pub(crate) fn source_bytes(data: &mut TcpStream, bytes: &[u8]) -> io::Result<()> {
+    data.write_all(bytes)
+}
+
+fn within_limit(started: Instant) -> io::Result<()> {
+    if started.elapsed() > TRANSFER_LIMIT {
+        return Err(io::ErrorKind::TimedOut.into());
+    }
+    Ok(())
+}
+
+fn dial(port: u16) -> io::Result<TcpStream> {
+    let address = SocketAddr::from((Ipv4Addr::LOCALHOST, port));
+    let stream = TcpStream::connect_timeout(&address, PATIENCE)?;
+    stream.set_read_timeout(Some(PATIENCE))?;
+    stream.set_write_timeout(Some(PATIENCE))?;
+    stream.set_nodelay(true)?;
+    Ok(stream)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::net::TcpListener;
+    use std::thread::{self, JoinHandle};
+
+    /// A server of one session and one download: greets, answers PASV, then `command` with 150, sends `content`, and
+    /// ends with `last`.
+    fn scripted(content: &'static [u8], last: &'static str) -> (Session, JoinHandle<()>) {
+        let control = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).unwrap();
+        let data = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).unwrap();
+        let port = control.local_addr().unwrap().port();
+        let [high, low] = data.local_addr().unwrap().port().to_be_bytes();
+        let server = thread::spawn(move || {
+            let (mut stream, _) = control.accept().unwrap();
+            let mut line = [0; 100];
+            stream.write_all(b"220-Hello\r\n220 there\r\n").unwrap();
+            assert!(stream.read(&mut line).unwrap() > 0);
+            let passive = format!("227 Passive (127,0,0,1,{high},{low})\r\n");
+            stream.write_all(passive.as_bytes()).unwrap();
+            assert!(stream.read(&mut line).unwrap() > 0);
+            let (mut connection, _) = data.accept().unwrap();
+            stream.write_all(b"150 Here\r\n").unwrap();
+            connection.write_all(content).unwrap();
+            drop(connection);
+            stream.write_all(last.as_bytes()).unwrap();
+        });
+        (Session::connect(port).unwrap(), server)
+    }
+
+    #[test]
+    fn a_discarded_download_is_still_counted_to_the_byte() {
+        let (mut session, server) = scripted(&[7; 300_001], "226 Done\r\n");
+        assert_eq!(session.transfer("RETR big", sink), Ok(300_001));
+        server.join().unwrap();
+    }
+
+    #[test]
+    fn a_transfer_that_ends_with_another_reply_than_226_has_no_figure() {
+        let (mut session, server) = scripted(b"half", "426 Broken\r\n");
+        let failure = session.transfer("RETR big", sink).unwrap_err();
+        assert_eq!(failure, Failure::wrong("RETR big: 426 Broken"));
+        server.join().unwrap();
+    }
+
+    #[test]
+    fn a_download_that_is_too_long_is_an_error() {
+        let (mut session, server) = scripted(b"12345", "226 Done\r\n");
+        let failure = session
+            .transfer("RETR small", |data| collect(data, 4))
+            .unwrap_err();
+        assert_eq!(failure, Failure::wrong("RETR small: more than 4 bytes"));
+        server.join().unwrap();
+    }
+}

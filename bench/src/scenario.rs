@@ -1,0 +1,189 @@
+//! The scenarios, one row each, with the figures that a repetition of each gives. What a scenario does is in the
+//! modules below; which server it does it to is none of its business.
+
+mod bulk;
+mod listing;
+mod login;
+mod memory;
+mod small;
+
+use std::time::{Duration, Instant};
+
+use nix::sys::resource::{UsageWho, getrusage};
+
+use crate::client::{Credentials, Session};
+use crate::data::Data;
+use crate::failure::Failure;
+use crate::processes::Processes;
+use crate::running::Running;
+use crate::stats::Kind;
+
+pub(crate) struct Scenario {
+    pub(crate) name: &'static str,
+    /// One repetition: a value for each of `figures`, in their order.
+    pub(crate) run: fn(&Subject) -> Result<Vec<f64>, Failure>,
+    pub(crate) figures: &'static [Figure],
+}
+
+pub(crate) struct Figure {
+    pub(crate) what: &'static str,
+    pub(crate) unit: &'static str,
+    /// `None`: shown, but not compared.
+    pub(crate) kind: Option<Kind>,
+}
+
+const fn rate(what: &'static str, unit: &'static str) -> Figure {
+    Figure {
+        what,
+        unit,
+        kind: Some(Kind::Rate),
+    }
+}
+
+const fn cost(what: &'static str, unit: &'static str) -> Figure {
+    Figure {
+        what,
+        unit,
+        kind: Some(Kind::Cost),
+    }
+}
+
+const fn aside(what: &'static str, unit: &'static str) -> Figure {
+    Figure {
+        what,
+        unit,
+        kind: None,
+    }
+}
+
+#[rustfmt::skip]
+pub(crate) const SCENARIOS: &[Scenario] = &[
+    Scenario { name: "retr", run: bulk::retr,
+        figures: &[rate("RETR 1 GiB", "MB/s"), cost("  server CPU", "s/GiB"), aside("  client CPU", "s/GiB")] },
+    Scenario { name: "stor", run: bulk::stor,
+        figures: &[rate("STOR 1 GiB", "MB/s"), cost("  server CPU", "s/GiB"), aside("  client CPU", "s/GiB")] },
+    Scenario { name: "login", run: login::one,
+        figures: &[rate("logins, 1 client", "1/s"), cost("  server CPU", "ms/login")] },
+    Scenario { name: "login32", run: login::many,
+        figures: &[rate("logins, 32 clients", "1/s"), cost("  server CPU", "ms/login")] },
+    Scenario { name: "small-retr", run: small::retr,
+        figures: &[rate("RETR 4 KiB files", "1/s"), cost("  server CPU", "µs/file")] },
+    Scenario { name: "small-stor", run: small::stor,
+        figures: &[rate("STOR 4 KiB files", "1/s"), cost("  server CPU", "µs/file")] },
+    Scenario { name: "list", run: listing::list,
+        figures: &[rate("LIST 10,000 entries", "entries/s"), cost("  server CPU", "µs/entry")] },
+    Scenario { name: "mlsd", run: listing::mlsd,
+        figures: &[rate("MLSD 10,000 entries", "entries/s"), cost("  server CPU", "µs/entry")] },
+    Scenario { name: "memory", run: memory::idle,
+        figures: &[cost("PSS of idle sessions", "KiB each")] },
+];
+
+/// A running server and what a scenario may use.
+pub(crate) struct Subject<'a> {
+    pub(crate) server: &'a Running,
+    pub(crate) data: &'a Data,
+    pub(crate) credentials: &'a Credentials,
+    /// How long a scenario goes on beginning new pieces of work.
+    pub(crate) window: Duration,
+    /// How many idle sessions the memory scenario opens.
+    pub(crate) sessions: u32,
+    pub(crate) round: Round,
+}
+
+/// Checks that cost as much as the measurement are made once for each server.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Round {
+    First,
+    Later,
+}
+
+/// What a piece of work took.
+struct Took {
+    wall: Duration,
+    server: Duration,
+    client: Duration,
+}
+
+impl Subject<'_> {
+    fn session(&self) -> Result<Session, Failure> {
+        Session::ready(self.server.port, self.credentials)
+    }
+
+    fn processes(&self) -> &Processes {
+        &self.server.processes
+    }
+
+    /// Measures `work`. The server's CPU includes what it does afterwards to clean up: it is read when its processes
+    /// have settled.
+    fn measured<T>(&self, work: impl FnOnce() -> Result<T, Failure>) -> Result<(T, Took), Failure> {
+        let cpu = || {
+            self.processes()
+                .cpu()
+                .map_err(Failure::during("server CPU"))
+        };
+        let (server, client) = (cpu()?, own_cpu()?);
+        let started = Instant::now();
+        let outcome = work()?;
+        let wall = started.elapsed();
+        let client = own_cpu()?.saturating_sub(client);
+        self.processes()
+            .settle()
+            .map_err(Failure::during("processes"))?;
+        let server = cpu()?.saturating_sub(server);
+        Ok((
+            outcome,
+            Took {
+                wall,
+                server,
+                client,
+            },
+        ))
+    }
+
+    /// Repeats `piece` (given its number) until the window is over, at least once, and counts.
+    fn repeat(
+        &self,
+        mut piece: impl FnMut(usize) -> Result<(), Failure>,
+    ) -> Result<usize, Failure> {
+        let started = Instant::now();
+        let mut count = 0;
+        loop {
+            piece(count)?;
+            count += 1;
+            if started.elapsed() >= self.window {
+                return Ok(count);
+            }
+        }
+    }
+}
+
+impl Took {
+    fn per_second(&self, count: usize) -> f64 {
+        count as f64 / self.wall.as_secs_f64()
+    }
+
+    fn server_micros_each(&self, count: usize) -> f64 {
+        self.server.as_secs_f64() * 1e6 / count as f64
+    }
+}
+
+fn own_cpu() -> Result<Duration, Failure> {
+    let usage = getrusage(UsageWho::RUSAGE_SELF).map_err(Failure::wrong)?;
+    Ok([usage.user_time(), usage.system_time()]
+        .into_iter()
+        .map(crate::processes::duration)
+        .sum())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn names_of_scenarios_are_unique() {
+        for scenario in SCENARIOS {
+            let same = SCENARIOS.iter().filter(|other| other.name == scenario.name);
+            assert_eq!(same.count(), 1, "{}", scenario.name);
+        }
+    }
+}

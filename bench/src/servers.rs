@@ -1,0 +1,185 @@
+//! The servers that are compared, one row each: whether it is here, and its command line and configuration.
+//! It starts nothing.
+
+use std::ffi::OsString;
+use std::fs;
+use std::io::{self, Write};
+use std::net::{Ipv4Addr, TcpListener};
+use std::os::unix::fs::OpenOptionsExt;
+use std::path::{Path, PathBuf};
+use std::process;
+
+use nix::unistd::geteuid;
+
+use crate::account::PAM_SERVICE;
+use crate::client::Credentials;
+
+pub(crate) struct Server {
+    pub(crate) name: &'static str,
+    pub(crate) program: fn(&Programs) -> PathBuf,
+    /// As what it must be started.
+    pub(crate) rights: Rights,
+    /// Writes what the server reads into `place.run` and gives the arguments.
+    pub(crate) arguments: fn(&Place) -> io::Result<Vec<OsString>>,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Rights {
+    Any,
+    Root,
+}
+
+#[rustfmt::skip]
+pub(crate) const SERVERS: &[Server] = &[
+    Server { name: "ftpd",   program: |programs| programs.ftpd.clone(),  rights: Rights::Any,  arguments: ftpd },
+    Server { name: "vsftpd", program: |_| "/usr/sbin/vsftpd".into(),     rights: Rights::Root, arguments: vsftpd },
+];
+
+/// Where the programs are that have no fixed place.
+#[derive(Clone, Debug)]
+pub(crate) struct Programs {
+    pub(crate) ftpd: PathBuf,
+}
+
+/// What one start of a server needs to know.
+#[derive(Debug)]
+pub(crate) struct Place<'a> {
+    /// A directory of its own for configuration and logs.
+    pub(crate) run: &'a Path,
+    pub(crate) home: &'a Path,
+    pub(crate) credentials: &'a Credentials,
+    pub(crate) ports: Ports,
+}
+
+impl Server {
+    /// Why it cannot be measured here.
+    pub(crate) fn obstacle(&self, programs: &Programs) -> Option<String> {
+        if self.rights == Rights::Root && !geteuid().is_root() {
+            return Some(format!("{} needs root", self.name));
+        }
+        let program = (self.program)(programs);
+        (!program.exists()).then(|| format!("{} is not there", program.display()))
+    }
+}
+
+fn ftpd(place: &Place) -> io::Result<Vec<OsString>> {
+    let Credentials { user, password } = place.credentials;
+    let home = place.home.display();
+    let authentication = place.run.join("auth");
+    write(
+        &authentication,
+        &format!("{user}:plain::{password}:{user}:{home}:\n"),
+    )?;
+    let Ports { control, low, high } = place.ports;
+    let mut arguments: Vec<OsString> = ["-nodemon", "-port"].map(OsString::from).into();
+    arguments.push(control.to_string().into());
+    arguments.extend(["-A", "native", "-a"].map(OsString::from));
+    arguments.push(authentication.into());
+    arguments.extend(["-i", "127.0.0.1", "-dclow"].map(OsString::from));
+    arguments.push(low.to_string().into());
+    arguments.push("-dchigh".into());
+    arguments.push(high.to_string().into());
+    Ok(arguments)
+}
+
+/// As Debian's package comes, with its sandbox and its namespaces, but for local users in their home.
+fn vsftpd(place: &Place) -> io::Result<Vec<OsString>> {
+    let empty = place.run.join("empty");
+    fs::create_dir(&empty)?;
+    let configuration = place.run.join("vsftpd.conf");
+    let Ports { control, low, high } = place.ports;
+    let settings = [
+        ("listen", "YES".into()),
+        ("listen_address", Ipv4Addr::LOCALHOST.to_string()),
+        ("listen_port", control.to_string()),
+        ("background", "NO".into()),
+        ("pasv_min_port", low.to_string()),
+        ("pasv_max_port", high.to_string()),
+        ("anonymous_enable", "NO".into()),
+        ("local_enable", "YES".into()),
+        ("write_enable", "YES".into()),
+        ("local_umask", "022".into()),
+        ("local_root", place.home.display().to_string()),
+        ("chroot_local_user", "YES".into()),
+        ("allow_writeable_chroot", "YES".into()),
+        ("secure_chroot_dir", empty.display().to_string()),
+        ("pam_service_name", PAM_SERVICE.into()),
+        ("xferlog_enable", "NO".into()),
+        ("max_clients", "0".into()),
+        ("max_per_ip", "0".into()),
+    ];
+    let text: String = settings
+        .iter()
+        .map(|(key, value)| format!("{key}={value}\n"))
+        .collect();
+    write(&configuration, &text)?;
+    Ok(vec![configuration.into()])
+}
+
+fn write(path: &Path, text: &str) -> io::Result<()> {
+    fs::OpenOptions::new()
+        .write(true)
+        .create_new(true)
+        .mode(0o600)
+        .open(path)?
+        .write_all(text.as_bytes())
+}
+
+/// A control port and the passive ports after it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Ports {
+    pub(crate) control: u16,
+    pub(crate) low: u16,
+    pub(crate) high: u16,
+}
+
+impl Ports {
+    const COUNT: u16 = 2000;
+
+    /// A block that is free now, below the ports that Linux gives to clients.
+    pub(crate) fn free() -> io::Result<Self> {
+        let starts = || (10_000..30_000).step_by(usize::from(Self::COUNT));
+        let first = process::id() as usize % starts().len();
+        starts()
+            .cycle()
+            .skip(first)
+            .take(starts().len())
+            .map(|control: u16| Self {
+                control,
+                low: control + 1,
+                high: control + Self::COUNT - 1,
+            })
+            .find(Self::are_free)
+            .ok_or_else(|| io::Error::other(format!("no {} free ports in a row", Self::COUNT)))
+    }
+
+    fn are_free(&self) -> bool {
+        (self.control..=self.high)
+            .all(|port| TcpListener::bind((Ipv4Addr::LOCALHOST, port)).is_ok())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_block_with_a_listener_in_it_is_not_free() {
+        let taken = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).unwrap();
+        let port = taken.local_addr().unwrap().port();
+        let ports = Ports {
+            control: port - 1,
+            low: port,
+            high: port,
+        };
+        assert!(!ports.are_free());
+    }
+
+    #[test]
+    fn names_of_servers_are_unique() {
+        for server in SERVERS {
+            let same = SERVERS.iter().filter(|other| other.name == server.name);
+            assert_eq!(same.count(), 1, "{}", server.name);
+        }
+    }
+}

@@ -1,0 +1,182 @@
+//! What may be asked in each phase, and the answers. No message names what the other side knows already: the user, the
+//! root, the client's address.
+
+use std::net::SocketAddr;
+use std::time::Duration;
+
+use crate::auth::Secret;
+use crate::jail::{Failure, LONGEST_PATTERN};
+use crate::messages;
+use crate::path::VirtualPath;
+use crate::proto::hostport::Family;
+use crate::proto::verbs::VerbSet;
+use crate::wire::{Malformed, Octets, Wire};
+
+/// The longest login name that is looked up, in octets.
+pub(super) const LONGEST_USER: usize = 255;
+
+pub type UserName = Octets<LONGEST_USER>;
+/// The longest directory part of a listing's argument, in octets.
+pub(super) const LONGEST_TYPED: usize = 2048;
+
+pub type Typed = Octets<LONGEST_TYPED>;
+pub type Pattern = Octets<LONGEST_PATTERN>;
+
+messages! {
+    /// Session to keeper, before login.
+    #[derive(Debug)]
+    pub enum LoginRequest {
+        1 => Authenticate { user: UserName, secret: Secret },
+    }
+}
+
+messages! {
+    /// Keeper to session, before login.
+    #[derive(Debug)]
+    pub enum LoginAnswer {
+        1 => Welcome { account: Account },
+        /// `last`: there is no other try.
+        2 => Refused { last: bool },
+    }
+}
+
+messages! {
+    /// Session to keeper, after login. Tags begin above those of the other phase, so that no octets mean something in both.
+    #[derive(Debug)]
+    pub enum FileRequest {
+        /// A regular file for reading. → `Opened` with its descriptor.
+        33 => Open { path: VirtualPath },
+        /// A file for writing. → `Created` with its descriptor; then `Commit` or `Discard`.
+        34 => Create { path: VirtualPath, at: UploadAt },
+        /// The upload is complete. → `Committed`.
+        35 => Commit,
+        36 => Discard,
+        /// → `Listing` with the reading end of a pipe; then `ListEnd`.
+        /// `typed` is the directory part of the argument as it was typed, which stands before names (RFC 1123 §4.1.2.7).
+        37 => List { path: VirtualPath, pattern: Option<Pattern>, typed: Typed, format: ListFormat, all: bool },
+        /// How the last listing ended. → `Done`, or why it broke off.
+        38 => ListEnd,
+        39 => Stat { path: VirtualPath },
+        40 => Facts { path: VirtualPath },
+        41 => ChangeDir { path: VirtualPath },
+        42 => Remove { path: VirtualPath },
+        43 => MakeDir { path: VirtualPath },
+        44 => RemoveDir { path: VirtualPath },
+        45 => Rename { from: VirtualPath, to: VirtualPath },
+        /// A listening socket on the address of the control connection. → `Listening` with its descriptor.
+        46 => PassiveListen { family: Family },
+        /// A socket that is connecting to the client. → `Connecting` with its descriptor.
+        47 => ActiveConnect { target: SocketAddr },
+    }
+}
+
+messages! {
+    /// Keeper to session, after login.
+    #[derive(Debug)]
+    pub enum FileAnswer {
+        1 => Done,
+        2 => Failed { why: Failure },
+        /// The permitted verbs do not include this, whatever the session half thinks.
+        3 => NotPermitted,
+        4 => Opened { size: u64 },
+        5 => Created { start: u64 },
+        6 => Committed { size: u64 },
+        7 => Listing,
+        8 => Status { directory: bool, size: u64, modified: i64 },
+        9 => FactLine { line: Octets<8192> },
+        10 => Listening { address: SocketAddr },
+        11 => Connecting,
+        /// The target is not the client, or its port is privileged.
+        12 => TargetRefused,
+    }
+}
+
+/// What a login got.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Account {
+    /// The directory in which the session starts.
+    pub start: VirtualPath,
+    pub permitted: VerbSet,
+    pub idle: Duration,
+    pub data_timeout: Duration,
+    pub stall_timeout: Duration,
+}
+
+impl Wire for Account {
+    fn put(&self, out: &mut Vec<u8>) {
+        self.start.put(out);
+        self.permitted.put(out);
+        self.idle.put(out);
+        self.data_timeout.put(out);
+        self.stall_timeout.put(out);
+    }
+    fn take(input: &mut &[u8]) -> Result<Self, Malformed> {
+        Ok(Account {
+            start: Wire::take(input)?,
+            permitted: Wire::take(input)?,
+            idle: Wire::take(input)?,
+            data_timeout: Wire::take(input)?,
+            stall_timeout: Wire::take(input)?,
+        })
+    }
+}
+
+messages! {
+    /// Where an upload begins.
+    #[derive(Clone, Copy, Debug, PartialEq, Eq)]
+    pub enum UploadAt {
+        /// A new file, or a whole new content.
+        1 => Replace,
+        /// Behind what is there (APPE).
+        2 => Append,
+        /// In the middle (REST).
+        3 => Offset { offset: u64 },
+    }
+}
+
+messages! {
+    #[derive(Clone, Copy, Debug, PartialEq, Eq)]
+    pub enum ListFormat {
+        /// LIST: for people.
+        1 => Long,
+        /// NLST.
+        2 => Names,
+        /// MLSD.
+        3 => Facts,
+    }
+}
+
+impl Wire for Family {
+    fn put(&self, out: &mut Vec<u8>) {
+        out.push(match self {
+            Family::V4 => 4,
+            Family::V6 => 6,
+            Family::Unknown => 0,
+        });
+    }
+    fn take(input: &mut &[u8]) -> Result<Self, Malformed> {
+        match u8::take(input)? {
+            4 => Ok(Family::V4),
+            6 => Ok(Family::V6),
+            _ => Err(Malformed),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::wire::decode;
+    use proptest::prelude::*;
+
+    proptest! {
+        #[test]
+        fn any_octets_decode_totally_in_each_phase(octets in proptest::collection::vec(any::<u8>(), 0..200)) {
+            let login = decode::<LoginRequest>(&octets).is_ok();
+            let file = decode::<FileRequest>(&octets).is_ok();
+            prop_assert!(!(login && file));
+            let _ = decode::<LoginAnswer>(&octets).is_ok();
+            let _ = decode::<FileAnswer>(&octets).is_ok();
+        }
+    }
+}

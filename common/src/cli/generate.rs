@@ -1,0 +1,320 @@
+//! The manual page and the shell completions of a tool, from its command line and the tables. Writes nothing itself.
+
+use clap::Command;
+use clap_complete::Shell;
+use clap_mangen::Man;
+use clap_mangen::roff::{Inline, Roff, bold, italic, roman};
+
+use crate::proto::verbs::{Group, TABLE as VERBS, When};
+use crate::settings::DEFAULT_FILE;
+use crate::settings::table::{Scope, Setting, TABLE as SETTINGS};
+
+/// What a tool's manual page has beside name, synopsis and options.
+struct Tool {
+    name: &'static str,
+    /// The section of the manual.
+    section: &'static str,
+    pages: fn(&mut Roff),
+}
+
+/// The tools whose pages have more than their options; another one is in section 1 without it.
+const TOOLS: &[Tool] = &[
+    Tool {
+        name: "ftpd",
+        section: "8",
+        pages: ftpd,
+    },
+    Tool {
+        name: "ftpproxy",
+        section: "8",
+        pages: |_| {},
+    },
+];
+
+/// Generates `man`, `bash`, `zsh` or `fish`; `None` for any other word.
+pub(super) fn text(command: &Command, what: &str) -> Option<String> {
+    let shell = match what {
+        "man" => return Some(manual(command)),
+        "bash" => Shell::Bash,
+        "zsh" => Shell::Zsh,
+        "fish" => Shell::Fish,
+        _ => return None,
+    };
+    let mut octets = Vec::new();
+    let name = command.get_name().to_owned();
+    clap_complete::generate(shell, &mut command.clone(), name, &mut octets);
+    String::from_utf8(octets).ok()
+}
+
+fn manual(command: &Command) -> String {
+    let tool = TOOLS.iter().find(|tool| tool.name == command.get_name());
+    let man = Man::new(command.clone()).section(tool.map_or("1", |tool| tool.section));
+    let mut page = Vec::new();
+    // Writing to memory does not fail.
+    let _ = man.render_title(&mut page);
+    let _ = man.render_name_section(&mut page);
+    let _ = man.render_synopsis_section(&mut page);
+    let _ = man.render_description_section(&mut page);
+    let mut text = String::from_utf8_lossy(&page).into_owned();
+    text.push_str(&options(&man, ".SH OPTIONS"));
+    let mut more = Roff::new();
+    if let Some(hint) = command.get_after_help() {
+        more.control("PP", []);
+        more.text([roman(hint.to_string())]);
+    }
+    text.push_str(&more.to_roff());
+    text.push_str(&subcommands(command));
+    if let Some(tool) = tool {
+        let mut sections = Roff::new();
+        (tool.pages)(&mut sections);
+        text.push_str(&sections.to_roff());
+    }
+    text
+}
+
+/// One part for each subcommand, all on the tool's own page.
+fn subcommands(command: &Command) -> String {
+    let mut built = command.clone().disable_help_subcommand(true);
+    built.build();
+    let mut text = String::new();
+    for (count, subcommand) in built
+        .get_subcommands()
+        .filter(|subcommand| !subcommand.is_hide_set())
+        .enumerate()
+    {
+        let mut head = Roff::new();
+        if count == 0 {
+            head.control("SH", ["COMMANDS"]);
+        }
+        let usage = subcommand.clone().render_usage().to_string();
+        let usage = usage.trim_start_matches("Usage: ");
+        head.control("SS", [usage]);
+        if let Some(about) = subcommand.get_about() {
+            head.text([roman(about.to_string())]);
+        }
+        text.push_str(&head.to_roff());
+        text.push_str(&options(&Man::new(subcommand.clone()), ".PP"));
+    }
+    text
+}
+
+/// The options below a heading of their own; the headings among them are one level lower, as `FILES` and the like mean
+/// something else in a manual.
+fn options(man: &Man, heading: &str) -> String {
+    let mut rendered = Vec::new();
+    let _ = man.render_options_section(&mut rendered);
+    let mut text = String::new();
+    for line in String::from_utf8_lossy(&rendered).lines() {
+        match line.strip_prefix(".SH ") {
+            Some("OPTIONS") => text.push_str(heading),
+            Some(lower) => text.push_str(&format!(".SS {lower}")),
+            None => text.push_str(line),
+        }
+        text.push('\n');
+    }
+    text
+}
+
+fn ftpd(page: &mut Roff) {
+    page.control("SH", ["CONFIGURATION FILE"]);
+    page.text([
+        roman("The file named by "),
+        bold("-f"),
+        roman(", or else "),
+        italic(DEFAULT_FILE),
+        roman(
+            " if it exists, has one Key=Value on a line. Keys may be in any case, blanks around key and value do not \
+             count, and the value is all that follows the first =. Lines that begin with # and empty lines are \
+             comments. A key that is unknown or comes twice is an error. Flags go over the file. A root-run server \
+             reads a file only if nobody but root can write it.",
+        ),
+    ]);
+    page.control("PP", []);
+    page.text([roman(
+        "A TIME is a number of seconds, or numbers with units from d, h, m, s and ms, such as 1h30m. Paths are absolute; \
+         on the command line, they may start from the working directory. Keys marked \"user\" may also be in a \
+         user's entry of the authentication file, where they go over everything else.",
+    )]);
+    for setting in SETTINGS.iter().filter(|s| s.scope() != Scope::CommandLine) {
+        key(page, setting);
+    }
+    permitted(page);
+    commands(page);
+    closing(page);
+}
+
+fn key(page: &mut Roff, setting: &Setting) {
+    let mut head: Vec<Inline> = Vec::new();
+    for name in setting.keys() {
+        if !head.is_empty() {
+            head.push(roman(", "));
+        }
+        head.push(bold(name));
+    }
+    head.push(roman("="));
+    head.push(italic(setting.value_name()));
+    page.control("TP", []);
+    page.text(head);
+    let flags: Vec<_> = setting.flags.iter().map(|f| format!("-{f}")).collect();
+    let mut facts = vec![flags.join(" ")];
+    if !setting.default.is_empty() {
+        facts.push(format!("default {}", setting.default));
+    }
+    if setting.scope() == Scope::Session {
+        facts.push("user".to_owned());
+    }
+    page.text([roman(format!("{} ({}).", setting.doc, facts.join("; ")))]);
+}
+
+fn permitted(page: &mut Roff) {
+    page.control("SS", ["Lists of commands"]);
+    let groups = Group::ALL.map(Group::name).join(", ");
+    page.text([
+        roman("The value of "),
+        bold("PermittedCommands"),
+        roman(format!(
+            " is a list of words, separated by commas or blanks: a command, a group of commands ({groups}), Basic for \
+             what a simple client needs, or ALL. A word may begin with + to permit, which is also meant without it, or \
+             with - to refuse. The list starts from nothing, and the last word that names a command decides: \
+             ALL,-WRITE is a server to read from. An alias of a command stands for the command itself. What is \
+             refused is not advertised by FEAT and HELP."
+        )),
+    ]);
+}
+
+fn commands(page: &mut Roff) {
+    page.control("SH", ["FTP COMMANDS"]);
+    page.text([roman(
+        "Each with its group. Those marked * are accepted before the login.",
+    )]);
+    for verb in VERBS {
+        let mut head = vec![bold(verb.verb)];
+        for alias in verb.aliases {
+            head.extend([roman(", "), bold(*alias)]);
+        }
+        if !verb.arguments.is_empty() {
+            head.extend([roman(" "), italic(verb.arguments)]);
+        }
+        page.control("TP", []);
+        page.text(head);
+        let early = match verb.when {
+            When::Always => " *",
+            When::LoggedIn => "",
+        };
+        page.text([roman(format!(
+            "{} ({}){early}",
+            verb.help,
+            verb.group.name()
+        ))]);
+    }
+}
+
+fn closing(page: &mut Roff) {
+    let entries = |page: &mut Roff, title: &str, entries: &[(&str, &str)]| {
+        page.control("SH", [title]);
+        for (head, text) in entries {
+            page.control("TP", []);
+            page.text([bold(*head)]);
+            page.text([roman(*text)]);
+        }
+    };
+    entries(
+        page,
+        "EXIT STATUS",
+        &[
+            (
+                "0",
+                "The server was told to end, or --check found nothing wrong.",
+            ),
+            (
+                "1",
+                "The configuration is wrong, or the server cannot start.",
+            ),
+            ("2", "The command line is wrong."),
+        ],
+    );
+    let auth_file = Setting::find("AuthFile").map_or("", |setting| setting.default);
+    entries(
+        page,
+        "FILES",
+        &[
+            (DEFAULT_FILE, "The configuration."),
+            (auth_file, "The native users; see ftpuser(1)."),
+        ],
+    );
+    entries(
+        page,
+        "EXAMPLES",
+        &[
+            (
+                "ftpd -nodemon -port 2121 -a ./users -chhome",
+                "Serves the users of a file of one's own, each confined to the home directory; needs no root.",
+            ),
+            (
+                "ftpd --check -f ./metaftpd.conf",
+                "Tells everything that is wrong with a configuration.",
+            ),
+            (
+                "ftpd -permittedcommands ALL,-WRITE",
+                "Serves files that nobody can change.",
+            ),
+        ],
+    );
+    page.control("SH", ["SEE ALSO"]);
+    page.text([
+        bold("ftpuser"),
+        roman("(1), "),
+        bold("ftphash"),
+        roman("(1), "),
+        bold("ftpproxy"),
+        roman("(1)"),
+    ]);
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use clap::Arg;
+
+    #[test]
+    fn the_manual_has_every_setting_and_every_command() {
+        let page = manual(&crate::cli::ftpd::command()).replace("\\-", "-");
+        for setting in SETTINGS {
+            assert!(page.contains(setting.doc), "{}", setting.key);
+            for flag in setting.flags {
+                assert!(page.contains(&format!("-{flag}")), "{flag}");
+            }
+        }
+        for verb in VERBS {
+            assert!(page.contains(verb.verb) && page.contains(verb.help));
+        }
+    }
+
+    #[test]
+    fn a_tool_with_subcommands_has_them_on_its_page() {
+        let tool = Command::new("tool").subcommand(
+            Command::new("add")
+                .about("Add a user")
+                .arg(Arg::new("type").long("type").help("Kind of password")),
+        );
+        let page = manual(&tool);
+        for part in [
+            ".TH tool 1",
+            ".SS \"tool add",
+            "Add a user",
+            "Kind of password",
+        ] {
+            assert!(page.contains(part), "{part} in {page}");
+        }
+        assert_eq!(page.matches(".SH OPTIONS").count(), 1);
+    }
+
+    #[test]
+    fn an_unknown_kind_of_text_is_refused() {
+        assert!(text(&Command::new("tool"), "pdf").is_none());
+        for what in ["bash", "zsh", "fish"] {
+            let completions = text(&crate::cli::ftpd::command(), what).unwrap();
+            assert!(completions.contains("maxidle"), "{what}");
+        }
+    }
+}

@@ -1,0 +1,100 @@
+//! One name in an opened directory: what is acted on where no flag confines a path. Also the hidden names of uploads.
+
+use std::os::fd::{AsFd, OwnedFd};
+
+use nix::errno::Errno;
+use nix::fcntl::{OFlag, ResolveFlag};
+use nix::unistd::fsync;
+
+use super::{Failure, Stat, look, open_below};
+use crate::path::VirtualPath;
+use crate::settings::Durability;
+
+const TEMPORARY_PREFIX: &[u8] = b".ftpd-";
+const TEMPORARY_SUFFIX: &[u8] = b".part";
+
+/// A name in a directory that is open as `O_PATH`.
+pub(super) struct Place<'p> {
+    pub(super) directory: OwnedFd,
+    /// Describes the directory.
+    pub(super) stat: Stat,
+    pub(super) name: &'p [u8],
+}
+
+impl Place<'_> {
+    /// Describes what has the name now.
+    pub(super) fn look(&self) -> Result<Stat, Errno> {
+        look(&self.directory, self.name)
+    }
+}
+
+/// The sync of a directory after a change in it.
+pub(super) enum Settle {
+    NotWanted,
+    Directory(OwnedFd),
+    /// A directory that the user may change but not read cannot be synced by itself.
+    Unreadable,
+}
+
+impl Settle {
+    /// Opens what the sync needs, before anything is changed.
+    pub(super) fn prepare(place: &Place<'_>, durability: Durability) -> Result<Settle, Failure> {
+        Settle::prepare_in(&place.directory, durability)
+    }
+
+    pub(super) fn prepare_in(
+        directory: &OwnedFd,
+        durability: Durability,
+    ) -> Result<Settle, Failure> {
+        match durability {
+            Durability::Rename => Ok(Settle::NotWanted),
+            Durability::Strict => {
+                let flags = OFlag::O_RDONLY | OFlag::O_DIRECTORY;
+                match open_below(directory, b".", flags, ResolveFlag::RESOLVE_NO_SYMLINKS) {
+                    Ok(readable) => Ok(Settle::Directory(readable)),
+                    Err(Failure::Denied) => Ok(Settle::Unreadable),
+                    Err(failure) => Err(failure),
+                }
+            }
+        }
+    }
+
+    /// Makes the change last. In an unreadable directory it lasts from the system's next own sync on.
+    pub(super) fn finish(self) -> Result<(), Failure> {
+        match self {
+            Settle::Directory(directory) => Ok(fsync(directory.as_fd())?),
+            Settle::NotWanted | Settle::Unreadable => Ok(()),
+        }
+    }
+}
+
+/// The directory and the name of a path, both as they are looked up below the root; `None` for the root.
+pub(super) fn split(path: &VirtualPath) -> Option<(&[u8], &[u8])> {
+    let name = path.name()?;
+    let relative = path.relative();
+    let directory = &relative[..relative.len() - name.len()];
+    Some(if directory.is_empty() {
+        (b".", name)
+    } else {
+        (directory, name)
+    })
+}
+
+/// Makes the hidden name of an upload.
+pub(super) fn temporary_name() -> Result<Vec<u8>, Failure> {
+    let random = getrandom::u64().map_err(|_| Failure::Exhausted)?;
+    let digits = format!("{random:016x}");
+    Ok([TEMPORARY_PREFIX, digits.as_bytes(), TEMPORARY_SUFFIX].concat())
+}
+
+/// Whether a name is one of those that uploads have until they are complete.
+pub(super) fn is_temporary(name: &[u8]) -> bool {
+    name.starts_with(TEMPORARY_PREFIX) && name.ends_with(TEMPORARY_SUFFIX)
+}
+
+/// Whether a component of a path is a hidden name.
+pub(super) fn names_temporary(path: &VirtualPath) -> bool {
+    let path = path.as_bytes();
+    memchr::memmem::find(path, TEMPORARY_PREFIX).is_some()
+        && path.split(|&octet| octet == b'/').any(is_temporary)
+}

@@ -1,0 +1,97 @@
+//! A pipe that every session watches: it tells that the listener wants them to stop, or that it is gone.
+
+use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
+
+use nix::errno::Errno;
+use nix::fcntl::OFlag;
+use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
+use nix::unistd::{pipe2, write};
+
+/// The listener's end.
+#[derive(Debug)]
+pub struct Watched(OwnedFd);
+
+/// A session's end.
+#[derive(Debug)]
+pub struct Lifeline(OwnedFd);
+
+/// What a session may go on to do.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Sign {
+    /// The listener is there.
+    Alive,
+    /// The listener wants all sessions to end.
+    Stop,
+    /// The listener died: sessions that are logged in finish, nobody logs in any more.
+    Orphaned,
+}
+
+/// Makes both ends.
+pub(super) fn pair() -> Result<(Watched, Lifeline), Errno> {
+    let (session, listener) = pipe2(OFlag::O_CLOEXEC | OFlag::O_NONBLOCK)?;
+    Ok((Watched(listener), Lifeline(session)))
+}
+
+impl Watched {
+    /// Tells every session: the octet is never read, so all of them see it.
+    pub(super) fn tell_to_stop(&self) {
+        // The pipe is empty and ours: there is room for one octet.
+        let _ = write(&self.0, b"Q");
+    }
+}
+
+impl Lifeline {
+    /// Looks without waiting.
+    pub fn sign(&self) -> Sign {
+        let mut ready = [PollFd::new(self.0.as_fd(), PollFlags::POLLIN)];
+        match poll(&mut ready, PollTimeout::ZERO) {
+            Ok(1..) => {
+                let events = ready[0].revents().unwrap_or(PollFlags::empty());
+                if events.contains(PollFlags::POLLIN) {
+                    Sign::Stop
+                } else {
+                    Sign::Orphaned
+                }
+            }
+            _ => Sign::Alive,
+        }
+    }
+
+    /// One that nobody holds the other end of but the session itself: for inetd, where no listener is.
+    ///
+    /// # Errors
+    /// What pipe(2) says.
+    pub fn unattended() -> Result<Lifeline, Errno> {
+        let (watched, lifeline) = pair()?;
+        // Kept open on purpose, to the end of this process.
+        std::mem::forget(watched);
+        Ok(lifeline)
+    }
+
+    pub(super) fn try_clone(&self) -> Result<Lifeline, Errno> {
+        nix::unistd::dup(&self.0).map(Lifeline)
+    }
+}
+
+impl AsFd for Lifeline {
+    fn as_fd(&self) -> BorrowedFd<'_> {
+        self.0.as_fd()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn sessions_tell_a_stop_from_a_death() {
+        let (watched, lifeline) = pair().unwrap();
+        let other = lifeline.try_clone().unwrap();
+        assert_eq!(lifeline.sign(), Sign::Alive);
+        watched.tell_to_stop();
+        assert_eq!((lifeline.sign(), other.sign()), (Sign::Stop, Sign::Stop));
+        let (watched, lifeline) = pair().unwrap();
+        drop(watched);
+        assert_eq!(lifeline.sign(), Sign::Orphaned);
+    }
+}

@@ -1,0 +1,158 @@
+//! Log lines and where they go. Lines travel on a descriptor of their own to the logger process, so that logging can
+//! neither block a session nor mix with its requests; a full queue drops lines and the loss is counted.
+
+use std::fs::File;
+use std::io::Write;
+use std::os::fd::{AsFd, OwnedFd};
+use std::path::Path;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+
+use nix::errno::Errno;
+use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
+use nix::sys::socket::{AddressFamily, SockFlag, SockType, socketpair};
+
+use crate::sandbox::{EmptyRoot, Programs, Role, SandboxError, enter_empty};
+use crate::sys::{self, Fork};
+
+/// The longest line, in octets; longer ones are cut.
+const LONGEST: usize = 2048;
+
+/// A process's access to the log. What a client sent must be escaped before it gets here.
+#[derive(Clone, Debug)]
+pub struct Log {
+    queue: Option<Arc<OwnedFd>>,
+    dropped: Arc<AtomicU64>,
+}
+
+impl Log {
+    /// A log that goes nowhere.
+    pub fn nowhere() -> Log {
+        Log {
+            queue: None,
+            dropped: Arc::default(),
+        }
+    }
+
+    /// Hands one line to the logger without waiting.
+    pub fn line(&self, text: &str) {
+        let Some(queue) = &self.queue else { return };
+        let lost = self.dropped.swap(0, Ordering::Relaxed);
+        let mut line = format!("[{}] ", std::process::id());
+        if lost > 0 {
+            line.push_str(&format!("({lost} lines lost) "));
+        }
+        line.push_str(text);
+        let mut octets = line.into_bytes();
+        octets.truncate(LONGEST);
+        let flags =
+            nix::sys::socket::MsgFlags::MSG_DONTWAIT | nix::sys::socket::MsgFlags::MSG_NOSIGNAL;
+        if nix::sys::socket::send(
+            std::os::fd::AsRawFd::as_raw_fd(queue.as_ref()),
+            &octets,
+            flags,
+        )
+        .is_err()
+        {
+            self.dropped.fetch_add(lost + 1, Ordering::Relaxed);
+        }
+    }
+}
+
+/// Where lines end up.
+#[derive(Debug)]
+pub struct Sink(File);
+
+impl Sink {
+    /// Appends to a file, which is created for its owner alone.
+    ///
+    /// # Errors
+    /// What open(2) says; a symbolic link is not followed.
+    pub fn file(path: &Path) -> std::io::Result<Sink> {
+        use std::os::unix::fs::OpenOptionsExt;
+        let mut options = std::fs::OpenOptions::new();
+        options
+            .append(true)
+            .create(true)
+            .mode(0o600)
+            .custom_flags(nix::libc::O_NOFOLLOW);
+        #[expect(
+            clippy::disallowed_methods,
+            reason = "the log file is configuration, not a user's file"
+        )]
+        options.open(path).map(Sink)
+    }
+
+    /// The standard error of the program.
+    ///
+    /// # Errors
+    /// What dup(2) says.
+    pub fn standard_error() -> std::io::Result<Sink> {
+        std::io::stderr()
+            .as_fd()
+            .try_clone_to_owned()
+            .map(File::from)
+            .map(Sink)
+    }
+}
+
+/// Starts the logger process.
+///
+/// # Errors
+/// What socketpair(2) or fork(2) say.
+pub fn start(
+    sink: Sink,
+    programs: &Programs,
+    user: u32,
+    root: Option<&EmptyRoot>,
+) -> Result<Log, Errno> {
+    let (queue, writers) = socketpair(
+        AddressFamily::Unix,
+        SockType::SeqPacket,
+        None,
+        SockFlag::SOCK_CLOEXEC,
+    )?;
+    match sys::fork()? {
+        Fork::Parent(_) => Ok(Log {
+            queue: Some(Arc::new(writers)),
+            dropped: Arc::default(),
+        }),
+        Fork::Child => {
+            drop(writers);
+            let status = match enter_empty(Role::Logger, programs, user, root) {
+                Ok(()) => run(&queue, sink.0),
+                Err(error) => give_up(sink.0, &error),
+            };
+            std::process::exit(status)
+        }
+    }
+}
+
+fn give_up(mut sink: File, error: &SandboxError) -> i32 {
+    // There is nobody else to tell.
+    let _ = writeln!(sink, "logger: {error}");
+    1
+}
+
+/// Writes lines until the last process that could send one has ended.
+fn run(queue: &OwnedFd, mut sink: File) -> i32 {
+    let mut buffer = [0u8; LONGEST];
+    loop {
+        let mut ready = [PollFd::new(queue.as_fd(), PollFlags::POLLIN)];
+        if poll(&mut ready, PollTimeout::NONE).is_err() {
+            continue;
+        }
+        match sys::receive_datagram(queue.as_fd(), &mut buffer) {
+            Ok(datagram) if datagram.length == 0 => return 0,
+            Ok(datagram) => {
+                let mut line = format!("{:.3} ", jiff::Timestamp::now()).into_bytes();
+                line.extend_from_slice(&buffer[..datagram.length]);
+                line.push(b'\n');
+                // A full disk must not end the logger: the next line may fit again.
+                let _ = sink.write_all(&line);
+            }
+            Err(Errno::EAGAIN | Errno::EINTR) => {}
+            Err(_) => return 1,
+        }
+    }
+}

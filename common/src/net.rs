@@ -1,0 +1,199 @@
+//! Sockets of the trusted side: the control port, passive listeners, active connections. Never reads or writes a stream.
+
+use std::io;
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
+use std::os::fd::OwnedFd;
+
+use nix::errno::Errno;
+use socket2::{Domain, Protocol, Socket, Type};
+
+use crate::settings::Bind;
+
+/// How many connections may wait to be accepted on the control port.
+const BACKLOG: i32 = 1024;
+/// How often a random port is tried before the whole range is walked.
+const RANDOM_TRIES: u32 = 8;
+
+/// An IPv4 address that came in over a socket of both families is shown as IPv4.
+pub fn canonical(address: SocketAddr) -> SocketAddr {
+    SocketAddr::new(address.ip().to_canonical(), address.port())
+}
+
+/// Opens the control port.
+///
+/// # Errors
+/// What socket(2), bind(2) or listen(2) say, or that the interface has no IPv4 address.
+pub fn listen(bind: &Bind, port: u16) -> io::Result<Socket> {
+    match bind {
+        Bind::Any => match listen_on((Ipv6Addr::UNSPECIFIED, port).into()) {
+            Err(error) if no_ipv6(&error) => listen_on((Ipv4Addr::UNSPECIFIED, port).into()),
+            other => other,
+        },
+        Bind::AnyV4 => listen_on((Ipv4Addr::UNSPECIFIED, port).into()),
+        Bind::Address(ip) => listen_on((*ip, port).into()),
+        Bind::Interface(name) => listen_on((interface_address(name)?, port).into()),
+    }
+}
+
+fn no_ipv6(error: &io::Error) -> bool {
+    let errno = error.raw_os_error().map(Errno::from_raw);
+    matches!(errno, Some(Errno::EAFNOSUPPORT | Errno::EADDRNOTAVAIL))
+}
+
+fn listen_on(address: SocketAddr) -> io::Result<Socket> {
+    let socket = Socket::new(
+        Domain::for_address(address),
+        Type::STREAM.cloexec().nonblocking(),
+        Some(Protocol::TCP),
+    )?;
+    socket.set_reuse_address(true)?;
+    if address.is_ipv6() {
+        socket.set_only_v6(!address.ip().is_unspecified())?;
+    }
+    socket.bind(&address.into())?;
+    socket.listen(BACKLOG)?;
+    Ok(socket)
+}
+
+fn interface_address(name: &str) -> io::Result<IpAddr> {
+    let unknown = || {
+        io::Error::new(
+            io::ErrorKind::NotFound,
+            format!("interface {name} has no IPv4 address"),
+        )
+    };
+    nix::ifaddrs::getifaddrs()?
+        .filter(|found| found.interface_name == name)
+        .find_map(|found| {
+            found
+                .address?
+                .as_sockaddr_in()
+                .map(|v4| IpAddr::V4(v4.ip()))
+        })
+        .ok_or_else(unknown)
+}
+
+/// Opens a listener for one data connection on `ip`, on a random port of the range.
+///
+/// Port 0 is never bound: under load the kernel's choice slows down with every connection in TIME_WAIT, a random guess
+/// does not.
+///
+/// # Errors
+/// `EADDRINUSE` when no port of the range is free, else what the system calls say.
+pub fn listen_passive(
+    ip: IpAddr,
+    scope: u32,
+    (low, high): (u16, u16),
+) -> Result<(Socket, u16), Errno> {
+    let width = u32::from(high.saturating_sub(low)) + 1;
+    let bind = |offset: u32| -> Result<(Socket, u16), Errno> {
+        let port = u16::try_from(u32::from(low) + offset % width).unwrap_or(high);
+        let socket = data_socket(ip)?;
+        socket
+            .bind(&with_scope(ip, port, scope).into())
+            .map_err(errno)?;
+        socket.listen(1).map_err(errno)?;
+        Ok((socket, port))
+    };
+    let mut start = 0;
+    for _ in 0..RANDOM_TRIES {
+        start = getrandom::u32().map_err(|_| Errno::EAGAIN)?;
+        match bind(start) {
+            Err(Errno::EADDRINUSE) => {}
+            other => return other,
+        }
+    }
+    for offset in 0..width {
+        match bind((start % width) + offset) {
+            Err(Errno::EADDRINUSE) => {}
+            other => return other,
+        }
+    }
+    Err(Errno::EADDRINUSE)
+}
+
+/// Begins to connect to a client that listens; the connection is not waited for.
+///
+/// # Errors
+/// What the system calls say.
+pub fn connect_active(local: IpAddr, scope: u32, target: SocketAddr) -> Result<Socket, Errno> {
+    let socket = data_socket(target.ip())?;
+    socket
+        .bind(&with_scope(local, 0, scope).into())
+        .map_err(errno)?;
+    let target = with_scope(target.ip(), target.port(), scope);
+    match socket.connect(&target.into()).map_err(errno) {
+        Ok(()) | Err(Errno::EINPROGRESS) => Ok(socket),
+        Err(errno) => Err(errno),
+    }
+}
+
+fn data_socket(ip: IpAddr) -> Result<Socket, Errno> {
+    let domain = if ip.is_ipv4() {
+        Domain::IPV4
+    } else {
+        Domain::IPV6
+    };
+    let socket = Socket::new(
+        domain,
+        Type::STREAM.cloexec().nonblocking(),
+        Some(Protocol::TCP),
+    )
+    .map_err(errno)?;
+    // A port in TIME_WAIT is free for a listener.
+    socket.set_reuse_address(true).map_err(errno)?;
+    Ok(socket)
+}
+
+/// Link-local IPv6 addresses mean nothing without their interface.
+fn with_scope(ip: IpAddr, port: u16, scope: u32) -> SocketAddr {
+    match ip {
+        IpAddr::V4(_) => SocketAddr::new(ip, port),
+        IpAddr::V6(v6) => std::net::SocketAddrV6::new(v6, port, 0, scope).into(),
+    }
+}
+
+fn errno(error: io::Error) -> Errno {
+    error.raw_os_error().map_or(Errno::EIO, Errno::from_raw)
+}
+
+/// The two ends of a connected stream socket, IPv4 shown as IPv4.
+///
+/// # Errors
+/// It is no connected internet socket.
+pub fn ends(socket: &OwnedFd) -> io::Result<(SocketAddr, SocketAddr)> {
+    let socket = socket2::SockRef::from(socket);
+    let internet = |address: socket2::SockAddr| {
+        address
+            .as_socket()
+            .ok_or_else(|| io::Error::new(io::ErrorKind::InvalidInput, "not an internet socket"))
+    };
+    Ok((
+        internet(socket.local_addr()?)?,
+        internet(socket.peer_addr()?)?,
+    ))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const LOOPBACK: IpAddr = IpAddr::V4(Ipv4Addr::LOCALHOST);
+
+    #[test]
+    fn a_full_range_is_told_and_a_free_port_is_found() {
+        let (first, port) = listen_passive(LOOPBACK, 0, (49152, 65535)).unwrap();
+        assert_eq!(
+            listen_passive(LOOPBACK, 0, (port, port)).unwrap_err(),
+            Errno::EADDRINUSE
+        );
+        drop(first);
+        assert_eq!(listen_passive(LOOPBACK, 0, (port, port)).unwrap().1, port);
+    }
+
+    #[test]
+    fn an_unknown_interface_is_named() {
+        let error = listen(&Bind::Interface("nosuch0".to_owned()), 0).unwrap_err();
+        assert_eq!(error.to_string(), "interface nosuch0 has no IPv4 address");
+    }
+}

@@ -1,0 +1,122 @@
+//! Opening a data connection. Only this sends the preliminary reply, so no handler can send one without a connection.
+
+use std::net::{IpAddr, SocketAddr};
+use std::os::fd::{AsFd, OwnedFd};
+use std::time::Instant;
+
+use nix::errno::Errno;
+use nix::poll::PollFlags;
+use socket2::{SockRef, Socket};
+
+use super::{Attendant, Interrupt, Woken, watch};
+use crate::control::{Control, Lost};
+use crate::net::canonical;
+use crate::proto::reply::Mark;
+
+/// A data connection that stands; the mark was not sent yet.
+#[derive(Debug)]
+pub struct DataConnection(OwnedFd);
+
+impl DataConnection {
+    /// Tells the client that data follows, and gives the socket to a flow.
+    ///
+    /// # Errors
+    /// The control connection broke.
+    pub fn begin(self, control: &mut Control, mark: &Mark) -> Result<OwnedFd, Lost> {
+        control.mark(mark)?;
+        Ok(self.0)
+    }
+}
+
+/// Why there is no data connection.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum OpenError {
+    TimedOut,
+    Interrupted(Interrupt),
+    Failed(Errno),
+}
+
+/// Waits for the client on a passive listener. Whoever else comes is dropped and told to `stranger`, and the wait goes on.
+///
+/// # Errors
+/// Nobody came before the deadline, the attendant ended the wait, or accept(2) failed.
+pub fn accept(
+    listener: &OwnedFd,
+    peer: IpAddr,
+    deadline: Instant,
+    attendant: &mut dyn Attendant,
+    mut stranger: impl FnMut(SocketAddr),
+) -> Result<DataConnection, OpenError> {
+    let listening = SockRef::from(listener);
+    loop {
+        match accept_once(&listening) {
+            Ok((socket, Some(from))) if canonical(from).ip() == peer => {
+                return Ok(DataConnection(socket.into()));
+            }
+            // SECURITY: a port can be guessed; only the control connection's peer is served (RFC 2577 §3).
+            Ok((_, from)) => {
+                if let Some(from) = from {
+                    stranger(canonical(from));
+                }
+                continue;
+            }
+            Err(Errno::EAGAIN) => {}
+            // The connection was gone before it could be accepted.
+            Err(Errno::ECONNABORTED | Errno::EINTR | Errno::EPROTO) => continue,
+            Err(errno) => return Err(OpenError::Failed(errno)),
+        }
+        match watch(
+            Some((listener.as_fd(), PollFlags::POLLIN)),
+            attendant,
+            Some(deadline),
+            0,
+        ) {
+            Woken::Ready => {}
+            Woken::TimedOut => return Err(OpenError::TimedOut),
+            Woken::Interrupted(interrupt) => return Err(OpenError::Interrupted(interrupt)),
+        }
+    }
+}
+
+/// One accept4, which makes the new socket non-blocking and close-on-exec in the same call.
+fn accept_once(listener: &Socket) -> Result<(Socket, Option<SocketAddr>), Errno> {
+    use nix::libc::{SOCK_CLOEXEC, SOCK_NONBLOCK};
+    let accepted = listener.accept4(SOCK_CLOEXEC | SOCK_NONBLOCK);
+    let (socket, from) =
+        accepted.map_err(|error| error.raw_os_error().map_or(Errno::EIO, Errno::from_raw))?;
+    Ok((socket, from.as_socket()))
+}
+
+/// Waits until a connection to the client that was begun stands.
+///
+/// # Errors
+/// The client refused or did not answer before the deadline, or the attendant ended the wait.
+pub fn await_connect(
+    socket: OwnedFd,
+    deadline: Instant,
+    attendant: &mut dyn Attendant,
+) -> Result<DataConnection, OpenError> {
+    loop {
+        match SockRef::from(&socket).take_error() {
+            Ok(None) => {}
+            Ok(Some(error)) | Err(error) => {
+                return Err(OpenError::Failed(
+                    error.raw_os_error().map_or(Errno::EIO, Errno::from_raw),
+                ));
+            }
+        }
+        if SockRef::from(&socket).peer_addr().is_ok() {
+            return Ok(DataConnection(socket));
+        }
+        match watch(
+            Some((socket.as_fd(), PollFlags::POLLOUT)),
+            attendant,
+            Some(deadline),
+            0,
+        ) {
+            Woken::Ready => {}
+            Woken::TimedOut => return Err(OpenError::TimedOut),
+            Woken::Interrupted(interrupt) => return Err(OpenError::Interrupted(interrupt)),
+        }
+    }
+}

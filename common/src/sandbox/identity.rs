@@ -1,0 +1,158 @@
+//! Changing uid, gid, groups and root directory for good, with each step read back.
+
+use std::os::fd::{BorrowedFd, OwnedFd};
+
+use caps::CapSet;
+use nix::errno::Errno;
+use nix::fcntl::{OFlag, open};
+use nix::sys::stat::Mode;
+use nix::unistd::{
+    Gid, Uid, chroot, fchdir, getgroups, getresgid, getresuid, mkdtemp, setgroups, setresgid,
+    setresuid,
+};
+
+use super::{SandboxError, step};
+
+/// Whether this process may change its identity.
+pub fn is_root() -> bool {
+    Uid::effective().is_root()
+}
+
+/// A directory that is empty and stays so, since it has no name any more: nobody can put anything in.
+#[derive(Debug)]
+pub struct EmptyRoot(OwnedFd);
+
+impl EmptyRoot {
+    /// Makes a directory below /run, opens it and removes it.
+    ///
+    /// # Errors
+    /// The step that failed.
+    pub fn new() -> Result<EmptyRoot, SandboxError> {
+        let path = step(
+            "mkdtemp",
+            mkdtemp("/run/ftpd-empty-XXXXXX").or_else(|_| mkdtemp("/tmp/ftpd-empty-XXXXXX")),
+        )?;
+        let directory = open(
+            &path,
+            OFlag::O_PATH | OFlag::O_DIRECTORY | OFlag::O_CLOEXEC | OFlag::O_NOFOLLOW,
+            Mode::empty(),
+        );
+        let removed = nix::unistd::unlinkat(
+            nix::fcntl::AT_FDCWD,
+            &path,
+            nix::unistd::UnlinkatFlags::RemoveDir,
+        );
+        let directory = step("open empty directory", directory)?;
+        step("rmdir empty directory", removed)?;
+        Ok(EmptyRoot(directory))
+    }
+
+    pub(super) fn enter(&self) -> Result<(), SandboxError> {
+        use std::os::fd::AsFd;
+        change_root(self.0.as_fd())
+    }
+}
+
+/// Makes `root` the root and working directory.
+pub(super) fn change_root(root: BorrowedFd<'_>) -> Result<(), SandboxError> {
+    step("fchdir", fchdir(root))?;
+    step("chroot", chroot("."))?;
+    step("chdir", nix::unistd::chdir("/"))
+}
+
+/// Takes on the ids and drops every capability, then proves that there is no way back.
+pub(super) fn become_ids(uid: u32, gid: u32, groups: &[u32]) -> Result<(), SandboxError> {
+    let (uid, gid) = (Uid::from_raw(uid), Gid::from_raw(gid));
+    if uid.is_root() {
+        return Err(SandboxError {
+            step: "setresuid",
+            cause: "refusing to serve as root".to_owned(),
+        });
+    }
+    let groups: Vec<Gid> = groups.iter().map(|&g| Gid::from_raw(g)).collect();
+    step("setgroups", setgroups(&groups))?;
+    check("setgroups", same_groups(&groups)?)?;
+    for capability in caps::all() {
+        // A capability that this kernel does not know is not there to be dropped.
+        if caps::has_cap(None, CapSet::Bounding, capability).unwrap_or(false) {
+            capability_step(
+                "drop bounding",
+                caps::drop(None, CapSet::Bounding, capability),
+            )?;
+        }
+    }
+    capability_step("clear ambient", caps::clear(None, CapSet::Ambient))?;
+    step("setresgid", setresgid(gid, gid, gid))?;
+    let now = step("getresgid", getresgid())?;
+    check(
+        "setresgid",
+        (now.real, now.effective, now.saved) == (gid, gid, gid),
+    )?;
+    step("setresuid", setresuid(uid, uid, uid))?;
+    let now = step("getresuid", getresuid())?;
+    check(
+        "setresuid",
+        (now.real, now.effective, now.saved) == (uid, uid, uid),
+    )?;
+    capability_step("clear inheritable", caps::clear(None, CapSet::Inheritable))?;
+    for set in [CapSet::Permitted, CapSet::Effective, CapSet::Inheritable] {
+        check(
+            "capabilities",
+            capability_step("capget", caps::read(None, set))?.is_empty(),
+        )?;
+    }
+    let root = Uid::from_raw(0);
+    check(
+        "setresuid must be final",
+        setresuid(root, root, root) == Err(Errno::EPERM),
+    )?;
+    let root = Gid::from_raw(0);
+    check(
+        "setresgid must be final",
+        gid == root || setresgid(root, root, root) == Err(Errno::EPERM),
+    )
+}
+
+/// Without privilege nobody else can be served than the one who runs the program.
+pub(super) fn already_is(uid: u32) -> Result<(), SandboxError> {
+    check(
+        "uid",
+        Uid::current() == Uid::from_raw(uid) && Uid::effective() == Uid::from_raw(uid),
+    )
+}
+
+/// Forbids to gain privilege by exec, and other processes to look into this one.
+pub(super) fn no_way_back() -> Result<(), SandboxError> {
+    step("no_new_privs", nix::sys::prctl::set_no_new_privs())?;
+    step("dumpable", nix::sys::prctl::set_dumpable(false))
+}
+
+fn same_groups(wanted: &[Gid]) -> Result<bool, SandboxError> {
+    let sorted = |groups: &[Gid]| {
+        let mut raw: Vec<u32> = groups.iter().map(|g| g.as_raw()).collect();
+        raw.sort_unstable();
+        raw
+    };
+    Ok(sorted(&step("getgroups", getgroups())?) == sorted(wanted))
+}
+
+fn capability_step<T>(
+    name: &'static str,
+    result: Result<T, caps::errors::CapsError>,
+) -> Result<T, SandboxError> {
+    result.map_err(|error| SandboxError {
+        step: name,
+        cause: error.to_string(),
+    })
+}
+
+fn check(name: &'static str, holds: bool) -> Result<(), SandboxError> {
+    if holds {
+        Ok(())
+    } else {
+        Err(SandboxError {
+            step: name,
+            cause: "the result is not what was asked for".to_owned(),
+        })
+    }
+}

@@ -1,0 +1,244 @@
+//! seccomp: the system calls of each role; any other kills the process. The lists are compared with the committed
+//! picture in ARCHITECTURE.md's table by a test.
+
+use std::collections::BTreeMap;
+use std::fmt::Write as _;
+
+use nix::libc;
+use seccompiler::{
+    BpfProgram, SeccompAction, SeccompCmpArgLen as Len, SeccompCmpOp as Op,
+    SeccompCondition as Condition, SeccompFilter, SeccompRule, TargetArch,
+};
+
+use super::SandboxError;
+
+/// The processes that are filtered.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Role {
+    /// The network half of a session.
+    Session,
+    /// The trusted half, after it has become the user.
+    Keeper,
+    Logger,
+}
+
+/// One permitted system call: its name, number, and what its arguments must be.
+struct Call(&'static str, libc::c_long, Must);
+
+/// Limits on the arguments of a call.
+#[derive(Clone, Copy)]
+enum Must {
+    Any,
+    /// Memory never becomes executable (argument 2 is the protection).
+    NotExecute,
+    /// A stream socket of IPv4 or IPv6.
+    InternetStream,
+}
+
+macro_rules! calls {
+    ($($name:ident $(: $must:ident)?),* $(,)?) => {
+        &[$(Call(stringify!($name), libc::$name, calls!(@ $($must)?))),*]
+    };
+    (@) => { Must::Any };
+    (@ $must:ident) => { Must::$must };
+}
+
+/// What the runtime needs in every role: memory, time, ending.
+const COMMON: &[Call] = calls![
+    SYS_brk, SYS_mmap: NotExecute, SYS_munmap, SYS_mremap, SYS_madvise, SYS_mprotect: NotExecute,
+    SYS_futex, SYS_clock_gettime, SYS_getrandom, SYS_getpid, SYS_gettid,
+    SYS_rt_sigreturn, SYS_rt_sigprocmask, SYS_rt_sigaction, SYS_sigaltstack, SYS_restart_syscall, SYS_tgkill,
+    SYS_close, SYS_fcntl, SYS_exit, SYS_exit_group, SYS_poll, SYS_ppoll, SYS_read, SYS_write,
+];
+
+/// Data in, data out, on descriptors that were given.
+const SESSION: &[Call] = calls![
+    SYS_readv,
+    SYS_writev,
+    SYS_pread64,
+    SYS_pwrite64,
+    SYS_lseek,
+    SYS_fstat,
+    SYS_sendfile,
+    SYS_splice,
+    SYS_recvfrom,
+    SYS_sendto,
+    SYS_recvmsg,
+    SYS_sendmsg,
+    SYS_accept4,
+    SYS_shutdown,
+    SYS_getsockopt,
+    SYS_setsockopt,
+    SYS_getpeername,
+    SYS_getsockname,
+];
+
+/// Files below the root, data sockets, and the channel.
+const KEEPER: &[Call] = calls![
+    SYS_openat2, SYS_fstat, SYS_newfstatat, SYS_statx, SYS_fstatfs, SYS_getdents64, SYS_readlinkat, SYS_lseek,
+    SYS_mkdirat, SYS_unlinkat, SYS_renameat, SYS_renameat2, SYS_fchmod, SYS_ftruncate, SYS_fsync, SYS_fdatasync, SYS_syncfs,
+    SYS_faccessat, SYS_faccessat2, SYS_pipe2,
+    SYS_socket: InternetStream, SYS_bind, SYS_listen, SYS_connect, SYS_setsockopt, SYS_getsockopt, SYS_getsockname,
+    SYS_recvmsg, SYS_sendmsg, SYS_wait4,
+];
+
+/// Lines in, lines out.
+const LOGGER: &[Call] = calls![SYS_recvmsg, SYS_recvfrom, SYS_fsync, SYS_fstat, SYS_lseek];
+
+impl Role {
+    fn calls(self) -> impl Iterator<Item = &'static Call> {
+        let own = match self {
+            Role::Session => SESSION,
+            Role::Keeper => KEEPER,
+            Role::Logger => LOGGER,
+        };
+        COMMON.iter().chain(own)
+    }
+}
+
+/// The filters of all roles, compiled once before the first fork.
+#[derive(Clone, Debug)]
+pub struct Programs {
+    session: BpfProgram,
+    keeper: BpfProgram,
+    logger: BpfProgram,
+}
+
+impl Programs {
+    /// Compiles the filters.
+    ///
+    /// # Errors
+    /// This architecture is not known to the compiler of filters.
+    pub fn new() -> Result<Programs, SandboxError> {
+        Ok(Programs {
+            session: compile(Role::Session)?,
+            keeper: compile(Role::Keeper)?,
+            logger: compile(Role::Logger)?,
+        })
+    }
+}
+
+/// Filters this process for good.
+pub(super) fn apply(programs: &Programs, role: Role) -> Result<(), SandboxError> {
+    let program = match role {
+        Role::Session => &programs.session,
+        Role::Keeper => &programs.keeper,
+        Role::Logger => &programs.logger,
+    };
+    seccompiler::apply_filter(program).map_err(broken)
+}
+
+fn compile(role: Role) -> Result<BpfProgram, SandboxError> {
+    let mut rules: BTreeMap<i64, Vec<SeccompRule>> = BTreeMap::new();
+    for Call(_, number, must) in role.calls() {
+        rules.insert(*number, must.rules().map_err(broken)?);
+    }
+    let arch = TargetArch::try_from(std::env::consts::ARCH).map_err(broken)?;
+    let filter = SeccompFilter::new(
+        rules,
+        SeccompAction::KillProcess,
+        SeccompAction::Allow,
+        arch,
+    )
+    .map_err(broken)?;
+    filter.try_into().map_err(broken)
+}
+
+fn broken(error: impl std::fmt::Display) -> SandboxError {
+    SandboxError {
+        step: "seccomp",
+        cause: error.to_string(),
+    }
+}
+
+impl Must {
+    /// The call is allowed if any rule holds; no rule allows it always.
+    fn rules(self) -> Result<Vec<SeccompRule>, seccompiler::BackendError> {
+        let exec = u64::from(libc::PROT_EXEC.unsigned_abs());
+        match self {
+            Must::Any => Ok(Vec::new()),
+            Must::NotExecute => {
+                let clear = Condition::new(2, Len::Qword, Op::MaskedEq(exec), 0)?;
+                Ok(vec![SeccompRule::new(vec![clear])?])
+            }
+            Must::InternetStream => [libc::AF_INET, libc::AF_INET6]
+                .into_iter()
+                .map(|family| {
+                    let family =
+                        Condition::new(0, Len::Dword, Op::Eq, u64::from(family.unsigned_abs()))?;
+                    let stream = u64::from(libc::SOCK_STREAM.unsigned_abs());
+                    SeccompRule::new(vec![
+                        family,
+                        Condition::new(1, Len::Dword, Op::MaskedEq(0xf), stream)?,
+                    ])
+                })
+                .collect(),
+        }
+    }
+
+    fn note(self) -> &'static str {
+        match self {
+            Must::Any => "",
+            Must::NotExecute => " (not executable)",
+            Must::InternetStream => " (TCP)",
+        }
+    }
+}
+
+/// The role's list as text, sorted: what ARCHITECTURE.md shows.
+pub fn picture(role: Role) -> String {
+    let mut names: Vec<String> = role
+        .calls()
+        .map(|Call(name, _, must)| {
+            let mut text = name.trim_start_matches("SYS_").to_owned();
+            let _ = write!(text, "{}", must.note());
+            text
+        })
+        .collect();
+    names.sort();
+    names.join(", ")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_lists_hold_nothing_that_opens_connects_or_executes_in_a_session() {
+        let session = picture(Role::Session);
+        for word in [
+            "open", "socket", "bind", "connect", "exec", "fork", "clone", "ptrace", "mount",
+            "unlink", "rename", "chmod",
+        ] {
+            assert!(
+                !session.split(", ").any(|call| call.contains(word)
+                    && call != "getsockopt"
+                    && call != "setsockopt"),
+                "{word}"
+            );
+        }
+        let keeper = picture(Role::Keeper);
+        for word in [
+            "exec", "fork", "clone", "ptrace", "mount", "accept", "chown", "mknod", "set*id",
+        ] {
+            assert!(!keeper.contains(word), "{word}");
+        }
+    }
+
+    #[test]
+    fn every_role_compiles() {
+        assert!(Programs::new().is_ok());
+    }
+
+    #[test]
+    fn architecture_md_shows_the_lists_that_are_enforced() {
+        let page = include_str!("../../../ARCHITECTURE.md");
+        for role in [Role::Session, Role::Keeper, Role::Logger] {
+            let list = picture(role);
+            assert!(
+                page.contains(&list),
+                "ARCHITECTURE.md lacks the list of {role:?}:\n{list}"
+            );
+        }
+    }
+}

@@ -1,0 +1,317 @@
+//! Applies assignments, wherever they come from, to the configuration, and words what is wrong with them.
+//! Pure: no I/O.
+
+use std::collections::BTreeMap;
+use std::fmt;
+use std::path::PathBuf;
+
+use super::nearest::nearest;
+use super::table::{EXCLUSIVE, Kind, NOT_YET, Scope, Set, Setting, TABLE};
+use super::value::{Value, Wrong, shown};
+use super::{Config, SessionConfig};
+
+/// Where a value comes from.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Origin {
+    Default,
+    /// A line of a file, or the file itself as line 0.
+    File {
+        path: PathBuf,
+        line: usize,
+    },
+    /// The flag's name without dashes.
+    Flag(&'static str),
+    /// A user's own settings.
+    User,
+}
+
+impl fmt::Display for Origin {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Origin::Default => f.write_str("default"),
+            Origin::File { path, line: 0 } => write!(f, "{}", path.display()),
+            Origin::File { path, line } => write!(f, "{}:{line}", path.display()),
+            Origin::Flag(flag) => write!(f, "-{flag}"),
+            Origin::User => f.write_str("user setting"),
+        }
+    }
+}
+
+/// Something that is wrong with a setting: where, and a sentence about it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct SettingError {
+    pub origin: Origin,
+    pub message: String,
+}
+
+impl fmt::Display for SettingError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}: {}", self.origin, self.message)
+    }
+}
+
+impl std::error::Error for SettingError {}
+
+/// A setting and the text that it is given.
+pub(super) struct Assignment {
+    pub(super) setting: &'static Setting,
+    pub(super) text: String,
+    /// Where relative paths start.
+    pub(super) base: Option<PathBuf>,
+    pub(super) origin: Origin,
+}
+
+/// Which source made each setting; a setting that is not here has its default.
+pub(super) type Origins = BTreeMap<&'static str, Origin>;
+
+/// Finds the setting of a key that a file or a user's entry names, or says why there is none.
+pub(super) fn lookup(key: &str) -> Result<&'static Setting, String> {
+    if let Some(setting) = Setting::find(key) {
+        return match setting.scope() {
+            Scope::CommandLine => Err(format!(
+                "\"{}\" is not a key, only a flag: -{}",
+                setting.key, setting.flags[0]
+            )),
+            Scope::Server | Scope::Session => Ok(setting),
+        };
+    }
+    if let Some(key) = NOT_YET.iter().find(|name| name.eq_ignore_ascii_case(key)) {
+        return Err(format!("this build does not offer the key \"{key}\" yet"));
+    }
+    let keys = TABLE
+        .iter()
+        .filter(|setting| setting.scope() != Scope::CommandLine)
+        .flat_map(Setting::keys);
+    let hint = nearest(key, keys)
+        .map(|name| format!(", did you mean \"{name}\"?"))
+        .unwrap_or_default();
+    Err(format!("unknown key \"{}\"{hint}", shown(key)))
+}
+
+/// Applies what one source says. Within it the order does not matter: the table's decides.
+pub(super) fn apply(
+    config: &mut Config,
+    origins: &mut Origins,
+    errors: &mut Vec<SettingError>,
+    mut assignments: Vec<Assignment>,
+) {
+    assignments.sort_by_key(|a| TABLE.iter().position(|row| row.key == a.setting.key));
+    errors.extend(contradictions(&assignments));
+    for assignment in assignments {
+        let value = Value {
+            text: &assignment.text,
+            base: assignment.base.as_deref(),
+        };
+        let done = match assignment.setting.set {
+            Set::CommandLine(set) | Set::Server(set) => set(&mut config.server, value),
+            Set::Session(set) => set(&mut config.session, value),
+        };
+        match done {
+            Ok(()) => {
+                origins.insert(assignment.setting.key, assignment.origin);
+            }
+            Err(wrong) => errors.push(assignment.error(wrong)),
+        }
+    }
+}
+
+/// Finishes the session part once all sources have been applied: `Err` names what does not fit together.
+pub(super) fn settle(session: &mut SessionConfig) -> Result<(), String> {
+    let (low, high) = session.data_ports;
+    if low > high {
+        return Err(format!(
+            "the lowest data port, {low}, is above the highest, {high}"
+        ));
+    }
+    let limit = session.max_idle;
+    if !limit.is_zero() && (session.idle.is_zero() || session.idle > limit) {
+        session.idle = limit;
+    }
+    Ok(())
+}
+
+impl Assignment {
+    fn error(&self, wrong: Wrong) -> SettingError {
+        let sentence = match wrong {
+            Wrong::Not(expected) => format!("\"{}\" is not {expected}", shown(&self.text)),
+            Wrong::Because(sentence) => sentence,
+        };
+        let message = match self.origin {
+            // The flag has said which setting it is.
+            Origin::Flag(_) => sentence,
+            Origin::Default | Origin::File { .. } | Origin::User => {
+                format!("{}: {sentence}", self.setting.key)
+            }
+        };
+        SettingError {
+            origin: self.origin.clone(),
+            message,
+        }
+    }
+
+    /// Whether it switches something off, which contradicts nothing.
+    fn is_no(&self) -> bool {
+        let value = Value {
+            text: &self.text,
+            base: None,
+        };
+        self.setting.kind == Kind::Switch && value.switch() == Ok(false)
+    }
+}
+
+fn contradictions(assignments: &[Assignment]) -> impl Iterator<Item = SettingError> {
+    let find = |key: &str| {
+        assignments
+            .iter()
+            .find(|a| a.setting.key == key && !a.is_no())
+    };
+    EXCLUSIVE.iter().filter_map(move |(one, other)| {
+        find(one)?;
+        let at = find(other)?;
+        Some(SettingError {
+            origin: at.origin.clone(),
+            message: format!("{one} and {other} exclude each other"),
+        })
+    })
+}
+
+/// Checks a key and value that are to become a user's own setting.
+pub fn check_user_setting(key: &str, value: &str) -> Result<(), String> {
+    // Not settled: whether it fits the other settings is known at login only.
+    SessionConfig::default()
+        .overlaid(&[(key.to_owned(), value.to_owned())])
+        .map(|_| ())
+        .map_err(|error| error.message)
+}
+
+impl SessionConfig {
+    /// Returns these settings with a user's own over them. The last one of a key counts, as entries grow at the end.
+    pub fn with_user_settings(
+        &self,
+        pairs: &[(String, String)],
+    ) -> Result<SessionConfig, SettingError> {
+        let mut session = self.overlaid(pairs)?;
+        settle(&mut session).map_err(user)?;
+        Ok(session)
+    }
+
+    fn overlaid(&self, pairs: &[(String, String)]) -> Result<SessionConfig, SettingError> {
+        let mut assignments: Vec<Assignment> = Vec::new();
+        for (key, text) in pairs {
+            let setting = lookup(key).map_err(user)?;
+            assignments.retain(|earlier| earlier.setting.key != setting.key);
+            assignments.push(Assignment {
+                setting,
+                text: text.clone(),
+                base: None,
+                origin: Origin::User,
+            });
+        }
+        if let Some(contradiction) = contradictions(&assignments).next() {
+            return Err(contradiction);
+        }
+        let mut session = self.clone();
+        for assignment in assignments {
+            let value = Value {
+                text: &assignment.text,
+                base: None,
+            };
+            match assignment.setting.set {
+                Set::Session(set) => {
+                    set(&mut session, value).map_err(|wrong| assignment.error(wrong))?;
+                }
+                // SECURITY: an entry of the user file must not reach the server's settings.
+                Set::CommandLine(_) | Set::Server(_) => {
+                    return Err(user(format!(
+                        "{} is a setting of the server, not of a user",
+                        assignment.setting.key
+                    )));
+                }
+            }
+        }
+        Ok(session)
+    }
+}
+
+fn user(message: String) -> SettingError {
+    SettingError {
+        origin: Origin::User,
+        message,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::settings::JailMode;
+    use std::time::Duration;
+
+    fn with(pairs: &[(&str, &str)]) -> Result<SessionConfig, String> {
+        let pairs: Vec<_> = pairs
+            .iter()
+            .map(|(key, value)| ((*key).to_owned(), (*value).to_owned()))
+            .collect();
+        SessionConfig::default()
+            .with_user_settings(&pairs)
+            .map_err(|error| error.to_string())
+    }
+
+    #[test]
+    fn a_user_overrides_the_session_part() {
+        let session = with(&[("chhome", ""), ("IDLE", "5m"), ("Idle", "10m")]).unwrap();
+        assert_eq!(session.jail, JailMode::Home);
+        assert_eq!(session.idle, Duration::from_secs(600));
+        let session = with(&[("ChShare", "/srv"), ("ChHome", "no")]).unwrap();
+        assert_eq!(session.jail, JailMode::Share("/srv".into()));
+    }
+
+    #[test]
+    fn a_user_cannot_reach_the_server_part() {
+        let message = "user setting: AuthFile is a setting of the server, not of a user";
+        assert_eq!(with(&[("AuthFile", "/tmp/x")]), Err(message.to_owned()));
+        let message = "\"Inetd\" is not a key, only a flag: -inetd";
+        assert_eq!(check_user_setting("inetd", ""), Err(message.to_owned()));
+        for setting in TABLE.iter().filter(|s| s.scope() != Scope::Session) {
+            assert!(check_user_setting(setting.key, setting.default).is_err());
+        }
+    }
+
+    #[test]
+    fn a_user_setting_that_is_wrong_is_said_in_words() {
+        let message = "Idle: \"soon\" is not a time such as 90, 5m, 1h30m or 500ms";
+        assert_eq!(check_user_setting("Idle", "soon"), Err(message.to_owned()));
+        let message = "unknown key \"Idel\", did you mean \"Idle\"?";
+        assert_eq!(check_user_setting("Idel", "5"), Err(message.to_owned()));
+        let message = "this build does not offer the key \"Locks\" yet";
+        assert_eq!(check_user_setting("locks", "x"), Err(message.to_owned()));
+        assert_eq!(check_user_setting("ChShare", "/srv/ftp"), Ok(()));
+        assert_eq!(check_user_setting("DataConnectionHighPort", "2000"), Ok(()));
+        let message = "ChShare: \"pub\" is not an absolute path";
+        assert_eq!(
+            check_user_setting("ChShare", "pub"),
+            Err(message.to_owned())
+        );
+    }
+
+    #[test]
+    fn what_a_user_sets_must_fit_together() {
+        let message = "user setting: the lowest data port, 60000, is above the highest, 50000";
+        let ports = [
+            ("DataConnectionLowPort", "60000"),
+            ("DataConnectionHighPort", "50000"),
+        ];
+        assert_eq!(with(&ports), Err(message.to_owned()));
+        let message = "user setting: ChHome and ChShare exclude each other";
+        let both = [("ChHome", "yes"), ("ChShare", "/srv")];
+        assert_eq!(with(&both), Err(message.to_owned()));
+    }
+
+    #[test]
+    fn idle_is_never_longer_than_max_idle() {
+        let idle = |pairs| with(pairs).unwrap().idle.as_secs();
+        assert_eq!(idle(&[("MaxIdle", "100")]), 100);
+        assert_eq!(idle(&[("Idle", "0"), ("MaxIdle", "100")]), 100);
+        assert_eq!(idle(&[("Idle", "50"), ("MaxIdle", "100")]), 50);
+        assert_eq!(idle(&[("Idle", "0")]), 0);
+    }
+}

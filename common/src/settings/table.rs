@@ -1,0 +1,323 @@
+//! THE settings table. Flags, `Key=Value` files, help, manual and completions follow from [`TABLE`] and from nowhere
+//! else. Pure: no I/O.
+
+use super::value::{Value, Wrong, Zero};
+use super::{Bind, JailMode, Run, ServerConfig, SessionConfig, permitted};
+
+/// One row: everything that is known about a setting.
+pub struct Setting {
+    /// The name in a `Key=Value` file, in any case.
+    pub key: &'static str,
+    /// Other spellings of the key.
+    pub also: &'static [&'static str],
+    /// The flags without their dashes, the main one first; one letter is a short flag.
+    pub flags: &'static [&'static str],
+    /// The name in a TOML file; its first part is also the topic that help is ordered by.
+    pub toml: &'static str,
+    pub kind: Kind,
+    /// The value without any assignment; empty where that is nothing.
+    pub default: &'static str,
+    /// One line of documentation.
+    pub doc: &'static str,
+    pub(super) set: Set,
+}
+
+/// How a value is written; the meaning is checked by the row's function alone.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Kind {
+    /// Yes or no; a flag or key without value is a yes.
+    Switch,
+    File,
+    /// A file whose content is the value; the reader replaces the path by it.
+    Content,
+    Directory,
+    Choice(&'static [&'static str]),
+    /// Anything else, under the name that help gives it.
+    Text(&'static str),
+}
+
+/// Where a setting may be made.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Scope {
+    /// On the command line only.
+    CommandLine,
+    /// There and in the server's file.
+    Server,
+    /// There, and by a user's own settings.
+    Session,
+}
+
+/// What a setting changes. The type of the function is what keeps a user's settings away from the server's.
+pub(super) enum Set {
+    CommandLine(fn(&mut ServerConfig, Value) -> Result<(), Wrong>),
+    Server(fn(&mut ServerConfig, Value) -> Result<(), Wrong>),
+    Session(fn(&mut SessionConfig, Value) -> Result<(), Wrong>),
+}
+
+use Kind::{Choice, Content, Directory, File, Switch, Text};
+use Set::{CommandLine, Server, Session};
+
+/// All settings, in the order of the manual. Of one source, they are applied in this order too.
+#[rustfmt::skip]
+pub const TABLE: &[Setting] = &[
+    //      key                     flags                         TOML name                kind              default               documentation                                                             what it sets
+    setting("Port",                  &["port", "p"],              "listen.port",           Text("PORT"),     "21",                 "Port of the control connection",                                         Server(|c, v| { c.port = v.port(1)?; Ok(()) })),
+    setting("BindAddress",           &["bindaddress", "i"],       "listen.address",        Text("ADDRESS"),  "",                   "Address or network interface to listen on, by default all",              Server(|c, v| { c.bind = v.bind()?; Ok(()) })),
+    setting("IPv4Only",              &["4"],                      "listen.ipv4-only",      Switch,           "no",                 "Listen on IPv4 addresses only",                                          CommandLine(ipv4_only)),
+    setting("NoDaemon",              &["nodemon"],                "run.foreground",        Switch,           "no",                 "Stay in the foreground",                                                 CommandLine(|c, v| run(c, v, Run::Foreground))),
+    setting("Inetd",                 &["inetd", "I"],             "run.inetd",             Switch,           "no",                 "Serve one session on descriptor 0, started by inetd",                    CommandLine(|c, v| run(c, v, Run::Inetd))),
+    setting("SessionUser",           &["sessionuser"],            "run.session-user",      Text("UID"),      "60621",              "User and group number of the network half of a session; owns nothing",   Server(|c, v| { c.session_user = v.unprivileged_id()?; Ok(()) })),
+    setting("Chroot",                &["chroot"],                 "run.chroot",            Directory,        "",                   "Confine every session to this directory",                                Server(|c, v| { c.chroot = Some(v.path()?); Ok(()) })),
+    setting("LogFile",               &["logfile", "l"],           "log.file",              File,             "",                   "File for the log, by default the standard error in the foreground",      Server(|c, v| { c.log_file = Some(v.log_path()?); Ok(()) })).also(&["ServLogFile"]),
+    setting("Banner",                &["banner"],                 "login.banner",          Text("TEXT"),     "",                   "Line of the greeting",                                                   Server(|c, v| { c.banner = vec![v.line()?]; Ok(()) })),
+    setting("BannerFile",            &["bannerfile"],             "login.banner-file",     Content,          "",                   "File with the lines of the greeting, read at start, up to 8 KiB",        Server(|c, v| { c.banner = v.lines()?; Ok(()) })),
+    setting("AuthMethods",           &["authmethods", "A"],       "login.methods",         Text("LIST"),     "native",             "Ways to check a password, tried in this order",                          Server(|_, v| v.auth_methods())),
+    setting("AuthFile",              &["authfile", "a"],          "login.auth-file",       File,             "/etc/metaftpd.auth", "File of the native users",                                               Server(|c, v| { c.auth_file = v.path()?; Ok(()) })),
+    setting("LoginTimeout",          &["logintimeout"],           "login.timeout",         Text("TIME"),     "60",                 "Time from the connection to a complete login",                           Server(|c, v| { c.login_timeout = v.interval(Zero::Refuse)?; Ok(()) })),
+    setting("MaxLoginFails",         &["maxloginfails"],          "login.max-fails",       Text("NUMBER"),   "3",                  "Wrong passwords before the connection is closed",                        Server(|c, v| { c.max_login_fails = v.count()?; Ok(()) })),
+    setting("LoginFailDelay",        &["loginfaildelay"],         "login.fail-delay",      Text("TIME"),     "1",                  "How long the answer to a wrong password is held back",                   Server(|c, v| { c.login_fail_delay = v.interval(Zero::Allow)?; Ok(()) })),
+    setting("ChHome",                &["chhome"],                 "files.confine-home",    Switch,           "no",                 "Confine users to their home directories",                                Session(chhome)),
+    setting("ChShare",               &["chshare"],                "files.confine-share",   Directory,        "",                   "Confine users to this directory; they start in their homes below it",    Session(|c, v| { c.jail = JailMode::Share(v.path()?); Ok(()) })),
+    setting("Umask",                 &["umask"],                  "files.umask",           Text("MODE"),     "022",                "Mode bits that new files and directories do not get, in octal",          Session(|c, v| { c.umask = v.mode_bits()?; Ok(()) })),
+    setting("Durability",            &["durability"],             "files.durability",      Choice(&["strict", "rename"]), "strict", "What a confirmed upload survives: a power cut, or only the end of ftpd", Session(|c, v| { c.durability = v.durability()?; Ok(()) })),
+    setting("PermittedCommands",     &["permittedcommands"],      "session.commands",      Text("LIST"),     "ALL",                "Commands that clients may use",                                          Session(|c, v| { c.permitted = permitted::parse(v.text)?; Ok(()) })),
+    setting("Idle",                  &["idle"],                   "session.idle",          Text("TIME"),     "600",                "Longest silence between commands; 0 is no limit",                        Session(|c, v| { c.idle = v.interval(Zero::Allow)?; Ok(()) })),
+    setting("MaxIdle",               &["maxidle"],                "session.max-idle",      Text("TIME"),     "0",                  "Limit that clients cannot raise Idle above; 0 is none",                  Session(|c, v| { c.max_idle = v.interval(Zero::Allow)?; Ok(()) })),
+    setting("DataConnectionLowPort", &["dclow"],                  "data.port-low",         Text("PORT"),     "49152",              "Lowest port of passive data connections",                                Session(|c, v| { c.data_ports.0 = v.port(1024)?; Ok(()) })),
+    setting("DataConnectionHighPort",&["dchigh"],                 "data.port-high",        Text("PORT"),     "65535",              "Highest port of passive data connections",                               Session(|c, v| { c.data_ports.1 = v.port(1024)?; Ok(()) })),
+    setting("DataConnectionPortRange",&["dcrange"],               "data.ports",            Text("LOW-HIGH"), "49152-65535",        "Both of these in one",                                                   Session(|c, v| { c.data_ports = v.port_range(1024)?; Ok(()) })),
+    setting("DataTimeout",           &["datatimeout"],            "data.timeout",          Text("TIME"),     "30",                 "How long a data connection may take to come about",                      Session(|c, v| { c.data_timeout = v.interval(Zero::Refuse)?; Ok(()) })),
+    setting("StallTimeout",          &["stalltimeout"],           "data.stall-timeout",    Text("TIME"),     "300",                "How long a transfer may make no progress",                               Session(|c, v| { c.stall_timeout = v.interval(Zero::Refuse)?; Ok(()) })),
+];
+
+/// Settings that one source cannot both make, because each would undo the other.
+pub(super) const EXCLUSIVE: &[(&str, &str)] = &[
+    ("ChHome", "ChShare"),
+    ("Banner", "BannerFile"),
+    ("DataConnectionPortRange", "DataConnectionLowPort"),
+    ("DataConnectionPortRange", "DataConnectionHighPort"),
+];
+
+/// MetaFTPd's keys that are not offered yet: worth a better answer than "unknown".
+pub(super) const NOT_YET: &[&str] = &[
+    "AllowUsers",
+    "ConfirmTransfer",
+    "ConfirmTransfers",
+    "ConnectDownHook",
+    "ConnectUpHook",
+    "DataConnectDownScript",
+    "DataConnectUpScript",
+    "DefaultGroup",
+    "DeleteHook",
+    "DenyUsers",
+    "DownloadHook",
+    "Locks",
+    "LoginHook",
+    "LogoffHook",
+    "LogonHook",
+    "LogoutHook",
+    "LogPasswords",
+    "MaxFileSize",
+    "RenameHook",
+    "UploadHook",
+    "UserPrompt",
+];
+
+const fn setting(
+    key: &'static str,
+    flags: &'static [&'static str],
+    toml: &'static str,
+    kind: Kind,
+    default: &'static str,
+    doc: &'static str,
+    set: Set,
+) -> Setting {
+    Setting {
+        key,
+        also: &[],
+        flags,
+        toml,
+        kind,
+        default,
+        doc,
+        set,
+    }
+}
+
+impl Setting {
+    const fn also(mut self, also: &'static [&'static str]) -> Setting {
+        self.also = also;
+        self
+    }
+
+    /// Finds a setting by its key or another spelling of it, in any case.
+    pub fn find(key: &str) -> Option<&'static Setting> {
+        TABLE
+            .iter()
+            .find(|setting| setting.keys().any(|name| name.eq_ignore_ascii_case(key)))
+    }
+
+    /// The key and its other spellings.
+    pub fn keys(&self) -> impl Iterator<Item = &'static str> + use<> {
+        [self.key].into_iter().chain(self.also.iter().copied())
+    }
+
+    pub fn scope(&self) -> Scope {
+        match self.set {
+            CommandLine(_) => Scope::CommandLine,
+            Server(_) => Scope::Server,
+            Session(_) => Scope::Session,
+        }
+    }
+
+    /// The part of the configuration that the setting is about.
+    pub fn topic(&self) -> &'static str {
+        self.toml
+            .split_once('.')
+            .map_or(self.toml, |(topic, _)| topic)
+    }
+
+    /// What help calls the value.
+    pub fn value_name(&self) -> &'static str {
+        match self.kind {
+            Switch => "yes|no",
+            File | Content => "FILE",
+            Directory => "DIR",
+            Choice(_) => "WORD",
+            Text(name) => name,
+        }
+    }
+}
+
+/// `-4` narrows an address that is already known; the table's order sees to that.
+fn ipv4_only(config: &mut ServerConfig, value: Value) -> Result<(), Wrong> {
+    if value.switch()? {
+        match &config.bind {
+            Bind::Any => config.bind = Bind::AnyV4,
+            Bind::Address(address) if address.is_ipv6() => {
+                return Err(Wrong::Because(format!(
+                    "contradicts the address {address} to listen on"
+                )));
+            }
+            Bind::AnyV4 | Bind::Address(_) | Bind::Interface(_) => {}
+        }
+    }
+    Ok(())
+}
+
+fn run(config: &mut ServerConfig, value: Value, run: Run) -> Result<(), Wrong> {
+    if value.switch()? {
+        config.run = run;
+    }
+    Ok(())
+}
+
+fn chhome(config: &mut SessionConfig, value: Value) -> Result<(), Wrong> {
+    if value.switch()? {
+        config.jail = JailMode::Home;
+    } else if config.jail == JailMode::Home {
+        config.jail = JailMode::None;
+    }
+    Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::settings::Config;
+
+    fn set(config: &mut Config, setting: &Setting, text: &str) -> Result<(), Wrong> {
+        let value = Value { text, base: None };
+        match setting.set {
+            CommandLine(set) | Server(set) => set(&mut config.server, value),
+            Session(set) => set(&mut config.session, value),
+        }
+    }
+
+    fn unique<'a>(names: impl Iterator<Item = &'a str>, fold: fn(&str) -> String) {
+        let mut names: Vec<_> = names.map(fold).collect();
+        let count = names.len();
+        names.sort_unstable();
+        names.dedup();
+        assert_eq!(names.len(), count);
+    }
+
+    #[test]
+    fn keys_flags_and_toml_names_are_unique() {
+        let keys = TABLE.iter().flat_map(Setting::keys);
+        unique(keys.chain(NOT_YET.iter().copied()), str::to_ascii_lowercase);
+        unique(
+            TABLE.iter().flat_map(|s| s.flags.iter().copied()),
+            str::to_owned,
+        );
+        unique(TABLE.iter().map(|s| s.toml), str::to_owned);
+        for (one, other) in EXCLUSIVE {
+            assert!(Setting::find(one).is_some() && Setting::find(other).is_some());
+        }
+    }
+
+    #[test]
+    fn every_default_parses_to_the_default_configuration() {
+        for setting in TABLE.iter().filter(|s| !s.default.is_empty()) {
+            let mut config = Config::default();
+            assert_eq!(set(&mut config, setting, setting.default), Ok(()));
+            assert_eq!(config, Config::default(), "{}", setting.key);
+        }
+    }
+
+    #[test]
+    fn every_setting_sets_something() {
+        let sample = |setting: &Setting| match (setting.key, setting.kind) {
+            ("BindAddress", _) => "127.0.0.1",
+            ("Durability", _) => "rename",
+            ("PermittedCommands", _) => "READ",
+            ("DataConnectionPortRange", _) => "2000-3000",
+            ("Umask", _) => "077",
+            (_, Switch) => "yes",
+            (_, File | Directory | Content) => "/some/where",
+            (_, Choice(_) | Text(_)) => "2024",
+        };
+        // The only method is the default one.
+        for setting in TABLE.iter().filter(|s| s.key != "AuthMethods") {
+            let mut config = Config::default();
+            assert_eq!(set(&mut config, setting, sample(setting)), Ok(()));
+            assert_ne!(config, Config::default(), "{}", setting.key);
+        }
+    }
+
+    #[test]
+    fn ipv4_only_narrows_what_is_listened_on() {
+        let only = Setting::find("ipv4only").unwrap();
+        let mut config = Config::default();
+        set(&mut config, only, "").unwrap();
+        assert_eq!(config.server.bind, Bind::AnyV4);
+        config.server.bind = Bind::Address("127.0.0.1".parse().unwrap());
+        let before = config.clone();
+        assert_eq!(set(&mut config, only, ""), Ok(()));
+        assert_eq!(config, before);
+        config.server.bind = Bind::Address("::1".parse().unwrap());
+        assert!(set(&mut config, only, "").is_err());
+    }
+
+    #[test]
+    fn chhome_no_means_no() {
+        let chhome = Setting::find("CHHOME").unwrap();
+        let mut config = Config::default();
+        set(&mut config, chhome, "").unwrap();
+        assert_eq!(config.session.jail, JailMode::Home);
+        set(&mut config, chhome, "no").unwrap();
+        assert_eq!(config.session.jail, JailMode::None);
+        config.session.jail = JailMode::Share("/srv".into());
+        set(&mut config, chhome, "no").unwrap();
+        assert_eq!(config.session.jail, JailMode::Share("/srv".into()));
+    }
+
+    #[test]
+    fn documentation_is_one_short_line() {
+        for setting in TABLE {
+            assert!(setting.doc.len() < 80 && !setting.doc.ends_with('.'));
+            assert!(setting.toml.split_once('.').is_some());
+            assert!(!setting.flags.is_empty());
+        }
+    }
+}

@@ -1,0 +1,379 @@
+//! The grammar of setting values: text to typed values, or what was expected instead. Pure: no I/O.
+
+use std::net::IpAddr;
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use super::{Bind, Durability};
+
+/// The text of a value and what is needed to understand it.
+#[derive(Clone, Copy, Debug)]
+pub struct Value<'a> {
+    pub text: &'a str,
+    /// The directory that relative paths start from; without one, they are refused.
+    pub base: Option<&'a Path>,
+}
+
+/// Why a text is not a value.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Wrong {
+    /// The value is not what this says, for example `a port number`.
+    Not(String),
+    /// A whole sentence about it.
+    Because(String),
+}
+
+fn not(expected: &str) -> Wrong {
+    Wrong::Not(expected.to_owned())
+}
+
+/// No time in a configuration is longer, so that sums of times cannot overflow.
+const LONGEST: Duration = Duration::from_secs(366 * 24 * 3600);
+
+/// Whether an interval may be zero.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Zero {
+    Allow,
+    Refuse,
+}
+
+impl Value<'_> {
+    /// A yes or no. A key without a value is a yes.
+    pub fn switch(self) -> Result<bool, Wrong> {
+        match self.text.to_ascii_lowercase().as_str() {
+            "" | "yes" | "true" | "on" | "1" => Ok(true),
+            "no" | "false" | "off" | "0" => Ok(false),
+            _ => Err(not("yes or no")),
+        }
+    }
+
+    /// A port number from `lowest` up.
+    pub fn port(self, lowest: u16) -> Result<u16, Wrong> {
+        digits::<u16>(self.text)
+            .filter(|&port| port >= lowest)
+            .ok_or_else(|| Wrong::Not(format!("a port number from {lowest} to 65535")))
+    }
+
+    /// Two ports as `low-high`.
+    pub fn port_range(self, lowest: u16) -> Result<(u16, u16), Wrong> {
+        self.text
+            .split_once('-')
+            .and_then(|(low, high)| Some((digits::<u16>(low.trim())?, digits(high.trim())?)))
+            .filter(|&(low, high)| low >= lowest && low <= high)
+            .ok_or_else(|| {
+                Wrong::Not(format!(
+                    "a range of ports such as 50000-50999 between {lowest} and 65535"
+                ))
+            })
+    }
+
+    /// A count of at least one.
+    pub fn count(self) -> Result<u32, Wrong> {
+        digits(self.text)
+            .filter(|&count| count > 0)
+            .ok_or_else(|| not("a number from 1 up"))
+    }
+
+    /// A user's number that is neither root's nor the one that means none.
+    pub fn unprivileged_id(self) -> Result<u32, Wrong> {
+        digits(self.text)
+            .filter(|&id| id != 0 && id != u32::MAX)
+            .ok_or_else(|| not("a user number other than root's"))
+    }
+
+    /// Permission bits in octal.
+    pub fn mode_bits(self) -> Result<u32, Wrong> {
+        let octal = !self.text.is_empty() && self.text.bytes().all(|b| matches!(b, b'0'..=b'7'));
+        u32::from_str_radix(self.text, 8)
+            .ok()
+            .filter(|&bits| octal && bits <= 0o777)
+            .ok_or_else(|| not("an octal mode from 000 to 777"))
+    }
+
+    /// An interval: a bare number of seconds, or numbers with the units d, h, m, s and ms from the largest down.
+    pub fn interval(self, zero: Zero) -> Result<Duration, Wrong> {
+        let interval =
+            interval(self.text).ok_or_else(|| not("a time such as 90, 5m, 1h30m or 500ms"))?;
+        if interval > LONGEST {
+            return Err(not("a time of at most 366d"));
+        }
+        if interval.is_zero() && zero == Zero::Refuse {
+            return Err(not("a time longer than zero"));
+        }
+        Ok(interval)
+    }
+
+    /// A path, made absolute if a base directory is known.
+    pub fn path(self) -> Result<PathBuf, Wrong> {
+        let path = Path::new(self.text);
+        match self.base {
+            _ if self.text.is_empty() || self.text.contains('\0') => Err(not("a path")),
+            _ if path.is_absolute() => Ok(path.to_owned()),
+            Some(base) => Ok(base.join(path)),
+            None => Err(not("an absolute path")),
+        }
+    }
+
+    /// The path of a log file.
+    pub fn log_path(self) -> Result<PathBuf, Wrong> {
+        // MetaFTPd gives these a meaning; a file of that name would be a log that nobody finds.
+        if self.text.contains("$(") || matches!(self.text, "STDOUT" | "STDERR" | "SYSLOG") {
+            return Err(Wrong::Because(format!(
+                "\"{}\": this build logs to one file only, without variables",
+                shown(self.text)
+            )));
+        }
+        self.path()
+    }
+
+    /// An address, or the name of a network interface.
+    pub fn bind(self) -> Result<Bind, Wrong> {
+        if let Ok(address) = self.text.parse::<IpAddr>() {
+            return Ok(Bind::Address(address));
+        }
+        let name = self.text;
+        let wrong_address = name.bytes().all(|b| b.is_ascii_digit() || b == b'.');
+        let interface = (1..16).contains(&name.len())
+            && name
+                .bytes()
+                .all(|b| b.is_ascii_graphic() && b != b'/' && b != b':');
+        if wrong_address || !interface {
+            return Err(not("an IP address or the name of a network interface"));
+        }
+        Ok(Bind::Interface(name.to_owned()))
+    }
+
+    pub fn durability(self) -> Result<Durability, Wrong> {
+        match self.text.to_ascii_lowercase().as_str() {
+            "strict" => Ok(Durability::Strict),
+            "rename" => Ok(Durability::Rename),
+            _ => Err(not("strict or rename")),
+        }
+    }
+
+    /// One line of text for the greeting.
+    pub fn line(self) -> Result<String, Wrong> {
+        if self.text.contains(|c: char| c.is_control() && c != '\t') {
+            return Err(not("a line of text without control characters"));
+        }
+        Ok(self.text.to_owned())
+    }
+
+    /// Lines of text for the greeting.
+    pub fn lines(self) -> Result<Vec<String>, Wrong> {
+        self.text
+            .lines()
+            .map(|text| {
+                Value { text, ..self }
+                    .line()
+                    .map_err(|_| Wrong::Because("the file holds control characters".to_owned()))
+            })
+            .collect()
+    }
+
+    /// The ways to check a password. Only one is built in so far, so that there is nothing to keep.
+    pub fn auth_methods(self) -> Result<(), Wrong> {
+        let mut methods = words(self.text).peekable();
+        if methods.peek().is_none() {
+            return Err(not("a list of authentication methods"));
+        }
+        for method in methods {
+            match method.to_ascii_lowercase().as_str() {
+                "native" => {}
+                "pam" | "passwd" | "shadow" | "session-pam" => {
+                    return Err(Wrong::Because(format!(
+                        "this build does not offer the method \"{method}\" yet, only \"native\""
+                    )));
+                }
+                _ => {
+                    return Err(Wrong::Because(format!(
+                        "unknown method \"{}\", expected \"native\"",
+                        shown(method)
+                    )));
+                }
+            }
+        }
+        Ok(())
+    }
+}
+
+/// The words of a list that commas or blanks separate.
+pub(super) fn words(list: &str) -> impl Iterator<Item = &str> {
+    list.split(|c: char| c == ',' || c.is_whitespace())
+        .filter(|word| !word.is_empty())
+}
+
+/// A value as a message shows it: on one line and not endless.
+pub(super) fn shown(text: &str) -> String {
+    let mut shown: String = text.chars().take(80).flat_map(char::escape_debug).collect();
+    if text.chars().count() > 80 {
+        shown.push('…');
+    }
+    shown
+}
+
+/// A decimal number: digits only, where `FromStr` would let a plus sign pass.
+fn digits<N: std::str::FromStr>(text: &str) -> Option<N> {
+    text.bytes()
+        .all(|b| b.is_ascii_digit())
+        .then(|| text.parse().ok())?
+}
+
+fn interval(text: &str) -> Option<Duration> {
+    if let Some(seconds) = digits(text) {
+        return Some(Duration::from_secs(seconds));
+    }
+    let units = [
+        ("d", 86_400_000),
+        ("h", 3_600_000),
+        ("m", 60_000),
+        ("s", 1000),
+        ("ms", 1),
+    ];
+    let mut left = units.iter();
+    let mut rest = text;
+    let mut milliseconds = 0u64;
+    while !rest.is_empty() {
+        let (number, after) = rest.split_at(rest.find(|c: char| !c.is_ascii_digit())?);
+        let end = after
+            .find(|c: char| !c.is_ascii_alphabetic())
+            .unwrap_or(after.len());
+        let (unit, after) = after.split_at(end);
+        // Searching on from the last unit keeps the order and refuses a unit that comes twice.
+        let (_, each) = left.find(|(name, _)| *name == unit)?;
+        milliseconds = milliseconds.checked_add(digits::<u64>(number)?.checked_mul(*each)?)?;
+        rest = after.trim_start();
+    }
+    (!text.is_empty()).then(|| Duration::from_millis(milliseconds))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    fn value(text: &str) -> Value<'_> {
+        Value { text, base: None }
+    }
+
+    #[test]
+    fn a_time_is_seconds_or_has_units() {
+        let time = |text| value(text).interval(Zero::Allow).ok();
+        assert_eq!(time("90"), Some(Duration::from_secs(90)));
+        assert_eq!(time("5m"), Some(Duration::from_secs(300)));
+        assert_eq!(time("1h30m"), Some(Duration::from_secs(5400)));
+        assert_eq!(time("1d 2h 3s"), Some(Duration::from_secs(93603)));
+        assert_eq!(time("500ms"), Some(Duration::from_millis(500)));
+        assert_eq!(time("1s500ms"), Some(Duration::from_millis(1500)));
+        assert_eq!(time("0"), Some(Duration::ZERO));
+        for wrong in [
+            "", "m", "5M", "-1", "+1", "1.5h", "5x", "5m5m", "30s1m", "5 m", "10000d",
+        ] {
+            assert_eq!(time(wrong), None, "{wrong}");
+        }
+        assert_eq!(time("99999999999999999999d"), None);
+        assert_eq!(
+            value("0s").interval(Zero::Refuse),
+            Err(not("a time longer than zero"))
+        );
+    }
+
+    #[test]
+    fn a_switch_has_a_no() {
+        for (text, switch) in [("", true), ("Yes", true), ("no", false), ("OFF", false)] {
+            assert_eq!(value(text).switch(), Ok(switch));
+        }
+        assert!(value("perhaps").switch().is_err());
+    }
+
+    #[test]
+    fn numbers_have_bounds_and_no_sign() {
+        assert_eq!(value("21").port(1), Ok(21));
+        for wrong in ["0", "65536", "+21", "", "2 1", "ftp"] {
+            assert!(value(wrong).port(1).is_err(), "{wrong}");
+        }
+        assert_eq!(value("2000 - 3000").port_range(1024), Ok((2000, 3000)));
+        assert_eq!(value("2000-2000").port_range(1024), Ok((2000, 2000)));
+        for wrong in ["3000-2000", "1000-2000", "2000", "2000-", "0-0"] {
+            assert!(value(wrong).port_range(1024).is_err(), "{wrong}");
+        }
+        assert!(value("0").unprivileged_id().is_err());
+        assert!(value("4294967295").unprivileged_id().is_err());
+        assert_eq!(value("027").mode_bits(), Ok(0o027));
+        for wrong in ["1000", "8", "", "+22", "u=rwx"] {
+            assert!(value(wrong).mode_bits().is_err(), "{wrong}");
+        }
+    }
+
+    #[test]
+    fn an_address_that_is_none_is_not_an_interface() {
+        assert_eq!(
+            value("::1").bind(),
+            Ok(Bind::Address("::1".parse().unwrap()))
+        );
+        assert_eq!(
+            value("eth0.100").bind(),
+            Ok(Bind::Interface("eth0.100".to_owned()))
+        );
+        for wrong in [
+            "10.0.0.300",
+            "",
+            "fe80::1%eth0",
+            "a/b",
+            "a b",
+            "a23456789012345678",
+        ] {
+            assert!(value(wrong).bind().is_err(), "{wrong}");
+        }
+    }
+
+    #[test]
+    fn a_relative_path_needs_a_base() {
+        assert_eq!(value("users").path(), Err(not("an absolute path")));
+        let base = Some(Path::new("/srv"));
+        assert_eq!(
+            Value {
+                text: "users",
+                base
+            }
+            .path(),
+            Ok(PathBuf::from("/srv/users"))
+        );
+        assert!(
+            Value {
+                text: "SYSLOG",
+                base
+            }
+            .log_path()
+            .is_err()
+        );
+        assert!(value("/var/log/$(User).log").log_path().is_err());
+    }
+
+    #[test]
+    fn only_native_is_built_in() {
+        assert_eq!(value("native").auth_methods(), Ok(()));
+        assert_eq!(value(" Native, native").auth_methods(), Ok(()));
+        assert_eq!(
+            value("native, pam").auth_methods(),
+            Err(Wrong::Because(
+                "this build does not offer the method \"pam\" yet, only \"native\"".to_owned()
+            ))
+        );
+        assert!(value("").auth_methods().is_err());
+        assert!(value("nativ").auth_methods().is_err());
+    }
+
+    proptest! {
+        #[test]
+        fn any_text_is_a_time_or_an_error(text in "[0-9dhms ]{0,30}") {
+            let _ = value(&text).interval(Zero::Allow);
+        }
+
+        #[test]
+        fn what_is_shown_stays_on_a_line(text in any::<String>()) {
+            let shown = shown(&text);
+            prop_assert!(!shown.contains(char::is_control), "{shown:?}");
+        }
+    }
+}

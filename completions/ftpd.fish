@@ -1,0 +1,32 @@
+complete -c ftpd -s f -l config -d 'Read this configuration [default: /etc/metaftpd.conf]' -r -F
+complete -c ftpd -s p -l port -d 'Port of the control connection [default: 21]' -r
+complete -c ftpd -s i -l bindaddress -d 'Address or network interface to listen on, by default all' -r
+complete -c ftpd -l sessionuser -d 'User and group number of the network half of a session; owns nothing [default: 60621]' -r
+complete -c ftpd -l chroot -d 'Confine every session to this directory' -r -f -a "(__fish_complete_directories)"
+complete -c ftpd -s l -l logfile -d 'File for the log, by default the standard error in the foreground' -r -F
+complete -c ftpd -l banner -d 'Line of the greeting' -r
+complete -c ftpd -l bannerfile -d 'File with the lines of the greeting, read at start, up to 8 KiB' -r -F
+complete -c ftpd -s A -l authmethods -d 'Ways to check a password, tried in this order [default: native]' -r
+complete -c ftpd -s a -l authfile -d 'File of the native users [default: /etc/metaftpd.auth]' -r -F
+complete -c ftpd -l logintimeout -d 'Time from the connection to a complete login [default: 60]' -r
+complete -c ftpd -l maxloginfails -d 'Wrong passwords before the connection is closed [default: 3]' -r
+complete -c ftpd -l loginfaildelay -d 'How long the answer to a wrong password is held back [default: 1]' -r
+complete -c ftpd -l chhome -d 'Confine users to their home directories' -r
+complete -c ftpd -l chshare -d 'Confine users to this directory; they start in their homes below it' -r -f -a "(__fish_complete_directories)"
+complete -c ftpd -l umask -d 'Mode bits that new files and directories do not get, in octal [default: 022]' -r
+complete -c ftpd -l durability -d 'What a confirmed upload survives: a power cut, or only the end of ftpd [default: strict]' -r -f -a "strict\t''
+rename\t''"
+complete -c ftpd -l permittedcommands -d 'Commands that clients may use [default: ALL]' -r
+complete -c ftpd -l idle -d 'Longest silence between commands; 0 is no limit [default: 600]' -r
+complete -c ftpd -l maxidle -d 'Limit that clients cannot raise Idle above; 0 is none [default: 0]' -r
+complete -c ftpd -l dclow -d 'Lowest port of passive data connections [default: 49152]' -r
+complete -c ftpd -l dchigh -d 'Highest port of passive data connections [default: 65535]' -r
+complete -c ftpd -l dcrange -d 'Both of these in one [default: 49152-65535]' -r
+complete -c ftpd -l datatimeout -d 'How long a data connection may take to come about [default: 30]' -r
+complete -c ftpd -l stalltimeout -d 'How long a transfer may make no progress [default: 300]' -r
+complete -c ftpd -l check -d 'Check the configuration and start nothing'
+complete -c ftpd -s 4 -d 'Listen on IPv4 addresses only'
+complete -c ftpd -l nodemon -d 'Stay in the foreground'
+complete -c ftpd -s I -l inetd -d 'Serve one session on descriptor 0, started by inetd'
+complete -c ftpd -s h -l help -d 'Print help'
+complete -c ftpd -s V -l version -d 'Print version'

@@ -1,0 +1,56 @@
+# Print an optspec for argparse to handle cmd's options that are independent of any subcommand.
+function __fish_ftpuser_global_optspecs
+    string join \n h/help V/version
+end
+
+function __fish_ftpuser_needs_command
+    # Figure out if the current invocation already has a command.
+    set -l cmd (commandline -opc)
+    set -e cmd[1]
+    argparse -s (__fish_ftpuser_global_optspecs) -- $cmd 2>/dev/null
+    or return
+    if set -q argv[1]
+        # Also print the command, so this can be used to figure out what it is.
+        echo $argv[1]
+        return 1
+    end
+    return 0
+end
+
+function __fish_ftpuser_using_subcommand
+    set -l cmd (__fish_ftpuser_needs_command)
+    test -z "$cmd"
+    and return 1
+    contains -- $cmd[1] $argv
+end
+
+complete -c ftpuser -n "__fish_ftpuser_needs_command" -s h -l help -d 'Print help'
+complete -c ftpuser -n "__fish_ftpuser_needs_command" -s V -l version -d 'Print version'
+complete -c ftpuser -n "__fish_ftpuser_needs_command" -f -a "add" -d 'Add a user'
+complete -c ftpuser -n "__fish_ftpuser_needs_command" -f -a "del" -d 'Delete a user'
+complete -c ftpuser -n "__fish_ftpuser_needs_command" -f -a "list" -d 'List the users: a table on a terminal, tab-separated lines in a pipe'
+complete -c ftpuser -n "__fish_ftpuser_needs_command" -f -a "passwd" -d 'Give a user another password'
+complete -c ftpuser -n "__fish_ftpuser_needs_command" -f -a "help" -d 'Print this message or the help of the given subcommand(s)'
+complete -c ftpuser -n "__fish_ftpuser_using_subcommand add" -s t -l type -d 'How the password is kept: argon2id, null, plain, md5, sha-1, sha-256, sha-512, whirlpool' -r
+complete -c ftpuser -n "__fish_ftpuser_using_subcommand add" -s a -l auth-file -d 'The user file' -r -F
+complete -c ftpuser -n "__fish_ftpuser_using_subcommand add" -l home -d 'The directory that the user starts in' -r -F
+complete -c ftpuser -n "__fish_ftpuser_using_subcommand add" -s u -l real-user -d 'The user of the system that the files belong to; never root' -r
+complete -c ftpuser -n "__fish_ftpuser_using_subcommand add" -l password-file -d 'Read the password from the first line of a file' -r -F
+complete -c ftpuser -n "__fish_ftpuser_using_subcommand add" -l replace -d 'Replace a user of this name'
+complete -c ftpuser -n "__fish_ftpuser_using_subcommand add" -l password-stdin -d 'Read the password from the first line of the standard input'
+complete -c ftpuser -n "__fish_ftpuser_using_subcommand add" -s h -l help -d 'Print help'
+complete -c ftpuser -n "__fish_ftpuser_using_subcommand del" -s a -l auth-file -d 'The user file' -r -F
+complete -c ftpuser -n "__fish_ftpuser_using_subcommand del" -s h -l help -d 'Print help'
+complete -c ftpuser -n "__fish_ftpuser_using_subcommand list" -s a -l auth-file -d 'The user file' -r -F
+complete -c ftpuser -n "__fish_ftpuser_using_subcommand list" -l json -d 'Print one JSON array'
+complete -c ftpuser -n "__fish_ftpuser_using_subcommand list" -s h -l help -d 'Print help'
+complete -c ftpuser -n "__fish_ftpuser_using_subcommand passwd" -s a -l auth-file -d 'The user file' -r -F
+complete -c ftpuser -n "__fish_ftpuser_using_subcommand passwd" -s t -l type -d 'How the password is kept: argon2id, null, plain, md5, sha-1, sha-256, sha-512, whirlpool' -r
+complete -c ftpuser -n "__fish_ftpuser_using_subcommand passwd" -l password-file -d 'Read the password from the first line of a file' -r -F
+complete -c ftpuser -n "__fish_ftpuser_using_subcommand passwd" -l password-stdin -d 'Read the password from the first line of the standard input'
+complete -c ftpuser -n "__fish_ftpuser_using_subcommand passwd" -s h -l help -d 'Print help'
+complete -c ftpuser -n "__fish_ftpuser_using_subcommand help; and not __fish_seen_subcommand_from add del list passwd help" -f -a "add" -d 'Add a user'
+complete -c ftpuser -n "__fish_ftpuser_using_subcommand help; and not __fish_seen_subcommand_from add del list passwd help" -f -a "del" -d 'Delete a user'
+complete -c ftpuser -n "__fish_ftpuser_using_subcommand help; and not __fish_seen_subcommand_from add del list passwd help" -f -a "list" -d 'List the users: a table on a terminal, tab-separated lines in a pipe'
+complete -c ftpuser -n "__fish_ftpuser_using_subcommand help; and not __fish_seen_subcommand_from add del list passwd help" -f -a "passwd" -d 'Give a user another password'
+complete -c ftpuser -n "__fish_ftpuser_using_subcommand help; and not __fish_seen_subcommand_from add del list passwd help" -f -a "help" -d 'Print this message or the help of the given subcommand(s)'

@@ -1,0 +1,204 @@
+//! Starting: from a configuration to an open port and the processes around it, or to the one session of inetd.
+
+use std::fmt::Display;
+use std::fs::File;
+use std::io;
+use std::process::ExitCode;
+
+use common::cli;
+use common::jail::Names;
+use common::listener::{Client, Lifeline, Listener, Ran, Status};
+use common::log::{self, Log, Sink};
+use common::net;
+use common::sandbox::{EmptyRoot, Programs, is_root};
+use common::settings::{Config, Run, ServerConfig};
+use common::sys::{self, Fork};
+use nix::fcntl::OFlag;
+use nix::sys::resource::{Resource, getrlimit, setrlimit};
+use nix::sys::stat::Mode;
+
+use crate::keeper;
+use crate::setup::Setup;
+
+/// The most that is read of /etc/passwd and /etc/group for the names in listings.
+const LONGEST_NAMES: u64 = 1 << 20;
+
+/// Runs as a daemon until it is told to stop; in each session's processes, until that session has ended.
+pub(crate) fn listen(config: Config) -> ExitCode {
+    match start(config) {
+        Ok((listener, setup)) => match listener.run() {
+            Ran::Stopped => ExitCode::SUCCESS,
+            Ran::Serve(client) => exit(keeper::serve(&setup, client)),
+        },
+        Err(problem) => {
+            cli::out::complain("ftpd", problem);
+            ExitCode::FAILURE
+        }
+    }
+}
+
+/// Serves the client on descriptor 0 and ends.
+pub(crate) fn serve_inetd(config: Config) -> ExitCode {
+    // Descriptors 0 to 2 are the client's connection: nothing is ever written to them but replies.
+    let Ok(socket) = sys::take_standard_input() else {
+        return ExitCode::FAILURE;
+    };
+    if detach_standard_descriptors().is_err() || net::ends(&socket).is_err() {
+        return ExitCode::FAILURE;
+    }
+    if socket2::SockRef::from(&socket)
+        .set_nonblocking(true)
+        .is_err()
+    {
+        return ExitCode::FAILURE;
+    }
+    // There is nobody to tell what goes wrong here but the log file.
+    let prepared = prepare(config).and_then(|(mut setup, sink)| {
+        setup.log = start_logger(&setup, sink)?;
+        Lifeline::unattended()
+            .map(|lifeline| (setup, lifeline))
+            .map_err(because("pipe"))
+    });
+    match prepared {
+        Ok((setup, lifeline)) => exit(keeper::serve(&setup, Client { socket, lifeline })),
+        Err(_) => ExitCode::FAILURE,
+    }
+}
+
+fn exit(status: Status) -> ExitCode {
+    u8::try_from(status.code()).map_or(ExitCode::FAILURE, ExitCode::from)
+}
+
+fn because<E: Display>(what: &str) -> impl FnOnce(E) -> String {
+    move |error| format!("{what}: {error}")
+}
+
+/// Opens the port, then leaves the terminal if that is wanted, then starts the servants.
+fn start(config: Config) -> Result<(Listener, Setup), String> {
+    let server = &config.server;
+    only_root_can(server)?;
+    let port = net::listen(&server.bind, server.port).map_err(because(&format!(
+        "cannot listen on port {} ({})",
+        server.port,
+        bind_name(server)
+    )))?;
+    let address = port
+        .local_addr()
+        .ok()
+        .and_then(|address| address.as_socket());
+    let run = server.run;
+    let (mut setup, sink) = prepare(config)?;
+    if run == Run::Background {
+        leave_terminal()?;
+    }
+    setup.log = start_logger(&setup, sink)?;
+    detach_standard_descriptors().map_err(because("/dev/null"))?;
+    raise_descriptor_limit();
+    let listener = Listener::new(port, setup.log.clone()).map_err(because("signals"))?;
+    if let Some(address) = address {
+        setup.log.line(&format!("listening on {address}"));
+    }
+    Ok((listener, setup))
+}
+
+fn bind_name(server: &ServerConfig) -> String {
+    use common::settings::Bind;
+    match &server.bind {
+        Bind::Any => "all addresses".to_owned(),
+        Bind::AnyV4 => "all IPv4 addresses".to_owned(),
+        Bind::Address(address) => address.to_string(),
+        Bind::Interface(name) => format!("interface {name}"),
+    }
+}
+
+/// What an ordinary user asks for that only root can give is said at start, not at the first login.
+fn only_root_can(server: &ServerConfig) -> Result<(), String> {
+    if !is_root() && (1..1024).contains(&server.port) {
+        return Err(format!(
+            "port {} is open to root only; an ordinary user may serve on a higher one, for example -port 2121",
+            server.port
+        ));
+    }
+    Ok(())
+}
+
+/// Everything that is made once, before the first fork. The log is added when the logger runs.
+fn prepare(config: Config) -> Result<(Setup, Option<Sink>), String> {
+    let sink = match (&config.server.log_file, config.server.run) {
+        (Some(path), _) => {
+            Some(Sink::file(path).map_err(because(&format!("log file {}", path.display())))?)
+        }
+        (None, Run::Foreground) => Some(Sink::standard_error().map_err(because("standard error"))?),
+        (None, Run::Background | Run::Inetd) => None,
+    };
+    let programs = Programs::new().map_err(|error| error.to_string())?;
+    let empty_root = if is_root() {
+        Some(EmptyRoot::new().map_err(|error| error.to_string())?)
+    } else {
+        None
+    };
+    let names = Names::from_passwd(&account_names("/etc/passwd"), &account_names("/etc/group"));
+    Ok((
+        Setup {
+            config,
+            programs,
+            empty_root,
+            names,
+            log: Log::nowhere(),
+        },
+        sink,
+    ))
+}
+
+/// The names of owners in listings; without the file, numbers are shown.
+fn account_names(path: &str) -> Vec<u8> {
+    use std::io::Read;
+    let mut text = Vec::new();
+    #[expect(
+        clippy::disallowed_methods,
+        reason = "the system's own list of names, read once at start"
+    )]
+    if let Ok(file) = File::open(path) {
+        let _ = file.take(LONGEST_NAMES).read_to_end(&mut text);
+    }
+    text
+}
+
+fn start_logger(setup: &Setup, sink: Option<Sink>) -> Result<Log, String> {
+    let Some(sink) = sink else {
+        return Ok(Log::nowhere());
+    };
+    // The logger owns as little as a session does, under a uid of its own.
+    let user = setup.config.server.session_user + 1;
+    let log = log::start(sink, &setup.programs, user, setup.empty_root.as_ref())
+        .map_err(because("logger"))?;
+    let panics = log.clone();
+    std::panic::set_hook(Box::new(move |panic| {
+        panics.line(&format!("bug: {panic}").replace('\n', " "))
+    }));
+    Ok(log)
+}
+
+fn leave_terminal() -> Result<(), String> {
+    match sys::fork().map_err(because("fork"))? {
+        Fork::Parent(_) => std::process::exit(0),
+        Fork::Child => nix::unistd::setsid().map(drop).map_err(because("setsid")),
+    }
+}
+
+/// Descriptors 0 to 2 lead to /dev/null from here on.
+fn detach_standard_descriptors() -> io::Result<()> {
+    let null = nix::fcntl::open("/dev/null", OFlag::O_RDWR | OFlag::O_CLOEXEC, Mode::empty())?;
+    nix::unistd::dup2_stdin(&null)?;
+    nix::unistd::dup2_stdout(&null)?;
+    nix::unistd::dup2_stderr(&null)?;
+    Ok(())
+}
+
+/// The soft limit on descriptors is for programs that use select(2).
+fn raise_descriptor_limit() {
+    if let Ok((_, hard)) = getrlimit(Resource::RLIMIT_NOFILE) {
+        // It stays as it was if the system says no.
+        let _ = setrlimit(Resource::RLIMIT_NOFILE, hard, hard);
+    }
+}

@@ -1,0 +1,215 @@
+//! Answers the requests of a session that is logged in. Each is checked against the permitted verbs again, so that a
+//! network half that was taken over gains nothing by skipping its own checks.
+
+use std::os::fd::{BorrowedFd, OwnedFd};
+
+use common::channel::{FileAnswer, FileRequest, ListFormat, UploadAt};
+use common::jail::{Disposition, Failure, Format, Kind, ListRequest, Upload};
+use common::proto::verbs::{Verb, VerbSet};
+use common::wire::Octets;
+
+use super::listing::ListingPump;
+use super::login::Login;
+use super::{Ends, data};
+
+/// The user's files and what is in progress on them.
+pub(super) struct Files {
+    login: Login,
+    ends: Ends,
+    upload: Option<Upload>,
+    listing: Option<ListingPump>,
+}
+
+type Answered = (FileAnswer, Option<OwnedFd>);
+
+impl Files {
+    pub(super) fn new(login: Login, ends: Ends) -> Files {
+        Files {
+            login,
+            ends,
+            upload: None,
+            listing: None,
+        }
+    }
+
+    /// The pipe of a running listing, to be polled for room.
+    pub(super) fn listing_pipe(&self) -> Option<BorrowedFd<'_>> {
+        self.listing.as_ref().and_then(ListingPump::pipe)
+    }
+
+    /// Moves a running listing on as far as its pipe takes it.
+    pub(super) fn step_listing(&mut self) {
+        if let Some(listing) = &mut self.listing {
+            listing.step();
+        }
+    }
+
+    /// Answers one request.
+    pub(super) fn answer(&mut self, request: FileRequest) -> Answered {
+        if !permits(self.login.account.permitted, &request) {
+            return (FileAnswer::NotPermitted, None);
+        }
+        match self.try_answer(request) {
+            Ok(answered) => answered,
+            Err(why) => (FileAnswer::Failed { why }, None),
+        }
+    }
+
+    fn try_answer(&mut self, request: FileRequest) -> Result<Answered, Failure> {
+        let Login { jail, settings, .. } = &self.login;
+        let durability = settings.durability;
+        let done = Ok((FileAnswer::Done, None));
+        match request {
+            FileRequest::Open { path } => {
+                let opened = jail.open(&path)?;
+                Ok((FileAnswer::Opened { size: opened.size }, Some(opened.file)))
+            }
+            FileRequest::Create { path, at } => {
+                // One upload at a time: what was not committed is given up.
+                self.upload = None;
+                let disposition = match at {
+                    UploadAt::Replace => Disposition::Replace,
+                    UploadAt::Append => Disposition::Append,
+                    UploadAt::Offset { offset } => Disposition::At(offset),
+                };
+                let upload = jail.create(&path, disposition)?;
+                let descriptor = upload
+                    .descriptor()
+                    .try_clone_to_owned()
+                    .map_err(|_| Failure::Exhausted)?;
+                let start = upload.start();
+                self.upload = Some(upload);
+                Ok((FileAnswer::Created { start }, Some(descriptor)))
+            }
+            FileRequest::Commit => {
+                let upload = self.upload.take().ok_or(Failure::NotFound)?;
+                let size = upload.commit(durability)?;
+                Ok((FileAnswer::Committed { size }, None))
+            }
+            FileRequest::Discard => {
+                if let Some(upload) = self.upload.take() {
+                    upload.discard();
+                }
+                done
+            }
+            FileRequest::List {
+                path,
+                pattern,
+                typed,
+                format,
+                all,
+            } => {
+                let format = match format {
+                    ListFormat::Long => Format::Long,
+                    ListFormat::Names => Format::Names,
+                    ListFormat::Facts => Format::Facts,
+                };
+                let pattern = pattern.map(|pattern| pattern.as_slice().to_vec());
+                let request = ListRequest {
+                    format,
+                    all,
+                    pattern,
+                    typed: typed.as_slice().to_vec(),
+                };
+                let (pump, pipe) = ListingPump::start(jail, &path, &request)?;
+                self.listing = Some(pump);
+                self.step_listing();
+                Ok((FileAnswer::Listing, Some(pipe)))
+            }
+            FileRequest::ListEnd => self.listing.take().map_or(done, |listing| {
+                listing.end().map(|()| (FileAnswer::Done, None))
+            }),
+            FileRequest::Stat { path } => {
+                let stat = jail.stat(&path)?;
+                Ok((
+                    FileAnswer::Status {
+                        directory: stat.kind == Kind::Directory,
+                        size: stat.size,
+                        modified: stat.modified.0,
+                    },
+                    None,
+                ))
+            }
+            FileRequest::Facts { path } => {
+                let mut line = Vec::new();
+                jail.facts(&path, &mut line)?;
+                Ok((
+                    FileAnswer::FactLine {
+                        line: Octets::new(&line).ok_or(Failure::NameTooLong)?,
+                    },
+                    None,
+                ))
+            }
+            FileRequest::ChangeDir { path } => jail.check_dir(&path).and(done),
+            FileRequest::Remove { path } => jail.remove(&path, durability).and(done),
+            FileRequest::MakeDir { path } => jail.make_dir(&path, durability).and(done),
+            FileRequest::RemoveDir { path } => jail.remove_dir(&path, durability).and(done),
+            FileRequest::Rename { from, to } => jail.rename(&from, &to, durability).and(done),
+            FileRequest::PassiveListen { family } => Ok(data::passive_listen(
+                &self.ends,
+                family,
+                settings.data_ports,
+            )),
+            FileRequest::ActiveConnect { target } => Ok(data::active_connect(&self.ends, target)),
+        }
+    }
+}
+
+/// Whether the permitted verbs include one that needs this request.
+fn permits(permitted: VerbSet, request: &FileRequest) -> bool {
+    let needed_by: &[&str] = match request {
+        FileRequest::Open { .. } => &["RETR"],
+        FileRequest::Create {
+            at: UploadAt::Append,
+            ..
+        } => &["APPE"],
+        FileRequest::Create { .. } => &["STOR", "APPE"],
+        FileRequest::Commit | FileRequest::Discard => &["STOR", "APPE"],
+        FileRequest::List { .. } | FileRequest::ListEnd => &["LIST", "NLST", "MLSD", "STAT"],
+        FileRequest::Stat { .. } => &["SIZE", "MDTM", "RNFR", "STAT"],
+        FileRequest::Facts { .. } => &["MLST", "MLSD"],
+        FileRequest::ChangeDir { .. } => &["CWD", "CDUP"],
+        FileRequest::Remove { .. } => &["DELE"],
+        FileRequest::MakeDir { .. } => &["MKD"],
+        FileRequest::RemoveDir { .. } => &["RMD"],
+        FileRequest::Rename { .. } => &["RNTO"],
+        FileRequest::PassiveListen { .. } => &["PASV", "EPSV"],
+        FileRequest::ActiveConnect { .. } => &["PORT", "EPRT"],
+    };
+    needed_by
+        .iter()
+        .filter_map(|name| Verb::find(name))
+        .any(|verb| permitted.contains(verb))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use common::path::VirtualPath;
+
+    #[test]
+    fn a_request_needs_a_permitted_verb() {
+        let path = VirtualPath::root();
+        let mut read_only = VerbSet::NONE;
+        for verb in ["RETR", "CWD", "LIST", "PASV"] {
+            read_only.insert(Verb::find(verb).unwrap());
+        }
+        assert!(permits(
+            read_only,
+            &FileRequest::Open { path: path.clone() }
+        ));
+        assert!(!permits(
+            read_only,
+            &FileRequest::Remove { path: path.clone() }
+        ));
+        assert!(!permits(
+            read_only,
+            &FileRequest::Create {
+                path: path.clone(),
+                at: UploadAt::Replace
+            }
+        ));
+        assert!(!permits(read_only, &FileRequest::Commit));
+        assert!(!permits(VerbSet::NONE, &FileRequest::Open { path }));
+    }
+}

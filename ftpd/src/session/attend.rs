@@ -1,0 +1,109 @@
+//! Looks after the control connection while data moves: ABOR, STAT and NOOP are answered, everything else waits.
+
+use std::os::fd::{AsFd, BorrowedFd};
+
+use common::control::Control;
+use common::proto::reply::{Code, Reply};
+use common::proto::verbs::{self, MidTransfer, VerbSet};
+use common::pump::{Attendant, Interrupt};
+use nix::poll::PollFlags;
+
+/// What is watched during a transfer.
+pub(crate) struct Watch<'a> {
+    control: &'a mut Control,
+    channel: BorrowedFd<'a>,
+    permitted: VerbSet,
+    /// An answer on the channel is waited for by somebody else.
+    answer_expected: bool,
+    /// ABOR has come: its own reply is owed after the transfer's.
+    pub(crate) aborted: bool,
+}
+
+impl<'a> Watch<'a> {
+    pub(crate) fn new(
+        control: &'a mut Control,
+        channel: BorrowedFd<'a>,
+        permitted: VerbSet,
+    ) -> Watch<'a> {
+        Watch {
+            control,
+            channel,
+            permitted,
+            answer_expected: false,
+            aborted: false,
+        }
+    }
+
+    /// For a wait on the channel itself: what arrives there is the caller's.
+    pub(crate) fn expecting_answer(mut self) -> Self {
+        self.answer_expected = true;
+        self
+    }
+
+    /// Answers the commands that may come now; the first one that may not stops the reading.
+    fn obey(&mut self, moved: u64) -> Option<Interrupt> {
+        while let Some(verb) = self.control.peek().and_then(|line| verbs::verb(line).ok()) {
+            let spec = verb.spec();
+            if spec.mid_transfer == MidTransfer::Later || !self.permitted.contains(verb) {
+                return None;
+            }
+            let line = self.control.take();
+            let reply = match spec.verb {
+                "ABOR" => {
+                    self.aborted = true;
+                    return Some(Interrupt::Abort);
+                }
+                "STAT" if matches!(line, Some(common::proto::line::Input::Line(line)) if line.len() > 4) => {
+                    Reply::new(
+                        Code::BUSY,
+                        "A listing has to wait for the end of the transfer.",
+                    )
+                }
+                "STAT" => Reply::new(
+                    Code::FILE_STATUS,
+                    format!("Transfer in progress, {moved} octets so far."),
+                ),
+                _ => Reply::new(Code::OK, "Transfer in progress."),
+            };
+            if self.control.reply(&reply).is_err() {
+                return Some(Interrupt::ControlLost);
+            }
+        }
+        None
+    }
+
+    /// Whether a complete line waits that may not be answered now: then nothing more is read.
+    fn has_waiting_line(&self) -> bool {
+        self.control.peek().is_some()
+    }
+}
+
+impl Attendant for Watch<'_> {
+    fn watch(&self) -> [(BorrowedFd<'_>, PollFlags); 2] {
+        let control = if self.has_waiting_line() {
+            PollFlags::empty()
+        } else {
+            self.control.interest()
+        };
+        [
+            (self.control.as_fd(), control),
+            (self.channel, PollFlags::empty()),
+        ]
+    }
+
+    fn attend(&mut self, [control, channel]: [PollFlags; 2], moved: u64) -> Option<Interrupt> {
+        if !channel.is_empty() && !self.answer_expected {
+            return Some(Interrupt::KeeperGone);
+        }
+        if control.intersects(PollFlags::POLLERR | PollFlags::POLLHUP) {
+            return Some(Interrupt::ControlLost);
+        }
+        if !control.is_empty() {
+            if self.control.fill().is_err() {
+                return Some(Interrupt::ControlLost);
+            }
+            return self.obey(moved);
+        }
+        None
+    }
+}

@@ -1,0 +1,104 @@
+//! USER, PASS, QUIT.
+
+use std::os::fd::AsFd;
+
+use common::auth::Secret;
+use common::channel::{Account, LoginAnswer, LoginRequest, UserName};
+use common::proto::args::Representation;
+use common::proto::reply::{Code, Reply};
+use common::wire::LONGEST_SECRET;
+use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
+
+use crate::session::data::DataChannel;
+use crate::session::files::Files;
+use crate::session::{End, Pending, Session, Stage, Stop, User, Visitor};
+
+pub(in crate::session) fn user(session: &mut Session, name: Vec<u8>) -> Result<Reply, Stop> {
+    match &mut session.stage {
+        Stage::Visitor(visitor) => {
+            visitor.user = Some(name);
+            // SECURITY: the same for every name, so that none is betrayed.
+            Ok(Reply::new(Code::NEED_PASSWORD, "Password, please."))
+        }
+        Stage::User(_) => Ok(Reply::new(Code::BAD_SEQUENCE, "You are logged in already.")),
+        Stage::Changing => Err(End::Broken.into()),
+    }
+}
+
+pub(in crate::session) fn pass(session: &mut Session, secret: &Secret) -> Result<Reply, Stop> {
+    let name = match &mut session.stage {
+        Stage::Visitor(visitor) => match visitor.user.take() {
+            Some(name) => name,
+            None => return Ok(Reply::new(Code::BAD_SEQUENCE, "Say USER first.")),
+        },
+        Stage::User(_) => return Ok(Reply::new(Code::BAD_SEQUENCE, "You are logged in already.")),
+        Stage::Changing => return Err(End::Broken.into()),
+    };
+    // What cannot be a name or a password is passed on as one that nobody has, so that it costs and counts the same.
+    let user = UserName::new(&name)
+        .or_else(|| UserName::new(b":"))
+        .ok_or(End::Broken)?;
+    let secret = if secret.expose().len() > LONGEST_SECRET {
+        Secret::new(b"")
+    } else {
+        secret.clone()
+    };
+    let Stage::Visitor(mut visitor) = std::mem::replace(&mut session.stage, Stage::Changing) else {
+        return Err(End::Broken.into());
+    };
+    match authenticate(&mut visitor, user, secret)? {
+        LoginAnswer::Refused { last } => {
+            session.stage = Stage::Visitor(visitor);
+            let reply = Reply::new(Code::NOT_LOGGED_IN, "Login incorrect.");
+            if last {
+                session.link.control.reply(&reply)?;
+                return Err(End::LoginFailed.into());
+            }
+            Ok(reply)
+        }
+        LoginAnswer::Welcome { account } => {
+            session.permitted = account.permitted;
+            session.stage = Stage::User(Box::new(welcome(visitor, account, name)));
+            Ok(Reply::new(Code::LOGGED_IN, "Login successful."))
+        }
+    }
+}
+
+/// Asks keeper, which may take its time over a hash or hold a refusal back.
+fn authenticate(visitor: &mut Visitor, user: UserName, secret: Secret) -> Result<LoginAnswer, End> {
+    let ticket = visitor
+        .channel
+        .ask(&LoginRequest::Authenticate { user, secret })?;
+    loop {
+        if let Some((answer, descriptor)) = visitor.channel.receive(ticket)? {
+            return if descriptor.is_none() {
+                Ok(answer)
+            } else {
+                Err(End::Broken)
+            };
+        }
+        let mut ready = [PollFd::new(visitor.channel.as_fd(), PollFlags::POLLIN)];
+        let _ = poll(&mut ready, PollTimeout::NONE);
+    }
+}
+
+fn welcome(visitor: Visitor, account: Account, name: Vec<u8>) -> User {
+    User {
+        files: Files::new(visitor.channel.log_in()),
+        directory: account.start.clone(),
+        account,
+        name,
+        representation: Representation::Ascii,
+        data: DataChannel::None,
+        epsv_only: false,
+        pending: Pending::default(),
+    }
+}
+
+pub(in crate::session) fn quit(session: &mut Session) -> Result<Reply, Stop> {
+    session
+        .link
+        .control
+        .reply(&Reply::new(Code::GOODBYE, "Goodbye."))?;
+    Err(End::Quit.into())
+}

@@ -1,0 +1,173 @@
+//! FEAT, HELP, STAT, SIZE, MDTM, MLST.
+
+use std::os::fd::AsFd;
+use std::time::{Duration, Instant};
+
+use common::channel::ListFormat;
+use common::control::until;
+use common::proto::args::{ListArg, PathArg, Representation};
+use common::proto::facts;
+use common::proto::reply::{Code, Line, Reply};
+use common::proto::verbs::{TABLE, Verb, VerbSet};
+use nix::errno::Errno;
+use nix::poll::{PollFd, PollFlags, poll};
+
+use super::navigate::resolve;
+use super::transfer::{Listed, what_to_list};
+use crate::session::{Link, Stop, User, outcome};
+
+/// The most octets of a listing that fit into a reply.
+const LONGEST_STAT: usize = 256 << 10;
+/// How long a listing for a reply may take.
+const STAT_TIMEOUT: Duration = Duration::from_secs(30);
+
+pub(in crate::session) fn feat(permitted: VerbSet) -> Reply {
+    let lines = Verb::all()
+        .filter(|&verb| permitted.contains(verb))
+        .filter_map(|verb| verb.spec().feat)
+        .map(|line| Line::from(format!(" {line}")))
+        .collect();
+    Reply::block(Code::SYSTEM_STATUS, "Features:", lines, "End")
+}
+
+pub(in crate::session) fn help(permitted: VerbSet, about: Option<&str>) -> Reply {
+    if let Some(about) = about {
+        return match Verb::find(about).filter(|&verb| permitted.contains(verb)) {
+            Some(verb) => {
+                let spec = verb.spec();
+                let syntax = format!("{} {}", spec.verb, spec.arguments);
+                Reply::new(
+                    Code::HELP,
+                    format!("Syntax: {} - {}.", syntax.trim_end(), spec.help),
+                )
+            }
+            None => Reply::new(Code::NOT_OFFERED, "This command is not offered."),
+        };
+    }
+    let names: Vec<&str> = TABLE
+        .iter()
+        .zip(Verb::all())
+        .filter(|(_, verb)| permitted.contains(*verb))
+        .map(|(s, _)| s.verb)
+        .collect();
+    let lines = names
+        .chunks(8)
+        .map(|row| Line::from(format!(" {}", row.join(" "))))
+        .collect();
+    Reply::block(
+        Code::HELP,
+        "These commands are offered:",
+        lines,
+        "HELP with a command tells its syntax.",
+    )
+}
+
+pub(in crate::session) fn size(user: &mut User, path: &PathArg) -> Result<Reply, Stop> {
+    let path = resolve(user, &path.0)?;
+    if user.representation == Representation::Ascii {
+        // RFC 3659 §4: the size is that of the transfer, which for text only the transfer itself can tell.
+        return Ok(Reply::new(
+            Code::UNAVAILABLE,
+            "SIZE is known in TYPE I only.",
+        ));
+    }
+    let (directory, size, _) = user.files.stat(path)?.map_err(outcome::file)?;
+    Ok(if directory {
+        Reply::new(Code::UNAVAILABLE, "It is a directory.")
+    } else {
+        Reply::new(Code::FILE_STATUS, size.to_string())
+    })
+}
+
+pub(in crate::session) fn mdtm(user: &mut User, path: &PathArg) -> Result<Reply, Stop> {
+    let path = resolve(user, &path.0)?;
+    let (_, _, modified) = user.files.stat(path)?.map_err(outcome::file)?;
+    let mut text = Vec::new();
+    facts::time_value(&mut text, modified);
+    Ok(Reply::new(Code::FILE_STATUS, text))
+}
+
+pub(in crate::session) fn mlst(user: &mut User, path: &PathArg) -> Result<Reply, Stop> {
+    let path = resolve(user, &path.0)?;
+    let facts = user.files.facts(path)?.map_err(outcome::file)?;
+    let mut line = vec![b' '];
+    line.extend_from_slice(&facts);
+    Ok(Reply::block(
+        Code::ACTION_DONE,
+        "Facts:",
+        vec![line.into()],
+        "End",
+    ))
+}
+
+pub(in crate::session) fn stat(
+    link: &Link,
+    user: &mut User,
+    argument: Option<&ListArg>,
+) -> Result<Reply, Stop> {
+    let Some(argument) = argument else {
+        return Ok(status(link, user));
+    };
+    let Listed {
+        directory,
+        pattern,
+        typed,
+    } = what_to_list(user, &argument.path)?;
+    let pipe = user
+        .files
+        .list(directory, pattern, typed, ListFormat::Long, argument.all)?
+        .map_err(outcome::file)?;
+    let deadline = Instant::now() + STAT_TIMEOUT;
+    let mut listing = Vec::new();
+    let mut buffer = [0u8; 4096];
+    let whole = loop {
+        match nix::unistd::read(&pipe, &mut buffer) {
+            Ok(0) => break true,
+            Ok(count) => listing.extend_from_slice(&buffer[..count]),
+            Err(Errno::EAGAIN) => {
+                let mut ready = [PollFd::new(pipe.as_fd(), PollFlags::POLLIN)];
+                if matches!(poll(&mut ready, until(Some(deadline))), Ok(0)) {
+                    break false;
+                }
+            }
+            Err(_) => break false,
+        }
+        if listing.len() > LONGEST_STAT {
+            break false;
+        }
+    };
+    drop(pipe);
+    let mut lines: Vec<Line> = Vec::new();
+    for line in listing.split_inclusive(|&b| b == b'\n') {
+        // A line that was cut is left out.
+        if let Some(line) = line.strip_suffix(b"\r\n") {
+            lines.push(Line::new(line));
+        }
+    }
+    user.files.list_end()?.map_err(outcome::file)?;
+    let last = if whole {
+        "End"
+    } else {
+        "There is more; LIST shows all."
+    };
+    Ok(Reply::block(Code::FILE_STATUS, "Listing:", lines, last))
+}
+
+fn status(link: &Link, user: &User) -> Reply {
+    let kind = match user.representation {
+        Representation::Ascii => "ASCII",
+        Representation::Image => "image",
+    };
+    let idle = match user.account.idle {
+        Duration::ZERO => "no idle timeout".to_owned(),
+        idle => format!("idle timeout {} s", idle.as_secs()),
+    };
+    let mut name = b" Logged in as ".to_vec();
+    name.extend_from_slice(&user.name);
+    let lines = vec![
+        format!(" Connected from {}", link.ends.client()).into(),
+        name.into(),
+        format!(" TYPE {kind}, MODE stream, STRU file; {idle}").into(),
+    ];
+    Reply::block(Code::SYSTEM_STATUS, "Status:", lines, "End")
+}

@@ -1,0 +1,8 @@
+//! The handlers, by topic. Each returns its reply; only opening a data connection sends one of its own.
+
+pub(super) mod access;
+pub(super) mod change;
+pub(super) mod inspect;
+pub(super) mod navigate;
+pub(super) mod options;
+pub(super) mod transfer;

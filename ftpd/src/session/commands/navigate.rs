@@ -1,0 +1,43 @@
+//! PWD, CWD, CDUP.
+
+use common::channel::FileRequest;
+use common::path::{PathError, VirtualPath, quote};
+use common::proto::args::PathArg;
+use common::proto::reply::{Code, Reply};
+
+use crate::session::{Stop, User, outcome};
+
+/// Resolves a path argument against the working directory.
+pub(in crate::session) fn resolve(user: &User, argument: &[u8]) -> Result<VirtualPath, Stop> {
+    user.directory.join(argument).map_err(|error| {
+        let text = match error {
+            PathError::Nul => "A path cannot hold a NUL.",
+            PathError::TooLong => "The path is too long.",
+        };
+        Reply::new(Code::NAME_NOT_ALLOWED, text).into()
+    })
+}
+
+pub(in crate::session) fn pwd(user: &User) -> Reply {
+    let mut text = quote(user.directory.as_bytes());
+    text.extend_from_slice(b" is the current directory.");
+    Reply::new(Code::PATHNAME, text)
+}
+
+pub(in crate::session) fn cwd(user: &mut User, path: &PathArg) -> Result<Reply, Stop> {
+    let path = resolve(user, &path.0)?;
+    change(user, path)
+}
+
+pub(in crate::session) fn cdup(user: &mut User) -> Result<Reply, Stop> {
+    let parent = user.directory.parent();
+    change(user, parent)
+}
+
+fn change(user: &mut User, path: VirtualPath) -> Result<Reply, Stop> {
+    user.files
+        .order(&FileRequest::ChangeDir { path: path.clone() })?
+        .map_err(outcome::file)?;
+    user.directory = path;
+    Ok(Reply::new(Code::ACTION_DONE, "Directory changed."))
+}

@@ -1,0 +1,141 @@
+//! TYPE, REST, ALLO, and where the next data connection goes: PASV, EPSV, PORT, EPRT.
+
+use std::net::SocketAddr;
+
+use common::proto::args::Representation;
+use common::proto::hostport::{Family, UnknownProtocol, port_text};
+use common::proto::reply::{Code, Reply};
+use common::proto::verbs::EpsvArg;
+
+use crate::session::data::DataChannel;
+use crate::session::files::Denied;
+use crate::session::{Link, Stop, User, outcome};
+
+pub(in crate::session) fn representation(user: &mut User, kind: Representation) -> Reply {
+    user.representation = kind;
+    Reply::new(
+        Code::OK,
+        match kind {
+            Representation::Ascii => "Type is ASCII.",
+            Representation::Image => "Type is image.",
+        },
+    )
+}
+
+pub(in crate::session) fn rest(user: &mut User, offset: u64) -> Reply {
+    user.pending.restart = offset;
+    Reply::new(
+        Code::PENDING,
+        format!("The next transfer starts at {offset}."),
+    )
+}
+
+pub(in crate::session) fn allo(user: &mut User, size: Option<u64>) -> Reply {
+    user.pending.declared = size;
+    Reply::new(Code::OK, "Noted.")
+}
+
+/// PASV knows IPv4 only: on IPv6 the client is told what to use (RFC 2428 §1).
+pub(in crate::session) fn pasv(link: &Link, user: &mut User) -> Result<Reply, Stop> {
+    only_epsv(user)?;
+    if link.ends.server().is_ipv6() {
+        return Ok(Reply::new(
+            Code::NO_DATA_CONNECTION,
+            "PASV is for IPv4; use EPSV.",
+        ));
+    }
+    match listen(user, Family::V4)? {
+        SocketAddr::V4(address) => Ok(Reply::new(
+            Code::PASSIVE,
+            format!("Entering Passive Mode ({}).", port_text(address)),
+        )),
+        SocketAddr::V6(_) => Ok(Reply::new(
+            Code::NO_DATA_CONNECTION,
+            "PASV is for IPv4; use EPSV.",
+        )),
+    }
+}
+
+pub(in crate::session) fn epsv(
+    link: &Link,
+    user: &mut User,
+    argument: EpsvArg,
+) -> Result<Reply, Stop> {
+    let own = if link.ends.server().is_ipv4() {
+        Family::V4
+    } else {
+        Family::V6
+    };
+    match argument {
+        EpsvArg::All => {
+            user.epsv_only = true;
+            return Ok(Reply::new(Code::OK, "Only EPSV from now on."));
+        }
+        EpsvArg::Family(family) if family != own => return Ok(protocol_not_offered(own)),
+        EpsvArg::Default | EpsvArg::Family(_) => {}
+    }
+    let port = listen(user, own)?.port();
+    Ok(Reply::new(
+        Code::EXTENDED_PASSIVE,
+        format!("Entering Extended Passive Mode (|||{port}|)"),
+    ))
+}
+
+fn listen(user: &mut User, family: Family) -> Result<SocketAddr, Stop> {
+    // The former listener is closed first: its port may be the only one.
+    user.data = DataChannel::None;
+    let (listener, address) = user
+        .files
+        .passive_listen(family)?
+        .map_err(outcome::data_setup)?;
+    user.data = DataChannel::Passive(listener);
+    Ok(address)
+}
+
+pub(in crate::session) fn port(
+    link: &Link,
+    user: &mut User,
+    target: SocketAddr,
+) -> Result<Reply, Stop> {
+    only_epsv(user)?;
+    // Keeper refuses it again; here the client hears it before the transfer.
+    if target.ip() != link.ends.client() || target.port() < 1024 {
+        link.log.line(&format!(
+            "data connection to {target} refused: it is not the client or the port is privileged"
+        ));
+        return Ok(outcome::data_setup(Denied::TargetRefused));
+    }
+    user.data = DataChannel::Active(target);
+    Ok(Reply::new(Code::OK, "Noted."))
+}
+
+pub(in crate::session) fn eprt(
+    link: &Link,
+    user: &mut User,
+    target: Result<SocketAddr, UnknownProtocol>,
+) -> Result<Reply, Stop> {
+    let own = if link.ends.server().is_ipv4() {
+        Family::V4
+    } else {
+        Family::V6
+    };
+    match target {
+        Ok(target) if target.ip().is_ipv4() == (own == Family::V4) => port(link, user, target),
+        Ok(_) | Err(UnknownProtocol) => Ok(protocol_not_offered(own)),
+    }
+}
+
+fn only_epsv(user: &User) -> Result<(), Stop> {
+    if user.epsv_only {
+        return Err(Reply::new(Code::BAD_SEQUENCE, "Not after EPSV ALL.").into());
+    }
+    Ok(())
+}
+
+fn protocol_not_offered(own: Family) -> Reply {
+    let number = if own == Family::V4 { 1 } else { 2 };
+    Reply::new(
+        Code::PROTOCOL_NOT_OFFERED,
+        format!("Network protocol not supported, use ({number})"),
+    )
+}

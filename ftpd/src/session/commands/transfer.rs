@@ -1,0 +1,305 @@
+//! RETR, STOR, APPE, LIST, NLST, MLSD, ABOR.
+
+use common::channel::{ListFormat, Pattern, Typed, UploadAt};
+use common::path::VirtualPath;
+use common::proto::args::{ListArg, PathArg, Representation};
+use common::proto::reply::{Code, Mark, Reply};
+use common::pump::{self, ReceiveFile, ReceiveStaged, SendFile, SendPipe, SendStaged};
+use common::stage::ascii;
+
+use super::navigate::resolve;
+use crate::session::data::{self, DataChannel};
+use crate::session::{Link, Pending, Stop, User, outcome, transfer};
+
+pub(in crate::session) fn retr(
+    link: &mut Link,
+    user: &mut User,
+    path: &PathArg,
+    pending: &Pending,
+) -> Result<Reply, Stop> {
+    let target = resolve(user, &path.0)?;
+    no_ascii_restart(user, pending)?;
+    let (file, size) = user.files.open(target)?.map_err(outcome::file)?;
+    if pending.restart > size {
+        return Ok(Reply::new(
+            Code::BAD_RESTART,
+            "The restart position is behind the end of the file.",
+        ));
+    }
+    let connection = data::open(link, user)?;
+    let mark = mark(user, &path.0, Some(size - pending.restart));
+    let socket = connection.begin(&mut link.control, &mark)?;
+    let ended = match user.representation {
+        Representation::Image => transfer::run(
+            link,
+            user,
+            SendFile::new(file, socket, pending.restart, size),
+        ),
+        Representation::Ascii => transfer::run(
+            link,
+            user,
+            SendStaged::new(file, socket, ascii::ToWire::default()),
+        ),
+    };
+    log_transfer(link, "download", &path.0, ended.outcome);
+    let reply = outcome::sent(ended.outcome.end)?;
+    transfer::conclude(link, ended.aborted, reply)
+}
+
+pub(in crate::session) fn stor(
+    link: &mut Link,
+    user: &mut User,
+    path: &PathArg,
+    pending: &Pending,
+) -> Result<Reply, Stop> {
+    let at = match pending.restart {
+        0 => UploadAt::Replace,
+        offset => UploadAt::Offset { offset },
+    };
+    upload(link, user, path, pending, at)
+}
+
+pub(in crate::session) fn appe(
+    link: &mut Link,
+    user: &mut User,
+    path: &PathArg,
+    pending: &Pending,
+) -> Result<Reply, Stop> {
+    upload(
+        link,
+        user,
+        path,
+        &Pending {
+            restart: 0,
+            ..pending.clone()
+        },
+        UploadAt::Append,
+    )
+}
+
+fn upload(
+    link: &mut Link,
+    user: &mut User,
+    path: &PathArg,
+    pending: &Pending,
+    at: UploadAt,
+) -> Result<Reply, Stop> {
+    let target = resolve(user, &path.0)?;
+    no_ascii_restart(user, pending)?;
+    let (file, start) = user.files.create(target, at)?.map_err(outcome::file)?;
+    if at != UploadAt::Replace {
+        let offset = i64::try_from(start).unwrap_or(i64::MAX);
+        if nix::unistd::lseek(&file, offset, nix::unistd::Whence::SeekSet).is_err() {
+            user.files.discard()?.map_err(outcome::file)?;
+            return Ok(Reply::new(
+                Code::LOCAL_ERROR,
+                "The file could not be positioned.",
+            ));
+        }
+    }
+    let opened = data::open(link, user);
+    let Ok(connection) = opened else {
+        user.files.discard()?.map_err(outcome::file)?;
+        return opened.map(|_| Reply::new(Code::LOCAL_ERROR, "No data connection."));
+    };
+    let mark = mark(user, &path.0, None);
+    let socket = connection.begin(&mut link.control, &mark)?;
+    let ended = match user.representation {
+        Representation::Image => transfer::run(link, user, ReceiveFile::new(socket, file)),
+        Representation::Ascii => transfer::run(
+            link,
+            user,
+            ReceiveStaged::new(socket, file, ascii::FromWire::default()),
+        ),
+    };
+    log_transfer(link, "upload", &path.0, ended.outcome);
+    let mut reply = outcome::received(ended.outcome.end)?;
+    let mut aborted = ended.aborted;
+    let too_short = user.representation == Representation::Image
+        && at == UploadAt::Replace
+        && pending
+            .declared
+            .is_some_and(|declared| ended.outcome.moved < declared);
+    if ended.outcome.end != pump::End::Complete || too_short {
+        user.files.discard()?.map_err(outcome::file)?;
+        if too_short && ended.outcome.end == pump::End::Complete {
+            reply = Reply::new(
+                Code::TRANSFER_ABORTED,
+                "Less arrived than ALLO declared; nothing was kept.",
+            );
+        }
+    } else {
+        let (committed, late_abort) = transfer::commit(link, user, ended.outcome.moved)?;
+        aborted |= late_abort;
+        reply = transfer::committed(committed);
+    }
+    transfer::conclude(link, aborted, reply)
+}
+
+/// An offset counts octets of the representation, which for text is not the file's.
+fn no_ascii_restart(user: &User, pending: &Pending) -> Result<(), Stop> {
+    if pending.restart > 0 && user.representation == Representation::Ascii {
+        return Err(Reply::new(
+            Code::PARAMETER_NOT_OFFERED,
+            "REST is offered in TYPE I only.",
+        )
+        .into());
+    }
+    Ok(())
+}
+
+fn mark(user: &User, name: &[u8], size: Option<u64>) -> Mark {
+    let kind = match user.representation {
+        Representation::Ascii => "ASCII",
+        Representation::Image => "BINARY",
+    };
+    let mut text = format!("Opening {kind} mode data connection for ").into_bytes();
+    text.extend_from_slice(name);
+    if let Some(size) = size {
+        text.extend_from_slice(format!(" ({size} bytes)").as_bytes());
+    }
+    text.push(b'.');
+    Mark::new(text)
+}
+
+fn log_transfer(link: &Link, what: &str, name: &[u8], outcome: pump::Outcome) {
+    link.log.line(&format!(
+        "{what} of {}: {} octets, {:?}",
+        name.escape_ascii(),
+        outcome.moved,
+        outcome.end
+    ));
+}
+
+pub(in crate::session) fn list(
+    link: &mut Link,
+    user: &mut User,
+    argument: &ListArg,
+) -> Result<Reply, Stop> {
+    listing(link, user, &argument.path, ListFormat::Long, argument.all)
+}
+
+pub(in crate::session) fn nlst(
+    link: &mut Link,
+    user: &mut User,
+    argument: &ListArg,
+) -> Result<Reply, Stop> {
+    listing(link, user, &argument.path, ListFormat::Names, argument.all)
+}
+
+pub(in crate::session) fn mlsd(
+    link: &mut Link,
+    user: &mut User,
+    path: &PathArg,
+) -> Result<Reply, Stop> {
+    let directory = resolve(user, &path.0)?;
+    if !user
+        .files
+        .stat(directory.clone())?
+        .map_err(outcome::file)?
+        .0
+    {
+        // RFC 3659 §7.2.1
+        return Ok(Reply::new(
+            Code::BAD_ARGUMENT,
+            "MLSD lists directories; MLST tells of a file.",
+        ));
+    }
+    send_listing(
+        link,
+        user,
+        Listed {
+            directory,
+            pattern: None,
+            typed: Typed::default(),
+        },
+        ListFormat::Facts,
+        true,
+    )
+}
+
+fn listing(
+    link: &mut Link,
+    user: &mut User,
+    path: &[u8],
+    format: ListFormat,
+    all: bool,
+) -> Result<Reply, Stop> {
+    let what = what_to_list(user, path)?;
+    send_listing(link, user, what, format, all)
+}
+
+/// A directory or file, or a directory and a pattern for names in it.
+pub(in crate::session) struct Listed {
+    pub(in crate::session) directory: VirtualPath,
+    pub(in crate::session) pattern: Option<Pattern>,
+    /// The directory part of the argument, as it was typed.
+    pub(in crate::session) typed: Typed,
+}
+
+/// Tells a pattern from a path: the last component is one if it has wildcards and is no name as it stands.
+pub(in crate::session) fn what_to_list(user: &mut User, argument: &[u8]) -> Result<Listed, Stop> {
+    let path = resolve(user, argument)?;
+    let slash = argument
+        .iter()
+        .rposition(|&b| b == b'/')
+        .map_or(0, |slash| slash + 1);
+    let typed = Typed::new(&argument[..slash])
+        .ok_or_else(|| Reply::new(Code::BAD_ARGUMENT, "The path is too long for a listing."))?;
+    let wild = |name: &[u8]| name.iter().any(|b| matches!(b, b'*' | b'?' | b'['));
+    let Some(name) = path.name().filter(|name| wild(name)) else {
+        return Ok(Listed {
+            directory: path,
+            pattern: None,
+            typed,
+        });
+    };
+    if user.files.stat(path.clone())?.is_ok() {
+        return Ok(Listed {
+            directory: path,
+            pattern: None,
+            typed,
+        });
+    }
+    let pattern = Pattern::new(name)
+        .ok_or_else(|| Reply::new(Code::BAD_ARGUMENT, "The pattern is too long."))?;
+    Ok(Listed {
+        directory: path.parent(),
+        pattern: Some(pattern),
+        typed,
+    })
+}
+
+fn send_listing(
+    link: &mut Link,
+    user: &mut User,
+    what: Listed,
+    format: ListFormat,
+    all: bool,
+) -> Result<Reply, Stop> {
+    let pipe = user
+        .files
+        .list(what.directory, what.pattern, what.typed, format, all)?
+        .map_err(outcome::file)?;
+    let connection = data::open(link, user)?;
+    let socket = connection.begin(&mut link.control, &Mark::new("Here comes the listing."))?;
+    let ended = transfer::run(link, user, SendPipe::new(pipe, socket));
+    let mut reply = outcome::sent(ended.outcome.end)?;
+    if let Err(denied) = user.files.list_end()?
+        && ended.outcome.end == pump::End::Complete
+    {
+        reply = outcome::file(denied);
+    }
+    transfer::conclude(link, ended.aborted, reply)
+}
+
+/// ABOR without a transfer (RFC 959 §4.1.3): what was prepared is dropped.
+pub(in crate::session) fn abor(user: &mut User) -> Reply {
+    user.pending = Pending::default();
+    match std::mem::take(&mut user.data) {
+        DataChannel::None => Reply::new(Code::DATA_DONE, "No transfer to abort."),
+        DataChannel::Passive(_) | DataChannel::Active(_) => {
+            Reply::new(Code::DATA_OPEN, "No transfer; data connection dropped.")
+        }
+    }
+}

@@ -1,0 +1,155 @@
+//! From a line to its handler: verb, login, permission, argument, in this order, all from the command table.
+
+use common::log::Log;
+use common::proto::args::ArgError;
+use common::proto::reply::{Code, Reply};
+use common::proto::verbs::{self, Command, CommandError, Group, Spec, Verb, When};
+
+use super::commands::{access, change, inspect, navigate, options, transfer};
+use super::{End, Session, Stage, Stop};
+
+/// Verbs of HTTP, SMTP and the like, which browsers and attackers can be made to send here.
+const OTHER_PROTOCOLS: &[&[u8]] = &[
+    b"GET", b"POST", b"PUT", b"HEAD", b"DELETE", b"CONNECT", b"OPTIONS", b"PATCH", b"TRACE",
+    b"EHLO", b"HELO", b"MAIL",
+];
+
+impl Session {
+    /// Carries a line out. `None` where the handler has sent its replies itself.
+    pub(super) fn obey(&mut self, line: &[u8]) -> Result<Option<Reply>, End> {
+        match self.try_obey(line) {
+            Ok(reply) | Err(Stop::Reply(reply)) => Ok(Some(reply)),
+            Err(Stop::End(end)) => Err(end),
+        }
+    }
+
+    fn try_obey(&mut self, line: &[u8]) -> Result<Reply, Stop> {
+        let verb = match verbs::verb(line) {
+            Ok(verb) => verb,
+            Err(error) => return self.not_a_command(line, &error),
+        };
+        let spec = verb.spec();
+        if spec.when == When::LoggedIn {
+            self.user()?;
+        }
+        // Who cannot log in or out cannot do anything: these verbs are not up for permission.
+        if spec.group != Group::Login && !self.permitted.contains(verb) {
+            return Ok(not_permitted(spec));
+        }
+        log_line(&self.link.log, line, spec);
+        let pending = match &mut self.stage {
+            Stage::User(user) => std::mem::take(&mut user.pending),
+            Stage::Visitor(_) | Stage::Changing => super::Pending::default(),
+        };
+        // Setting up the data connection comes between REST or ALLO and the transfer.
+        let keeps_pending =
+            spec.group == Group::Data || matches!(spec.verb, "ALLO" | "NOOP" | "SIZE" | "MDTM");
+        if keeps_pending && let Stage::User(user) = &mut self.stage {
+            user.pending = super::Pending {
+                rename_from: None,
+                ..pending.clone()
+            };
+        }
+        match verbs::parse(verb, line) {
+            Ok(command) => self.dispatch(command, pending),
+            Err(CommandError::Argument(_, error)) => Ok(bad_argument(verb, error)),
+            Err(error) => self.not_a_command(line, &error),
+        }
+    }
+
+    #[rustfmt::skip]
+    fn dispatch(&mut self, command: Command, pending: super::Pending) -> Result<Reply, Stop> {
+        match command {
+            Command::User(name)   => access::user(self, name),
+            Command::Pass(secret) => access::pass(self, &secret),
+            Command::Quit         => access::quit(self),
+            Command::Feat         => Ok(inspect::feat(self.permitted)),
+            Command::Help(verb)   => Ok(inspect::help(self.permitted, verb.as_deref())),
+            Command::Noop         => Ok(Reply::new(Code::OK, "Done nothing.")),
+            Command::Syst         => Ok(Reply::new(Code::SYSTEM_TYPE, "UNIX Type: L8")),
+            Command::OptsUtf8     => Ok(Reply::new(Code::OK, "UTF8 is always on.")),
+            Command::Pwd          => self.user().map(|(_, user)| navigate::pwd(user)),
+            Command::Cwd(path)    => self.user().and_then(|(_, user)| navigate::cwd(user, &path)),
+            Command::Cdup         => self.user().and_then(|(_, user)| navigate::cdup(user)),
+            Command::List(arg)    => self.user().and_then(|(link, user)| transfer::list(link, user, &arg)),
+            Command::Nlst(arg)    => self.user().and_then(|(link, user)| transfer::nlst(link, user, &arg)),
+            Command::Mlsd(path)   => self.user().and_then(|(link, user)| transfer::mlsd(link, user, &path)),
+            Command::Retr(path)   => self.user().and_then(|(link, user)| transfer::retr(link, user, &path, &pending)),
+            Command::Stor(path)   => self.user().and_then(|(link, user)| transfer::stor(link, user, &path, &pending)),
+            Command::Appe(path)   => self.user().and_then(|(link, user)| transfer::appe(link, user, &path, &pending)),
+            Command::Abor         => self.user().map(|(_, user)| transfer::abor(user)),
+            Command::Mlst(path)   => self.user().and_then(|(_, user)| inspect::mlst(user, &path)),
+            Command::Size(path)   => self.user().and_then(|(_, user)| inspect::size(user, &path)),
+            Command::Mdtm(path)   => self.user().and_then(|(_, user)| inspect::mdtm(user, &path)),
+            Command::Stat(arg)    => self.user().and_then(|(link, user)| inspect::stat(link, user, arg.as_ref())),
+            Command::Dele(path)   => self.user().and_then(|(_, user)| change::dele(user, &path)),
+            Command::Mkd(path)    => self.user().and_then(|(_, user)| change::mkd(user, &path)),
+            Command::Rmd(path)    => self.user().and_then(|(_, user)| change::rmd(user, &path)),
+            Command::Rnfr(path)   => self.user().and_then(|(_, user)| change::rnfr(user, &path)),
+            Command::Rnto(path)   => self.user().and_then(|(_, user)| change::rnto(user, &path, &pending)),
+            Command::Type(kind)   => self.user().map(|(_, user)| options::representation(user, kind)),
+            Command::Mode         => Ok(Reply::new(Code::OK, "Mode is stream.")),
+            Command::Stru         => Ok(Reply::new(Code::OK, "Structure is file.")),
+            Command::Rest(offset) => self.user().map(|(_, user)| options::rest(user, offset)),
+            Command::Allo(size)   => self.user().map(|(_, user)| options::allo(user, size)),
+            Command::Pasv         => self.user().and_then(|(link, user)| options::pasv(link, user)),
+            Command::Epsv(arg)    => self.user().and_then(|(link, user)| options::epsv(link, user, arg)),
+            Command::Port(target) => self.user().and_then(|(link, user)| options::port(link, user, target.into())),
+            Command::Eprt(target) => self.user().and_then(|(link, user)| options::eprt(link, user, target)),
+        }
+    }
+
+    fn not_a_command(&mut self, line: &[u8], error: &CommandError) -> Result<Reply, Stop> {
+        if let Stage::Visitor(visitor) = &mut self.stage {
+            let (word, _) = verbs::split(line);
+            // SECURITY: a browser that is sent here must not get a conversation going (ALPACA, server-side request forgery).
+            if OTHER_PROTOCOLS
+                .iter()
+                .any(|other| word.eq_ignore_ascii_case(other))
+                || visitor.strange_line()
+            {
+                return Err(End::NotFtp.into());
+            }
+        }
+        Ok(match error {
+            CommandError::NotOffered => {
+                Reply::new(Code::NOT_OFFERED, "This command is not offered.")
+            }
+            CommandError::Unknown | CommandError::Argument(..) => {
+                Reply::new(Code::NOT_UNDERSTOOD, "Not understood.")
+            }
+        })
+    }
+}
+
+/// What a client is told that lacks the permission: for other than files, as if the verb were not there.
+fn not_permitted(spec: &Spec) -> Reply {
+    match spec.group {
+        Group::Read | Group::Write => Reply::new(Code::UNAVAILABLE, "Permission denied."),
+        Group::Login | Group::Info | Group::Data | Group::Dirs => {
+            Reply::new(Code::NOT_OFFERED, "This command is not offered.")
+        }
+    }
+}
+
+fn bad_argument(verb: Verb, error: ArgError) -> Reply {
+    let spec = verb.spec();
+    let code = match error {
+        ArgError::Missing | ArgError::Syntax => Code::BAD_ARGUMENT,
+        ArgError::NotOffered => Code::PARAMETER_NOT_OFFERED,
+    };
+    Reply::new(
+        code,
+        format!("{error}. Usage: {} {}", spec.verb, spec.arguments)
+            .trim_end()
+            .to_owned(),
+    )
+}
+
+fn log_line(log: &Log, line: &[u8], spec: &Spec) {
+    if spec.secret {
+        log.line(&format!("< {} ****", spec.verb));
+    } else {
+        log.line(&format!("< {}", line.escape_ascii()));
+    }
+}

@@ -1,0 +1,164 @@
+//! Keeper as the handlers see it: one method for each request, failures as values.
+
+use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
+
+use common::channel::{
+    Asker, Broken, FileAnswer, FileRequest, ListFormat, LoggedIn, Pattern, Ticket, Typed, UploadAt,
+};
+use common::jail::Failure;
+use common::path::VirtualPath;
+use common::proto::hostport::Family;
+use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
+
+use super::End;
+
+/// Why a request did not do what was asked.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Denied {
+    Failed(Failure),
+    NotPermitted,
+    /// The data connection would lead elsewhere, or to another family.
+    TargetRefused,
+}
+
+/// The channel after login.
+pub(crate) struct Files {
+    channel: Asker<LoggedIn>,
+}
+
+/// An answer, or why there is none, or the end of the session.
+pub(crate) type Asked<T> = Result<Result<T, Denied>, End>;
+
+impl From<Broken> for End {
+    fn from(broken: Broken) -> Self {
+        match broken {
+            Broken::Closed => End::KeeperGone,
+            Broken::Malformed | Broken::Failed(_) => End::Broken,
+        }
+    }
+}
+
+/// Takes the expected variant out of an answer; another one is a bug of keeper.
+macro_rules! expect {
+    ($answer:expr, $pattern:pat => $value:expr) => {
+        match $answer {
+            ($pattern, _) => Ok(Ok($value)),
+            (FileAnswer::Failed { why }, _) => Ok(Err(Denied::Failed(why))),
+            (FileAnswer::NotPermitted, _) => Ok(Err(Denied::NotPermitted)),
+            (FileAnswer::TargetRefused, _) => Ok(Err(Denied::TargetRefused)),
+            _ => Err(End::Broken),
+        }
+    };
+    ($answer:expr, $pattern:pat, fd => |$fd:ident| $value:expr) => {
+        match $answer {
+            ($pattern, Some($fd)) => Ok(Ok($value)),
+            (FileAnswer::Failed { why }, None) => Ok(Err(Denied::Failed(why))),
+            (FileAnswer::NotPermitted, None) => Ok(Err(Denied::NotPermitted)),
+            (FileAnswer::TargetRefused, None) => Ok(Err(Denied::TargetRefused)),
+            _ => Err(End::Broken),
+        }
+    };
+}
+
+type Answer = (FileAnswer, Option<OwnedFd>);
+
+impl Files {
+    pub(crate) fn new(channel: Asker<LoggedIn>) -> Files {
+        Files { channel }
+    }
+
+    /// Asks and waits; only for requests that do not take long.
+    fn call(&mut self, request: &FileRequest) -> Result<Answer, End> {
+        let ticket = self.channel.ask(request)?;
+        loop {
+            if let Some(answer) = self.channel.receive(ticket)? {
+                return Ok(answer);
+            }
+            let mut ready = [PollFd::new(self.channel.as_fd(), PollFlags::POLLIN)];
+            let _ = poll(&mut ready, PollTimeout::NONE);
+        }
+    }
+
+    pub(crate) fn open(&mut self, path: VirtualPath) -> Asked<(OwnedFd, u64)> {
+        expect!(self.call(&FileRequest::Open { path })?, FileAnswer::Opened { size }, fd => |file| (file, size))
+    }
+
+    pub(crate) fn create(&mut self, path: VirtualPath, at: UploadAt) -> Asked<(OwnedFd, u64)> {
+        expect!(self.call(&FileRequest::Create { path, at })?, FileAnswer::Created { start }, fd => |file| (file, start))
+    }
+
+    /// Begins to make an upload visible, which may take as long as the disk does: the answer is fetched by
+    /// [`committed`](Self::committed).
+    pub(crate) fn commit(&mut self) -> Result<Ticket, End> {
+        Ok(self.channel.ask(&FileRequest::Commit)?)
+    }
+
+    /// The size of the file that an upload has become, once it is known.
+    pub(crate) fn committed(&mut self, ticket: Ticket) -> Result<Option<Result<u64, Denied>>, End> {
+        match self.channel.receive(ticket)? {
+            None => Ok(None),
+            Some(answer) => expect!(answer, FileAnswer::Committed { size } => size).map(Some),
+        }
+    }
+
+    pub(crate) fn discard(&mut self) -> Asked<()> {
+        expect!(self.call(&FileRequest::Discard)?, FileAnswer::Done => ())
+    }
+
+    pub(crate) fn list(
+        &mut self,
+        path: VirtualPath,
+        pattern: Option<Pattern>,
+        typed: Typed,
+        format: ListFormat,
+        all: bool,
+    ) -> Asked<OwnedFd> {
+        let request = FileRequest::List {
+            path,
+            pattern,
+            typed,
+            format,
+            all,
+        };
+        expect!(self.call(&request)?, FileAnswer::Listing, fd => |pipe| pipe)
+    }
+
+    pub(crate) fn list_end(&mut self) -> Asked<()> {
+        expect!(self.call(&FileRequest::ListEnd)?, FileAnswer::Done => ())
+    }
+
+    /// Whether it is a directory, its size in octets, and its last change in seconds since 1970.
+    pub(crate) fn stat(&mut self, path: VirtualPath) -> Asked<(bool, u64, i64)> {
+        expect!(
+            self.call(&FileRequest::Stat { path })?,
+            FileAnswer::Status { directory, size, modified } => (directory, size, modified)
+        )
+    }
+
+    pub(crate) fn facts(&mut self, path: VirtualPath) -> Asked<Vec<u8>> {
+        expect!(self.call(&FileRequest::Facts { path })?, FileAnswer::FactLine { line } => line.as_slice().to_vec())
+    }
+
+    /// Carries out a request whose answer is just that it is done.
+    pub(crate) fn order(&mut self, request: &FileRequest) -> Asked<()> {
+        expect!(self.call(request)?, FileAnswer::Done => ())
+    }
+
+    pub(crate) fn passive_listen(
+        &mut self,
+        family: Family,
+    ) -> Asked<(OwnedFd, std::net::SocketAddr)> {
+        let request = FileRequest::PassiveListen { family };
+        expect!(self.call(&request)?, FileAnswer::Listening { address }, fd => |listener| (listener, address))
+    }
+
+    pub(crate) fn active_connect(&mut self, target: std::net::SocketAddr) -> Asked<OwnedFd> {
+        expect!(self.call(&FileRequest::ActiveConnect { target })?, FileAnswer::Connecting, fd => |socket| socket)
+    }
+}
+
+impl AsFd for Files {
+    fn as_fd(&self) -> BorrowedFd<'_> {
+        self.channel.as_fd()
+    }
+}

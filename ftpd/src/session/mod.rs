@@ -1,0 +1,296 @@
+//! The network half of one session: speaks FTP with the client for the whole life of the connection, and owns no file,
+//! no socket() and no exec. What it needs it asks of keeper.
+
+mod attend;
+mod commands;
+mod data;
+mod dispatch;
+mod files;
+mod outcome;
+mod transfer;
+
+use std::os::fd::{AsFd, OwnedFd};
+use std::time::{Duration, Instant};
+
+use common::channel::{Account, Asker, PreLogin};
+use common::control::{Control, Lost, until};
+use common::listener::Status;
+use common::log::Log;
+use common::path::VirtualPath;
+use common::proto::args::Representation;
+use common::proto::line::Input;
+use common::proto::reply::{Code, Line, Reply};
+use common::proto::verbs::VerbSet;
+use common::sandbox::{self, Role};
+use nix::errno::Errno;
+use nix::poll::{PollFd, PollFlags, poll};
+
+use self::data::DataChannel;
+use self::files::Files;
+use crate::keeper::Ends;
+use crate::setup::Setup;
+
+/// Lines that are no commands before login, after which the client is taken for something else.
+const STRANGE_LINES: u32 = 10;
+
+/// Why a session is over.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum End {
+    Quit,
+    ControlLost,
+    /// Keeper is gone, or tells the session to go.
+    KeeperGone,
+    /// Keeper broke the rules of the channel: a bug.
+    Broken,
+    TimedOut,
+    LoginFailed,
+    NotFtp,
+}
+
+impl From<Lost> for End {
+    fn from(_: Lost) -> Self {
+        End::ControlLost
+    }
+}
+
+/// What ends a handler early: an answer, or the session.
+#[derive(Debug)]
+pub(crate) enum Stop {
+    Reply(Reply),
+    End(End),
+}
+
+impl<T: Into<End>> From<T> for Stop {
+    fn from(end: T) -> Self {
+        Stop::End(end.into())
+    }
+}
+
+impl From<Reply> for Stop {
+    fn from(reply: Reply) -> Self {
+        Stop::Reply(reply)
+    }
+}
+
+/// The client's side: its connection and what is known of it.
+pub(crate) struct Link {
+    pub(crate) control: Control,
+    pub(crate) ends: Ends,
+    pub(crate) log: Log,
+}
+
+/// What a session is before login.
+pub(crate) struct Visitor {
+    channel: Asker<PreLogin>,
+    /// The name that USER gave.
+    user: Option<Vec<u8>>,
+    strange_lines: u32,
+}
+
+/// What a session is after login.
+pub(crate) struct User {
+    pub(crate) files: Files,
+    pub(crate) account: Account,
+    pub(crate) name: Vec<u8>,
+    pub(crate) directory: VirtualPath,
+    pub(crate) representation: Representation,
+    pub(crate) data: DataChannel,
+    /// After EPSV ALL only EPSV is allowed (RFC 2428 §4).
+    pub(crate) epsv_only: bool,
+    pub(crate) pending: Pending,
+}
+
+/// What the next command is to know; it is taken by the dispatcher, so nothing is left over.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub(crate) struct Pending {
+    /// REST's offset.
+    pub(crate) restart: u64,
+    /// ALLO's size.
+    pub(crate) declared: Option<u64>,
+    /// RNFR's path.
+    pub(crate) rename_from: Option<VirtualPath>,
+}
+
+pub(crate) enum Stage {
+    Visitor(Visitor),
+    User(Box<User>),
+    /// In between, while the channel changes its phase.
+    Changing,
+}
+
+pub(crate) struct Session {
+    pub(crate) link: Link,
+    pub(crate) stage: Stage,
+    pub(crate) permitted: VerbSet,
+    /// The end of the time for a login.
+    login_deadline: Instant,
+}
+
+/// Serves the client on `socket` until the session is over.
+pub(crate) fn run(setup: &Setup, socket: OwnedFd, channel: Asker<PreLogin>, ends: Ends) -> Status {
+    let server = &setup.config.server;
+    let entered = sandbox::enter_empty(
+        Role::Session,
+        &setup.programs,
+        server.session_user,
+        setup.empty_root.as_ref(),
+    );
+    if let Err(error) = entered {
+        setup
+            .log
+            .line(&format!("session for {}: {error}", ends.client()));
+        return Status::SandboxFailed;
+    }
+    prepare(&socket);
+    let mut session = Session {
+        link: Link {
+            control: Control::new(socket),
+            ends,
+            log: setup.log.clone(),
+        },
+        stage: Stage::Visitor(Visitor {
+            channel,
+            user: None,
+            strange_lines: 0,
+        }),
+        permitted: setup.config.session.permitted,
+        login_deadline: Instant::now() + server.login_timeout,
+    };
+    let end = match session.serve(&server.banner) {
+        Ok(never) => match never {},
+        Err(end) => end,
+    };
+    session.farewell(end)
+}
+
+/// Small replies leave at once, and urgent octets stay in their place (RFC 959 §4.1.3, RFC 1123 §4.1.2.10).
+fn prepare(socket: &OwnedFd) {
+    let socket = socket2::SockRef::from(socket);
+    // A connection that is dead already shows itself at the first write.
+    let _ = socket.set_tcp_nodelay(true);
+    let _ = socket.set_out_of_band_inline(true);
+}
+
+impl Session {
+    fn serve(&mut self, banner: &[String]) -> Result<std::convert::Infallible, End> {
+        self.link.control.reply(&greeting(banner))?;
+        loop {
+            let reply = match self.next_input()? {
+                Input::Line(line) if line.is_empty() => continue,
+                Input::Line(line) => self.obey(&line)?,
+                Input::TooLong => Some(Reply::new(Code::NOT_UNDERSTOOD, "The line is too long.")),
+                Input::Malformed => Some(Reply::new(
+                    Code::NOT_UNDERSTOOD,
+                    "The line holds a NUL or a bare CR.",
+                )),
+            };
+            if let Some(reply) = reply {
+                self.link.control.reply(&reply)?;
+            }
+        }
+    }
+
+    /// Waits for the next line, within the time that the state allows.
+    fn next_input(&mut self) -> Result<Input, End> {
+        let deadline = match &self.stage {
+            Stage::User(user) if user.account.idle.is_zero() => None,
+            Stage::User(user) => Some(Instant::now() + user.account.idle),
+            Stage::Visitor(_) | Stage::Changing => Some(self.login_deadline),
+        };
+        loop {
+            if let Some(input) = self.link.control.take() {
+                return Ok(input);
+            }
+            if self.link.control.ended() {
+                return Err(End::ControlLost);
+            }
+            let channel = match &self.stage {
+                Stage::User(user) => user.files.as_fd(),
+                Stage::Visitor(visitor) => visitor.channel.as_fd(),
+                Stage::Changing => return Err(End::Broken),
+            };
+            let mut ready = [
+                PollFd::new(self.link.control.as_fd(), PollFlags::POLLIN),
+                PollFd::new(channel, PollFlags::empty()),
+            ];
+            match poll(&mut ready, until(deadline)) {
+                Ok(0) => return Err(End::TimedOut),
+                Ok(_) | Err(Errno::EINTR) => {}
+                Err(_) => return Err(End::Broken),
+            }
+            if ready[1].revents().is_some_and(|events| !events.is_empty()) {
+                return Err(End::KeeperGone);
+            }
+            self.link.control.fill()?;
+        }
+    }
+
+    /// Says why the session is over, where the client can still hear it.
+    fn farewell(&mut self, end: End) -> Status {
+        let (text, status) = match end {
+            End::Quit | End::ControlLost => (None, Status::Ended),
+            End::KeeperGone => (Some("The service is closing this session."), Status::Ended),
+            End::Broken => (
+                Some("The server has a problem; please try again."),
+                Status::Broken,
+            ),
+            End::TimedOut => (Some("Timeout: closing the connection."), Status::TimedOut),
+            End::LoginFailed => (
+                Some("Too many failed logins: closing the connection."),
+                Status::LoginFailed,
+            ),
+            End::NotFtp => (Some("This is an FTP server."), Status::NotFtp),
+        };
+        if let Some(text) = text {
+            // The client may be gone: then nobody needs to hear it.
+            let _ = self.link.control.reply(&Reply::new(Code::CLOSING, text));
+        }
+        status
+    }
+
+    /// The parts that a handler of a logged-in user works on.
+    pub(crate) fn user(&mut self) -> Result<(&mut Link, &mut User), Stop> {
+        match &mut self.stage {
+            Stage::User(user) => Ok((&mut self.link, user)),
+            Stage::Visitor(_) | Stage::Changing => {
+                Err(Reply::new(Code::NOT_LOGGED_IN, "Please log in first.").into())
+            }
+        }
+    }
+}
+
+fn greeting(banner: &[String]) -> Reply {
+    match banner.split_first() {
+        None => Reply::new(Code::SERVICE_READY, "FTP service ready."),
+        Some((only, [])) => Reply::new(Code::SERVICE_READY, only.as_str()),
+        Some((first, rest)) => {
+            let between = rest.iter().map(|line| Line::from(line.as_str())).collect();
+            Reply::block(
+                Code::SERVICE_READY,
+                first.as_str(),
+                between,
+                "FTP service ready.",
+            )
+        }
+    }
+}
+
+impl Visitor {
+    /// Counts a line that is no command; true when there were too many of them.
+    pub(crate) fn strange_line(&mut self) -> bool {
+        self.strange_lines += 1;
+        self.strange_lines > STRANGE_LINES
+    }
+}
+
+impl User {
+    pub(crate) fn deadline_for_data(&self) -> Instant {
+        let timeout = self.account.data_timeout;
+        Instant::now()
+            + if timeout.is_zero() {
+                Duration::from_secs(u64::from(u32::MAX))
+            } else {
+                timeout
+            }
+    }
+}

@@ -1,0 +1,119 @@
+//! What went wrong to what the client hears: one function for each family of errors.
+
+use common::jail::Failure;
+use common::proto::reply::{Code, Reply};
+use common::pump::{self, Interrupt, OpenError};
+
+use super::files::Denied;
+use super::{End, Stop};
+
+/// A file or directory that could not be had.
+pub(crate) fn file(denied: Denied) -> Reply {
+    let why = match denied {
+        Denied::Failed(why) => why,
+        Denied::NotPermitted => return Reply::new(Code::UNAVAILABLE, "Permission denied."),
+        Denied::TargetRefused => return Reply::new(Code::UNAVAILABLE, "Refused."),
+    };
+    let (code, text) = match why {
+        Failure::NotFound => (Code::UNAVAILABLE, "No such file or directory."),
+        Failure::Denied => (Code::UNAVAILABLE, "Permission denied."),
+        Failure::Exists => (Code::UNAVAILABLE, "It exists already."),
+        Failure::NotADirectory => (Code::UNAVAILABLE, "Not a directory."),
+        Failure::IsADirectory => (Code::UNAVAILABLE, "It is a directory."),
+        Failure::NotEmpty => (Code::UNAVAILABLE, "The directory is not empty."),
+        Failure::Special => (Code::UNAVAILABLE, "Not a regular file."),
+        Failure::NameTooLong => (Code::NAME_NOT_ALLOWED, "The name is too long."),
+        Failure::Loop => (Code::UNAVAILABLE, "Too many symbolic links."),
+        Failure::BadOffset => (
+            Code::BAD_RESTART,
+            "The restart position is behind the end of the file.",
+        ),
+        Failure::NoSpace => (Code::NO_SPACE, "The disk is full."),
+        Failure::Quota => (Code::QUOTA_EXCEEDED, "The quota is used up."),
+        Failure::TooLarge => (Code::QUOTA_EXCEEDED, "The file is too large."),
+        Failure::ReadOnly => (Code::UNAVAILABLE, "The file system is read-only."),
+        Failure::CrossDevice => (Code::UNAVAILABLE, "Not within one file system."),
+        Failure::Busy => (Code::BUSY, "Somebody else uses it; try later."),
+        Failure::Exhausted => (
+            Code::LOCAL_ERROR,
+            "The server is out of resources; try later.",
+        ),
+        Failure::Io => (Code::LOCAL_ERROR, "The storage failed."),
+    };
+    Reply::new(code, text)
+}
+
+/// A data connection that could not be prepared.
+pub(crate) fn data_setup(denied: Denied) -> Reply {
+    match denied {
+        Denied::Failed(Failure::Exhausted) => {
+            Reply::new(Code::NO_DATA_CONNECTION, "No data port is free; try again.")
+        }
+        Denied::Failed(_) => Reply::new(Code::NO_DATA_CONNECTION, "Cannot open a data connection."),
+        Denied::NotPermitted => Reply::new(Code::NOT_OFFERED, "This command is not offered."),
+        Denied::TargetRefused => Reply::new(
+            Code::BAD_ARGUMENT,
+            "Data goes only to the address of the control connection, and to ports from 1024.",
+        ),
+    }
+}
+
+/// A data connection that did not come about.
+pub(crate) fn data_open(error: OpenError) -> Stop {
+    match error {
+        OpenError::TimedOut => Reply::new(
+            Code::NO_DATA_CONNECTION,
+            "Nobody came to the data connection in time.",
+        )
+        .into(),
+        OpenError::Failed(_) => {
+            Reply::new(Code::NO_DATA_CONNECTION, "The data connection failed.").into()
+        }
+        OpenError::Interrupted(Interrupt::Abort) => {
+            Reply::new(Code::TRANSFER_ABORTED, "Transfer aborted.").into()
+        }
+        OpenError::Interrupted(interrupt) => end(interrupt).into(),
+    }
+}
+
+/// The end of a download's or listing's way through the pump.
+pub(crate) fn sent(end: pump::End) -> Result<Reply, End> {
+    moved(end, || {
+        Reply::new(Code::LOCAL_ERROR, "The file could not be read.")
+    })
+}
+
+/// The end of an upload's way through the pump; complete does not mean kept yet.
+pub(crate) fn received(end: pump::End) -> Result<Reply, End> {
+    let failed = match end {
+        pump::End::StoreFailed(errno) => file(Denied::Failed(errno.into())),
+        _ => Reply::new(Code::LOCAL_ERROR, "The file could not be written."),
+    };
+    moved(end, || failed)
+}
+
+fn moved(outcome: pump::End, store_failed: impl FnOnce() -> Reply) -> Result<Reply, End> {
+    match outcome {
+        pump::End::Complete => Ok(Reply::new(Code::DATA_DONE, "Transfer complete.")),
+        pump::End::Interrupted(Interrupt::Abort) => {
+            Ok(Reply::new(Code::TRANSFER_ABORTED, "Transfer aborted."))
+        }
+        pump::End::Interrupted(interrupt) => Err(end(interrupt)),
+        pump::End::DataLost(_) => Ok(Reply::new(
+            Code::TRANSFER_ABORTED,
+            "The data connection broke.",
+        )),
+        pump::End::StoreFailed(_) => Ok(store_failed()),
+        pump::End::Stalled => Ok(Reply::new(
+            Code::TRANSFER_ABORTED,
+            "The transfer made no progress.",
+        )),
+    }
+}
+
+fn end(interrupt: Interrupt) -> End {
+    match interrupt {
+        Interrupt::ControlLost => End::ControlLost,
+        Interrupt::Abort | Interrupt::KeeperGone => End::KeeperGone,
+    }
+}

@@ -1,0 +1,103 @@
+//! Runs one transfer: the flow through the pump, what became of it, and the replies that ABOR is owed.
+
+use std::time::Instant;
+
+use common::proto::reply::{Code, Reply};
+use common::pump::{self, Attendant, Flow, Outcome};
+use nix::poll::{PollFd, PollFlags, poll};
+use std::os::fd::AsFd;
+
+use super::attend::Watch;
+use super::data::after_abort;
+use super::files::Denied;
+use super::{End, Link, Stop, User, outcome};
+
+/// A flow that has ended.
+pub(crate) struct Ended {
+    pub(crate) outcome: Outcome,
+    /// ABOR has come and wants a reply of its own.
+    pub(crate) aborted: bool,
+}
+
+/// Moves the data; the connection is closed when the flow is dropped at the end.
+pub(crate) fn run(link: &mut Link, user: &User, mut flow: impl Flow) -> Ended {
+    let mut watch = Watch::new(
+        &mut link.control,
+        user.files.as_fd(),
+        user.account.permitted,
+    );
+    let outcome = pump::run(&mut flow, &mut watch, user.account.stall_timeout);
+    Ended {
+        outcome,
+        aborted: watch.aborted,
+    }
+}
+
+/// The reply of a transfer, with ABOR's behind it where there was one.
+pub(crate) fn conclude(link: &mut Link, aborted: bool, reply: Reply) -> Result<Reply, Stop> {
+    if !aborted {
+        return Ok(reply);
+    }
+    match after_abort(link, reply.into()) {
+        Stop::Reply(reply) => Ok(reply),
+        end @ Stop::End(_) => Err(end),
+    }
+}
+
+/// Makes an upload visible. The disk may take its time: STAT is answered meanwhile, and ABOR comes too late.
+pub(crate) fn commit(
+    link: &mut Link,
+    user: &mut User,
+    moved: u64,
+) -> Result<(Result<u64, Denied>, bool), End> {
+    let ticket = user.files.commit()?;
+    let mut aborted = false;
+    loop {
+        if let Some(committed) = user.files.committed(ticket)? {
+            return Ok((committed, aborted));
+        }
+        let mut watch = Watch::new(
+            &mut link.control,
+            user.files.as_fd(),
+            user.account.permitted,
+        )
+        .expecting_answer();
+        let events = {
+            let [control, channel] = watch.watch();
+            let mut ready = [
+                PollFd::new(control.0, control.1),
+                PollFd::new(channel.0, PollFlags::POLLIN),
+            ];
+            let _ = poll(&mut ready, common::control::until(None::<Instant>));
+            [0, 1].map(|index: usize| ready[index].revents().unwrap_or(PollFlags::empty()))
+        };
+        // A client that is gone does not undo what it sent in full: the answer is still waited for.
+        let interrupt = watch.attend(events, moved);
+        aborted |= watch.aborted;
+        if interrupt == Some(pump::Interrupt::ControlLost) {
+            return wait_without_client(user, ticket, aborted);
+        }
+    }
+}
+
+fn wait_without_client(
+    user: &mut User,
+    ticket: common::channel::Ticket,
+    aborted: bool,
+) -> Result<(Result<u64, Denied>, bool), End> {
+    loop {
+        if let Some(committed) = user.files.committed(ticket)? {
+            return Ok((committed, aborted));
+        }
+        let mut ready = [PollFd::new(user.files.as_fd(), PollFlags::POLLIN)];
+        let _ = poll(&mut ready, common::control::until(None::<Instant>));
+    }
+}
+
+/// How an upload that went through is told.
+pub(crate) fn committed(committed: Result<u64, Denied>) -> Reply {
+    match committed {
+        Ok(_) => Reply::new(Code::DATA_DONE, "Transfer complete."),
+        Err(denied) => outcome::file(denied),
+    }
+}

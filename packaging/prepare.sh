@@ -1,0 +1,47 @@
+#!/usr/bin/env bash
+# Makes sure that the programs which `make` needs are there: `prepare.sh build` or `prepare.sh test`. Root gets missing
+# Debian packages through apt-get; anybody else gets a sentence that names them. Touches nothing if all is there.
+set -eu
+
+# program:package
+build='cc:gcc ld:binutils'
+test='curl:curl lftp:lftp tnftp:tnftp wget:wget python3:python3 vsftpd:vsftpd setpriv:util-linux useradd:passwd'
+PATH=$PATH:/usr/sbin:/sbin
+
+case ${1-} in
+    build) wanted=$build ;;
+    test) wanted="$build $test" ;;
+    *) echo "usage: $0 build|test" >&2; exit 2 ;;
+esac
+
+if ! command -v cargo >/dev/null; then
+    echo "cargo is missing: install Rust from https://rustup.rs or your distribution (Cargo.toml names the version)." >&2
+    exit 1
+fi
+
+missing=()
+for pair in $wanted; do
+    command -v "${pair%:*}" >/dev/null || missing+=("${pair#*:}")
+done
+# gcc alone links nothing: the C library's start files come with its headers.
+if ! [ -e "$(cc -print-file-name=crt1.o 2>/dev/null)" ]; then
+    missing+=(libc6-dev)
+fi
+[ ${#missing[@]} -gt 0 ] || exit 0
+
+if [ "$(id -u)" != 0 ] || ! command -v apt-get >/dev/null; then
+    echo "Missing system packages: ${missing[*]}. On Debian: apt-get install --no-install-recommends ${missing[*]}" >&2
+    exit 1
+fi
+
+echo "Installing missing packages: ${missing[*]}" >&2
+# A package must not start a server on this machine only because our tests use its program.
+policy=/usr/sbin/policy-rc.d
+if ! [ -e $policy ]; then
+    trap 'rm -f $policy' EXIT
+    printf '#!/bin/sh\nexit 101\n' >$policy
+    chmod 755 $policy
+fi
+export DEBIAN_FRONTEND=noninteractive
+apt-get update -qq
+apt-get install -y -qq --no-install-recommends "${missing[@]}" >&2

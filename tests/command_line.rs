@@ -1,0 +1,86 @@
+//! What `ftpd` says about its command line and configuration, as a shell or inetd sees it.
+
+use std::io::{Read, Write};
+use std::os::fd::OwnedFd;
+use std::os::unix::net::UnixStream;
+use std::process::{Command, Output, Stdio};
+
+use tests::binaries;
+
+fn ftpd() -> Command {
+    Command::new(binaries::path("ftpd"))
+}
+
+#[expect(clippy::unwrap_used, reason = "what fails here shall end the test")]
+fn run(words: &[&str]) -> (Option<i32>, String, String) {
+    let Output {
+        status,
+        stdout,
+        stderr,
+    } = ftpd().args(words).stdin(Stdio::null()).output().unwrap();
+    let text = |octets| String::from_utf8(octets).unwrap();
+    (status.code(), text(stdout), text(stderr))
+}
+
+#[test]
+fn a_good_configuration_is_fine() {
+    let mut file = tempfile::NamedTempFile::new().unwrap();
+    file.write_all(b"Port=2121\nChHome=yes\n").unwrap();
+    let told = run(&["--check", "-f", file.path().to_str().unwrap()]);
+    let fine = "configuration is fine\n".to_owned();
+    assert_eq!(told, (Some(0), fine, String::new()));
+}
+
+#[test]
+fn a_wrong_configuration_is_told_and_ends_with_1() {
+    let (status, out, errors) = run(&["--check", "-f", "/dev/null", "-port", "0", "-A", "pam"]);
+    assert_eq!((status, out.as_str()), (Some(1), ""));
+    assert_eq!(
+        errors,
+        "ftpd: -port: \"0\" is not a port number from 1 to 65535\n\
+         ftpd: -authmethods: this build does not offer the method \"pam\" yet, only \"native\"\n"
+    );
+}
+
+#[test]
+fn a_wrong_command_line_ends_with_2() {
+    let (status, out, errors) = run(&["-prot", "21"]);
+    assert_eq!((status, out.as_str()), (Some(2), ""));
+    assert!(errors.starts_with("error: unknown option '-prot', did you mean '-port'?\n"));
+}
+
+#[test]
+fn help_and_version_go_to_the_standard_output() {
+    for flag in ["-?", "-help", "--help", "-h"] {
+        let (status, out, errors) = run(&[flag]);
+        assert_eq!((status, errors.as_str()), (Some(0), ""));
+        assert!(out.contains("--port <PORT>"));
+    }
+    assert!(run(&["-version"]).1.starts_with("ftpd "));
+}
+
+#[test]
+fn a_closed_pipe_is_no_failure() {
+    let (reader, writer) = std::io::pipe().unwrap();
+    drop(reader);
+    let status = ftpd().arg("-help").stdout(writer).status().unwrap();
+    assert_eq!(status.code(), Some(0));
+}
+
+#[test]
+fn a_client_of_inetd_reads_nothing_about_the_configuration() {
+    for words in [&["-I", "-f", "/no/such.conf"][..], &["-I", "-unknown"]] {
+        let (mut client, server) = UnixStream::pair().unwrap();
+        let server = || Stdio::from(OwnedFd::from(server.try_clone().unwrap()));
+        let mut ftpd = ftpd();
+        ftpd.args(words);
+        ftpd.stdin(server()).stdout(server()).stderr(server());
+        let status = ftpd.status().unwrap();
+        drop(ftpd);
+        assert!(matches!(status.code(), Some(1 | 2)));
+        client.set_nonblocking(true).unwrap();
+        let mut told = Vec::new();
+        let _ = client.read_to_end(&mut told);
+        assert_eq!(String::from_utf8_lossy(&told), "");
+    }
+}

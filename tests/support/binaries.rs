@@ -1,0 +1,44 @@
+//! The programs under test, built as the running test was built.
+
+use std::collections::HashMap;
+use std::path::{Path, PathBuf};
+use std::process::Command;
+use std::sync::Mutex;
+
+/// The directory of the workspace.
+pub fn root() -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("..")
+}
+
+/// Where a program of this workspace is, up to date: a result about yesterday's program is worse than none, and
+/// `cargo test --package tests` builds only the tests.
+#[track_caller]
+pub fn path(program: &str) -> PathBuf {
+    static BUILT: Mutex<Option<HashMap<String, PathBuf>>> = Mutex::new(None);
+    // A test that fails to build leaves nothing half done here.
+    let mut built = BUILT
+        .lock()
+        .unwrap_or_else(std::sync::PoisonError::into_inner);
+    let built = built.get_or_insert_default();
+    if let Some(path) = built.get(program) {
+        return path.clone();
+    }
+    let test = std::env::current_exe().unwrap();
+    let target = test
+        .ancestors()
+        .find(|path| path.join("deps").is_dir())
+        .unwrap();
+    let mut cargo = Command::new(env!("CARGO"));
+    cargo
+        .current_dir(root())
+        .args(["build", "--quiet", "--package", program]);
+    if target.ends_with("release") {
+        cargo.arg("--release");
+    }
+    assert!(
+        cargo.status().unwrap().success(),
+        "{program} does not build"
+    );
+    built.insert(program.to_owned(), target.join(program));
+    target.join(program)
+}

@@ -1,0 +1,71 @@
+//! What a server says on its standard error, kept as lines that a test can wait for.
+
+use std::io::{BufRead, BufReader};
+use std::process::ChildStderr;
+use std::sync::{Arc, Condvar, Mutex};
+use std::time::Instant;
+
+use crate::wait::PATIENCE;
+
+/// The lines so far, filled by a thread that ends with the last process which holds the other end.
+#[derive(Clone, Default)]
+pub struct Log(Arc<(Mutex<Lines>, Condvar)>);
+
+#[derive(Default)]
+struct Lines {
+    lines: Vec<String>,
+    ended: bool,
+}
+
+impl Log {
+    pub fn follow(stderr: ChildStderr) -> Log {
+        let log = Log::default();
+        let writer = log.clone();
+        std::thread::spawn(move || {
+            let mut stderr = BufReader::new(stderr);
+            let mut line = Vec::new();
+            while stderr
+                .read_until(b'\n', &mut line)
+                .is_ok_and(|read| read > 0)
+            {
+                let text = String::from_utf8_lossy(&line).trim_end().to_owned();
+                writer.0.0.lock().unwrap().lines.push(text);
+                writer.0.1.notify_all();
+                line.clear();
+            }
+            writer.0.0.lock().unwrap().ended = true;
+            writer.0.1.notify_all();
+        });
+        log
+    }
+
+    /// Waits for a line that holds all the words, in any order and case, and returns it.
+    #[track_caller]
+    pub fn line_with(&self, words: &[&str]) -> String {
+        let deadline = Instant::now() + PATIENCE;
+        let mut state = self.0.0.lock().unwrap();
+        loop {
+            if let Some(line) = state.lines.iter().find(|line| holds(line, words)) {
+                return line.clone();
+            }
+            let left = deadline.saturating_duration_since(Instant::now());
+            if state.ended || left.is_zero() {
+                panic!(
+                    "no log line with {words:?}; the log so far:\n{}",
+                    state.lines.join("\n")
+                );
+            }
+            state = self.0.1.wait_timeout(state, left).unwrap().0;
+        }
+    }
+
+    /// Everything so far.
+    pub fn text(&self) -> String {
+        self.0.0.lock().unwrap().lines.join("\n")
+    }
+}
+
+fn holds(line: &str, words: &[&str]) -> bool {
+    let line = line.to_lowercase();
+    words.iter().all(|word| line.contains(&word.to_lowercase()))
+}

@@ -1,0 +1,361 @@
+//! The clients that people have: each moves a whole tree up and down. Judges nothing but their exit status.
+
+use std::fmt::Write as _;
+use std::fs;
+use std::io::Write as _;
+use std::os::unix::ffi::OsStrExt;
+use std::path::Path;
+use std::process::{Command, Stdio};
+
+use crate::scratch::Scratch;
+use crate::server::Login;
+use crate::tree;
+
+/// Who opens data connections.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Mode {
+    Passive,
+    Active,
+}
+
+/// A client that is run as a program.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Program {
+    Curl,
+    Lftp,
+    Tnftp,
+    Wget,
+    Python,
+}
+
+impl Program {
+    pub const ALL: [Program; 5] = [
+        Program::Curl,
+        Program::Lftp,
+        Program::Tnftp,
+        Program::Wget,
+        Program::Python,
+    ];
+
+    /// The name of the executable.
+    pub fn name(self) -> &'static str {
+        match self {
+            Program::Curl => "curl",
+            Program::Lftp => "lftp",
+            Program::Tnftp => "tnftp",
+            Program::Wget => "wget",
+            Program::Python => "python3",
+        }
+    }
+
+    /// Whether it can upload at all.
+    pub fn uploads(self) -> bool {
+        self != Program::Wget
+    }
+
+    /// Uploads the tree `local` as the new directory `remote`.
+    #[track_caller]
+    pub fn up(self, login: &Login, mode: Mode, local: &Path, remote: &str) {
+        match self {
+            Program::Curl => curl_tree(login, mode, local, |file| {
+                let url = format!("url = \"{}\"\n", url(login, &format!("/{remote}/{file}")));
+                format!("{url}upload-file = \"{}\"\n", quoted(&local.join(file)))
+            }),
+            Program::Lftp => {
+                let script = format!("mirror -R \"{}\" \"/{remote}\"", quoted(local));
+                lftp(login, mode, &script);
+            }
+            Program::Tnftp => {
+                let mut script = format!("mkdir \"/{remote}\"\n");
+                for directory in directories(local) {
+                    let _ = writeln!(script, "mkdir \"/{remote}/{directory}\"");
+                }
+                for file in names(local) {
+                    let _ = writeln!(
+                        script,
+                        "put \"{}\" \"/{remote}/{file}\"",
+                        quoted(&local.join(&file))
+                    );
+                }
+                tnftp(login, mode, &script);
+            }
+            Program::Wget => panic!("wget cannot upload"),
+            Program::Python => python(
+                login,
+                mode,
+                &["up", local.to_str().unwrap(), &format!("/{remote}")],
+            ),
+        }
+    }
+
+    /// Downloads the directory `remote` as the new tree `local`; `like` is what it should look like, for the clients
+    /// that must be told every name.
+    #[track_caller]
+    pub fn down(self, login: &Login, mode: Mode, remote: &str, local: &Path, like: &Path) {
+        match self {
+            Program::Curl => curl_tree(login, mode, like, |file| {
+                let url = format!("url = \"{}\"\n", url(login, &format!("/{remote}/{file}")));
+                format!("{url}output = \"{}\"\n", quoted(&local.join(file)))
+            }),
+            Program::Lftp => lftp(
+                login,
+                mode,
+                &format!("mirror \"/{remote}\" \"{}\"", quoted(local)),
+            ),
+            Program::Tnftp => {
+                let mut script = String::new();
+                for directory in directories(like) {
+                    fs::create_dir_all(local.join(directory)).unwrap();
+                }
+                for file in names(like) {
+                    let _ = writeln!(
+                        script,
+                        "get \"/{remote}/{file}\" \"{}\"",
+                        quoted(&local.join(&file))
+                    );
+                }
+                tnftp(login, mode, &script);
+            }
+            Program::Wget => wget(login, mode, remote, local),
+            Program::Python => python(
+                login,
+                mode,
+                &["down", &format!("/{remote}"), local.to_str().unwrap()],
+            ),
+        }
+    }
+}
+
+/// Runs curl with arguments of the caller's; `curl("", …)` names no path.
+#[track_caller]
+pub fn curl(login: &Login, mode: Mode, path: &str, arguments: &[&str]) {
+    let mut command = Command::new("curl");
+    command
+        .args(curl_flags(mode))
+        .arg("--globoff")
+        .args(arguments)
+        .arg(url(login, path));
+    finish(command.arg("--config").arg("-"), &credentials(login));
+}
+
+fn curl_flags(mode: Mode) -> Vec<&'static str> {
+    let mut flags = vec!["--disable", "--silent", "--show-error", "--fail"];
+    if mode == Mode::Active {
+        flags.extend(["--ftp-port", "-"]);
+    }
+    flags
+}
+
+fn credentials(login: &Login) -> String {
+    format!("user = \"{}:{}\"\n", login.name, login.password)
+}
+
+#[track_caller]
+fn curl_tree(login: &Login, mode: Mode, files: &Path, entry: impl Fn(&str) -> String) {
+    let mut configuration = credentials(login);
+    for file in names(files) {
+        configuration.push_str(&entry(&file));
+    }
+    let mut command = Command::new("curl");
+    command.args(curl_flags(mode)).args([
+        "--fail-early",
+        "--ftp-create-dirs",
+        "--create-dirs",
+        "--config",
+        "-",
+    ]);
+    finish(&mut command, &configuration);
+}
+
+#[track_caller]
+fn lftp(login: &Login, mode: Mode, script: &str) {
+    let passive = if mode == Mode::Passive { "on" } else { "off" };
+    let script = format!(
+        "set cmd:fail-exit yes\nset net:timeout 30\nset net:max-retries 1\nset ftp:ssl-allow no\n\
+         set ftp:passive-mode {passive}\nset ftp:charset UTF-8\nset file:charset UTF-8\nset ftp:list-options -a\n\
+         open -u \"{},{}\" \"{}\"\n{script}\n",
+        login.name,
+        login.password,
+        url(login, ""),
+    );
+    finish(&mut Command::new("lftp"), &script);
+}
+
+#[track_caller]
+fn tnftp(login: &Login, mode: Mode, script: &str) {
+    let mut command = Command::new("tnftp");
+    command.args([
+        "-n",
+        "-i",
+        "-V",
+        if mode == Mode::Passive { "-p" } else { "-A" },
+    ]);
+    let script = format!(
+        "open {} {}\nuser {} \"{}\"\nbinary\n{script}bye\n",
+        login.address.ip(),
+        login.address.port(),
+        login.name,
+        login.password
+    );
+    finish(&mut command, &script);
+}
+
+#[track_caller]
+fn wget(login: &Login, mode: Mode, remote: &str, local: &Path) {
+    let mut command = Command::new("wget");
+    command.args([
+        "--no-config",
+        "--no-verbose",
+        "--tries=1",
+        "--timeout=30",
+        "--recursive",
+        "--level=inf",
+    ]);
+    command.args([
+        "--no-host-directories",
+        &format!("--cut-dirs={}", remote.split('/').count()),
+        "--no-parent",
+        "--restrict-file-names=nocontrol",
+    ]);
+    command
+        .args(["--no-remove-listing", "--input-file=-"])
+        .arg("--directory-prefix")
+        .arg(local);
+    if mode == Mode::Active {
+        command.arg("--no-passive-ftp");
+    }
+    let escaped = login.password.replace(' ', "%20");
+    let url = url(login, &format!("/{remote}/"))
+        .replace("ftp://", &format!("ftp://{}:{escaped}@", login.name));
+    finish(&mut command, &format!("{url}\n"));
+    // Its record of every listing, which --no-remove-listing keeps for a look at failures.
+    for file in tree::files(local) {
+        if file.file_name().unwrap() == ".listing" {
+            fs::remove_file(local.join(file)).unwrap();
+        }
+    }
+}
+
+#[track_caller]
+fn python(login: &Login, mode: Mode, arguments: &[&str]) {
+    let mut command = Command::new("python3");
+    command.arg("-").args(arguments);
+    command
+        .env("FTP_HOST", login.address.ip().to_string())
+        .env("FTP_PORT", login.address.port().to_string());
+    command
+        .env("FTP_USER", &login.name)
+        .env("FTP_PASSWORD", &login.password);
+    command.env(
+        "FTP_DATA",
+        if mode == Mode::Passive {
+            "passive"
+        } else {
+            "active"
+        },
+    );
+    finish(&mut command, include_str!("ftplib_tree.py"));
+}
+
+/// Runs a client with a home directory of its own and a limit of time; its standard input is `script`.
+#[track_caller]
+fn finish(command: &mut Command, script: &str) {
+    let home = Scratch::new();
+    let mut limited = Command::new("timeout");
+    limited
+        .args(["--kill-after=5", "300"])
+        .arg(command.get_program())
+        .args(command.get_args());
+    limited.envs(
+        command
+            .get_envs()
+            .filter_map(|(key, value)| Some((key, value?))),
+    );
+    limited
+        .env("HOME", home.path())
+        .env("LC_ALL", "C.UTF-8")
+        .current_dir(home.path());
+    for proxy in [
+        "ftp_proxy",
+        "FTP_PROXY",
+        "all_proxy",
+        "ALL_PROXY",
+        "no_proxy",
+        "NO_PROXY",
+    ] {
+        limited.env_remove(proxy);
+    }
+    limited
+        .stdin(Stdio::piped())
+        .stdout(Stdio::piped())
+        .stderr(Stdio::piped());
+    let mut child = limited.spawn().unwrap();
+    let mut stdin = child.stdin.take().unwrap();
+    // In a thread of its own: a client that talks while it listens would else wait for us as we wait for it.
+    let script = script.to_owned();
+    let writer = std::thread::spawn(move || {
+        let _ = stdin.write_all(script.as_bytes());
+    });
+    let output = child.wait_with_output().unwrap();
+    writer.join().unwrap();
+    let said = [output.stdout, output.stderr]
+        .map(|o| String::from_utf8_lossy(&o).into_owned())
+        .concat();
+    let tail: Vec<&str> = said.lines().rev().take(20).collect();
+    let tail: Vec<&str> = tail.into_iter().rev().collect();
+    assert!(
+        output.status.success(),
+        "{command:?}: {}\n{}",
+        output.status,
+        tail.join("\n")
+    );
+}
+
+/// The URL of a path, with everything that is not plain percent-encoded.
+fn url(login: &Login, path: &str) -> String {
+    let mut url = format!("ftp://{}", login.address);
+    for octet in path.bytes() {
+        match octet {
+            b'a'..=b'z' | b'A'..=b'Z' | b'0'..=b'9' | b'/' | b'.' | b'-' | b'_' | b'~' => {
+                url.push(octet as char)
+            }
+            _ => {
+                let _ = write!(url, "%{octet:02X}");
+            }
+        }
+    }
+    url
+}
+
+/// A local path as curl, lftp and tnftp want it within double quotes.
+fn quoted(path: &Path) -> String {
+    path.to_str()
+        .unwrap()
+        .replace('\\', "\\\\")
+        .replace('"', "\\\"")
+}
+
+/// The files of a tree as text.
+fn names(tree: &Path) -> Vec<String> {
+    tree::files(tree)
+        .iter()
+        .map(|file| file.to_str().unwrap().to_owned())
+        .collect()
+}
+
+/// The directories of a tree that hold files or directories, parents first.
+fn directories(tree: &Path) -> Vec<String> {
+    let mut found: Vec<String> = Vec::new();
+    for file in tree::files(tree) {
+        for directory in file
+            .ancestors()
+            .skip(1)
+            .filter(|a| !a.as_os_str().as_bytes().is_empty())
+        {
+            found.push(directory.to_str().unwrap().to_owned());
+        }
+    }
+    found.sort();
+    found.dedup();
+    found
+}

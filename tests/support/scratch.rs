@@ -1,0 +1,61 @@
+//! A directory for one test, gone with it. Never outside of the system's temporary directory.
+
+use std::fs;
+use std::os::unix::fs::PermissionsExt;
+use std::path::{Path, PathBuf};
+
+use nix::unistd::{Gid, Uid};
+use tempfile::TempDir;
+
+/// A temporary directory that other users may pass through, as the servers under test change their identity.
+pub struct Scratch(TempDir);
+
+impl Scratch {
+    pub fn new() -> Scratch {
+        let directory = tempfile::Builder::new()
+            .prefix("ftpd-test-")
+            .tempdir()
+            .unwrap();
+        mode(directory.path(), 0o755);
+        Scratch(directory)
+    }
+
+    pub fn path(&self) -> &Path {
+        self.0.path()
+    }
+
+    pub fn join(&self, name: &str) -> PathBuf {
+        self.path().join(name)
+    }
+
+    /// A new empty directory below.
+    pub fn directory(&self, name: &str) -> PathBuf {
+        let path = self.join(name);
+        fs::create_dir_all(&path).unwrap();
+        path
+    }
+}
+
+impl Default for Scratch {
+    fn default() -> Self {
+        Scratch::new()
+    }
+}
+
+/// Sets permission bits.
+pub fn mode(path: &Path, bits: u32) {
+    fs::set_permissions(path, fs::Permissions::from_mode(bits)).unwrap();
+}
+
+/// Gives a directory and all below it to a user. Only root can; for anybody else everything is theirs already.
+pub fn give(path: &Path, uid: Uid, gid: Gid) {
+    if !Uid::effective().is_root() {
+        return;
+    }
+    std::os::unix::fs::lchown(path, Some(uid.as_raw()), Some(gid.as_raw())).unwrap();
+    if fs::symlink_metadata(path).unwrap().is_dir() {
+        for entry in fs::read_dir(path).unwrap() {
+            give(&entry.unwrap().path(), uid, gid);
+        }
+    }
+}

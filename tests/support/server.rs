@@ -1,0 +1,314 @@
+//! Starts `ftpd` for a test and ends it with the test, even if that panics. Knows the command line, not the code.
+
+use std::fs;
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
+use std::os::unix::process::CommandExt;
+use std::path::{Path, PathBuf};
+use std::process::{Child, Command, Stdio};
+
+use nix::sys::signal::{Signal, killpg};
+use nix::unistd::{Gid, Pid, Uid};
+
+use crate::binaries;
+use crate::client::Client;
+use crate::log::Log;
+use crate::processes::Process;
+use crate::scratch::{Scratch, give, mode};
+use crate::user::{Account, ordinary};
+
+/// Where a client goes and as whom it logs in.
+#[derive(Clone, Debug)]
+pub struct Login {
+    pub address: SocketAddr,
+    pub name: String,
+    pub password: String,
+}
+
+/// What a server is to be like, before it starts.
+pub struct Setup {
+    scratch: Scratch,
+    account: Account,
+    owner: (Uid, Gid),
+    bind: IpAddr,
+    drop_root: bool,
+    flags: Vec<String>,
+    settings: Vec<String>,
+    entries: Vec<String>,
+}
+
+impl Setup {
+    /// A server with the identity of the tests: root, if they run as root.
+    pub fn new() -> Setup {
+        let user = ordinary();
+        Setup {
+            scratch: Scratch::new(),
+            account: Account::tester(),
+            owner: (user.uid, user.gid),
+            bind: Ipv4Addr::LOCALHOST.into(),
+            drop_root: false,
+            flags: Vec::new(),
+            settings: Vec::new(),
+            entries: Vec::new(),
+        }
+    }
+
+    /// A server that is started by an ordinary user, as `nobody` if the tests run as root.
+    pub fn rootless() -> Setup {
+        Setup {
+            drop_root: Uid::effective().is_root(),
+            ..Setup::new()
+        }
+    }
+
+    /// Listens on `::1`.
+    pub fn ipv6(mut self) -> Setup {
+        self.bind = Ipv6Addr::LOCALHOST.into();
+        self
+    }
+
+    /// Adds a flag and its value.
+    pub fn flag(mut self, words: &[&str]) -> Setup {
+        self.flags.extend(words.iter().map(|&word| word.to_owned()));
+        self
+    }
+
+    /// Adds a `Key=Value` line to the configuration file.
+    pub fn setting(mut self, line: &str) -> Setup {
+        self.settings.push(line.to_owned());
+        self
+    }
+
+    /// Serves the files of another user of the system.
+    pub fn real_user(mut self, name: &str, uid: Uid, gid: Gid) -> Setup {
+        self.account.real_user = name.to_owned();
+        self.owner = (uid, gid);
+        self
+    }
+
+    /// Adds an entry to the authentication file, with the password of the tester. `{scratch}` is the directory.
+    pub fn entry(mut self, name: &str, real_user: &str, home: &str) -> Setup {
+        let home = home.replace("{scratch}", self.scratch.path().to_str().unwrap());
+        self.entries.push(format!(
+            "{name}:plain::{}:{real_user}:{home}:",
+            self.account.password
+        ));
+        self
+    }
+
+    pub fn scratch(&self) -> &Path {
+        self.scratch.path()
+    }
+
+    /// Writes the files that the server needs and returns the command that starts it, without port and descriptors.
+    fn prepare(&self) -> (Command, PathBuf) {
+        let home = self.scratch.directory("home");
+        give(&home, self.owner.0, self.owner.1);
+        let Account {
+            name,
+            password,
+            real_user,
+        } = &self.account;
+        let mut entries = vec![format!(
+            "{name}:plain::{password}:{real_user}:{}:",
+            home.display()
+        )];
+        entries.extend(self.entries.iter().cloned());
+        let auth = self.scratch.join("auth");
+        fs::write(&auth, entries.join("\n") + "\n").unwrap();
+        let configuration = self.scratch.join("ftpd.conf");
+        fs::write(&configuration, self.settings.join("\n") + "\n").unwrap();
+        for file in [&auth, &configuration] {
+            mode(file, 0o600);
+        }
+        let mut program = binaries::path("ftpd");
+        // The test's thread is the parent: if it is killed, so is the server.
+        let mut command = Command::new("setpriv");
+        command.args(["--pdeathsig", "KILL"]);
+        if self.drop_root {
+            let user = ordinary();
+            command
+                .arg(format!("--reuid={}", user.uid))
+                .arg(format!("--regid={}", user.gid));
+            command.arg("--clear-groups");
+            give(self.scratch.path(), user.uid, user.gid);
+            // The checkout may be in a directory that this user cannot enter.
+            let copy = self.scratch.join("ftpd");
+            fs::copy(&program, &copy).unwrap();
+            mode(&copy, 0o755);
+            program = copy;
+        }
+        command
+            .arg("--")
+            .arg(program)
+            .args(["-A", "native", "-chhome"])
+            .arg("-a")
+            .arg(auth);
+        command.arg("-f").arg(configuration).args(&self.flags);
+        command.current_dir(self.scratch.path()).env_remove("CI");
+        (command, home)
+    }
+
+    /// Starts the daemon in the foreground and waits until it says that it listens.
+    #[track_caller]
+    pub fn start(self) -> Server {
+        let (mut command, home) = self.prepare();
+        command.args(["-nodemon", "-port", "0", "-i", &self.bind.to_string()]);
+        command
+            .process_group(0)
+            .stdin(Stdio::null())
+            .stdout(Stdio::null())
+            .stderr(Stdio::piped());
+        let mut child = command.spawn().unwrap();
+        let log = Log::follow(child.stderr.take().unwrap());
+        // From here on the drop of Server cleans up, also when the wait for the line panics.
+        let mut server = Server {
+            child: Some(child),
+            login: Login {
+                address: SocketAddr::new(self.bind, 0),
+                name: self.account.name.clone(),
+                password: self.account.password.clone(),
+            },
+            home,
+            log,
+            scratch: self.scratch,
+        };
+        let line = server.log.line_with(&["listening on "]);
+        let (_, rest) = line.split_once("listening on ").unwrap();
+        let address = rest
+            .split_whitespace()
+            .next()
+            .unwrap()
+            .trim_end_matches([',', '.', ';']);
+        server.login.address = address
+            .parse()
+            .unwrap_or_else(|e| panic!("no address in {line:?}: {e}"));
+        assert_eq!(server.login.address.ip(), self.bind, "{line}");
+        assert_ne!(server.login.address.port(), 0, "{line}");
+        server
+    }
+
+    /// Starts one session as inetd does: the connection is descriptors 0, 1 and 2.
+    #[track_caller]
+    pub fn inetd(self, connection: std::os::fd::OwnedFd) -> Server {
+        let (mut command, home) = self.prepare();
+        command.arg("-inetd").process_group(0);
+        command
+            .stdin(connection.try_clone().unwrap())
+            .stdout(connection.try_clone().unwrap())
+            .stderr(connection);
+        let child = command.spawn().unwrap();
+        Server {
+            child: Some(child),
+            login: Login {
+                address: SocketAddr::new(self.bind, 0),
+                name: self.account.name.clone(),
+                password: self.account.password.clone(),
+            },
+            home,
+            log: Log::default(),
+            scratch: self.scratch,
+        }
+    }
+}
+
+impl Default for Setup {
+    fn default() -> Self {
+        Setup::new()
+    }
+}
+
+/// A running server. Its process group is killed and the listener reaped when it goes out of scope.
+pub struct Server {
+    child: Option<Child>,
+    pub login: Login,
+    /// The home directory of the account.
+    pub home: PathBuf,
+    /// What it wrote on its standard error.
+    pub log: Log,
+    pub scratch: Scratch,
+}
+
+impl Server {
+    /// A server like the tests themselves; see [`Setup`] for others.
+    #[track_caller]
+    pub fn start() -> Server {
+        Setup::new().start()
+    }
+
+    pub fn address(&self) -> SocketAddr {
+        self.login.address
+    }
+
+    /// A client that has read the greeting.
+    #[track_caller]
+    pub fn connect(&self) -> Client {
+        Client::connect(self.address())
+    }
+
+    /// A client that is logged in and uses TYPE I.
+    #[track_caller]
+    pub fn logged_in(&self) -> Client {
+        let mut client = self.connect();
+        client.login(&self.login.name, &self.login.password);
+        client
+    }
+
+    /// Puts a file into the home, owned as the home is.
+    pub fn put(&self, name: &str, content: &[u8]) -> PathBuf {
+        use std::os::unix::fs::MetadataExt;
+        let path = self.home.join(name);
+        fs::create_dir_all(path.parent().unwrap()).unwrap();
+        fs::write(&path, content).unwrap();
+        let owner = fs::metadata(&self.home).unwrap();
+        let top = self.home.join(Path::new(name).components().next().unwrap());
+        give(&top, Uid::from_raw(owner.uid()), Gid::from_raw(owner.gid()));
+        path
+    }
+
+    /// What is in a file of the home.
+    #[track_caller]
+    pub fn content(&self, name: &str) -> Vec<u8> {
+        fs::read(self.home.join(name)).unwrap_or_else(|e| panic!("{name}: {e}"))
+    }
+
+    /// The names in the home directory, hidden ones too, in order.
+    pub fn names(&self) -> Vec<String> {
+        let entries = fs::read_dir(&self.home).unwrap();
+        let mut names: Vec<String> = entries
+            .map(|entry| entry.unwrap().file_name().to_string_lossy().into_owned())
+            .collect();
+        names.sort();
+        names
+    }
+
+    /// The first process: the listener, or under inetd the keeper.
+    pub fn process(&self) -> Process {
+        Process::of(self.child.as_ref().unwrap().id() as i32).expect("the server runs")
+    }
+
+    /// Waits for the first process to end by itself and reaps it.
+    #[track_caller]
+    pub fn wait(&mut self) -> std::process::ExitStatus {
+        let child = self.child.as_mut().unwrap();
+        let mut status = None;
+        crate::wait::until("the server ends", || {
+            status = child.try_wait().unwrap();
+            status.is_some()
+        });
+        status.unwrap()
+    }
+}
+
+impl Drop for Server {
+    fn drop(&mut self) {
+        let Some(mut child) = self.child.take() else {
+            return;
+        };
+        // The group is ours as long as its leader is not reaped, or while a session of it lives.
+        let _ = killpg(Pid::from_raw(child.id() as i32), Signal::SIGKILL);
+        let _ = child.wait();
+        if std::thread::panicking() {
+            println!("--- log of the server ---\n{}", self.log.text());
+        }
+    }
+}

@@ -1,0 +1,162 @@
+//! Plays a conversation from a text file against a server. The files say what FTP looks like; this only compares.
+//!
+//! ```text
+//! # comment
+//! C: USER {user}          a line from the client: CR LF is added
+//! R: NOOP\r\nNO           octets from the client as they are, nothing added
+//! S: 331 *password*       a reply: code, and optionally a pattern for its text (lines joined with LF); ? is any digit
+//! S: (end)                the server closes
+//! D: connect              connects to the address of the last 227 or 229 reply
+//! D: listen               waits for the server to connect; {port} and {eprt} are the arguments for it
+//! D: send some\r\n        sends over the data connection
+//! D: close                sends the end
+//! D: expect some\r\n      reads to the end and compares; `D: expect~ *x*` compares with a pattern
+//! D: reset                breaks the data connection
+//! ```
+
+use std::net::{SocketAddr, TcpListener};
+use std::path::{Path, PathBuf};
+
+use crate::client::{Client, DataConnection, eprt_line, port_line};
+use crate::input::{Names, matches, octets};
+use crate::server::Login;
+
+/// Where the transcripts are.
+pub fn directory() -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("transcripts")
+}
+
+/// Plays one transcript over a new connection.
+#[track_caller]
+pub fn play(name: &str, login: &Login) {
+    let text = std::fs::read_to_string(directory().join(name)).unwrap();
+    let mut player = Player {
+        client: Client::connect_quietly(login.address),
+        server: login.address,
+        names: Names::from([
+            ("user", login.name.clone()),
+            ("password", login.password.clone()),
+        ]),
+        passive: None,
+        data: None,
+    };
+    for (number, line) in text.lines().enumerate() {
+        let step = std::panic::catch_unwind(std::panic::AssertUnwindSafe(|| player.step(line)));
+        let problem = match step {
+            Ok(Ok(())) => continue,
+            Ok(Err(problem)) => problem,
+            Err(_) => "see the message above".to_owned(),
+        };
+        panic!("{name}:{}: {line}\n  {problem}", number + 1);
+    }
+}
+
+struct Player {
+    client: Client,
+    server: SocketAddr,
+    names: Names,
+    /// What the last PASV or EPSV reply said.
+    passive: Option<u16>,
+    data: Option<DataConnection>,
+}
+
+impl Player {
+    fn step(&mut self, line: &str) -> Result<(), String> {
+        let (who, what) = line.split_once(": ").unwrap_or((line, ""));
+        match who {
+            "" => {}
+            comment if comment.starts_with('#') => {}
+            "C" => {
+                let mut line = octets(what, &self.names)?;
+                line.extend(b"\r\n");
+                self.client.send_octets(&line);
+            }
+            "R" => self.client.send_octets(&octets(what, &self.names)?),
+            "S" if what == "(end)" => self.client.expect_end(),
+            "S" => self.reply(what)?,
+            "D" => self.data(what)?,
+            _ => return Err("neither C:, R:, S: nor D:".into()),
+        }
+        Ok(())
+    }
+
+    fn reply(&mut self, expected: &str) -> Result<(), String> {
+        let reply = self.client.reply();
+        let (code, pattern) = expected.split_once(' ').unwrap_or((expected, "*"));
+        let pattern = String::from_utf8_lossy(&octets(pattern, &self.names)?).into_owned();
+        if !matches(code, &reply.code.to_string())
+            || !matches(&pattern.to_lowercase(), &reply.text().to_lowercase())
+        {
+            return Err(format!("got {reply}"));
+        }
+        let text = reply.text();
+        let inner = text
+            .split_once('(')
+            .and_then(|(_, rest)| rest.split_once(')'))
+            .map(|(inner, _)| inner);
+        match (reply.code, inner) {
+            (229, Some(inner)) => self.passive = inner.trim_matches('|').parse().ok(),
+            (227, Some(inner)) => {
+                let numbers: Vec<u16> = inner.split(',').filter_map(|n| n.parse().ok()).collect();
+                self.passive = numbers
+                    .get(4)
+                    .zip(numbers.get(5))
+                    .map(|(high, low)| high * 256 + low);
+            }
+            _ => {}
+        }
+        Ok(())
+    }
+
+    fn data(&mut self, what: &str) -> Result<(), String> {
+        let (action, argument) = what.split_once(' ').unwrap_or((what, ""));
+        match action {
+            "connect" => {
+                let port = self.passive.take().ok_or("no passive reply before")?;
+                let stream = std::net::TcpStream::connect((self.server.ip(), port));
+                self.data = Some(DataConnection::Open(stream.map_err(|e| e.to_string())?));
+            }
+            "listen" => {
+                let listener = TcpListener::bind((self.client.local().ip(), 0)).unwrap();
+                let address = listener.local_addr().unwrap();
+                if address.is_ipv4() {
+                    self.names
+                        .insert("port", port_line(address)["PORT ".len()..].to_owned());
+                }
+                self.names
+                    .insert("eprt", eprt_line(address)["EPRT ".len()..].to_owned());
+                self.data = Some(DataConnection::Awaited(listener));
+            }
+            "send" => {
+                let octets = octets(argument, &self.names)?;
+                let data = self.take_data()?;
+                data.write(&octets);
+                self.data = Some(data);
+            }
+            "close" => drop(self.take_data()?),
+            "reset" => self.take_data()?.reset(),
+            "expect" => {
+                let expected = octets(argument, &self.names)?;
+                let got = self.take_data()?.read_all();
+                if got != expected {
+                    return Err(format!("got \"{}\"", got.escape_ascii()));
+                }
+            }
+            "expect~" => {
+                let got = self.take_data()?.read_all();
+                if !matches(
+                    &argument.to_lowercase(),
+                    &String::from_utf8_lossy(&got).to_lowercase(),
+                ) {
+                    return Err(format!("got \"{}\"", got.escape_ascii()));
+                }
+            }
+            _ => return Err(format!("no such data step: {action}")),
+        }
+        Ok(())
+    }
+
+    fn take_data(&mut self) -> Result<DataConnection, String> {
+        Ok(self.data.take().ok_or("no data connection")?.open())
+    }
+}
