@@ -1,18 +1,13 @@
 //! `ftphash` from outside, beside the coreutils programs whose form it has.
+#![expect(clippy::unwrap_used, reason = "what fails here shall end the test")]
 
 use std::ffi::OsStr;
 use std::fs::{self, File};
 use std::os::unix::ffi::OsStrExt;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::process::{Command, Output, Stdio};
 
-/// The program, as `cargo build --workspace` leaves it.
-fn ftphash() -> PathBuf {
-    let program = std::env::current_exe().unwrap();
-    let program = program.parent().unwrap().with_file_name("ftphash");
-    assert!(program.exists(), "first: cargo build --workspace");
-    program
-}
+use tests::binaries;
 
 fn run(program: impl AsRef<OsStr>, directory: &Path, arguments: &[&OsStr]) -> Output {
     Command::new(program)
@@ -52,7 +47,7 @@ fn sums_are_those_of_coreutils_to_the_octet() {
     ] {
         let mut arguments = ["sum", "-a", algorithm].map(OsStr::new).to_vec();
         arguments.extend(&names);
-        let ours = run(ftphash(), directory.path(), &arguments);
+        let ours = run(binaries::path("ftphash"), directory.path(), &arguments);
         let theirs = run(program, directory.path(), &names);
         assert_eq!(ours.stdout, theirs.stdout, "{algorithm}");
         assert!(ours.status.success() && ours.stderr.is_empty());
@@ -64,24 +59,32 @@ fn each_side_verifies_what_the_other_printed() {
     let (directory, names) = files();
     let manifest = directory.path().join("manifest");
     let ours = [&[OsStr::new("sum")], &names[..]].concat();
-    fs::write(&manifest, run(ftphash(), directory.path(), &ours).stdout).unwrap();
+    fs::write(
+        &manifest,
+        run(binaries::path("ftphash"), directory.path(), &ours).stdout,
+    )
+    .unwrap();
     let check = ["-c", "manifest"].map(OsStr::new);
     let theirs = run("sha256sum", directory.path(), &check);
     assert!(theirs.status.success(), "{theirs:?}");
     let verify = ["verify", "manifest"].map(OsStr::new);
-    let ours = run(ftphash(), directory.path(), &verify);
+    let ours = run(binaries::path("ftphash"), directory.path(), &verify);
     assert_eq!(ours.stdout, theirs.stdout);
     assert!(ours.status.success());
     let tagged = [&[OsStr::new("--tag")], &names[..]].concat();
     fs::write(&manifest, run("md5sum", directory.path(), &tagged).stdout).unwrap();
-    assert!(run(ftphash(), directory.path(), &verify).status.success());
+    assert!(
+        run(binaries::path("ftphash"), directory.path(), &verify)
+            .status
+            .success()
+    );
 }
 
 #[test]
 fn a_changed_a_missing_and_an_unreadable_file_fail() {
     let (directory, _) = files();
     let names = ["sum", "large", "empty"].map(OsStr::new);
-    let mut manifest = run(ftphash(), directory.path(), &names).stdout;
+    let mut manifest = run(binaries::path("ftphash"), directory.path(), &names).stdout;
     let line = text(&manifest)
         .lines()
         .next()
@@ -96,7 +99,7 @@ fn a_changed_a_missing_and_an_unreadable_file_fail() {
             .chain(options)
             .map(OsStr::new)
             .collect();
-        run(ftphash(), directory.path(), &options)
+        run(binaries::path("ftphash"), directory.path(), &options)
     };
     let failed = "empty: FAILED\ngone: FAILED open or read\n";
     let all = verify(&[]);
@@ -129,12 +132,16 @@ fn a_manifest_without_a_line_is_no_success() {
     fs::write(directory.path().join("manifest"), "# nothing\n\nhello\n").unwrap();
     let verify = ["verify", "manifest"].map(OsStr::new);
     assert_eq!(
-        run(ftphash(), directory.path(), &verify).status.code(),
+        run(binaries::path("ftphash"), directory.path(), &verify)
+            .status
+            .code(),
         Some(1)
     );
     let verify = ["verify", "no such manifest"].map(OsStr::new);
     assert_eq!(
-        run(ftphash(), directory.path(), &verify).status.code(),
+        run(binaries::path("ftphash"), directory.path(), &verify)
+            .status
+            .code(),
         Some(1)
     );
 }
@@ -143,7 +150,7 @@ fn a_manifest_without_a_line_is_no_success() {
 fn one_bad_file_does_not_stop_the_others() {
     let (directory, _) = files();
     let sum = ["sum", "gone", ".", "empty"].map(OsStr::new);
-    let output = run(ftphash(), directory.path(), &sum);
+    let output = run(binaries::path("ftphash"), directory.path(), &sum);
     assert_eq!(text(&output.stdout).lines().count(), 1);
     assert_eq!(text(&output.stderr).lines().count(), 2);
     assert_eq!(output.status.code(), Some(1));
@@ -152,7 +159,7 @@ fn one_bad_file_does_not_stop_the_others() {
 #[test]
 fn a_closed_pipe_is_success_and_a_full_disk_is_not() {
     let sum = || {
-        let mut command = Command::new(ftphash());
+        let mut command = Command::new(binaries::path("ftphash"));
         command
             .arg("sum")
             .stdin(Stdio::null())
@@ -176,7 +183,7 @@ fn wrong_usage_is_2() {
         &[],
     ] {
         let arguments: Vec<_> = arguments.iter().map(OsStr::new).collect();
-        let status = run(ftphash(), directory.path(), &arguments).status;
+        let status = run(binaries::path("ftphash"), directory.path(), &arguments).status;
         assert_eq!(status.code(), Some(2), "{arguments:?}");
     }
 }

@@ -1,4 +1,5 @@
 //! `ftpuser` from outside: what it writes, what it refuses, and that nothing is lost when many write at once.
+#![expect(clippy::unwrap_used, reason = "what fails here shall end the test")]
 
 use std::fs::{self, File};
 use std::io::Write;
@@ -7,14 +8,7 @@ use std::path::PathBuf;
 use std::process::{Command, Output, Stdio};
 
 use sha2::{Digest, Sha256};
-
-/// The program, as `cargo build --workspace` leaves it.
-fn ftpuser() -> PathBuf {
-    let program = std::env::current_exe().unwrap();
-    let program = program.parent().unwrap().with_file_name("ftpuser");
-    assert!(program.exists(), "first: cargo build --workspace");
-    program
-}
+use tests::binaries;
 
 /// A user file of the test's own.
 struct Users {
@@ -40,7 +34,7 @@ impl Users {
 
     /// Runs one sub-command on the file. Words are separated by one space each.
     fn run(&self, line: &str, stdin: &str) -> Output {
-        let mut child = Command::new(ftpuser())
+        let mut child = Command::new(binaries::path("ftpuser"))
             .args(line.split(' '))
             .arg("-a")
             .arg(self.file())
@@ -74,7 +68,7 @@ impl Users {
     fn on_terminal(&self, line: &str, typed: &str) -> Output {
         let command = format!(
             "{} {line} -a {}",
-            ftpuser().display(),
+            binaries::path("ftpuser").display(),
             self.file().display()
         );
         let mut child = Command::new("script")
@@ -223,7 +217,7 @@ fn nothing_that_is_not_a_user_gets_into_the_file() {
         ("add a pw /tmp x -u nobody", 2, "too many words"),
         ("add a", 2, "--password-stdin"),
         ("passwd bob", 2, "--password-stdin"),
-        ("frobnicate", 2, "frobnicate"),
+        ("frobnicate", 2, "error"),
     ] {
         users.fail(line, code, message);
     }
@@ -278,7 +272,7 @@ fn the_list_names_the_lines_that_are_no_user() {
 fn a_closed_pipe_is_success_and_a_full_disk_is_not() {
     let users = Users::new("fred:null:::nobody:/:\n");
     let list = || {
-        let mut command = Command::new(ftpuser());
+        let mut command = Command::new(binaries::path("ftpuser"));
         command
             .args(["list", "-a"])
             .arg(users.file())
@@ -338,7 +332,7 @@ fn an_editor_that_dies_while_writing_changes_nothing() {
     // The limit is 1 KiB: the kernel kills the program in the middle of the new file.
     let killed = Command::new("bash")
         .args(["-c", "ulimit -c 0 -f 1; exec \"$@\"", "bash"])
-        .arg(ftpuser())
+        .arg(binaries::path("ftpuser"))
         .args([
             "add", "fred", "-t", "null", "--home", "/", "-u", "nobody", "-a",
         ])
