@@ -1,5 +1,5 @@
 complete -c ftpd -s f -l config -d 'Read this configuration [default: /etc/metaftpd.conf]' -r -F
-complete -c ftpd -s p -l port -d 'Port of the control connection [default: 21]' -r
+complete -c ftpd -s p -l port -d 'Port of the control connection; 0 is any free one [default: 21]' -r
 complete -c ftpd -s i -l bindaddress -d 'Address or network interface to listen on, by default all' -r
 complete -c ftpd -l sessionuser -d 'User and group number of the network half of a session; owns nothing [default: 60621]' -r
 complete -c ftpd -l chroot -d 'Confine every session to this directory' -r -f -a "(__fish_complete_directories)"

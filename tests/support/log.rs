@@ -50,9 +50,11 @@ impl Log {
             }
             let left = deadline.saturating_duration_since(Instant::now());
             if state.ended || left.is_zero() {
+                // Let go first: whoever cleans up after the panic wants to show the log too.
+                drop(state);
                 panic!(
                     "no log line with {words:?}; the log so far:\n{}",
-                    state.lines.join("\n")
+                    self.text()
                 );
             }
             state = self.0.1.wait_timeout(state, left).unwrap().0;

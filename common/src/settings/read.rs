@@ -367,9 +367,9 @@ mod tests {
                 "conf:5: Idle needs a value: Idle=TIME",
                 "conf:6: \"NoDaemon\" is not a key, only a flag: -nodemon",
                 "conf:8: Umask is already set on line 7",
-                "conf:2: Port: \"99999\" is not a port number from 1 to 65535",
+                "conf:2: Port: \"99999\" is not a port number from 0 to 65535",
                 "conf:7: Umask: \"9\" is not an octal mode from 000 to 777",
-                "-port: \"ftp\" is not a port number from 1 to 65535",
+                "-port: \"ftp\" is not a port number from 0 to 65535",
                 "-authmethods: this build does not offer the method \"pam\" yet, only \"native\"",
             ]
         );

@@ -61,7 +61,7 @@ use Set::{CommandLine, Server, Session};
 #[rustfmt::skip]
 pub const TABLE: &[Setting] = &[
     //      key                     flags                         TOML name                kind              default               documentation                                                             what it sets
-    setting("Port",                  &["port", "p"],              "listen.port",           Text("PORT"),     "21",                 "Port of the control connection",                                         Server(|c, v| { c.port = v.port(1)?; Ok(()) })),
+    setting("Port",                  &["port", "p"],              "listen.port",           Text("PORT"),     "21",                 "Port of the control connection; 0 is any free one",                      Server(|c, v| { c.port = v.port(0)?; Ok(()) })),
     setting("BindAddress",           &["bindaddress", "i"],       "listen.address",        Text("ADDRESS"),  "",                   "Address or network interface to listen on, by default all",              Server(|c, v| { c.bind = v.bind()?; Ok(()) })),
     setting("IPv4Only",              &["4"],                      "listen.ipv4-only",      Switch,           "no",                 "Listen on IPv4 addresses only",                                          CommandLine(ipv4_only)),
     setting("NoDaemon",              &["nodemon"],                "run.foreground",        Switch,           "no",                 "Stay in the foreground",                                                 CommandLine(|c, v| run(c, v, Run::Foreground))),
