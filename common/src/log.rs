@@ -13,15 +13,20 @@ use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
 use nix::sys::socket::{AddressFamily, SockFlag, SockType, socketpair};
 
 use crate::sandbox::{EmptyRoot, Programs, Role, SandboxError, enter_empty};
+use crate::settings::LogLevel;
 use crate::sys::{self, Fork};
 
 /// The longest line, in octets; longer ones are cut.
 const LONGEST: usize = 2048;
 
+/// Lines that are written at once, in octets.
+const BATCH: usize = 64 << 10;
+
 /// A process's access to the log. What a client sent must be escaped before it gets here.
 #[derive(Clone, Debug)]
 pub struct Log {
     queue: Option<Arc<OwnedFd>>,
+    level: LogLevel,
     dropped: Arc<AtomicU64>,
 }
 
@@ -30,7 +35,22 @@ impl Log {
     pub fn nowhere() -> Log {
         Log {
             queue: None,
+            level: LogLevel::Logins,
             dropped: Arc::default(),
+        }
+    }
+
+    /// A line about a transfer, made only where it is wanted.
+    pub fn transfer(&self, text: impl FnOnce() -> String) {
+        if self.level >= LogLevel::Transfers {
+            self.line(&text());
+        }
+    }
+
+    /// A line about a command, made only where it is wanted.
+    pub fn command(&self, text: impl FnOnce() -> String) {
+        if self.level >= LogLevel::Commands {
+            self.line(&text());
         }
     }
 
@@ -102,6 +122,7 @@ impl Sink {
 /// What socketpair(2) or fork(2) say.
 pub fn start(
     sink: Sink,
+    level: LogLevel,
     programs: &Programs,
     user: u32,
     root: Option<&EmptyRoot>,
@@ -115,6 +136,7 @@ pub fn start(
     match sys::fork()? {
         Fork::Parent(_) => Ok(Log {
             queue: Some(Arc::new(writers)),
+            level,
             dropped: Arc::default(),
         }),
         Fork::Child => {
@@ -137,22 +159,34 @@ fn give_up(mut sink: File, error: &SandboxError) -> i32 {
 /// Writes lines until the last process that could send one has ended.
 fn run(queue: &OwnedFd, mut sink: File) -> i32 {
     let mut buffer = [0u8; LONGEST];
+    let mut lines = Vec::new();
     loop {
         let mut ready = [PollFd::new(queue.as_fd(), PollFlags::POLLIN)];
         if poll(&mut ready, PollTimeout::NONE).is_err() {
             continue;
         }
-        match sys::receive_datagram(queue.as_fd(), &mut buffer) {
-            Ok(datagram) if datagram.length == 0 => return 0,
-            Ok(datagram) => {
-                let mut line = format!("{:.3} ", jiff::Timestamp::now()).into_bytes();
-                line.extend_from_slice(&buffer[..datagram.length]);
-                line.push(b'\n');
-                // A full disk must not end the logger: the next line may fit again.
-                let _ = sink.write_all(&line);
+        // All that waits is written at once.
+        lines.clear();
+        let end = loop {
+            match sys::receive_datagram(queue.as_fd(), &mut buffer) {
+                Ok(datagram) if datagram.length == 0 => break Some(0),
+                Ok(datagram) => {
+                    // Writing to memory does not fail.
+                    let _ = write!(lines, "{:.3} ", jiff::Timestamp::now());
+                    lines.extend_from_slice(&buffer[..datagram.length]);
+                    lines.push(b'\n');
+                }
+                Err(Errno::EAGAIN | Errno::EINTR) => break None,
+                Err(_) => break Some(1),
             }
-            Err(Errno::EAGAIN | Errno::EINTR) => {}
-            Err(_) => return 1,
+            if lines.len() > BATCH {
+                break None;
+            }
+        };
+        // A full disk must not end the logger: the next line may fit again.
+        let _ = sink.write_all(&lines);
+        if let Some(status) = end {
+            return status;
         }
     }
 }

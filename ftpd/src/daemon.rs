@@ -5,12 +5,13 @@ use std::fs::File;
 use std::io;
 use std::process::ExitCode;
 
+use common::auth::Identity;
 use common::cli;
 use common::jail::Names;
 use common::listener::{Client, Lifeline, Listener, Ran, Status};
 use common::log::{self, Log, Sink};
 use common::net;
-use common::sandbox::{EmptyRoot, Programs, is_root};
+use common::sandbox::{EmptyRoot, Programs, drop_bounding, is_root};
 use common::settings::{Config, Run, ServerConfig};
 use common::sys::{self, Fork};
 use nix::fcntl::OFlag;
@@ -94,6 +95,10 @@ fn start(config: Config) -> Result<(Listener, Setup), String> {
     setup.log = start_logger(&setup, sink)?;
     detach_standard_descriptors().map_err(because("/dev/null"))?;
     raise_descriptor_limit();
+    if is_root() {
+        drop_bounding().map_err(|error| error.to_string())?;
+    }
+    Identity::prime();
     let listener = Listener::new(port, setup.log.clone()).map_err(because("signals"))?;
     if let Some(address) = address {
         setup.log.line(&format!("listening on {address}"));
@@ -170,8 +175,14 @@ fn start_logger(setup: &Setup, sink: Option<Sink>) -> Result<Log, String> {
     };
     // The logger owns as little as a session does, under a uid of its own.
     let user = setup.config.server.session_user + 1;
-    let log = log::start(sink, &setup.programs, user, setup.empty_root.as_ref())
-        .map_err(because("logger"))?;
+    let log = log::start(
+        sink,
+        setup.config.server.log_level,
+        &setup.programs,
+        user,
+        setup.empty_root.as_ref(),
+    )
+    .map_err(because("logger"))?;
     let panics = log.clone();
     std::panic::set_hook(Box::new(move |panic| {
         panics.line(&format!("bug: {panic}").replace('\n', " "))

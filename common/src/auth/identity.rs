@@ -47,6 +47,14 @@ impl fmt::Display for IdentityError {
 impl std::error::Error for IdentityError {}
 
 impl Identity {
+    /// Makes the system's name services load what they need, so that processes forked later share it and no library is
+    /// loaded in them.
+    pub fn prime() {
+        // A name that nobody can have makes every service be asked.
+        let _ = User::from_name(":");
+        let _ = getgrouplist(c":", nix::unistd::Gid::from_raw(0));
+    }
+
     /// Looks up a real user and exactly the groups that a login of theirs would have.
     pub fn of_real_user(name: &str) -> Result<Identity, IdentityError> {
         let unknown = || IdentityError::UnknownUser(name.to_owned());

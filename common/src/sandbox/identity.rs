@@ -60,6 +60,24 @@ pub(super) fn change_root(root: BorrowedFd<'_>) -> Result<(), SandboxError> {
     step("chdir", nix::unistd::chdir("/"))
 }
 
+/// Empties the bounding set: nothing that this process or a descendant executes gets a capability from a file. The
+/// listener does it once for all sessions; what is empty already costs a look.
+///
+/// # Errors
+/// A capability could not be dropped.
+pub fn drop_bounding() -> Result<(), SandboxError> {
+    for capability in caps::all() {
+        // A capability that this kernel does not know is not there to be dropped.
+        if caps::has_cap(None, CapSet::Bounding, capability).unwrap_or(false) {
+            capability_step(
+                "drop bounding",
+                caps::drop(None, CapSet::Bounding, capability),
+            )?;
+        }
+    }
+    Ok(())
+}
+
 /// Takes on the ids and drops every capability, then proves that there is no way back.
 pub(super) fn become_ids(uid: u32, gid: u32, groups: &[u32]) -> Result<(), SandboxError> {
     let (uid, gid) = (Uid::from_raw(uid), Gid::from_raw(gid));
@@ -72,15 +90,7 @@ pub(super) fn become_ids(uid: u32, gid: u32, groups: &[u32]) -> Result<(), Sandb
     let groups: Vec<Gid> = groups.iter().map(|&g| Gid::from_raw(g)).collect();
     step("setgroups", setgroups(&groups))?;
     check("setgroups", same_groups(&groups)?)?;
-    for capability in caps::all() {
-        // A capability that this kernel does not know is not there to be dropped.
-        if caps::has_cap(None, CapSet::Bounding, capability).unwrap_or(false) {
-            capability_step(
-                "drop bounding",
-                caps::drop(None, CapSet::Bounding, capability),
-            )?;
-        }
-    }
+    drop_bounding()?;
     capability_step("clear ambient", caps::clear(None, CapSet::Ambient))?;
     step("setresgid", setresgid(gid, gid, gid))?;
     let now = step("getresgid", getresgid())?;

@@ -36,6 +36,7 @@ pub struct ServerConfig {
     pub chroot: Option<PathBuf>,
     /// Where log lines go; `None` is the standard error when in the foreground, else nowhere.
     pub log_file: Option<PathBuf>,
+    pub log_level: LogLevel,
     /// Lines of the greeting before `220`'s last.
     pub banner: Vec<String>,
     /// The uid and gid of the network half of a session.
@@ -57,6 +58,7 @@ impl Default for ServerConfig {
             auth_file: PathBuf::from("/etc/metaftpd.auth"),
             chroot: None,
             log_file: None,
+            log_level: LogLevel::Transfers,
             banner: Vec::new(),
             session_user: 60621,
             login_timeout: Duration::from_secs(60),
@@ -134,6 +136,17 @@ pub enum JailMode {
     Home,
     /// A shared directory; starts in the home directory below it (`-chshare`).
     Share(PathBuf),
+}
+
+/// How much is logged; each level has what the ones before it have.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum LogLevel {
+    /// Logins, refusals and trouble.
+    Logins,
+    /// A line for each transfer.
+    Transfers,
+    /// Every command, for finding out what a client does.
+    Commands,
 }
 
 /// What an acknowledged upload survives.

@@ -69,6 +69,7 @@ pub const TABLE: &[Setting] = &[
     setting("SessionUser",           &["sessionuser"],            "run.session-user",      Text("UID"),      "60621",              "User and group number of the network half of a session; owns nothing",   Server(|c, v| { c.session_user = v.unprivileged_id()?; Ok(()) })),
     setting("Chroot",                &["chroot"],                 "run.chroot",            Directory,        "",                   "Confine every session to this directory",                                Server(|c, v| { c.chroot = Some(v.path()?); Ok(()) })),
     setting("LogFile",               &["logfile", "l"],           "log.file",              File,             "",                   "File for the log, by default the standard error in the foreground",      Server(|c, v| { c.log_file = Some(v.log_path()?); Ok(()) })).also(&["ServLogFile"]),
+    setting("LogLevel",              &["loglevel"],               "log.level",             Choice(&["logins", "transfers", "commands"]), "transfers", "How much is logged; each level adds to the one before",     Server(|c, v| { c.log_level = v.log_level()?; Ok(()) })),
     setting("Banner",                &["banner"],                 "login.banner",          Text("TEXT"),     "",                   "Line of the greeting",                                                   Server(|c, v| { c.banner = vec![v.line()?]; Ok(()) })),
     setting("BannerFile",            &["bannerfile"],             "login.banner-file",     Content,          "",                   "File with the lines of the greeting, read at start, up to 8 KiB",        Server(|c, v| { c.banner = v.lines()?; Ok(()) })),
     setting("AuthMethods",           &["authmethods", "A"],       "login.methods",         Text("LIST"),     "native",             "Ways to check a password, tried in this order",                          Server(|_, v| v.auth_methods())),
@@ -270,6 +271,7 @@ mod tests {
         let sample = |setting: &Setting| match (setting.key, setting.kind) {
             ("BindAddress", _) => "127.0.0.1",
             ("Durability", _) => "rename",
+            ("LogLevel", _) => "commands",
             ("PermittedCommands", _) => "READ",
             ("DataConnectionPortRange", _) => "2000-3000",
             ("Umask", _) => "077",

@@ -4,7 +4,7 @@ use std::net::IpAddr;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-use super::{Bind, Durability};
+use super::{Bind, Durability, LogLevel};
 
 /// The text of a value and what is needed to understand it.
 #[derive(Clone, Copy, Debug)]
@@ -148,6 +148,15 @@ impl Value<'_> {
             "strict" => Ok(Durability::Strict),
             "rename" => Ok(Durability::Rename),
             _ => Err(not("strict or rename")),
+        }
+    }
+
+    pub fn log_level(self) -> Result<LogLevel, Wrong> {
+        match self.text.to_ascii_lowercase().as_str() {
+            "logins" => Ok(LogLevel::Logins),
+            "transfers" => Ok(LogLevel::Transfers),
+            "commands" => Ok(LogLevel::Commands),
+            _ => Err(not("logins, transfers or commands")),
         }
     }
 

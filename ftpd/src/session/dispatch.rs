@@ -147,9 +147,8 @@ fn bad_argument(verb: Verb, error: ArgError) -> Reply {
 }
 
 fn log_line(log: &Log, line: &[u8], spec: &Spec) {
-    if spec.secret {
-        log.line(&format!("< {} ****", spec.verb));
-    } else {
-        log.line(&format!("< {}", line.escape_ascii()));
-    }
+    log.command(|| match spec.secret {
+        true => format!("< {} ****", spec.verb),
+        false => format!("< {}", line.escape_ascii()),
+    });
 }

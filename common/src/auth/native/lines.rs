@@ -2,7 +2,7 @@
 
 use std::io::{self, Read};
 
-use zeroize::Zeroizing;
+use zeroize::Zeroize;
 
 /// Large enough that a file of 100,000 users is some sixty reads.
 const BUFFER: usize = 256 * 1024;
@@ -10,7 +10,9 @@ const BUFFER: usize = 256 * 1024;
 /// The lines of a file that holds secrets: the buffer is wiped at the end.
 pub(super) struct Lines<R> {
     source: R,
-    buffer: Zeroizing<Vec<u8>>,
+    buffer: Vec<u8>,
+    /// How far the buffer was ever filled: only so much of it is touched, and wiped.
+    touched: usize,
     /// What of the buffer is filled and not yet told.
     start: usize,
     end: usize,
@@ -33,7 +35,8 @@ impl<R: Read> Lines<R> {
     pub(super) fn new(source: R, longest: usize) -> Lines<R> {
         Lines {
             source,
-            buffer: Zeroizing::new(vec![0; BUFFER.max(longest + 2)]),
+            buffer: vec![0; BUFFER.max(longest + 2)],
+            touched: 0,
             start: 0,
             end: 0,
             number: 0,
@@ -79,12 +82,19 @@ impl<R: Read> Lines<R> {
             match self.source.read(&mut self.buffer[self.end..]) {
                 Ok(count) => {
                     self.end += count;
+                    self.touched = self.touched.max(self.end);
                     return Ok(count > 0);
                 }
                 Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
                 Err(error) => return Err(error),
             }
         }
+    }
+}
+
+impl<R> Drop for Lines<R> {
+    fn drop(&mut self) {
+        self.buffer[..self.touched].zeroize();
     }
 }
 

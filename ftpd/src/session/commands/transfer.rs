@@ -163,12 +163,14 @@ fn mark(user: &User, name: &[u8], size: Option<u64>) -> Mark {
 }
 
 fn log_transfer(link: &Link, what: &str, name: &[u8], outcome: pump::Outcome) {
-    link.log.line(&format!(
-        "{what} of {}: {} octets, {:?}",
-        name.escape_ascii(),
-        outcome.moved,
-        outcome.end
-    ));
+    link.log.transfer(|| {
+        format!(
+            "{what} of {}: {} octets, {:?}",
+            name.escape_ascii(),
+            outcome.moved,
+            outcome.end
+        )
+    });
 }
 
 pub(in crate::session) fn list(
