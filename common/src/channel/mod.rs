@@ -85,6 +85,7 @@ pub struct Asker<P: Phase> {
     next: u32,
     /// Answers that nobody waits for any more.
     forgotten: VecDeque<u32>,
+    buffer: Vec<u8>,
     phase: PhantomData<P>,
 }
 
@@ -92,6 +93,7 @@ pub struct Asker<P: Phase> {
 #[derive(Debug)]
 pub struct Answerer<P: Phase> {
     socket: OwnedFd,
+    buffer: Vec<u8>,
     phase: PhantomData<P>,
 }
 
@@ -110,12 +112,14 @@ pub fn pair() -> Result<(Asker<PreLogin>, Answerer<PreLogin>), Errno> {
         socket: asker,
         next: 0,
         forgotten: VecDeque::new(),
+        buffer: buffer(),
         phase: PhantomData,
     };
     Ok((
         asker,
         Answerer {
             socket: answerer,
+            buffer: buffer(),
             phase: PhantomData,
         },
     ))
@@ -139,7 +143,9 @@ impl<P: Phase> Asker<P> {
     /// The channel is broken, or an answer came that nobody asked for.
     pub fn receive(&mut self, ticket: Ticket) -> Result<Option<Answered<P>>, Broken> {
         loop {
-            let Some((number, answer, descriptor)) = receive(self.socket.as_fd())? else {
+            let Some((number, answer, descriptor)) =
+                receive(self.socket.as_fd(), &mut self.buffer)?
+            else {
                 return Ok(None);
             };
             if number == ticket.0 {
@@ -169,6 +175,7 @@ impl Asker<PreLogin> {
             socket: self.socket,
             next: self.next,
             forgotten: self.forgotten,
+            buffer: self.buffer,
             phase: PhantomData,
         }
     }
@@ -180,7 +187,7 @@ impl<P: Phase> Answerer<P> {
     /// # Errors
     /// The channel is broken, or the request carries a descriptor: no request does.
     pub fn receive(&mut self) -> Result<Option<(Ticket, P::Request)>, Broken> {
-        match receive(self.socket.as_fd())? {
+        match receive(self.socket.as_fd(), &mut self.buffer)? {
             None => Ok(None),
             Some((number, request, None)) => Ok(Some((Ticket(number), request))),
             Some((_, _, Some(_))) => Err(Broken::Malformed),
@@ -206,6 +213,7 @@ impl Answerer<PreLogin> {
     pub fn log_in(self) -> Answerer<LoggedIn> {
         Answerer {
             socket: self.socket,
+            buffer: self.buffer,
             phase: PhantomData,
         }
     }
@@ -237,11 +245,15 @@ fn send<T: Wire>(
     Ok(sent?)
 }
 
+/// Room for the longest message, mapped on its own: only the pages that messages really fill take memory.
+fn buffer() -> Vec<u8> {
+    vec![0; sys::LARGE_BUFFER.max(LONGEST_MESSAGE)]
+}
+
 type Received<T> = Option<(u32, T, Option<OwnedFd>)>;
 
-fn receive<T: Wire>(socket: BorrowedFd<'_>) -> Result<Received<T>, Broken> {
-    let mut buffer = [0u8; LONGEST_MESSAGE];
-    let datagram = match sys::receive_datagram(socket, &mut buffer) {
+fn receive<T: Wire>(socket: BorrowedFd<'_>, buffer: &mut [u8]) -> Result<Received<T>, Broken> {
+    let datagram = match sys::receive_datagram(socket, &mut buffer[..LONGEST_MESSAGE]) {
         Ok(datagram) => datagram,
         Err(Errno::EAGAIN | Errno::EINTR) => return Ok(None),
         Err(errno) => return Err(errno.into()),

@@ -1,8 +1,9 @@
 //! Changing uid, gid, groups and root directory for good, with each step read back.
 
 use std::os::fd::{BorrowedFd, OwnedFd};
+use std::sync::LazyLock;
 
-use caps::CapSet;
+use caps::{CapSet, Capability};
 use nix::errno::Errno;
 use nix::fcntl::{OFlag, open};
 use nix::sys::stat::Mode;
@@ -60,13 +61,17 @@ pub(super) fn change_root(root: BorrowedFd<'_>) -> Result<(), SandboxError> {
     step("chdir", nix::unistd::chdir("/"))
 }
 
+/// All that the library knows, listed once before the first fork.
+static CAPABILITIES: LazyLock<Vec<Capability>> =
+    LazyLock::new(|| caps::all().into_iter().collect());
+
 /// Empties the bounding set: nothing that this process or a descendant executes gets a capability from a file. The
 /// listener does it once for all sessions; what is empty already costs a look.
 ///
 /// # Errors
 /// A capability could not be dropped.
 pub fn drop_bounding() -> Result<(), SandboxError> {
-    for capability in caps::all() {
+    for &capability in CAPABILITIES.iter() {
         // A capability that this kernel does not know is not there to be dropped.
         if caps::has_cap(None, CapSet::Bounding, capability).unwrap_or(false) {
             capability_step(

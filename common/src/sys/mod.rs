@@ -122,6 +122,21 @@ pub fn receive_datagram(socket: BorrowedFd<'_>, buffer: &mut [u8]) -> Result<Dat
     })
 }
 
+/// Makes large buffers come from mmap(2) and go back at once, whatever was freed before: an idle session keeps none, and
+/// one that is only partly used costs only that part. For the start of the program.
+pub fn map_large_buffers() {
+    // SAFETY: mallopt sets a number in malloc's state, and this process has one thread yet.
+    unsafe {
+        nix::libc::mallopt(
+            nix::libc::M_MMAP_THRESHOLD,
+            LARGE_BUFFER as nix::libc::c_int,
+        )
+    };
+}
+
+/// What counts as large, in octets.
+pub const LARGE_BUFFER: usize = 64 << 10;
+
 /// Gives memory that was freed back to the system: what a login needed for a moment is not held for hours.
 pub fn give_memory_back() {
     // SAFETY: malloc_trim touches only free memory, and this process has one thread.
