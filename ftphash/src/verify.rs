@@ -81,7 +81,13 @@ impl Count {
         };
         *counter += 1;
         if shown {
-            let (mark, name) = manifest::escape(&entry.name);
+            // As coreutils: only a name that would break the line is escaped here.
+            let breaks = entry.name.iter().any(|b| matches!(b, b'\n' | b'\r'));
+            let (mark, name) = if breaks {
+                manifest::escape(&entry.name)
+            } else {
+                (b"".as_slice(), entry.name.clone())
+            };
             out.write_all(&[mark, &name, b": ", verdict.as_bytes(), b"\n"].concat())?;
         }
         Ok(())

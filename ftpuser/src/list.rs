@@ -35,7 +35,7 @@ pub(crate) fn run(arguments: &ArgMatches) -> Result<(), Failure> {
         writeln!(out, "{:#}", Value::from_iter(records.iter().map(object)))
     } else if io::stdout().is_terminal() {
         let mut table = Table::new();
-        table.load_style(presets::UTF8_HORIZONTAL_ONLY);
+        table.load_style(presets::NOTHING);
         table.set_header(COLUMNS);
         table.add_rows(records.iter().map(row));
         writeln!(out, "{table}")

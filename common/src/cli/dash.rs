@@ -50,6 +50,9 @@ pub fn normalise(command: &Command, argv: Vec<OsString>) -> Result<Vec<OsString>
                     .filter(|option| awaits_value(option))
                     .filter(|_| !option.contains('='));
                 rewritten.push(format!("--{option}").into());
+            } else if current.get_positionals().any(Arg::is_trailing_var_arg_set) {
+                // The command takes words of any shape.
+                rewritten.push(word);
             } else {
                 value_of = shorts(current, option).ok_or_else(|| unknown(current, option))?;
                 rewritten.push(word);
