@@ -19,11 +19,10 @@ struct Session {
 
 /// Logs in and finds out which processes came with that.
 fn session(server: &Server) -> Session {
-    let before = server.process().children();
+    let before = server.keepers();
     let client = server.logged_in();
     let keeper = server
-        .process()
-        .children()
+        .keepers()
         .into_iter()
         .find(|child| !before.contains(child));
     let keeper = keeper.expect("a session has a process of its own");
@@ -109,6 +108,7 @@ fn sessions_survive_the_listener_and_nothing_survives_them() {
     running.client.expect_end();
     running.keeper.wait_for_end();
     running.session.wait_for_end();
+    server.servants.iter().for_each(Process::wait_for_end);
 }
 
 #[test]
@@ -168,8 +168,15 @@ fn refused(server: &Server, name: &str) {
     let mut client = server.connect();
     client.expect(&format!("USER {name}"), 331);
     client.expect(&format!("PASS {}", server.login.password), 530);
-    client.expect("PWD", 530);
-    server.log.line_with(&[name]);
+    server.log.line_with(&["login of", name, "failed"]);
+    // The session may end there and then; if it goes on, nobody is logged in.
+    client.send("PWD");
+    if let Some(reply) = client.try_reply() {
+        assert!(
+            matches!(reply.code, 421 | 530),
+            "after the refusal: {reply}"
+        );
+    }
 }
 
 #[test]
@@ -229,8 +236,7 @@ fn the_third_wrong_password_ends_the_session_and_its_processes() {
         client.expect("USER somebody", 331);
         client.expect("PASS guess", 530);
     }
+    client.expect_reply(421);
     client.expect_end();
-    wait::until("the session is gone", || {
-        server.process().children().is_empty()
-    });
+    wait::until("the session is gone", || server.keepers().is_empty());
 }

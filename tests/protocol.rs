@@ -211,9 +211,7 @@ fn a_client_that_vanishes_amid_an_upload_leaves_the_old_file() {
     data.write(&[b'x'; 100_000]);
     client.reset();
     data.reset();
-    tests::wait::until("the session ends", || {
-        server.process().children().is_empty()
-    });
+    tests::wait::until("the session ends", || server.keepers().is_empty());
     assert_eq!(server.content("old.txt"), b"precious");
     assert_eq!(server.logged_in().names(""), ["old.txt"]);
 }

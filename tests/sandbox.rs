@@ -13,7 +13,7 @@ const NO_CAPABILITIES: &str = "0000000000000000";
 /// Logs in and returns keeper and session.
 fn processes(server: &Server) -> (Client, Process, Process) {
     let client = server.logged_in();
-    let keeper = server.process().only_child();
+    let keeper = server.only_keeper();
     let session = keeper.only_child();
     (client, keeper, session)
 }
@@ -41,7 +41,7 @@ fn the_session_half_is_nobody_from_the_greeting_on() {
     }
     let server = Server::start();
     let _client = server.connect();
-    let session = server.process().only_child().only_child();
+    let session = server.only_keeper().only_child();
     assert_powerless(&session);
     assert_eq!(session.numbers("Uid"), [SESSION_USER; 4]);
     assert_eq!(session.numbers("Gid"), [SESSION_USER; 4]);

@@ -23,17 +23,20 @@ fn servers() -> Vec<(Mode, Server)> {
 }
 
 fn a_tree_survives(program: Program) {
-    if !require::programs(&[program.name(), "lftp"]) {
+    if !require::programs(&[program.name(), "curl"]) {
         return;
     }
     let scratch = Scratch::new();
     let sample = scratch.directory("sample");
     tree::sample(&sample);
     for (mode, server) in servers() {
+        if !program.can(mode, &server.login) {
+            continue;
+        }
         let uploader = if program.uploads() {
             program
         } else {
-            Program::Lftp
+            Program::Curl
         };
         uploader.up(&server.login, mode, &sample, "tree");
         tree::assert_same(&sample, &server.home.join("tree"));

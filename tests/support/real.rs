@@ -53,6 +53,12 @@ impl Program {
         self != Program::Wget
     }
 
+    /// Whether it can open data connections this way. Over the IPv6 loopback lftp 4.9 names `::` in EPRT instead of
+    /// its own address, which a server that connects to its client only has to refuse.
+    pub fn can(self, mode: Mode, login: &Login) -> bool {
+        self != Program::Lftp || mode == Mode::Passive || login.address.is_ipv4()
+    }
+
     /// Uploads the tree `local` as the new directory `remote`.
     #[track_caller]
     pub fn up(self, login: &Login, mode: Mode, local: &Path, remote: &str) {

@@ -171,6 +171,7 @@ impl Setup {
             home,
             log,
             scratch: self.scratch,
+            servants: Vec::new(),
         };
         let line = server.log.line_with(&["listening on "]);
         let (_, rest) = line.split_once("listening on ").unwrap();
@@ -184,6 +185,7 @@ impl Setup {
             .unwrap_or_else(|e| panic!("no address in {line:?}: {e}"));
         assert_eq!(server.login.address.ip(), self.bind, "{line}");
         assert_ne!(server.login.address.port(), 0, "{line}");
+        server.servants = server.process().children();
         server
     }
 
@@ -207,6 +209,7 @@ impl Setup {
             home,
             log: Log::default(),
             scratch: self.scratch,
+            servants: Vec::new(),
         }
     }
 }
@@ -226,6 +229,8 @@ pub struct Server {
     /// What it wrote on its standard error.
     pub log: Log,
     pub scratch: Scratch,
+    /// The children of the listener that serve all sessions, such as the logger: started before it listens.
+    pub servants: Vec<Process>,
 }
 
 impl Server {
@@ -284,6 +289,20 @@ impl Server {
     /// The first process: the listener, or under inetd the keeper.
     pub fn process(&self) -> Process {
         Process::of(self.child.as_ref().unwrap().id() as i32).expect("the server runs")
+    }
+
+    /// The keepers of the sessions there are: all children of the listener but the servants.
+    pub fn keepers(&self) -> Vec<Process> {
+        let mut children = self.process().children();
+        children.retain(|child| !self.servants.contains(child));
+        children
+    }
+
+    /// The keeper of the only session that there is sooner or later.
+    #[track_caller]
+    pub fn only_keeper(&self) -> Process {
+        crate::wait::until("there is one session", || self.keepers().len() == 1);
+        self.keepers().remove(0)
     }
 
     /// Waits for the first process to end by itself and reaps it.
