@@ -3,7 +3,7 @@
 
 use std::fs::File;
 use std::io::Write;
-use std::os::fd::{AsFd, OwnedFd};
+use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 use std::path::Path;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -31,6 +31,11 @@ pub struct Log {
 }
 
 impl Log {
+    /// The descriptor that lines leave by.
+    pub fn descriptor(&self) -> Option<BorrowedFd<'_>> {
+        self.queue.as_ref().map(|queue| queue.as_fd())
+    }
+
     /// A log that goes nowhere.
     pub fn nowhere() -> Log {
         Log {
@@ -141,11 +146,15 @@ pub fn start(
         }),
         Fork::Child => {
             drop(writers);
-            let status = match enter_empty(Role::Logger, programs, user, root) {
-                Ok(()) => run(&queue, sink.0),
-                Err(error) => give_up(sink.0, &error),
+            let sink = sink.0;
+            // The port above all must close when the listener does.
+            let kept = [queue.as_fd(), sink.as_fd()];
+            let ready = enter_empty(Role::Logger, programs, user, root, &kept);
+            let status = match ready {
+                Ok(()) => run(&queue, sink),
+                Err(error) => give_up(sink, &error),
             };
-            std::process::exit(status)
+            sys::exit(status)
         }
     }
 }

@@ -8,7 +8,7 @@ use std::process::ExitCode;
 use common::auth::Identity;
 use common::cli;
 use common::jail::Names;
-use common::listener::{Client, Lifeline, Listener, Ran, Status};
+use common::listener::{Client, Lifeline, Listener, Ran};
 use common::log::{self, Log, Sink};
 use common::net;
 use common::sandbox::{EmptyRoot, Programs, drop_bounding, is_root};
@@ -29,7 +29,7 @@ pub(crate) fn listen(config: Config) -> ExitCode {
     match start(config) {
         Ok((listener, setup)) => match listener.run() {
             Ran::Stopped => ExitCode::SUCCESS,
-            Ran::Serve(client) => exit(keeper::serve(&setup, client)),
+            Ran::Serve(client) => sys::exit(keeper::serve(&setup, client).code()),
         },
         Err(problem) => {
             cli::out::complain("ftpd", problem);
@@ -61,13 +61,11 @@ pub(crate) fn serve_inetd(config: Config) -> ExitCode {
             .map_err(because("pipe"))
     });
     match prepared {
-        Ok((setup, lifeline)) => exit(keeper::serve(&setup, Client { socket, lifeline })),
+        Ok((setup, lifeline)) => {
+            sys::exit(keeper::serve(&setup, Client { socket, lifeline }).code())
+        }
         Err(_) => ExitCode::FAILURE,
     }
-}
-
-fn exit(status: Status) -> ExitCode {
-    u8::try_from(status.code()).map_or(ExitCode::FAILURE, ExitCode::from)
 }
 
 fn because<E: Display>(what: &str) -> impl FnOnce(E) -> String {
@@ -98,7 +96,7 @@ fn start(config: Config) -> Result<(Listener, Setup), String> {
     if is_root() {
         drop_bounding().map_err(|error| error.to_string())?;
     }
-    Identity::prime();
+    warm_up();
     let listener = Listener::new(port, setup.log.clone()).map_err(because("signals"))?;
     if let Some(address) = address {
         setup.log.line(&format!("listening on {address}"));
@@ -127,6 +125,20 @@ fn only_root_can(server: &ServerConfig) -> Result<(), String> {
     Ok(())
 }
 
+/// Runs the start-up's work that leaves much freed memory behind in a thread of its own, so that the heap which every
+/// session copies page by page on its first write stays small and dense.
+pub(crate) fn apart<T: Send + 'static>(work: impl FnOnce() -> T + Send + 'static) -> T {
+    #[expect(
+        clippy::disallowed_methods,
+        reason = "it has ended before anything is forked"
+    )]
+    let thread = std::thread::spawn(work);
+    match thread.join() {
+        Ok(done) => done,
+        Err(panic) => std::panic::resume_unwind(panic),
+    }
+}
+
 /// Everything that is made once, before the first fork. The log is added when the logger runs.
 fn prepare(config: Config) -> Result<(Setup, Option<Sink>), String> {
     let sink = match (&config.server.log_file, config.server.run) {
@@ -136,13 +148,18 @@ fn prepare(config: Config) -> Result<(Setup, Option<Sink>), String> {
         (None, Run::Foreground) => Some(Sink::standard_error().map_err(because("standard error"))?),
         (None, Run::Background | Run::Inetd) => None,
     };
-    let programs = Programs::new().map_err(|error| error.to_string())?;
+    let (programs, names) = apart(|| {
+        (
+            Programs::new(),
+            Names::from_passwd(&account_names("/etc/passwd"), &account_names("/etc/group")),
+        )
+    });
+    let programs = programs.map_err(|error| error.to_string())?;
     let empty_root = if is_root() {
         Some(EmptyRoot::new().map_err(|error| error.to_string())?)
     } else {
         None
     };
-    let names = Names::from_passwd(&account_names("/etc/passwd"), &account_names("/etc/group"));
     Ok((
         Setup {
             config,
@@ -195,6 +212,12 @@ fn leave_terminal() -> Result<(), String> {
         Fork::Parent(_) => std::process::exit(0),
         Fork::Child => nix::unistd::setsid().map(drop).map_err(because("setsid")),
     }
+}
+
+/// Does once what every session would do for itself: loading name services, asking the processor what it can do.
+fn warm_up() {
+    Identity::prime();
+    let _ = memchr::memchr(b'\n', &[0; 64]);
 }
 
 /// Descriptors 0 to 2 lead to /dev/null from here on.

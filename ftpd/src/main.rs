@@ -10,17 +10,26 @@ use std::ops::ControlFlow;
 use std::process::ExitCode;
 
 use common::cli;
-use common::settings::Run;
+use common::settings::{Config, Run};
 
 fn main() -> ExitCode {
-    common::sys::promise_single_thread();
-    let matches = cli::matches(cli::ftpd::command());
-    let loaded = match cli::ftpd::configuration(&matches) {
+    common::sys::map_large_buffers();
+    let config = match daemon::apart(configuration) {
         ControlFlow::Break(status) => return status,
-        ControlFlow::Continue(loaded) => loaded,
+        ControlFlow::Continue(config) => config,
     };
-    match loaded.config.server.run {
-        Run::Inetd => daemon::serve_inetd(loaded.config),
-        Run::Foreground | Run::Background => daemon::listen(loaded.config),
+    common::sys::promise_single_thread();
+    match config.server.run {
+        Run::Inetd => daemon::serve_inetd(config),
+        Run::Foreground | Run::Background => daemon::listen(config),
+    }
+}
+
+/// What the command line and the files say; `Break` where that was all there was to do.
+fn configuration() -> ControlFlow<ExitCode, Config> {
+    let matches = cli::matches(cli::ftpd::command());
+    match cli::ftpd::configuration(&matches) {
+        ControlFlow::Break(status) => ControlFlow::Break(status),
+        ControlFlow::Continue(loaded) => ControlFlow::Continue(loaded.config),
     }
 }

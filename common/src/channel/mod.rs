@@ -21,6 +21,8 @@ use crate::wire::{self, Wire};
 
 /// The longest message: two longest paths and a little.
 const LONGEST_MESSAGE: usize = 8 * 1024 + 256;
+/// As long as most messages are.
+const SHORT_MESSAGE: usize = 512;
 
 /// A phase of a session: which requests exist, and their answers.
 pub trait Phase {
@@ -85,7 +87,6 @@ pub struct Asker<P: Phase> {
     next: u32,
     /// Answers that nobody waits for any more.
     forgotten: VecDeque<u32>,
-    buffer: Vec<u8>,
     phase: PhantomData<P>,
 }
 
@@ -93,7 +94,6 @@ pub struct Asker<P: Phase> {
 #[derive(Debug)]
 pub struct Answerer<P: Phase> {
     socket: OwnedFd,
-    buffer: Vec<u8>,
     phase: PhantomData<P>,
 }
 
@@ -112,14 +112,12 @@ pub fn pair() -> Result<(Asker<PreLogin>, Answerer<PreLogin>), Errno> {
         socket: asker,
         next: 0,
         forgotten: VecDeque::new(),
-        buffer: buffer(),
         phase: PhantomData,
     };
     Ok((
         asker,
         Answerer {
             socket: answerer,
-            buffer: buffer(),
             phase: PhantomData,
         },
     ))
@@ -143,9 +141,7 @@ impl<P: Phase> Asker<P> {
     /// The channel is broken, or an answer came that nobody asked for.
     pub fn receive(&mut self, ticket: Ticket) -> Result<Option<Answered<P>>, Broken> {
         loop {
-            let Some((number, answer, descriptor)) =
-                receive(self.socket.as_fd(), &mut self.buffer)?
-            else {
+            let Some((number, answer, descriptor)) = receive(self.socket.as_fd())? else {
                 return Ok(None);
             };
             if number == ticket.0 {
@@ -175,7 +171,6 @@ impl Asker<PreLogin> {
             socket: self.socket,
             next: self.next,
             forgotten: self.forgotten,
-            buffer: self.buffer,
             phase: PhantomData,
         }
     }
@@ -187,7 +182,7 @@ impl<P: Phase> Answerer<P> {
     /// # Errors
     /// The channel is broken, or the request carries a descriptor: no request does.
     pub fn receive(&mut self) -> Result<Option<(Ticket, P::Request)>, Broken> {
-        match receive(self.socket.as_fd(), &mut self.buffer)? {
+        match receive(self.socket.as_fd())? {
             None => Ok(None),
             Some((number, request, None)) => Ok(Some((Ticket(number), request))),
             Some((_, _, Some(_))) => Err(Broken::Malformed),
@@ -213,7 +208,6 @@ impl Answerer<PreLogin> {
     pub fn log_in(self) -> Answerer<LoggedIn> {
         Answerer {
             socket: self.socket,
-            buffer: self.buffer,
             phase: PhantomData,
         }
     }
@@ -245,19 +239,23 @@ fn send<T: Wire>(
     Ok(sent?)
 }
 
-/// Room for the longest message, mapped on its own: only the pages that messages really fill take memory.
-fn buffer() -> Vec<u8> {
-    vec![0; sys::LARGE_BUFFER.max(LONGEST_MESSAGE)]
-}
-
 type Received<T> = Option<(u32, T, Option<OwnedFd>)>;
 
-fn receive<T: Wire>(socket: BorrowedFd<'_>, buffer: &mut [u8]) -> Result<Received<T>, Broken> {
-    let datagram = match sys::receive_datagram(socket, &mut buffer[..LONGEST_MESSAGE]) {
-        Ok(datagram) => datagram,
-        Err(Errno::EAGAIN | Errno::EINTR) => return Ok(None),
-        Err(errno) => return Err(errno.into()),
+fn receive<T: Wire>(socket: BorrowedFd<'_>) -> Result<Received<T>, Broken> {
+    // Most messages are short: the stack is not stretched for the longest.
+    let received = match sys::next_length(socket) {
+        Ok(length) if length <= SHORT_MESSAGE => take(socket, &mut [0; SHORT_MESSAGE]),
+        Ok(length) => take(socket, &mut vec![0; length.min(LONGEST_MESSAGE)]),
+        Err(errno) => Err(errno.into()),
     };
+    match received {
+        Err(Broken::Failed(Errno::EAGAIN | Errno::EINTR)) => Ok(None),
+        other => other,
+    }
+}
+
+fn take<T: Wire>(socket: BorrowedFd<'_>, buffer: &mut [u8]) -> Result<Received<T>, Broken> {
+    let datagram = sys::receive_datagram(socket, buffer)?;
     if datagram.length == 0 {
         return Err(Broken::Closed);
     }

@@ -13,7 +13,11 @@ pub struct Watched(OwnedFd);
 
 /// A session's end.
 #[derive(Debug)]
-pub struct Lifeline(OwnedFd);
+pub struct Lifeline {
+    end: OwnedFd,
+    /// The other end, where no listener holds it.
+    unattended: Option<OwnedFd>,
+}
 
 /// What a session may go on to do.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -29,7 +33,11 @@ pub enum Sign {
 /// Makes both ends.
 pub(super) fn pair() -> Result<(Watched, Lifeline), Errno> {
     let (session, listener) = pipe2(OFlag::O_CLOEXEC | OFlag::O_NONBLOCK)?;
-    Ok((Watched(listener), Lifeline(session)))
+    let lifeline = Lifeline {
+        end: session,
+        unattended: None,
+    };
+    Ok((Watched(listener), lifeline))
 }
 
 impl Watched {
@@ -43,7 +51,7 @@ impl Watched {
 impl Lifeline {
     /// Looks without waiting.
     pub fn sign(&self) -> Sign {
-        let mut ready = [PollFd::new(self.0.as_fd(), PollFlags::POLLIN)];
+        let mut ready = [PollFd::new(self.end.as_fd(), PollFlags::POLLIN)];
         match poll(&mut ready, PollTimeout::ZERO) {
             Ok(1..) => {
                 let events = ready[0].revents().unwrap_or(PollFlags::empty());
@@ -57,25 +65,37 @@ impl Lifeline {
         }
     }
 
+    /// All descriptors that it needs to stay open.
+    pub fn descriptors(&self) -> impl Iterator<Item = BorrowedFd<'_>> {
+        std::iter::once(&self.end)
+            .chain(&self.unattended)
+            .map(AsFd::as_fd)
+    }
+
     /// One that nobody holds the other end of but the session itself: for inetd, where no listener is.
     ///
     /// # Errors
     /// What pipe(2) says.
     pub fn unattended() -> Result<Lifeline, Errno> {
         let (watched, lifeline) = pair()?;
-        // Kept open on purpose, to the end of this process.
-        std::mem::forget(watched);
-        Ok(lifeline)
+        Ok(Lifeline {
+            unattended: Some(watched.0),
+            ..lifeline
+        })
     }
 
     pub(super) fn try_clone(&self) -> Result<Lifeline, Errno> {
-        nix::unistd::dup(&self.0).map(Lifeline)
+        let end = nix::unistd::dup(&self.end)?;
+        Ok(Lifeline {
+            end,
+            unattended: None,
+        })
     }
 }
 
 impl AsFd for Lifeline {
     fn as_fd(&self) -> BorrowedFd<'_> {
-        self.0.as_fd()
+        self.end.as_fd()
     }
 }
 

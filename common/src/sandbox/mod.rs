@@ -14,6 +14,7 @@ use nix::sys::resource::{Resource, setrlimit};
 pub use self::identity::{EmptyRoot, drop_bounding, is_root};
 pub use self::seccomp::{Programs, Role, picture};
 use crate::auth::Identity;
+use crate::sys;
 
 /// A step of giving up privilege that failed.
 #[derive(Debug)]
@@ -42,7 +43,7 @@ fn step<T>(name: &'static str, result: Result<T, Errno>) -> Result<T, SandboxErr
 /// Becomes a process that only works on the descriptors it has: the network half of a session, or the logger.
 ///
 /// As root: an empty root directory and the uid `user` that owns nothing. As anybody: no file system (Landlock), no
-/// other system call than the role's (seccomp).
+/// other system call than the role's (seccomp). Of the descriptors above 2 only `kept` stay open.
 ///
 /// # Errors
 /// The step that failed; the process must end.
@@ -51,6 +52,7 @@ pub fn enter_empty(
     programs: &Programs,
     user: u32,
     root: Option<&EmptyRoot>,
+    kept: &[BorrowedFd<'_>],
 ) -> Result<(), SandboxError> {
     if is_root() {
         let root = root.ok_or_else(|| SandboxError {
@@ -60,6 +62,7 @@ pub fn enter_empty(
         root.enter()?;
         identity::become_ids(user, user, &[])?;
     }
+    step("close_range", sys::keep_only(kept))?;
     limits()?;
     identity::no_way_back()?;
     landlock::deny_all()?;

@@ -8,7 +8,7 @@ use std::os::fd::{AsRawFd, BorrowedFd, FromRawFd, OwnedFd, RawFd};
 
 use nix::errno::Errno;
 use nix::sys::socket::{ControlMessage, ControlMessageOwned, MsgFlags, recvmsg, sendmsg};
-use nix::unistd::{ForkResult, Pid};
+use nix::unistd::Pid;
 
 /// Which side of a fork this is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -27,10 +27,16 @@ pub fn fork() -> Result<Fork, Errno> {
     }
     // SAFETY: this thread has promised by `promise_single_thread` that it is the only one, so the child inherits no
     // lock held by a thread that does not exist there.
-    match unsafe { nix::unistd::fork() }? {
-        ForkResult::Parent { child } => Ok(Fork::Parent(child)),
-        ForkResult::Child => Ok(Fork::Child),
+    match Errno::result(unsafe { _Fork() })? {
+        0 => Ok(Fork::Child),
+        child => Ok(Fork::Parent(Pid::from_raw(child))),
     }
+}
+
+unsafe extern "C" {
+    /// POSIX.1-2024's fork without handlers, in glibc since 2.34. The handlers of fork(3) reset locks that a process with
+    /// one thread does not hold, and writing them costs each session half a dozen pages of its own.
+    fn _Fork() -> nix::libc::pid_t;
 }
 
 thread_local! {
@@ -89,6 +95,15 @@ pub fn send_datagram(
     }
 }
 
+/// The length of the datagram that waits, left where it is; zero is the end of the connection.
+///
+/// # Errors
+/// `EAGAIN` when there is none, else what recv(2) says.
+pub fn next_length(socket: BorrowedFd<'_>) -> Result<usize, Errno> {
+    let flags = MsgFlags::MSG_PEEK | MsgFlags::MSG_TRUNC | MsgFlags::MSG_DONTWAIT;
+    nix::sys::socket::recv(socket.as_raw_fd(), &mut [], flags)
+}
+
 /// Receives one datagram without waiting.
 ///
 /// # Errors
@@ -122,26 +137,50 @@ pub fn receive_datagram(socket: BorrowedFd<'_>, buffer: &mut [u8]) -> Result<Dat
     })
 }
 
-/// Makes large buffers come from mmap(2) and go back at once, whatever was freed before: an idle session keeps none, and
-/// one that is only partly used costs only that part. For the start of the program.
+/// Closes every descriptor but 0 to 2 and `kept`, whoever owns it: what a process inherited by its fork and has no use for.
+///
+/// Only for a process that ends by [`std::process::exit`]: an owner elsewhere must not close the number again when it may
+/// belong to another descriptor.
+///
+/// # Errors
+/// What close_range(2) says.
+pub fn keep_only(kept: &[BorrowedFd<'_>]) -> Result<(), Errno> {
+    let mut numbers: Vec<u32> = kept
+        .iter()
+        .filter_map(|fd| u32::try_from(fd.as_raw_fd()).ok())
+        .collect();
+    numbers.sort_unstable();
+    let mut first = 3;
+    for number in numbers {
+        if first < number {
+            close_range(first, number - 1)?;
+        }
+        first = first.max(number + 1);
+    }
+    close_range(first, u32::MAX)
+}
+
+fn close_range(first: u32, last: u32) -> Result<(), Errno> {
+    // SAFETY: the call touches no memory; that nobody uses these descriptors afterwards is the promise of `keep_only`.
+    let result = unsafe { nix::libc::syscall(nix::libc::SYS_close_range, first, last, 0) };
+    Errno::result(result).map(drop)
+}
+
+/// Ends this process at once, without the handlers of the program that it was forked from.
+pub fn exit(status: i32) -> ! {
+    // SAFETY: _exit returns to nobody; everything of worth was written by system calls before.
+    unsafe { nix::libc::_exit(status) }
+}
+
+/// Makes large buffers come from mmap(2) and go back at once, whatever was freed before, so that an idle session keeps none.
+/// For the start of the program.
 pub fn map_large_buffers() {
     // SAFETY: mallopt sets a number in malloc's state, and this process has one thread yet.
-    unsafe {
-        nix::libc::mallopt(
-            nix::libc::M_MMAP_THRESHOLD,
-            LARGE_BUFFER as nix::libc::c_int,
-        )
-    };
+    unsafe { nix::libc::mallopt(nix::libc::M_MMAP_THRESHOLD, LARGE_BUFFER) };
 }
 
 /// What counts as large, in octets.
-pub const LARGE_BUFFER: usize = 64 << 10;
-
-/// Gives memory that was freed back to the system: what a login needed for a moment is not held for hours.
-pub fn give_memory_back() {
-    // SAFETY: malloc_trim touches only free memory, and this process has one thread.
-    unsafe { nix::libc::malloc_trim(0) };
-}
+const LARGE_BUFFER: nix::libc::c_int = 64 << 10;
 
 #[cfg(test)]
 mod tests {

@@ -204,7 +204,6 @@ pub(super) fn become_user(setup: &Setup, admitted: Admitted) -> Result<Login, To
         (true, false) => settings.max_idle,
         (false, false) => settings.idle.min(settings.max_idle),
     };
-    common::sys::give_memory_back();
     let account = Account {
         start,
         permitted: settings.permitted,

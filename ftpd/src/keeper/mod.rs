@@ -42,7 +42,8 @@ impl Ends {
     }
 }
 
-/// Serves one client: forks the network half and stays as the trusted half. Returns how the session ended.
+/// Serves one client: forks the network half and stays as the trusted half. Tells how the session ended; the process
+/// must exit with that and nothing else, since it has closed what it inherited.
 pub(crate) fn serve(setup: &Setup, client: Client) -> Status {
     let Client { socket, lifeline } = client;
     let Ok((local, peer)) = net::ends(&socket) else {
@@ -64,10 +65,17 @@ pub(crate) fn serve(setup: &Setup, client: Client) -> Status {
     match fork {
         Fork::Child => {
             drop((answerer, lifeline));
-            std::process::exit(session::run(setup, socket, asker, ends).code())
+            sys::exit(session::run(setup, socket, asker, ends).code())
         }
         Fork::Parent(session) => {
             drop((socket, asker));
+            let mut kept = vec![answerer.as_fd()];
+            kept.extend(lifeline.descriptors());
+            kept.extend(setup.log.descriptor());
+            if let Err(errno) = sys::keep_only(&kept) {
+                setup.log.line(&format!("close_range failed: {errno}"));
+                return Status::SandboxFailed;
+            }
             let status = Keeper {
                 setup,
                 ends,
@@ -134,7 +142,14 @@ impl Keeper<'_> {
             match login::authenticate(self.setup, &self.ends, user.as_slice(), &secret) {
                 Ok(admitted) => {
                     return match login::become_user(self.setup, admitted) {
-                        Ok(login) => Ok((login, ticket)),
+                        Ok(login) => {
+                            let (name, client) =
+                                (user.as_slice().escape_ascii(), self.ends.client());
+                            self.setup
+                                .log
+                                .line(&format!("login of '{name}' from {client}"));
+                            Ok((login, ticket))
+                        }
                         Err(refused) => {
                             self.setup.log.line(&format!(
                                 "login from {} refused: {}",

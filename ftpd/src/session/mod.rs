@@ -129,11 +129,15 @@ pub(crate) struct Session {
 /// Serves the client on `socket` until the session is over.
 pub(crate) fn run(setup: &Setup, socket: OwnedFd, channel: Asker<PreLogin>, ends: Ends) -> Status {
     let server = &setup.config.server;
+    let mut kept = vec![socket.as_fd(), channel.as_fd()];
+    kept.extend(setup.log.descriptor());
+    let root = setup.empty_root.as_ref();
     let entered = sandbox::enter_empty(
         Role::Session,
         &setup.programs,
         server.session_user,
-        setup.empty_root.as_ref(),
+        root,
+        &kept,
     );
     if let Err(error) = entered {
         setup

@@ -59,7 +59,6 @@ pub(in crate::session) fn pass(session: &mut Session, secret: &Secret) -> Result
         LoginAnswer::Welcome { account } => {
             session.permitted = account.permitted;
             session.stage = Stage::User(Box::new(welcome(visitor, account, name)));
-            common::sys::give_memory_back();
             Ok(Reply::new(Code::LOGGED_IN, "Login successful."))
         }
     }

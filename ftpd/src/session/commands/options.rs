@@ -98,6 +98,11 @@ pub(in crate::session) fn port(
     target: SocketAddr,
 ) -> Result<Reply, Stop> {
     only_epsv(user)?;
+    // Some clients that listen on all addresses say so; only one of them can be meant.
+    let target = match target.ip().is_unspecified() {
+        true => SocketAddr::new(link.ends.client(), target.port()),
+        false => target,
+    };
     // Keeper refuses it again; here the client hears it before the transfer.
     if target.ip() != link.ends.client() || target.port() < 1024 {
         link.log.line(&format!(
