@@ -4,6 +4,9 @@ complete -c ftpd -s i -l bindaddress -d 'Address or network interface to listen 
 complete -c ftpd -l sessionuser -d 'User and group number of the network half of a session; owns nothing [default: 60621]' -r
 complete -c ftpd -l chroot -d 'Confine every session to this directory' -r -f -a "(__fish_complete_directories)"
 complete -c ftpd -s l -l logfile -d 'File for the log, by default the standard error in the foreground' -r -F
+complete -c ftpd -l loglevel -d 'How much is logged; each level adds to the one before [default: transfers]' -r -f -a "logins\t''
+transfers\t''
+commands\t''"
 complete -c ftpd -l banner -d 'Line of the greeting' -r
 complete -c ftpd -l bannerfile -d 'File with the lines of the greeting, read at start, up to 8 KiB' -r -F
 complete -c ftpd -s A -l authmethods -d 'Ways to check a password, tried in this order [default: native]' -r
