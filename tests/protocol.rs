@@ -3,9 +3,11 @@
 #![allow(clippy::unwrap_used, reason = "whatever fails shall end the test")]
 
 use std::collections::BTreeSet;
-use std::net::{Ipv4Addr, TcpListener};
+use std::net::{Ipv4Addr, SocketAddr, SocketAddrV4};
+use std::os::fd::{AsRawFd, OwnedFd};
 use std::os::unix::fs::symlink;
 
+use nix::sys::socket::{AddressFamily, SockFlag, SockType, SockaddrIn, bind, getsockname, socket};
 use tests::client::{connect_from, port_line};
 use tests::{Client, Data, Server, Setup, require, transcript};
 
@@ -146,13 +148,27 @@ fn a_passive_port_that_nobody_connects_to_is_425() {
     assert_eq!(client.download(Data::Epsv, "hello.txt"), b"hello world\n");
 }
 
+/// A socket that has a port and does not listen on it.
+fn deaf_socket() -> (OwnedFd, SocketAddr) {
+    let socket = socket(
+        AddressFamily::Inet,
+        SockType::Stream,
+        SockFlag::SOCK_CLOEXEC,
+        None,
+    )
+    .unwrap();
+    bind(socket.as_raw_fd(), &SockaddrIn::new(127, 0, 0, 1, 0)).unwrap();
+    let bound: SockaddrIn = getsockname(socket.as_raw_fd()).unwrap();
+    let address = SocketAddrV4::new(bound.ip(), bound.port());
+    (socket, address.into())
+}
+
 #[test]
 fn an_active_port_where_nobody_listens_is_425() {
     let server = furnished(Setup::new().setting("DataTimeout=1"));
     let mut client = server.logged_in();
-    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
-    let address = listener.local_addr().unwrap();
-    drop(listener);
+    // Bound but not listening: nobody else can get the port meanwhile.
+    let (_held, address) = deaf_socket();
     client.expect(&port_line(address), 200);
     client.expect("RETR hello.txt", 425);
     client.expect("NOOP", 200);

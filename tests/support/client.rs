@@ -61,6 +61,11 @@ impl Client {
         }
     }
 
+    /// Sends octets as they are, to a server that may be gone.
+    pub fn try_send_octets(&mut self, octets: &[u8]) -> std::io::Result<()> {
+        self.control.write_all(octets)
+    }
+
     /// Sends octets as they are.
     pub fn send_octets(&mut self, octets: &[u8]) {
         self.last_command = octets.escape_ascii().to_string();

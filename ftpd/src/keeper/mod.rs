@@ -152,7 +152,8 @@ impl Keeper<'_> {
                         }
                         Err(refused) => {
                             self.setup.log.line(&format!(
-                                "login from {} refused: {}",
+                                "login of '{}' from {} failed: {}",
+                                user.as_slice().escape_ascii(),
                                 self.ends.client(),
                                 refused.text
                             ));
