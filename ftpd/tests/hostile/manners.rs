@@ -1,0 +1,238 @@
+//! What is no message of its phase ends the session, without an answer.
+
+use std::io::IoSlice;
+use std::os::fd::{AsRawFd, OwnedFd};
+
+use common::channel::{FileAnswer, FileRequest, LoginAnswer, UserName};
+use common::jail::Failure;
+use common::listener::Status;
+use common::path::VirtualPath;
+use common::wire::Wire;
+use nix::sys::socket::{ControlMessage, MsgFlags, sendmsg};
+
+use crate::Test;
+use crate::scene::{Identity, Scene, login_request, pair};
+use crate::session::Then;
+
+pub(crate) const TESTS: &[Test] = &[
+    (
+        "no_message_at_all_ends_the_session_in_each_phase",
+        no_message,
+    ),
+    (
+        "a_message_of_another_phase_or_direction_ends_the_session",
+        of_another_phase,
+    ),
+    ("a_descriptor_on_a_request_ends_the_session", descriptor),
+    (
+        "a_path_in_another_form_than_the_normal_one_ends_the_session",
+        paths,
+    ),
+    ("an_ordinary_end_is_none_for_misbehaviour", ordinary_end),
+    (
+        "wrong_passwords_are_counted_by_keeper_itself",
+        wrong_passwords,
+    ),
+];
+
+/// The longest message, as the channel has it.
+const LONGEST: usize = 8 * 1024 + 256;
+
+fn path(text: &[u8]) -> VirtualPath {
+    VirtualPath::new(text).unwrap()
+}
+
+/// A scene in each phase.
+fn each_phase(identity: Identity, check: impl Fn(Scene, &str)) {
+    check(Scene::new(identity), "before login");
+    check(Scene::logged_in(identity), "after login");
+}
+
+/// A request that is right in the scene's phase.
+fn right(scene: &mut Scene, phase: &str) -> Vec<u8> {
+    if phase == "before login" {
+        scene.numbered(&login_request("correct horse"))
+    } else {
+        scene.numbered(&FileRequest::MakeDir {
+            path: path(b"/made"),
+        })
+    }
+}
+
+fn no_message(identity: Identity) {
+    type Spoil = fn(Vec<u8>) -> Vec<u8>;
+    let cases: [(&str, Spoil); 9] = [
+        ("garbage", |_| vec![0xa5; 100]),
+        ("one octet", |_| vec![0]),
+        ("a number alone", |right| right[..4].to_vec()),
+        ("an unknown tag", |_| vec![0, 0, 0, 0, 255]),
+        ("a truncated message", |right| {
+            right[..right.len() - 1].to_vec()
+        }),
+        ("a trailing octet", |right| [&right[..], &[0]].concat()),
+        ("a length that lies", |mut right| {
+            right[5..7].fill(0xff);
+            right
+        }),
+        ("as long as it may be, and padded", |mut right| {
+            right.resize(LONGEST, 0);
+            right
+        }),
+        ("an octet too long", |mut right| {
+            right.resize(LONGEST + 1, 0);
+            right
+        }),
+    ];
+    for (what, spoil) in cases {
+        each_phase(identity, |mut scene, phase| {
+            let octets = spoil(right(&mut scene, phase));
+            scene.send(&octets, None);
+            scene.send_late(&FileRequest::ListEnd);
+            scene.ends_without_an_answer(&format!("{what} {phase}"));
+        });
+    }
+}
+
+fn of_another_phase(identity: Identity) {
+    type Make = fn(&mut Scene) -> Vec<u8>;
+    let before: [(&str, Make); 4] = [
+        ("Stat before login", |s| {
+            s.numbered(&FileRequest::Stat { path: path(b"/") })
+        }),
+        ("Commit before login", |s| s.numbered(&FileRequest::Commit)),
+        ("Refused, an answer", |s| {
+            s.numbered(&LoginAnswer::Refused { last: false })
+        }),
+        ("Failed, an answer", |s| {
+            s.numbered(&FileAnswer::Failed { why: Failure::Io })
+        }),
+    ];
+    for (what, make) in before {
+        let mut scene = Scene::new(identity);
+        let octets = make(&mut scene);
+        scene.send(&octets, None);
+        scene.ends_without_an_answer(what);
+    }
+    let after: [(&str, Make); 4] = [
+        ("Authenticate after login", |s| {
+            s.numbered(&login_request("correct horse"))
+        }),
+        ("Refused, an answer", |s| {
+            s.numbered(&LoginAnswer::Refused { last: false })
+        }),
+        ("Done, an answer", |s| s.numbered(&FileAnswer::Done)),
+        ("Opened, an answer", |s| {
+            s.numbered(&FileAnswer::Opened { size: 1 })
+        }),
+    ];
+    for (what, make) in after {
+        let mut scene = Scene::logged_in(identity);
+        let octets = make(&mut scene);
+        scene.send(&octets, None);
+        scene.ends_without_an_answer(what);
+    }
+}
+
+fn descriptor(identity: Identity) {
+    each_phase(identity, |mut scene, phase| {
+        let octets = right(&mut scene, phase);
+        let (gift, _other) = pair();
+        scene.send(&octets, Some(&gift));
+        scene.ends_without_an_answer(&format!("one descriptor {phase}"));
+    });
+    each_phase(identity, |mut scene, phase| {
+        let octets = right(&mut scene, phase);
+        let (one, two) = pair();
+        let gifts = [one.as_raw_fd(), two.as_raw_fd()];
+        send_with(scene.channel(), &octets, &gifts);
+        scene.ends_without_an_answer(&format!("two descriptors {phase}"));
+    });
+}
+
+fn send_with(channel: &OwnedFd, octets: &[u8], gifts: &[i32]) {
+    let rights = [ControlMessage::ScmRights(gifts)];
+    let slice = [IoSlice::new(octets)];
+    sendmsg::<()>(
+        channel.as_raw_fd(),
+        &slice,
+        &rights,
+        MsgFlags::empty(),
+        None,
+    )
+    .unwrap();
+}
+
+fn paths(identity: Identity) {
+    const STAT: u8 = 39;
+    let odd: [&[u8]; 9] = [
+        b"",
+        b"relative",
+        b"/a/../b",
+        b"/..",
+        b"/a//b",
+        b"/a/",
+        b"/./a",
+        b"//",
+        b"/a\0b",
+    ];
+    for text in odd {
+        let scene = Scene::logged_in(identity);
+        let mut octets = vec![0, 0, 0, 0, STAT];
+        u16::try_from(text.len()).unwrap().put(&mut octets);
+        octets.extend_from_slice(text);
+        scene.send(&octets, None);
+        scene.ends_without_an_answer(&format!("the path '{}'", text.escape_ascii()));
+    }
+    // The same octets with a path that is normal are an ordinary request.
+    let mut scene = Scene::logged_in(identity);
+    let same = scene.numbered(&FileRequest::Stat { path: path(b"/a") });
+    assert_eq!(same[4..], [STAT, 2, 0, b'/', b'a']);
+    let (answer, _) = scene.ask(&FileRequest::Stat { path: path(b"/a") });
+    assert!(
+        matches!(
+            answer,
+            FileAnswer::Failed {
+                why: Failure::NotFound
+            }
+        ),
+        "{answer:?}"
+    );
+}
+
+fn ordinary_end(identity: Identity) {
+    each_phase(identity, |mut scene, phase| {
+        assert_eq!(scene.leave(), Status::Ended.code(), "closed {phase}");
+    });
+    each_phase(identity, |mut scene, phase| {
+        // An empty datagram cannot be told from the end of the channel, and is one.
+        scene.send(b"", None);
+        assert!(scene.receive().is_none(), "{phase}");
+        assert_eq!(
+            scene.end(),
+            Status::Ended.code(),
+            "an empty datagram {phase}"
+        );
+    });
+}
+
+fn wrong_passwords(identity: Identity) {
+    let mut scene = Scene::with(identity, Then::Leave, |config| {
+        config.server.max_login_fails = 3;
+        config.server.login_fail_delay = std::time::Duration::ZERO;
+    });
+    for last in [false, false, true] {
+        let answer = scene.authenticate("wrong");
+        assert!(
+            matches!(answer, LoginAnswer::Refused { last: is } if is == last),
+            "{answer:?}"
+        );
+    }
+    // The fourth is too late, even with the right one; that it was asked is no matter of its own.
+    scene.send_late(&login_request("correct horse"));
+    assert!(scene.receive().is_none());
+    assert_eq!(scene.end(), Status::LoginFailed.code());
+    assert!(
+        UserName::new(&[b'u'; 256]).is_none(),
+        "a longer name is no message"
+    );
+}
