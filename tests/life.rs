@@ -77,6 +77,19 @@ fn the_death_of_one_half_ends_that_session_only() {
 }
 
 #[test]
+fn a_network_half_that_will_not_end_is_ended_by_the_listener() {
+    let server = Server::start();
+    let mut bystander = session(&server);
+    let victim = session(&server);
+    // Stopped, it does nothing about the end of its channel, as one that was taken over.
+    victim.session.signal(Signal::SIGSTOP);
+    victim.keeper.signal(Signal::SIGKILL);
+    victim.keeper.wait_for_end();
+    victim.session.wait_for_end();
+    bystander.client.expect("NOOP", 200);
+}
+
+#[test]
 fn sessions_survive_the_listener_and_nothing_survives_them() {
     let mut server = Server::start();
     let path = server.put("large", b"");

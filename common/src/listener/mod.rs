@@ -11,10 +11,10 @@ use std::time::{Duration, Instant};
 
 use nix::errno::Errno;
 use nix::poll::{PollFd, PollFlags, poll};
-use nix::sys::signal::{SigSet, SigmaskHow, Signal, kill, sigprocmask};
+use nix::sys::signal::{SigSet, SigmaskHow, Signal, killpg, sigprocmask};
 use nix::sys::signalfd::{SfdFlags, SignalFd};
-use nix::sys::wait::{WaitPidFlag, WaitStatus, waitpid};
-use nix::unistd::Pid;
+use nix::sys::wait::{Id, WaitPidFlag, WaitStatus, waitid, waitpid};
+use nix::unistd::{Pid, setpgid};
 use socket2::Socket;
 
 pub use lifeline::{Lifeline, Sign, Watched};
@@ -148,7 +148,9 @@ impl Listener {
             }
             Fork::Child => {
                 self.port = None;
-                // What the terminal sends to the whole group (INT, HUP) stays blocked: the listener ends its sessions.
+                // Both halves of a session are a group, which neither can leave: so they can be ended together.
+                setpgid(Pid::from_raw(0), Pid::from_raw(0))?;
+                // INT and HUP stay blocked: the listener ends its sessions.
                 let mut own = SigSet::empty();
                 own.add(Signal::SIGTERM);
                 sigprocmask(SigmaskHow::SIG_UNBLOCK, Some(&own), None)?;
@@ -179,18 +181,29 @@ impl Listener {
 
     /// Collects children that have ended, and logs what was not an ordinary end.
     fn reap(&mut self) {
-        loop {
-            match waitpid(None, Some(WaitPidFlag::WNOHANG)) {
-                Ok(WaitStatus::Exited(pid, code)) if self.sessions.remove(&pid) => {
+        let look = WaitPidFlag::WEXITED | WaitPidFlag::WNOHANG | WaitPidFlag::WNOWAIT;
+        while let Ok(status) = waitid(Id::All, look) {
+            let Some(child) = status.pid() else { return };
+            let was_session = self.sessions.remove(&child);
+            if was_session {
+                // SECURITY: a network half that was taken over need not end with its keeper. The number is still that of
+                // the group, since its first process is not collected yet.
+                let _ = killpg(child, Signal::SIGKILL);
+            }
+            let ended = waitpid(child, Some(WaitPidFlag::WNOHANG));
+            if !was_session {
+                continue;
+            }
+            match ended {
+                Ok(WaitStatus::Exited(pid, code)) => {
                     if let Some(text) = Status::from_code(code).remark() {
                         self.log.line(&format!("session {pid}: {text}"));
                     }
                 }
-                Ok(WaitStatus::Signaled(pid, signal, _)) if self.sessions.remove(&pid) => {
+                Ok(WaitStatus::Signaled(pid, signal, _)) => {
                     self.log.line(&format!("session {pid}: killed by {signal}"));
                 }
-                Ok(WaitStatus::StillAlive) | Err(_) => return,
-                Ok(_) => {}
+                _ => {}
             }
         }
     }
@@ -212,7 +225,7 @@ impl Listener {
         }
         for session in &self.sessions {
             // It is our child and not yet reaped, so the number is still its own.
-            if kill(*session, Signal::SIGKILL).is_ok() {
+            if killpg(*session, Signal::SIGKILL).is_ok() {
                 self.log.line(&format!(
                     "session {session}: killed, it did not end in time"
                 ));

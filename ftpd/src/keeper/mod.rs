@@ -8,7 +8,7 @@ mod login;
 
 use std::net::{IpAddr, SocketAddr};
 use std::os::fd::AsFd;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use common::channel::{self, Answerer, Broken, LoginAnswer, LoginRequest, PreLogin};
 use common::control::until;
@@ -17,11 +17,14 @@ use common::net;
 use common::sys::{self, Fork};
 use nix::errno::Errno;
 use nix::poll::{PollFd, PollFlags, poll};
-use nix::sys::wait::{WaitStatus, waitpid};
+use nix::sys::wait::{WaitPidFlag, WaitStatus, waitpid};
 use nix::unistd::Pid;
 
 use crate::session;
 use crate::setup::Setup;
+
+/// How long the network half may take to end when its channel has: it says 421 to a client that reads.
+const LAST_WORDS: Duration = Duration::from_secs(3);
 
 /// Both ends of the control connection, as accept saw them.
 #[derive(Clone, Copy, Debug)]
@@ -83,20 +86,36 @@ pub(crate) fn serve(setup: &Setup, client: Client) -> Status {
             }
             .run(answerer);
             // The channel is closed now, and with it the session ends.
-            worse(status, reap(session))
+            let patience = if status == Status::Misbehaved {
+                Duration::ZERO
+            } else {
+                LAST_WORDS
+            };
+            reap(session, patience).map_or(status, |session| worse(status, session))
         }
     }
 }
 
-/// How the network half ended.
-fn reap(session: Pid) -> Status {
+/// How the network half ended, if it did in time.
+///
+/// SECURITY: a half that was taken over may never end. It is not waited for, and no longer keeper's to kill, being of
+/// another uid; the listener ends what is left of a session when its keeper has ended.
+fn reap(session: Pid, patience: Duration) -> Option<Status> {
+    let deadline = Instant::now() + patience;
+    let mut pause = 1u8;
     loop {
-        match waitpid(session, None) {
-            Ok(WaitStatus::Exited(_, code)) => return Status::from_code(code),
-            Ok(WaitStatus::Signaled(..)) => return Status::Crashed,
+        match waitpid(session, Some(WaitPidFlag::WNOHANG)) {
+            Ok(WaitStatus::Exited(_, code)) => return Some(Status::from_code(code)),
+            Ok(WaitStatus::Signaled(..)) => return Some(Status::Crashed),
             Ok(_) | Err(Errno::EINTR) => {}
-            Err(_) => return Status::Broken,
+            Err(_) => return Some(Status::Broken),
         }
+        if Instant::now() >= deadline {
+            return None;
+        }
+        // Mostly it is gone at the second look.
+        let _ = poll(&mut [], pause);
+        pause = pause.saturating_mul(2);
     }
 }
 

@@ -33,6 +33,7 @@ pub(crate) const TESTS: &[Test] = &[
         "wrong_passwords_are_counted_by_keeper_itself",
         wrong_passwords,
     ),
+    ("a_network_half_that_will_not_end_is_not_waited_for", stays),
 ];
 
 /// The longest message, as the channel has it.
@@ -235,4 +236,13 @@ fn wrong_passwords(identity: Identity) {
         UserName::new(&[b'u'; 256]).is_none(),
         "a longer name is no message"
     );
+}
+
+fn stays(identity: Identity) {
+    for spoil in [&b"no message"[..], b""] {
+        let mut scene = Scene::with(identity, Then::Stay, |_| {});
+        scene.send(spoil, None);
+        assert!(scene.receive().is_none());
+        scene.end();
+    }
 }
