@@ -65,7 +65,7 @@ pub fn enter_empty(
     step("close_range", sys::keep_only(kept))?;
     limits()?;
     identity::no_way_back()?;
-    landlock::deny_all()?;
+    landlock::deny_all(programs.landlock())?;
     seccomp::apply(programs, role)
 }
 
@@ -92,7 +92,7 @@ pub fn become_user(
     }
     no_core()?;
     identity::no_way_back()?;
-    landlock::confine(root)?;
+    landlock::confine(programs.landlock(), root)?;
     seccomp::apply(programs, Role::Keeper)
 }
 

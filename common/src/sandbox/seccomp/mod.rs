@@ -9,6 +9,7 @@ use nix::libc;
 use seccompiler::BpfProgram;
 
 use super::SandboxError;
+use super::landlock::Landlock;
 
 /// The processes that are filtered.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -94,25 +95,31 @@ impl Role {
     }
 }
 
-/// The filters of all roles, compiled once before the first fork.
+/// The filters of all roles, compiled once before the first fork, and what else was found out then.
 #[derive(Clone, Debug)]
 pub struct Programs {
     session: BpfProgram,
     keeper: BpfProgram,
     logger: BpfProgram,
+    landlock: Landlock,
 }
 
 impl Programs {
     /// Compiles the filters.
     ///
     /// # Errors
-    /// This architecture is not known to the compiler of filters.
+    /// This architecture is not known to the compiler of filters, or the kernel does not say what it has.
     pub fn new() -> Result<Programs, SandboxError> {
         Ok(Programs {
             session: tree::compile(Role::Session.calls())?,
             keeper: tree::compile(Role::Keeper.calls())?,
             logger: tree::compile(Role::Logger.calls())?,
+            landlock: Landlock::of_this_kernel()?,
         })
+    }
+
+    pub(super) fn landlock(&self) -> Landlock {
+        self.landlock
     }
 }
 
