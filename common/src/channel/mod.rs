@@ -21,8 +21,6 @@ use crate::wire::{self, Wire};
 
 /// The longest message: two longest paths and a little.
 const LONGEST_MESSAGE: usize = 8 * 1024 + 256;
-/// As long as most messages are.
-const SHORT_MESSAGE: usize = 512;
 
 /// A phase of a session: which requests exist, and their answers.
 pub trait Phase {
@@ -242,28 +240,20 @@ fn send<T: Wire>(
 type Received<T> = Option<(u32, T, Option<OwnedFd>)>;
 
 fn receive<T: Wire>(socket: BorrowedFd<'_>) -> Result<Received<T>, Broken> {
-    // Most messages are short: the stack is not stretched for the longest.
-    let received = match sys::next_length(socket) {
-        Ok(length) if length <= SHORT_MESSAGE => take(socket, &mut [0; SHORT_MESSAGE]),
-        Ok(length) => take(socket, &mut vec![0; length.min(LONGEST_MESSAGE)]),
-        Err(errno) => Err(errno.into()),
+    let mut octets = Vec::new();
+    let datagram = match sys::receive_datagram(socket, &mut octets, LONGEST_MESSAGE) {
+        Ok(datagram) => datagram,
+        Err(Errno::EAGAIN | Errno::EINTR) => return Ok(None),
+        Err(errno) => return Err(errno.into()),
     };
-    match received {
-        Err(Broken::Failed(Errno::EAGAIN | Errno::EINTR)) => Ok(None),
-        other => other,
-    }
-}
-
-fn take<T: Wire>(socket: BorrowedFd<'_>, buffer: &mut [u8]) -> Result<Received<T>, Broken> {
-    let datagram = sys::receive_datagram(socket, buffer)?;
     if datagram.length == 0 {
         return Err(Broken::Closed);
     }
-    let octets = &mut buffer[..datagram.length];
-    let mut input = &*octets;
+    let mut input = &octets[..];
     let number = u32::take(&mut input)?;
     let message = wire::decode(input);
-    octets.zeroize();
+    // It may have held a password.
+    octets.as_mut_slice().zeroize();
     Ok(Some((number, message?, datagram.descriptor)))
 }
 

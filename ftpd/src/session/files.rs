@@ -71,11 +71,11 @@ impl Files {
     fn call(&mut self, request: &FileRequest) -> Result<Answer, End> {
         let ticket = self.channel.ask(request)?;
         loop {
+            let mut ready = [PollFd::new(self.channel.as_fd(), PollFlags::POLLIN)];
+            let _ = poll(&mut ready, PollTimeout::NONE);
             if let Some(answer) = self.channel.receive(ticket)? {
                 return Ok(answer);
             }
-            let mut ready = [PollFd::new(self.channel.as_fd(), PollFlags::POLLIN)];
-            let _ = poll(&mut ready, PollTimeout::NONE);
         }
     }
 
