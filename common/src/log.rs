@@ -14,7 +14,7 @@ use nix::sys::socket::{AddressFamily, MsgFlags, SockFlag, SockType, send, socket
 
 use crate::sandbox::{EmptyRoot, Programs, Role, SandboxError, enter_empty};
 use crate::settings::LogLevel;
-use crate::sys::{self, Fork};
+use crate::sys::{self, Fork, Wait};
 
 /// The longest line, in octets; longer ones are cut.
 const LONGEST: usize = 2048;
@@ -185,7 +185,7 @@ fn run(queue: &OwnedFd, mut sink: File) -> i32 {
 /// Takes what waits in the queue; `Some` is the status to end with.
 fn collect(queue: &OwnedFd, buffer: &mut Vec<u8>, lines: &mut Vec<u8>) -> Option<i32> {
     while lines.len() < BATCH {
-        match sys::receive_datagram(queue.as_fd(), buffer, LONGEST) {
+        match sys::receive_datagram(queue.as_fd(), buffer, LONGEST, Wait::No) {
             Ok(datagram) if datagram.length == 0 => return Some(0),
             Ok(_) => {
                 // Writing to memory does not fail.

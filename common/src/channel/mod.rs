@@ -16,7 +16,7 @@ pub use messages::{
     UploadAt, UserName,
 };
 
-use crate::sys;
+use crate::sys::{self, Wait};
 use crate::wire::{self, Wire};
 
 /// The longest message: two longest paths and a little.
@@ -138,8 +138,25 @@ impl<P: Phase> Asker<P> {
     /// # Errors
     /// The channel is broken, or an answer came that nobody asked for.
     pub fn receive(&mut self, ticket: Ticket) -> Result<Option<Answered<P>>, Broken> {
+        self.take(ticket, Wait::No)
+    }
+
+    /// Asks and waits for the answer: for requests that do not take long.
+    ///
+    /// # Errors
+    /// As [`ask`](Self::ask) and [`receive`](Self::receive).
+    pub fn call(&mut self, request: &P::Request) -> Result<Answered<P>, Broken> {
+        let ticket = self.ask(request)?;
         loop {
-            let Some((number, answer, descriptor)) = receive(self.socket.as_fd())? else {
+            if let Some(answer) = self.take(ticket, Wait::Yes)? {
+                return Ok(answer);
+            }
+        }
+    }
+
+    fn take(&mut self, ticket: Ticket, wait: Wait) -> Result<Option<Answered<P>>, Broken> {
+        loop {
+            let Some((number, answer, descriptor)) = receive(self.socket.as_fd(), wait)? else {
                 return Ok(None);
             };
             if number == ticket.0 {
@@ -180,7 +197,7 @@ impl<P: Phase> Answerer<P> {
     /// # Errors
     /// The channel is broken, or the request carries a descriptor: no request does.
     pub fn receive(&mut self) -> Result<Option<(Ticket, P::Request)>, Broken> {
-        match receive(self.socket.as_fd())? {
+        match receive(self.socket.as_fd(), Wait::No)? {
             None => Ok(None),
             Some((number, request, None)) => Ok(Some((Ticket(number), request))),
             Some((_, _, Some(_))) => Err(Broken::Malformed),
@@ -239,9 +256,9 @@ fn send<T: Wire>(
 
 type Received<T> = Option<(u32, T, Option<OwnedFd>)>;
 
-fn receive<T: Wire>(socket: BorrowedFd<'_>) -> Result<Received<T>, Broken> {
+fn receive<T: Wire>(socket: BorrowedFd<'_>, wait: Wait) -> Result<Received<T>, Broken> {
     let mut octets = Vec::new();
-    let datagram = match sys::receive_datagram(socket, &mut octets, LONGEST_MESSAGE) {
+    let datagram = match sys::receive_datagram(socket, &mut octets, LONGEST_MESSAGE, wait) {
         Ok(datagram) => datagram,
         Err(Errno::EAGAIN | Errno::EINTR) => return Ok(None),
         Err(errno) => return Err(errno.into()),

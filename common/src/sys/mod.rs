@@ -95,7 +95,14 @@ pub fn send_datagram(
     }
 }
 
-/// Receives one datagram of at most `most` octets into a buffer that is emptied first, without waiting. The buffer's room is
+/// Whether a call may wait for what is not there yet.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Wait {
+    Yes,
+    No,
+}
+
+/// Receives one datagram of at most `most` octets into a buffer that is emptied first. The buffer's room is
 /// not touched beyond what arrives.
 ///
 /// # Errors
@@ -105,6 +112,7 @@ pub fn receive_datagram(
     socket: BorrowedFd<'_>,
     buffer: &mut Vec<u8>,
     most: usize,
+    wait: Wait,
 ) -> Result<Datagram, Errno> {
     use nix::libc;
     buffer.clear();
@@ -121,7 +129,11 @@ pub fn receive_datagram(
     header.msg_iovlen = 1;
     header.msg_control = (&raw mut control).cast();
     header.msg_controllen = size_of::<ControlRoom>();
-    let flags = libc::MSG_CMSG_CLOEXEC | libc::MSG_DONTWAIT;
+    let flags = libc::MSG_CMSG_CLOEXEC
+        | match wait {
+            Wait::Yes => 0,
+            Wait::No => libc::MSG_DONTWAIT,
+        };
     // SAFETY: the header points to `most` octets that `reserve` has made room for, and to the control room, both alive.
     let received = unsafe { libc::recvmsg(socket.as_raw_fd(), &raw mut header, flags) };
     let length = usize::try_from(Errno::result(received)?).unwrap_or(0);
@@ -240,19 +252,19 @@ mod tests {
         send_datagram(a.as_fd(), b"one", Some(write.as_fd())).unwrap();
         send_datagram(a.as_fd(), b"two", None).unwrap();
         let mut buffer = Vec::new();
-        let first = receive_datagram(b.as_fd(), &mut buffer, 16).unwrap();
+        let first = receive_datagram(b.as_fd(), &mut buffer, 16, Wait::No).unwrap();
         assert_eq!((first.length, &buffer[..]), (3, &b"one"[..]));
         nix::unistd::write(first.descriptor.unwrap(), b"x").unwrap();
         let mut got = [0; 1];
         assert_eq!(nix::unistd::read(&read, &mut got), Ok(1));
         assert!(
-            receive_datagram(b.as_fd(), &mut buffer, 16)
+            receive_datagram(b.as_fd(), &mut buffer, 16, Wait::No)
                 .unwrap()
                 .descriptor
                 .is_none()
         );
         assert_eq!(
-            receive_datagram(b.as_fd(), &mut buffer, 16).unwrap_err(),
+            receive_datagram(b.as_fd(), &mut buffer, 16, Wait::No).unwrap_err(),
             Errno::EAGAIN
         );
     }
@@ -262,12 +274,12 @@ mod tests {
         let (a, b) = pair();
         send_datagram(a.as_fd(), &[0; 20], None).unwrap();
         assert_eq!(
-            receive_datagram(b.as_fd(), &mut Vec::new(), 16).unwrap_err(),
+            receive_datagram(b.as_fd(), &mut Vec::new(), 16, Wait::No).unwrap_err(),
             Errno::EMSGSIZE
         );
         drop(a);
         assert_eq!(
-            receive_datagram(b.as_fd(), &mut Vec::new(), 16)
+            receive_datagram(b.as_fd(), &mut Vec::new(), 16, Wait::No)
                 .unwrap()
                 .length,
             0
