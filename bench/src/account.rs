@@ -13,11 +13,11 @@ use nix::unistd::{Gid, Uid, User, geteuid};
 use crate::client::Credentials;
 use crate::undo::{self, Undo};
 
-const NAME: &str = "ftpbench";
+const NAME: &str = "ftpd-bench";
 /// With the number of the process: tells a user of a running benchmark from one of a run that was killed.
 const COMMENT: &str = "ftpd benchmark ";
-pub(crate) const PAM_SERVICE: &str = "ftpbench";
-const PAM_FILE: &str = "/etc/pam.d/ftpbench";
+pub(crate) const PAM_SERVICE: &str = "ftpd-bench";
+const PAM_FILE: &str = "/etc/pam.d/ftpd-bench";
 const PAM_RULES: &str = "\
 # Made by ftpd's benchmark for one run; safe to remove.
 auth required pam_unix.so

@@ -3,24 +3,26 @@
 
 use std::fs::File;
 use std::io::Write;
-use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
+use std::os::fd::{AsFd, AsRawFd, BorrowedFd, OwnedFd};
 use std::path::Path;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
 use nix::errno::Errno;
 use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
-use nix::sys::socket::{AddressFamily, SockFlag, SockType, socketpair};
+use nix::sys::socket::{AddressFamily, MsgFlags, SockFlag, SockType, send, socketpair};
 
 use crate::sandbox::{EmptyRoot, Programs, Role, SandboxError, enter_empty};
 use crate::settings::LogLevel;
-use crate::sys::{self, Fork};
+use crate::sys::{self, Fork, Wait};
 
 /// The longest line, in octets; longer ones are cut.
 const LONGEST: usize = 2048;
 
 /// Lines that are written at once, in octets.
 const BATCH: usize = 64 << 10;
+/// How long lines are gathered after one was written, in milliseconds.
+const GATHER: u8 = 10;
 
 /// A process's access to the log. What a client sent must be escaped before it gets here.
 #[derive(Clone, Debug)]
@@ -70,15 +72,8 @@ impl Log {
         line.push_str(text);
         let mut octets = line.into_bytes();
         octets.truncate(LONGEST);
-        let flags =
-            nix::sys::socket::MsgFlags::MSG_DONTWAIT | nix::sys::socket::MsgFlags::MSG_NOSIGNAL;
-        if nix::sys::socket::send(
-            std::os::fd::AsRawFd::as_raw_fd(queue.as_ref()),
-            &octets,
-            flags,
-        )
-        .is_err()
-        {
+        let flags = MsgFlags::MSG_DONTWAIT | MsgFlags::MSG_NOSIGNAL;
+        if send(queue.as_raw_fd(), &octets, flags).is_err() {
             self.dropped.fetch_add(lost + 1, Ordering::Relaxed);
         }
     }
@@ -167,35 +162,74 @@ fn give_up(mut sink: File, error: &SandboxError) -> i32 {
 
 /// Writes lines until the last process that could send one has ended.
 fn run(queue: &OwnedFd, mut sink: File) -> i32 {
-    let mut buffer = [0u8; LONGEST];
+    let mut buffer = Vec::new();
     let mut lines = Vec::new();
     loop {
         let mut ready = [PollFd::new(queue.as_fd(), PollFlags::POLLIN)];
         if poll(&mut ready, PollTimeout::NONE).is_err() {
             continue;
         }
-        // All that waits is written at once.
         lines.clear();
-        let end = loop {
-            match sys::receive_datagram(queue.as_fd(), &mut buffer) {
-                Ok(datagram) if datagram.length == 0 => break Some(0),
-                Ok(datagram) => {
-                    // Writing to memory does not fail.
-                    let _ = write!(lines, "{:.3} ", jiff::Timestamp::now());
-                    lines.extend_from_slice(&buffer[..datagram.length]);
-                    lines.push(b'\n');
-                }
-                Err(Errno::EAGAIN | Errno::EINTR) => break None,
-                Err(_) => break Some(1),
-            }
-            if lines.len() > BATCH {
-                break None;
-            }
-        };
+        let end = collect(queue, &mut buffer, &mut lines);
         // A full disk must not end the logger: the next line may fit again.
         let _ = sink.write_all(&lines);
         if let Some(status) = end {
             return status;
         }
+        // Where one line came more may follow: they are collected meanwhile, so that a busy server does not wake this
+        // process for each of them.
+        let _ = poll(&mut [], GATHER);
+    }
+}
+
+/// Takes what waits in the queue; `Some` is the status to end with.
+fn collect(queue: &OwnedFd, buffer: &mut Vec<u8>, lines: &mut Vec<u8>) -> Option<i32> {
+    while lines.len() < BATCH {
+        match sys::receive_datagram(queue.as_fd(), buffer, LONGEST, Wait::No) {
+            Ok(datagram) if datagram.length == 0 => return Some(0),
+            Ok(_) => {
+                // Writing to memory does not fail.
+                let _ = write!(lines, "{:.3} ", jiff::Timestamp::now());
+                // SECURITY: one message is one line, whatever a process that was taken over may send.
+                lines.extend(buffer.iter().map(|&octet| match octet {
+                    b' '..=b'~' => octet,
+                    _ => b'?',
+                }));
+                lines.push(b'\n');
+            }
+            Err(Errno::EAGAIN | Errno::EINTR) => return None,
+            // Cut, or with a descriptor on it: not from us.
+            Err(Errno::EMSGSIZE) => {}
+            Err(_) => return Some(1),
+        }
+    }
+    None
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn one_message_is_one_line() {
+        let (queue, writers) = socketpair(
+            AddressFamily::Unix,
+            SockType::SeqPacket,
+            None,
+            SockFlag::SOCK_CLOEXEC,
+        )
+        .unwrap();
+        sys::send_datagram(writers.as_fd(), b"a\nforged\x1b[2J line", None).unwrap();
+        sys::send_datagram(writers.as_fd(), b"second", None).unwrap();
+        let mut lines = Vec::new();
+        assert_eq!(collect(&queue, &mut Vec::new(), &mut lines), None);
+        let lines = String::from_utf8(lines).unwrap();
+        let texts: Vec<&str> = lines
+            .lines()
+            .map(|line| line.split_once(' ').unwrap().1)
+            .collect();
+        assert_eq!(texts, ["a?forged?[2J line", "second"]);
+        drop(writers);
+        assert_eq!(collect(&queue, &mut Vec::new(), &mut Vec::new()), Some(0));
     }
 }

@@ -86,27 +86,29 @@ pub fn listen_passive(
     (low, high): (u16, u16),
 ) -> Result<(Socket, u16), Errno> {
     let width = u32::from(high.saturating_sub(low)) + 1;
-    let bind = |offset: u32| -> Result<(Socket, u16), Errno> {
+    let mut socket = data_socket(ip)?;
+    let start = getrandom::u32().map_err(|_| Errno::EAGAIN)?;
+    for attempt in 0..RANDOM_TRIES + width {
+        let offset = match attempt {
+            0 => start,
+            1..RANDOM_TRIES => getrandom::u32().map_err(|_| Errno::EAGAIN)?,
+            _ => (start % width) + attempt - RANDOM_TRIES,
+        };
         let port = u16::try_from(u32::from(low) + offset % width).unwrap_or(high);
-        let socket = data_socket(ip)?;
-        socket
+        match socket
             .bind(&with_scope(ip, port, scope).into())
-            .map_err(errno)?;
-        socket.listen(1).map_err(errno)?;
-        Ok((socket, port))
-    };
-    let mut start = 0;
-    for _ in 0..RANDOM_TRIES {
-        start = getrandom::u32().map_err(|_| Errno::EAGAIN)?;
-        match bind(start) {
-            Err(Errno::EADDRINUSE) => {}
-            other => return other,
+            .map_err(errno)
+        {
+            Ok(()) => {}
+            // A bind that failed leaves the socket as it was.
+            Err(Errno::EADDRINUSE) => continue,
+            Err(errno) => return Err(errno),
         }
-    }
-    for offset in 0..width {
-        match bind((start % width) + offset) {
-            Err(Errno::EADDRINUSE) => {}
-            other => return other,
+        match socket.listen(1).map_err(errno) {
+            Ok(()) => return Ok((socket, port)),
+            // Somebody bound the same port and was faster to listen.
+            Err(Errno::EADDRINUSE) => socket = data_socket(ip)?,
+            Err(errno) => return Err(errno),
         }
     }
     Err(Errno::EADDRINUSE)

@@ -16,13 +16,11 @@ pub use messages::{
     UploadAt, UserName,
 };
 
-use crate::sys;
+use crate::sys::{self, Wait};
 use crate::wire::{self, Wire};
 
 /// The longest message: two longest paths and a little.
 const LONGEST_MESSAGE: usize = 8 * 1024 + 256;
-/// As long as most messages are.
-const SHORT_MESSAGE: usize = 512;
 
 /// A phase of a session: which requests exist, and their answers.
 pub trait Phase {
@@ -140,8 +138,25 @@ impl<P: Phase> Asker<P> {
     /// # Errors
     /// The channel is broken, or an answer came that nobody asked for.
     pub fn receive(&mut self, ticket: Ticket) -> Result<Option<Answered<P>>, Broken> {
+        self.take(ticket, Wait::No)
+    }
+
+    /// Asks and waits for the answer: for requests that do not take long.
+    ///
+    /// # Errors
+    /// As [`ask`](Self::ask) and [`receive`](Self::receive).
+    pub fn call(&mut self, request: &P::Request) -> Result<Answered<P>, Broken> {
+        let ticket = self.ask(request)?;
         loop {
-            let Some((number, answer, descriptor)) = receive(self.socket.as_fd())? else {
+            if let Some(answer) = self.take(ticket, Wait::Yes)? {
+                return Ok(answer);
+            }
+        }
+    }
+
+    fn take(&mut self, ticket: Ticket, wait: Wait) -> Result<Option<Answered<P>>, Broken> {
+        loop {
+            let Some((number, answer, descriptor)) = receive(self.socket.as_fd(), wait)? else {
                 return Ok(None);
             };
             if number == ticket.0 {
@@ -182,7 +197,7 @@ impl<P: Phase> Answerer<P> {
     /// # Errors
     /// The channel is broken, or the request carries a descriptor: no request does.
     pub fn receive(&mut self) -> Result<Option<(Ticket, P::Request)>, Broken> {
-        match receive(self.socket.as_fd())? {
+        match receive(self.socket.as_fd(), Wait::No)? {
             None => Ok(None),
             Some((number, request, None)) => Ok(Some((Ticket(number), request))),
             Some((_, _, Some(_))) => Err(Broken::Malformed),
@@ -241,29 +256,21 @@ fn send<T: Wire>(
 
 type Received<T> = Option<(u32, T, Option<OwnedFd>)>;
 
-fn receive<T: Wire>(socket: BorrowedFd<'_>) -> Result<Received<T>, Broken> {
-    // Most messages are short: the stack is not stretched for the longest.
-    let received = match sys::next_length(socket) {
-        Ok(length) if length <= SHORT_MESSAGE => take(socket, &mut [0; SHORT_MESSAGE]),
-        Ok(length) => take(socket, &mut vec![0; length.min(LONGEST_MESSAGE)]),
-        Err(errno) => Err(errno.into()),
+fn receive<T: Wire>(socket: BorrowedFd<'_>, wait: Wait) -> Result<Received<T>, Broken> {
+    let mut octets = Vec::new();
+    let datagram = match sys::receive_datagram(socket, &mut octets, LONGEST_MESSAGE, wait) {
+        Ok(datagram) => datagram,
+        Err(Errno::EAGAIN | Errno::EINTR) => return Ok(None),
+        Err(errno) => return Err(errno.into()),
     };
-    match received {
-        Err(Broken::Failed(Errno::EAGAIN | Errno::EINTR)) => Ok(None),
-        other => other,
-    }
-}
-
-fn take<T: Wire>(socket: BorrowedFd<'_>, buffer: &mut [u8]) -> Result<Received<T>, Broken> {
-    let datagram = sys::receive_datagram(socket, buffer)?;
     if datagram.length == 0 {
         return Err(Broken::Closed);
     }
-    let octets = &mut buffer[..datagram.length];
-    let mut input = &*octets;
+    let mut input = &octets[..];
     let number = u32::take(&mut input)?;
     let message = wire::decode(input);
-    octets.zeroize();
+    // It may have held a password.
+    octets.as_mut_slice().zeroize();
     Ok(Some((number, message?, datagram.descriptor)))
 }
 

@@ -14,7 +14,8 @@ use crate::stage::Stage;
 
 /// The most that one sendfile is asked for.
 const SEND_PIECE: usize = 2 << 20;
-/// The buffer of an upload.
+/// The buffer of an upload: small until it was full once, so that small files cost no large one.
+const FIRST_PIECE: usize = 8 << 10;
 const RECEIVE_PIECE: usize = 256 << 10;
 /// The buffer before and behind stages.
 const STAGED_PIECE: usize = 64 << 10;
@@ -130,7 +131,7 @@ impl ReceiveFile {
         ReceiveFile {
             data,
             file,
-            buffer: vec![0; RECEIVE_PIECE],
+            buffer: vec![0; FIRST_PIECE],
         }
     }
 }
@@ -140,7 +141,12 @@ impl Flow for ReceiveFile {
         match receive(&self.data, &mut self.buffer) {
             Ok(0) => Step::Complete,
             Ok(count) => match write_all(&self.file, &self.buffer[..count]) {
-                Ok(()) => Step::Moved(count as u64),
+                Ok(()) => {
+                    if count == self.buffer.len() && count < RECEIVE_PIECE {
+                        self.buffer = vec![0; RECEIVE_PIECE];
+                    }
+                    Step::Moved(count as u64)
+                }
                 Err(errno) => Step::StoreFailed(errno),
             },
             Err(step) => step,

@@ -1,9 +1,9 @@
 //! Changing uid, gid, groups and root directory for good, with each step read back.
 
 use std::os::fd::{BorrowedFd, OwnedFd};
-use std::sync::LazyLock;
+use std::sync::atomic::{AtomicBool, Ordering};
 
-use caps::{CapSet, Capability};
+use caps::CapSet;
 use nix::errno::Errno;
 use nix::fcntl::{OFlag, open};
 use nix::sys::stat::Mode;
@@ -61,25 +61,29 @@ pub(super) fn change_root(root: BorrowedFd<'_>) -> Result<(), SandboxError> {
     step("chdir", nix::unistd::chdir("/"))
 }
 
-/// All that the library knows, listed once before the first fork.
-static CAPABILITIES: LazyLock<Vec<Capability>> =
-    LazyLock::new(|| caps::all().into_iter().collect());
-
 /// Empties the bounding set: nothing that this process or a descendant executes gets a capability from a file. The
-/// listener does it once for all sessions; what is empty already costs a look.
+/// listener does it once for all sessions.
 ///
 /// # Errors
 /// A capability could not be dropped.
 pub fn drop_bounding() -> Result<(), SandboxError> {
-    for &capability in CAPABILITIES.iter() {
+    // It never grows again, in this process or one forked from it: one look by one process is enough.
+    static EMPTY: AtomicBool = AtomicBool::new(false);
+    if EMPTY.load(Ordering::Relaxed) {
+        return Ok(());
+    }
+    let has = |capability| caps::has_cap(None, CapSet::Bounding, capability).unwrap_or(false);
+    for capability in caps::all() {
         // A capability that this kernel does not know is not there to be dropped.
-        if caps::has_cap(None, CapSet::Bounding, capability).unwrap_or(false) {
+        if has(capability) {
             capability_step(
                 "drop bounding",
                 caps::drop(None, CapSet::Bounding, capability),
             )?;
         }
     }
+    check("drop bounding", !caps::all().into_iter().any(has))?;
+    EMPTY.store(true, Ordering::Relaxed);
     Ok(())
 }
 

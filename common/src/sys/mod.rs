@@ -3,11 +3,11 @@
 
 pub mod directory;
 
-use std::io::{IoSlice, IoSliceMut};
+use std::io::IoSlice;
 use std::os::fd::{AsRawFd, BorrowedFd, FromRawFd, OwnedFd, RawFd};
 
 use nix::errno::Errno;
-use nix::sys::socket::{ControlMessage, ControlMessageOwned, MsgFlags, recvmsg, sendmsg};
+use nix::sys::socket::{ControlMessage, MsgFlags, sendmsg};
 use nix::unistd::Pid;
 
 /// Which side of a fork this is.
@@ -95,46 +95,93 @@ pub fn send_datagram(
     }
 }
 
-/// The length of the datagram that waits, left where it is; zero is the end of the connection.
-///
-/// # Errors
-/// `EAGAIN` when there is none, else what recv(2) says.
-pub fn next_length(socket: BorrowedFd<'_>) -> Result<usize, Errno> {
-    let flags = MsgFlags::MSG_PEEK | MsgFlags::MSG_TRUNC | MsgFlags::MSG_DONTWAIT;
-    nix::sys::socket::recv(socket.as_raw_fd(), &mut [], flags)
+/// Whether a call may wait for what is not there yet.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Wait {
+    Yes,
+    No,
 }
 
-/// Receives one datagram without waiting.
+/// Receives one datagram of at most `most` octets into a buffer that is emptied first. The buffer's room is
+/// not touched beyond what arrives.
 ///
 /// # Errors
-/// `EAGAIN` when there is none, `EMSGSIZE` when it or its descriptors were cut off, else what recvmsg(2) says.
-pub fn receive_datagram(socket: BorrowedFd<'_>, buffer: &mut [u8]) -> Result<Datagram, Errno> {
-    let mut space = nix::cmsg_space!([RawFd; 1]);
-    let mut slice = [IoSliceMut::new(buffer)];
-    let flags = MsgFlags::MSG_CMSG_CLOEXEC | MsgFlags::MSG_DONTWAIT;
-    let message = recvmsg::<()>(socket.as_raw_fd(), &mut slice, Some(&mut space), flags)?;
-    let mut descriptors: Vec<OwnedFd> = Vec::new();
-    let cut = message
-        .flags
-        .intersects(MsgFlags::MSG_TRUNC | MsgFlags::MSG_CTRUNC);
-    // On a control message that was cut, nix gives no descriptors; the kernel has closed those that did not fit.
-    if let Ok(control) = message.cmsgs() {
-        for part in control {
-            if let ControlMessageOwned::ScmRights(fds) = part {
-                for fd in fds {
-                    // SAFETY: the kernel has just installed this descriptor for us and nobody else knows its number.
-                    descriptors.push(unsafe { OwnedFd::from_raw_fd(fd) });
-                }
-            }
-        }
-    }
-    if cut || descriptors.len() > 1 {
+/// `EAGAIN` when there is none, `EMSGSIZE` when it is longer or has more than one descriptor on it, else what recvmsg(2)
+/// says.
+pub fn receive_datagram(
+    socket: BorrowedFd<'_>,
+    buffer: &mut Vec<u8>,
+    most: usize,
+    wait: Wait,
+) -> Result<Datagram, Errno> {
+    use nix::libc;
+    buffer.clear();
+    buffer.reserve(most);
+    let mut slice = libc::iovec {
+        iov_base: buffer.as_mut_ptr().cast(),
+        iov_len: most,
+    };
+    // Room for two, so that one too many is seen rather than cut off.
+    let mut control = ControlRoom([0; 4]);
+    // SAFETY: msghdr is plain data, and all zeros is its empty value.
+    let mut header: libc::msghdr = unsafe { std::mem::zeroed() };
+    header.msg_iov = &raw mut slice;
+    header.msg_iovlen = 1;
+    header.msg_control = (&raw mut control).cast();
+    header.msg_controllen = size_of::<ControlRoom>();
+    let flags = libc::MSG_CMSG_CLOEXEC
+        | match wait {
+            Wait::Yes => 0,
+            Wait::No => libc::MSG_DONTWAIT,
+        };
+    // SAFETY: the header points to `most` octets that `reserve` has made room for, and to the control room, both alive.
+    let received = unsafe { libc::recvmsg(socket.as_raw_fd(), &raw mut header, flags) };
+    let length = usize::try_from(Errno::result(received)?).unwrap_or(0);
+    // SAFETY: the kernel has just written so many octets, at most `most`.
+    unsafe { buffer.set_len(length.min(most)) };
+    let mut descriptors = received_descriptors(&header);
+    if header.msg_flags & (libc::MSG_TRUNC | libc::MSG_CTRUNC) != 0 || descriptors.len() > 1 {
         return Err(Errno::EMSGSIZE);
     }
     Ok(Datagram {
-        length: message.bytes,
+        length,
         descriptor: descriptors.pop(),
     })
+}
+
+/// Room for control messages, aligned as they must be.
+#[repr(C, align(8))]
+struct ControlRoom([u64; 4]);
+
+/// Takes ownership of every descriptor that arrived, so that none is lost open.
+fn received_descriptors(header: &nix::libc::msghdr) -> Vec<OwnedFd> {
+    use nix::libc;
+    let mut descriptors = Vec::new();
+    // SAFETY: recvmsg has filled the header, whose control room is still alive.
+    let mut message = unsafe { libc::CMSG_FIRSTHDR(header) };
+    while !message.is_null() {
+        // SAFETY: the macros of cmsg(3) give pointers to whole, aligned headers within the control room, or null.
+        let part = unsafe { *message };
+        if part.cmsg_level == libc::SOL_SOCKET && part.cmsg_type == libc::SCM_RIGHTS {
+            // SAFETY: it only computes with the length, which the kernel has written.
+            let start = unsafe { libc::CMSG_LEN(0) } as usize;
+            let count = part.cmsg_len.saturating_sub(start) / size_of::<RawFd>();
+            for index in 0..count {
+                // SAFETY: the data of this message holds `count` descriptor numbers; they may be unaligned.
+                let fd = unsafe {
+                    libc::CMSG_DATA(message)
+                        .cast::<RawFd>()
+                        .add(index)
+                        .read_unaligned()
+                };
+                // SAFETY: the kernel has just installed this descriptor for us and nobody else knows its number.
+                descriptors.push(unsafe { OwnedFd::from_raw_fd(fd) });
+            }
+        }
+        // SAFETY: as for CMSG_FIRSTHDR.
+        message = unsafe { libc::CMSG_NXTHDR(header, message) };
+    }
+    descriptors
 }
 
 /// Closes every descriptor but 0 to 2 and `kept`, whoever owns it: what a process inherited by its fork and has no use for.
@@ -204,20 +251,20 @@ mod tests {
         let (read, write) = nix::unistd::pipe().unwrap();
         send_datagram(a.as_fd(), b"one", Some(write.as_fd())).unwrap();
         send_datagram(a.as_fd(), b"two", None).unwrap();
-        let mut buffer = [0; 16];
-        let first = receive_datagram(b.as_fd(), &mut buffer).unwrap();
-        assert_eq!((first.length, &buffer[..3]), (3, &b"one"[..]));
+        let mut buffer = Vec::new();
+        let first = receive_datagram(b.as_fd(), &mut buffer, 16, Wait::No).unwrap();
+        assert_eq!((first.length, &buffer[..]), (3, &b"one"[..]));
         nix::unistd::write(first.descriptor.unwrap(), b"x").unwrap();
         let mut got = [0; 1];
         assert_eq!(nix::unistd::read(&read, &mut got), Ok(1));
         assert!(
-            receive_datagram(b.as_fd(), &mut buffer)
+            receive_datagram(b.as_fd(), &mut buffer, 16, Wait::No)
                 .unwrap()
                 .descriptor
                 .is_none()
         );
         assert_eq!(
-            receive_datagram(b.as_fd(), &mut buffer).unwrap_err(),
+            receive_datagram(b.as_fd(), &mut buffer, 16, Wait::No).unwrap_err(),
             Errno::EAGAIN
         );
     }
@@ -227,11 +274,16 @@ mod tests {
         let (a, b) = pair();
         send_datagram(a.as_fd(), &[0; 20], None).unwrap();
         assert_eq!(
-            receive_datagram(b.as_fd(), &mut [0; 16]).unwrap_err(),
+            receive_datagram(b.as_fd(), &mut Vec::new(), 16, Wait::No).unwrap_err(),
             Errno::EMSGSIZE
         );
         drop(a);
-        assert_eq!(receive_datagram(b.as_fd(), &mut [0; 16]).unwrap().length, 0);
+        assert_eq!(
+            receive_datagram(b.as_fd(), &mut Vec::new(), 16, Wait::No)
+                .unwrap()
+                .length,
+            0
+        );
     }
 
     #[test]

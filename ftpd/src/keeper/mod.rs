@@ -7,10 +7,10 @@ mod listing;
 mod login;
 
 use std::net::{IpAddr, SocketAddr};
-use std::os::fd::AsFd;
+use std::os::fd::{AsFd, BorrowedFd};
 use std::time::{Duration, Instant};
 
-use common::channel::{self, Answerer, Broken, LoginAnswer, LoginRequest, PreLogin};
+use common::channel::{self, Answerer, Broken, LoggedIn, LoginAnswer, LoginRequest, PreLogin};
 use common::control::until;
 use common::listener::{Client, Lifeline, Sign, Status};
 use common::net;
@@ -256,27 +256,14 @@ impl Keeper<'_> {
         }
         let mut channel = channel.log_in();
         let mut files = files::Files::new(login, self.ends);
-        let mut orphaned = false;
+        // Watched until it hangs up: then the listener is gone, and a session that is logged in goes on without.
+        let mut lifeline = Some(&self.lifeline);
         loop {
-            let lifeline_events = if orphaned {
-                None
-            } else {
-                Some(PollFlags::POLLIN)
-            };
-            let listing = files.listing_pipe();
-            let mut ready = vec![PollFd::new(channel.as_fd(), PollFlags::POLLIN)];
-            ready.extend(lifeline_events.map(|events| PollFd::new(self.lifeline.as_fd(), events)));
-            ready.extend(listing.map(|pipe| PollFd::new(pipe, PollFlags::POLLOUT)));
-            match poll(&mut ready, until(None)) {
-                Ok(_) | Err(Errno::EINTR) => {}
+            match wait_for_work(&channel, lifeline, files.listing_pipe()) {
+                Ok(Sign::Alive) => {}
+                Ok(Sign::Stop) => return Status::Ended,
+                Ok(Sign::Orphaned) => lifeline = None,
                 Err(_) => return Status::Broken,
-            }
-            if !orphaned {
-                match self.lifeline.sign() {
-                    Sign::Alive => {}
-                    Sign::Stop => return Status::Ended,
-                    Sign::Orphaned => orphaned = true,
-                }
             }
             files.step_listing();
             match channel.receive() {
@@ -291,6 +278,32 @@ impl Keeper<'_> {
                 Err(broken) => return status_of(broken),
             }
         }
+    }
+}
+
+/// Waits for a request, for room in a listing's pipe, or for a sign of the listener.
+fn wait_for_work(
+    channel: &Answerer<LoggedIn>,
+    lifeline: Option<&Lifeline>,
+    listing: Option<BorrowedFd<'_>>,
+) -> Result<Sign, Errno> {
+    let unused = || PollFd::new(channel.as_fd(), PollFlags::empty());
+    let mut ready = [
+        PollFd::new(channel.as_fd(), PollFlags::POLLIN),
+        lifeline.map_or_else(unused, |lifeline| {
+            PollFd::new(lifeline.as_fd(), PollFlags::POLLIN)
+        }),
+        listing.map_or_else(unused, |pipe| PollFd::new(pipe, PollFlags::POLLOUT)),
+    ];
+    match poll(&mut ready, until(None)) {
+        Ok(_) | Err(Errno::EINTR) => {}
+        Err(errno) => return Err(errno),
+    }
+    match lifeline {
+        Some(lifeline) if ready[1].revents().is_some_and(|events| !events.is_empty()) => {
+            Ok(lifeline.sign())
+        }
+        _ => Ok(Sign::Alive),
     }
 }
 

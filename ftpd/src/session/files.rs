@@ -8,7 +8,6 @@ use common::channel::{
 use common::jail::Failure;
 use common::path::VirtualPath;
 use common::proto::hostport::Family;
-use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
 
 use super::End;
 
@@ -67,16 +66,8 @@ impl Files {
         Files { channel }
     }
 
-    /// Asks and waits; only for requests that do not take long.
     fn call(&mut self, request: &FileRequest) -> Result<Answer, End> {
-        let ticket = self.channel.ask(request)?;
-        loop {
-            if let Some(answer) = self.channel.receive(ticket)? {
-                return Ok(answer);
-            }
-            let mut ready = [PollFd::new(self.channel.as_fd(), PollFlags::POLLIN)];
-            let _ = poll(&mut ready, PollTimeout::NONE);
-        }
+        Ok(self.channel.call(request)?)
     }
 
     pub(crate) fn open(&mut self, path: VirtualPath) -> Asked<(OwnedFd, u64)> {

@@ -141,13 +141,14 @@ fn descriptor(identity: Identity) {
         scene.send(&octets, Some(&gift));
         scene.ends_without_an_answer(&format!("one descriptor {phase}"));
     });
-    each_phase(identity, |mut scene, phase| {
-        let octets = right(&mut scene, phase);
-        let (one, two) = pair();
-        let gifts = [one.as_raw_fd(), two.as_raw_fd()];
-        send_with(scene.channel(), &octets, &gifts);
-        scene.ends_without_an_answer(&format!("two descriptors {phase}"));
-    });
+    for count in 2..6 {
+        each_phase(identity, |mut scene, phase| {
+            let octets = right(&mut scene, phase);
+            let (gift, _other) = pair();
+            send_with(scene.channel(), &octets, &vec![gift.as_raw_fd(); count]);
+            scene.ends_without_an_answer(&format!("{count} descriptors {phase}"));
+        });
+    }
 }
 
 fn send_with(channel: &OwnedFd, octets: &[u8], gifts: &[i32]) {

@@ -16,7 +16,7 @@ use common::listener::{Client, Lifeline, Status};
 use common::log::Log;
 use common::sandbox::{EmptyRoot, Programs};
 use common::settings::{Config, JailMode};
-use common::sys::{self, Fork};
+use common::sys::{self, Fork, Wait};
 use common::wire::{self, Wire};
 use nix::errno::Errno;
 use nix::poll::{PollFd, PollFlags, poll};
@@ -125,7 +125,7 @@ impl Scene {
         };
         drop((handover, socket));
         wait_for(&mine, PollFlags::POLLIN, PATIENCE);
-        let handed = sys::receive_datagram(mine.as_fd(), &mut [0; 16]).unwrap();
+        let handed = sys::receive_datagram(mine.as_fd(), &mut Vec::new(), 16, Wait::No).unwrap();
         Scene {
             keeper,
             channel: handed
@@ -195,17 +195,19 @@ impl Scene {
 
     /// The next message of keeper's; `None` when it has closed its end.
     pub(crate) fn receive(&self) -> Option<Raw> {
-        let mut buffer = [0; 16 << 10];
         loop {
             wait_for(&self.channel, PollFlags::POLLIN, PATIENCE);
-            let datagram = match sys::receive_datagram(self.channel.as_fd(), &mut buffer) {
+            let mut octets = Vec::new();
+            let received =
+                sys::receive_datagram(self.channel.as_fd(), &mut octets, 16 << 10, Wait::No);
+            let datagram = match received {
                 Ok(datagram) => datagram,
                 // That is how the end looks when it left something unread.
                 Err(Errno::ECONNRESET) => return None,
                 Err(Errno::EAGAIN) => continue,
                 Err(errno) => panic!("{errno}"),
             };
-            let mut input = &buffer[..datagram.length];
+            let mut input = &octets[..];
             if input.is_empty() {
                 return None;
             }

@@ -78,11 +78,11 @@ const KEEPER: &[Call] = calls![
     SYS_mkdirat, SYS_unlinkat, SYS_renameat, SYS_renameat2, SYS_fchmod, SYS_ftruncate, SYS_fsync, SYS_fdatasync, SYS_syncfs,
     SYS_faccessat, SYS_faccessat2, SYS_pipe2,
     SYS_socket: InternetStream, SYS_bind, SYS_listen, SYS_connect, SYS_setsockopt, SYS_getsockopt, SYS_getsockname,
-    SYS_recvfrom, SYS_recvmsg, SYS_sendto, SYS_sendmsg, SYS_wait4,
+    SYS_recvmsg, SYS_sendto, SYS_sendmsg, SYS_wait4,
 ];
 
 /// Lines in, lines out.
-const LOGGER: &[Call] = calls![SYS_recvmsg, SYS_recvfrom, SYS_fsync, SYS_fstat, SYS_lseek];
+const LOGGER: &[Call] = calls![SYS_recvmsg, SYS_fsync, SYS_fstat, SYS_lseek];
 
 impl Role {
     fn calls(self) -> impl Iterator<Item = &'static Call> {

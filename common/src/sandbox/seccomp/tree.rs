@@ -25,9 +25,6 @@ const _: () = {
     assert!(RETURN as u32 == libc::BPF_RET | libc::BPF_K);
 };
 
-const ALLOW: sock_filter = op(RETURN, libc::SECCOMP_RET_ALLOW);
-const KILL: sock_filter = op(RETURN, libc::SECCOMP_RET_KILL_PROCESS);
-
 /// Offsets in `struct seccomp_data`.
 const NUMBER: u32 = 0;
 const ARCH: u32 = 4;
@@ -38,12 +35,37 @@ const fn argument(index: u32) -> u32 {
     16 + 8 * index + low_half
 }
 
-const fn op(code: u16, k: u32) -> sock_filter {
-    jump(code, k, 0, 0)
+/// Where an instruction goes on; the two ends stand once, behind all others.
+#[derive(Clone, Copy, Debug)]
+enum Target {
+    /// So many instructions further on.
+    Skip(u8),
+    Allow,
+    Kill,
 }
 
-const fn jump(code: u16, k: u32, jt: u8, jf: u8) -> sock_filter {
-    sock_filter { code, jt, jf, k }
+use Target::{Allow, Kill, Skip};
+
+/// An instruction whose targets are not numbers yet.
+#[derive(Clone, Copy, Debug)]
+struct Step {
+    code: u16,
+    k: u32,
+    then: Target,
+    otherwise: Target,
+}
+
+const fn step(code: u16, k: u32) -> Step {
+    test(code, k, Skip(0), Skip(0))
+}
+
+const fn test(code: u16, k: u32, then: Target, otherwise: Target) -> Step {
+    Step {
+        code,
+        k,
+        then,
+        otherwise,
+    }
 }
 
 /// Numbers that follow each other and need no look at arguments, or one number that does.
@@ -58,14 +80,37 @@ struct Leaf {
 pub(super) fn compile<'a>(
     calls: impl Iterator<Item = &'a Call>,
 ) -> Result<BpfProgram, SandboxError> {
-    let arch = arch_word()?;
-    let mut program = vec![
-        op(LOAD, ARCH),
-        jump(IF_EQUAL, arch, 1, 0),
-        KILL,
-        op(LOAD, NUMBER),
-    ];
-    program.extend(subtree(&leaves(calls)?)?);
+    let arch = test(IF_EQUAL, arch_word()?, Skip(0), Kill);
+    let mut steps = vec![step(LOAD, ARCH), arch, step(LOAD, NUMBER)];
+    steps.extend(subtree(&leaves(calls)?)?);
+    assemble(&steps)
+}
+
+/// Turns targets into distances and adds the two ends.
+fn assemble(steps: &[Step]) -> Result<BpfProgram, SandboxError> {
+    let distance = |from: usize, target: Target| match target {
+        Skip(count) => Ok(count),
+        Allow => u8::try_from(steps.len() - from - 1).map_err(|_| too_long()),
+        Kill => u8::try_from(steps.len() - from).map_err(|_| too_long()),
+    };
+    let mut program = BpfProgram::new();
+    for (at, step) in steps.iter().enumerate() {
+        let (jt, jf) = (distance(at, step.then)?, distance(at, step.otherwise)?);
+        program.push(sock_filter {
+            code: step.code,
+            jt,
+            jf,
+            k: step.k,
+        });
+    }
+    for k in [libc::SECCOMP_RET_ALLOW, libc::SECCOMP_RET_KILL_PROCESS] {
+        program.push(sock_filter {
+            code: RETURN,
+            jt: 0,
+            jf: 0,
+            k,
+        });
+    }
     Ok(program)
 }
 
@@ -114,54 +159,46 @@ fn leaves<'a>(calls: impl Iterator<Item = &'a Call>) -> Result<Vec<Leaf>, Sandbo
     Ok(leaves)
 }
 
-fn subtree(leaves: &[Leaf]) -> Result<Vec<sock_filter>, SandboxError> {
+fn subtree(leaves: &[Leaf]) -> Result<Vec<Step>, SandboxError> {
     match leaves {
-        [] => Ok(vec![KILL]),
-        [leaf] => Ok(leaf.code()),
+        [] => Err(too_long()),
+        [leaf] => Ok(leaf.steps()),
         _ => {
             let (left, right) = leaves.split_at(leaves.len() / 2);
             let (below, above) = (subtree(left)?, subtree(right)?);
             let skip = u8::try_from(below.len()).map_err(|_| too_long())?;
-            let mut code = vec![jump(IF_AT_LEAST, right[0].first, skip, 0)];
-            code.extend(below);
-            code.extend(above);
-            Ok(code)
+            let mut steps = vec![test(IF_AT_LEAST, right[0].first, Skip(skip), Skip(0))];
+            steps.extend(below);
+            steps.extend(above);
+            Ok(steps)
         }
     }
 }
 
 impl Leaf {
-    fn code(self) -> Vec<sock_filter> {
-        let exec = libc::PROT_EXEC.unsigned_abs();
+    fn steps(self) -> Vec<Step> {
+        let this = test(IF_EQUAL, self.first, Skip(0), Kill);
         let [inet, inet6] = [libc::AF_INET, libc::AF_INET6].map(i32::unsigned_abs);
         match self.must {
-            Must::Any if self.first == self.last => {
-                vec![jump(IF_EQUAL, self.first, 0, 1), ALLOW, KILL]
-            }
+            Must::Any if self.first == self.last => vec![test(IF_EQUAL, self.first, Allow, Kill)],
             Must::Any => vec![
-                jump(IF_AT_LEAST, self.first, 0, 2),
-                jump(IF_ABOVE, self.last, 1, 0),
-                ALLOW,
-                KILL,
+                test(IF_AT_LEAST, self.first, Skip(0), Kill),
+                test(IF_ABOVE, self.last, Kill, Allow),
             ],
             Must::NotExecute => vec![
-                jump(IF_EQUAL, self.first, 0, 4),
-                op(LOAD, argument(2)),
-                op(AND, exec),
-                jump(IF_EQUAL, 0, 0, 1),
-                ALLOW,
-                KILL,
+                this,
+                step(LOAD, argument(2)),
+                step(AND, libc::PROT_EXEC.unsigned_abs()),
+                test(IF_EQUAL, 0, Allow, Kill),
             ],
             Must::InternetStream => vec![
-                jump(IF_EQUAL, self.first, 0, 7),
-                op(LOAD, argument(0)),
-                jump(IF_EQUAL, inet, 1, 0),
-                jump(IF_EQUAL, inet6, 0, 4),
-                op(LOAD, argument(1)),
-                op(AND, 0xf),
-                jump(IF_EQUAL, libc::SOCK_STREAM.unsigned_abs(), 0, 1),
-                ALLOW,
-                KILL,
+                this,
+                step(LOAD, argument(0)),
+                test(IF_EQUAL, inet, Skip(1), Skip(0)),
+                test(IF_EQUAL, inet6, Skip(0), Kill),
+                step(LOAD, argument(1)),
+                step(AND, 0xf),
+                test(IF_EQUAL, libc::SOCK_STREAM.unsigned_abs(), Allow, Kill),
             ],
         }
     }

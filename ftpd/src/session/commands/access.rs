@@ -1,13 +1,10 @@
 //! USER, PASS, QUIT.
 
-use std::os::fd::AsFd;
-
 use common::auth::Secret;
 use common::channel::{Account, LoginAnswer, LoginRequest, UserName};
 use common::proto::args::Representation;
 use common::proto::reply::{Code, Reply};
 use common::wire::LONGEST_SECRET;
-use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
 
 use crate::session::data::DataChannel;
 use crate::session::files::Files;
@@ -66,19 +63,12 @@ pub(in crate::session) fn pass(session: &mut Session, secret: &Secret) -> Result
 
 /// Asks keeper, which may take its time over a hash or hold a refusal back.
 fn authenticate(visitor: &mut Visitor, user: UserName, secret: Secret) -> Result<LoginAnswer, End> {
-    let ticket = visitor
+    match visitor
         .channel
-        .ask(&LoginRequest::Authenticate { user, secret })?;
-    loop {
-        if let Some((answer, descriptor)) = visitor.channel.receive(ticket)? {
-            return if descriptor.is_none() {
-                Ok(answer)
-            } else {
-                Err(End::Broken)
-            };
-        }
-        let mut ready = [PollFd::new(visitor.channel.as_fd(), PollFlags::POLLIN)];
-        let _ = poll(&mut ready, PollTimeout::NONE);
+        .call(&LoginRequest::Authenticate { user, secret })?
+    {
+        (answer, None) => Ok(answer),
+        (_, Some(_)) => Err(End::Broken),
     }
 }
 
