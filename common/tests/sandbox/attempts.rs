@@ -132,6 +132,9 @@ pub(crate) const ALL: &[Attempt] = &[
     attempt("kill the parent", EVERYWHERE, |hands| {
         call(libc::SYS_kill, [hands.parent, libc::SIGCONT as usize, 0, 0, 0, 0])
     }),
+    attempt("kill the parent's thread", EVERYWHERE, |hands| {
+        call(libc::SYS_tgkill, [hands.parent, hands.parent, libc::SIGCONT as usize, 0, 0, 0])
+    }),
     attempt("open the parent", EVERYWHERE, |hands| call(libc::SYS_pidfd_open, [hands.parent, 0, 0, 0, 0, 0])),
     attempt("leave its group", EVERYWHERE, |_| call(libc::SYS_setpgid, [0, 0, 0, 0, 0, 0])),
     attempt("leave its session", EVERYWHERE, |_| call(libc::SYS_setsid, [0; 6])),
