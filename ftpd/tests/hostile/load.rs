@@ -75,6 +75,7 @@ fn list() -> FileRequest {
         typed,
         format: ListFormat::Long,
         all: true,
+        facts: common::proto::facts::FactSet::ALL,
     }
 }
 
@@ -84,7 +85,10 @@ fn many_requests(identity: Identity) {
         let new = VirtualPath::new(b"/new").unwrap();
         for request in [
             FileRequest::Stat { path: root() },
-            FileRequest::Facts { path: root() },
+            FileRequest::Facts {
+                path: root(),
+                wanted: common::proto::facts::FactSet::ALL,
+            },
             list(),
             FileRequest::ListEnd,
             list(),

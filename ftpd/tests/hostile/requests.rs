@@ -75,6 +75,7 @@ fn reads() -> Vec<FileRequest> {
         },
         FileRequest::Facts {
             path: path("/file"),
+            wanted: common::proto::facts::FactSet::ALL,
         },
         FileRequest::ChangeDir {
             path: path("/directory"),
@@ -93,6 +94,7 @@ fn list(directory: &str) -> FileRequest {
         typed: Typed::new(b"").unwrap(),
         format: ListFormat::Names,
         all: true,
+        facts: common::proto::facts::FactSet::ALL,
     }
 }
 
