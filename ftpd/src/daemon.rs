@@ -75,12 +75,8 @@ fn because<E: Display>(what: &str) -> impl FnOnce(E) -> String {
 /// Opens the port, then leaves the terminal if that is wanted, then starts the servants.
 fn start(config: Config) -> Result<(Listener, Setup), String> {
     let server = &config.server;
-    only_root_can(server)?;
-    let port = net::listen(&server.bind, server.port).map_err(because(&format!(
-        "cannot listen on port {} ({})",
-        server.port,
-        bind_name(server)
-    )))?;
+    let port =
+        net::listen(&server.bind, server.port).map_err(|error| cannot_listen(server, &error))?;
     let address = port
         .local_addr()
         .ok()
@@ -104,6 +100,24 @@ fn start(config: Config) -> Result<(Listener, Setup), String> {
     Ok((listener, setup))
 }
 
+/// Why the port could not be opened, with what to do about it.
+fn cannot_listen(server: &ServerConfig, error: &io::Error) -> String {
+    let hint = match error.kind() {
+        io::ErrorKind::PermissionDenied => {
+            "; ports below 1024 need root or CAP_NET_BIND_SERVICE, a higher one does not: -port 2121"
+        }
+        io::ErrorKind::AddrInUse => {
+            "; another program has it: stop that or choose another with -port"
+        }
+        _ => "",
+    };
+    format!(
+        "cannot listen on port {} ({}): {error}{hint}",
+        server.port,
+        bind_name(server)
+    )
+}
+
 fn bind_name(server: &ServerConfig) -> String {
     use common::settings::Bind;
     match &server.bind {
@@ -112,17 +126,6 @@ fn bind_name(server: &ServerConfig) -> String {
         Bind::Address(address) => address.to_string(),
         Bind::Interface(name) => format!("interface {name}"),
     }
-}
-
-/// What an ordinary user asks for that only root can give is said at start, not at the first login.
-fn only_root_can(server: &ServerConfig) -> Result<(), String> {
-    if !is_root() && (1..1024).contains(&server.port) {
-        return Err(format!(
-            "port {} is open to root only; an ordinary user may serve on a higher one, for example -port 2121",
-            server.port
-        ));
-    }
-    Ok(())
 }
 
 /// Runs the start-up's work that leaves much freed memory behind in a thread of its own, so that the heap which every
