@@ -14,7 +14,7 @@ use std::fs::File;
 use std::os::fd::AsFd;
 use std::path::Path;
 
-use common::jail::{Format, Jail, ListRequest, Names, Step, Viewer};
+use common::jail::{FactSet, Format, Jail, ListRequest, Names, Step, Viewer};
 use common::path::VirtualPath;
 use common::sys::directory::read_entries;
 use nix::fcntl::AtFlags;
@@ -69,6 +69,7 @@ fn list(jail: &Jail, format: Format) -> usize {
         all: false,
         pattern: None,
         typed: Vec::new(),
+        facts: FactSet::ALL,
     };
     let mut listing = jail.list(&VirtualPath::root(), &request).unwrap();
     let (mut out, mut total) = (Vec::new(), 0);

@@ -8,6 +8,7 @@ use crate::auth::Secret;
 use crate::jail::{Failure, LONGEST_PATTERN};
 use crate::messages;
 use crate::path::VirtualPath;
+use crate::proto::facts::FactSet;
 use crate::proto::hostport::Family;
 use crate::proto::verbs::VerbSet;
 use crate::wire::{Malformed, Octets, Wire};
@@ -53,11 +54,11 @@ messages! {
         36 => Discard,
         /// → `Listing` with the reading end of a pipe; then `ListEnd`.
         /// `typed` is the directory part of the argument as it was typed, which stands before names (RFC 1123 §4.1.2.7).
-        37 => List { path: VirtualPath, pattern: Option<Pattern>, typed: Typed, format: ListFormat, all: bool },
+        37 => List { path: VirtualPath, pattern: Option<Pattern>, typed: Typed, format: ListFormat, all: bool, facts: FactSet },
         /// How the last listing ended. → `Done`, or why it broke off.
         38 => ListEnd,
         39 => Stat { path: VirtualPath },
-        40 => Facts { path: VirtualPath },
+        40 => Facts { path: VirtualPath, wanted: FactSet },
         41 => ChangeDir { path: VirtualPath },
         42 => Remove { path: VirtualPath },
         43 => MakeDir { path: VirtualPath },
@@ -143,6 +144,15 @@ messages! {
         2 => Names,
         /// MLSD.
         3 => Facts,
+    }
+}
+
+impl Wire for FactSet {
+    fn put(&self, out: &mut Vec<u8>) {
+        self.bits().put(out);
+    }
+    fn take(input: &mut &[u8]) -> Result<Self, Malformed> {
+        u8::take(input).map(FactSet::from_bits)
     }
 }
 

@@ -15,7 +15,7 @@ use super::place::is_temporary;
 use super::viewer::Holder;
 use super::{Failure, Jail, Kind, Shared, Stat, describe, look};
 use crate::path::VirtualPath;
-use crate::proto::facts::{Facts, LongLines, Subject, name_in_line};
+use crate::proto::facts::{FactSet, Facts, LongLines, Subject, name_in_line};
 
 /// What a line of a listing looks like.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -39,6 +39,8 @@ pub struct ListRequest {
     /// The directory part of the argument as the client typed it, slash included: it stands before the name of a
     /// single file and before names that a pattern found, so that they can be used as they are (RFC 1123 §4.1.2.7).
     pub typed: Vec<u8>,
+    /// The facts that MLSD shows.
+    pub facts: FactSet,
 }
 
 /// Whether a listing goes on.
@@ -104,10 +106,14 @@ impl Jail {
             Format::Facts => {
                 let stat = describe(&fstat(&descriptor)?);
                 if request.pattern.is_none() {
-                    self.list_itself_and_above(path, &stat, &mut ready);
+                    self.list_itself_and_above(path, &stat, request.facts, &mut ready);
                 }
                 let holder = self.shared.viewer.holder(&stat);
-                Lines::Facts(Box::default(), Arc::clone(&self.shared), holder)
+                Lines::Facts(
+                    Box::new(Facts::new(request.facts)),
+                    Arc::clone(&self.shared),
+                    holder,
+                )
             }
         };
         let prefix = match &request.pattern {
@@ -152,11 +158,17 @@ impl Jail {
 
     /// Writes the lines of the listed directory itself and, below the root, of the one above it (RFC 3659 §7.5.1).
     /// The one above is that of the path, so that nothing above the root can show.
-    fn list_itself_and_above(&self, path: &VirtualPath, stat: &Stat, out: &mut Vec<u8>) {
+    fn list_itself_and_above(
+        &self,
+        path: &VirtualPath,
+        stat: &Stat,
+        wanted: FactSet,
+        out: &mut Vec<u8>,
+    ) {
         let viewer = &self.shared.viewer;
         let mut write = |subject, stat: &Stat, name| {
             let perm = || viewer.perm(stat, Holder::Fixed);
-            Facts::default().write(out, subject, stat, perm, name);
+            Facts::new(wanted).write(out, subject, stat, perm, name);
             out.extend_from_slice(b"\r\n");
         };
         write(Subject::Listed, stat, b".");
@@ -169,12 +181,17 @@ impl Jail {
 }
 
 /// Appends the line of MLST.
-pub(super) fn facts(jail: &Jail, path: &VirtualPath, out: &mut Vec<u8>) -> Result<(), Failure> {
+pub(super) fn facts(
+    jail: &Jail,
+    path: &VirtualPath,
+    wanted: FactSet,
+    out: &mut Vec<u8>,
+) -> Result<(), Failure> {
     let viewer = &jail.shared.viewer;
     let Some(place) = jail.place(path)? else {
         let stat = jail.stat(path)?;
         let perm = || viewer.perm(&stat, Holder::Fixed);
-        Facts::default().write(out, Subject::Entry, &stat, perm, path.as_bytes());
+        Facts::new(wanted).write(out, Subject::Entry, &stat, perm, path.as_bytes());
         return Ok(());
     };
     let own = place.look()?;
@@ -196,7 +213,7 @@ pub(super) fn facts(jail: &Jail, path: &VirtualPath, out: &mut Vec<u8>) -> Resul
     // To delete or rename the path is to delete or rename the link.
     let holder = viewer.holder(&place.stat);
     let perm = || viewer.perm(&stat, holder);
-    Facts::default().write(out, subject, &stat, perm, path.as_bytes());
+    Facts::new(wanted).write(out, subject, &stat, perm, path.as_bytes());
     Ok(())
 }
 

@@ -28,7 +28,7 @@ use nix::unistd::{UnlinkatFlags, unlinkat};
 use crate::path::VirtualPath;
 use crate::settings::Durability;
 
-pub use crate::proto::facts::{Kind, Stat};
+pub use crate::proto::facts::{FactSet, Kind, Stat};
 pub use failure::Failure;
 pub use listing::{Format, ListRequest, Listing, Step};
 pub use names::Names;
@@ -114,8 +114,13 @@ impl Jail {
 
     /// Appends the facts of a file, a space and its path, as one line of the MLST reply without its end. A link is
     /// described as what it leads to, or as a link where that is not to be had.
-    pub fn facts(&self, path: &VirtualPath, out: &mut Vec<u8>) -> Result<(), Failure> {
-        listing::facts(self, path, out)
+    pub fn facts(
+        &self,
+        path: &VirtualPath,
+        wanted: FactSet,
+        out: &mut Vec<u8>,
+    ) -> Result<(), Failure> {
+        listing::facts(self, path, wanted, out)
     }
 
     /// Gives a file, directory or link another name. A file of that name is replaced, a directory never is.

@@ -150,7 +150,7 @@ fn files_of_the_kernel_are_refused() {
         Some(Failure::Special)
     );
     assert_eq!(
-        jail.facts(&path("/proc"), &mut Vec::new()),
+        jail.facts(&path("/proc"), FactSet::ALL, &mut Vec::new()),
         Err(Failure::Special)
     );
     let append = jail.create(&path("/proc/self/comm"), Disposition::Append);
@@ -310,7 +310,7 @@ fn the_hidden_names_of_uploads_do_not_exist_for_anybody() {
     let gone = Err(Failure::NotFound);
     assert_eq!(content(jail, hidden).err(), Some(Failure::NotFound));
     assert_eq!(jail.stat(&name).err(), Some(Failure::NotFound));
-    assert_eq!(jail.facts(&name, &mut Vec::new()), gone);
+    assert_eq!(jail.facts(&name, FactSet::ALL, &mut Vec::new()), gone);
     assert_eq!(jail.check_dir(&name.join(b"below").unwrap()), gone);
     assert_eq!(jail.rename(&name, &other, Rename), gone);
     assert_eq!(jail.rename(&other, &name, Rename), gone);

@@ -2,6 +2,7 @@
 
 use std::fmt;
 
+use super::facts::FactSet;
 use super::hostport::Family;
 use super::verbs::{Command, EpsvArg};
 
@@ -163,17 +164,14 @@ pub(super) fn stru(argument: &[u8]) -> Result<Command, ArgError> {
     }
 }
 
-/// `UTF8`, `UTF8 ON`, `UTF8 OFF`: always on, since names are octets anyway.
+/// `UTF8 [ON|OFF]`: always on, since names are octets anyway. `MLST [fact;…]`: which facts are shown.
 pub(super) fn opts(argument: &[u8]) -> Result<Command, ArgError> {
-    let mut words = argument.split(|&b| b == b' ').filter(|w| !w.is_empty());
-    match words.next() {
-        None => Err(ArgError::Missing),
-        Some(option)
-            if option.eq_ignore_ascii_case(b"UTF8") || option.eq_ignore_ascii_case(b"UTF-8") =>
-        {
-            Ok(Command::OptsUtf8)
-        }
-        Some(_) => Err(ArgError::Syntax),
+    let (option, rest) = super::verbs::split(argument.trim_ascii());
+    match option.to_ascii_uppercase().as_slice() {
+        b"" => Err(ArgError::Missing),
+        b"UTF8" | b"UTF-8" => Ok(Command::OptsUtf8),
+        b"MLST" => Ok(Command::OptsMlst(FactSet::parse(rest))),
+        _ => Err(ArgError::Syntax),
     }
 }
 

@@ -4,10 +4,12 @@
 //! neighbouring entries share (mode and owner) is kept from the last entry.
 
 mod calendar;
+mod set;
 
 pub use calendar::Calendar;
+pub use set::FactSet;
 
-/// The FEAT line of MLST (RFC 3659 §7.8): every fact is sent, and all are on.
+/// The FEAT line of MLST (RFC 3659 §7.8) before a client chooses: every fact is on.
 pub const FEAT: &str = "MLST type*;size*;modify*;perm*;unique*;UNIX.mode*;UNIX.owner*;UNIX.group*;";
 
 /// What kind of file something is.
@@ -147,11 +149,20 @@ impl Shared {
 /// Writes the facts of files (RFC 3659 §7.2).
 #[derive(Clone, Debug, Default)]
 pub struct Facts {
+    wanted: FactSet,
     calendar: Calendar,
     shared: Shared,
 }
 
 impl Facts {
+    /// Writes the facts that the client wants, and no others.
+    pub fn new(wanted: FactSet) -> Self {
+        Facts {
+            wanted,
+            ..Facts::default()
+        }
+    }
+
     /// Appends the facts, a space and the name, without an end of line. `perm` is asked for only when mode or owner
     /// differ from those of the entry before, so it must depend on nothing else.
     pub fn write(
@@ -162,47 +173,78 @@ impl Facts {
         perm: impl FnOnce() -> Perm,
         name: &[u8],
     ) {
-        out.extend_from_slice(b"type=");
-        match subject {
-            Subject::Listed => out.extend_from_slice(b"cdir"),
-            Subject::Above => out.extend_from_slice(b"pdir"),
-            Subject::Entry => out.extend_from_slice(stat.kind.fact()),
-            Subject::Link(target) => {
-                out.extend_from_slice(stat.kind.fact());
-                // A fact ends at its semicolon; a target has no way to quote one.
-                out.extend(target.iter().map(|&byte| match byte {
-                    b'\r' | b'\n' | b';' => b'?',
-                    other => other,
-                }));
-            }
+        let wanted = self.wanted;
+        if wanted.has(FactSet::TYPE) {
+            kind_of(out, subject, stat);
         }
-        if stat.kind == Kind::File {
-            out.extend_from_slice(b";size=");
+        if wanted.has(FactSet::SIZE) && stat.kind == Kind::File {
+            out.extend_from_slice(b"size=");
             decimal(out, stat.size);
+            out.push(b';');
         }
-        out.extend_from_slice(b";modify=");
-        self.calendar.time_value(out, stat.modified.0);
-        out.extend_from_slice(b";unique=");
-        hexadecimal(out, stat.device);
-        out.push(b'-');
-        hexadecimal(out, stat.inode);
+        if wanted.has(FactSet::MODIFY) {
+            out.extend_from_slice(b"modify=");
+            self.calendar.time_value(out, stat.modified.0);
+            out.push(b';');
+        }
+        if wanted.has(FactSet::UNIQUE) {
+            out.extend_from_slice(b"unique=");
+            hexadecimal(out, stat.device);
+            out.push(b'-');
+            hexadecimal(out, stat.inode);
+            out.push(b';');
+        }
         if self.shared.is_stale(stat) {
-            let text = &mut self.shared.text;
-            text.extend_from_slice(b";perm=");
-            perm().write(text);
-            text.extend_from_slice(b";UNIX.mode=");
-            for shift in [9, 6, 3, 0] {
-                text.push(OCTAL[(stat.mode >> shift & 7) as usize]);
-            }
-            text.extend_from_slice(b";UNIX.owner=");
-            decimal(text, stat.uid.into());
-            text.extend_from_slice(b";UNIX.group=");
-            decimal(text, stat.gid.into());
-            text.extend_from_slice(b"; ");
+            ownership(&mut self.shared.text, wanted, stat, perm);
         }
         out.extend_from_slice(&self.shared.text);
         name_in_line(out, name);
     }
+}
+
+fn kind_of(out: &mut Vec<u8>, subject: Subject<'_>, stat: &Stat) {
+    out.extend_from_slice(b"type=");
+    match subject {
+        Subject::Listed => out.extend_from_slice(b"cdir"),
+        Subject::Above => out.extend_from_slice(b"pdir"),
+        Subject::Entry => out.extend_from_slice(stat.kind.fact()),
+        Subject::Link(target) => {
+            out.extend_from_slice(stat.kind.fact());
+            // A fact ends at its semicolon; a target has no way to quote one.
+            out.extend(target.iter().map(|&byte| match byte {
+                b'\r' | b'\n' | b';' => b'?',
+                other => other,
+            }));
+        }
+    }
+    out.push(b';');
+}
+
+/// The facts that depend on mode and owner alone, and the space that ends all facts.
+fn ownership(text: &mut Vec<u8>, wanted: FactSet, stat: &Stat, perm: impl FnOnce() -> Perm) {
+    if wanted.has(FactSet::PERM) {
+        text.extend_from_slice(b"perm=");
+        perm().write(text);
+        text.push(b';');
+    }
+    if wanted.has(FactSet::MODE) {
+        text.extend_from_slice(b"UNIX.mode=");
+        for shift in [9, 6, 3, 0] {
+            text.push(OCTAL[(stat.mode >> shift & 7) as usize]);
+        }
+        text.push(b';');
+    }
+    if wanted.has(FactSet::OWNER) {
+        text.extend_from_slice(b"UNIX.owner=");
+        decimal(text, stat.uid.into());
+        text.push(b';');
+    }
+    if wanted.has(FactSet::GROUP) {
+        text.extend_from_slice(b"UNIX.group=");
+        decimal(text, stat.gid.into());
+        text.push(b';');
+    }
+    text.push(b' ');
 }
 
 /// Writes the lines of LIST in the form of `ls -l`, as they look at one moment.

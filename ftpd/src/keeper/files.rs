@@ -98,6 +98,7 @@ impl Files {
                 typed,
                 format,
                 all,
+                facts,
             } => {
                 let format = match format {
                     ListFormat::Long => Format::Long,
@@ -110,6 +111,7 @@ impl Files {
                     all,
                     pattern,
                     typed: typed.as_slice().to_vec(),
+                    facts,
                 };
                 let (pump, pipe) = ListingPump::start(jail, &path, &request)?;
                 self.listing = Some(pump);
@@ -130,9 +132,9 @@ impl Files {
                     None,
                 ))
             }
-            FileRequest::Facts { path } => {
+            FileRequest::Facts { path, wanted } => {
                 let mut line = Vec::new();
-                jail.facts(&path, &mut line)?;
+                jail.facts(&path, wanted, &mut line)?;
                 Ok((
                     FileAnswer::FactLine {
                         line: Octets::new(&line).ok_or(Failure::NameTooLong)?,

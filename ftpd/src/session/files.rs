@@ -2,11 +2,10 @@
 
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 
-use common::channel::{
-    Asker, Broken, FileAnswer, FileRequest, ListFormat, LoggedIn, Pattern, Ticket, Typed, UploadAt,
-};
+use common::channel::{Asker, Broken, FileAnswer, FileRequest, LoggedIn, Ticket, UploadAt};
 use common::jail::Failure;
 use common::path::VirtualPath;
+use common::proto::facts::FactSet;
 use common::proto::hostport::Family;
 
 use super::End;
@@ -96,22 +95,9 @@ impl Files {
         expect!(self.call(&FileRequest::Discard)?, FileAnswer::Done => ())
     }
 
-    pub(crate) fn list(
-        &mut self,
-        path: VirtualPath,
-        pattern: Option<Pattern>,
-        typed: Typed,
-        format: ListFormat,
-        all: bool,
-    ) -> Asked<OwnedFd> {
-        let request = FileRequest::List {
-            path,
-            pattern,
-            typed,
-            format,
-            all,
-        };
-        expect!(self.call(&request)?, FileAnswer::Listing, fd => |pipe| pipe)
+    /// Begins a listing, which `request` asks for; gives the reading end of its pipe.
+    pub(crate) fn list(&mut self, request: &FileRequest) -> Asked<OwnedFd> {
+        expect!(self.call(request)?, FileAnswer::Listing, fd => |pipe| pipe)
     }
 
     pub(crate) fn list_end(&mut self) -> Asked<()> {
@@ -126,8 +112,9 @@ impl Files {
         )
     }
 
-    pub(crate) fn facts(&mut self, path: VirtualPath) -> Asked<Vec<u8>> {
-        expect!(self.call(&FileRequest::Facts { path })?, FileAnswer::FactLine { line } => line.as_slice().to_vec())
+    pub(crate) fn facts(&mut self, path: VirtualPath, wanted: FactSet) -> Asked<Vec<u8>> {
+        let request = FileRequest::Facts { path, wanted };
+        expect!(self.call(&request)?, FileAnswer::FactLine { line } => line.as_slice().to_vec())
     }
 
     /// Carries out a request whose answer is just that it is done.

@@ -18,6 +18,7 @@ use common::listener::Status;
 use common::log::Log;
 use common::path::VirtualPath;
 use common::proto::args::Representation;
+use common::proto::facts::FactSet;
 use common::proto::line::Input;
 use common::proto::reply::{Code, Line, Reply};
 use common::proto::verbs::VerbSet;
@@ -94,6 +95,8 @@ pub(crate) struct User {
     pub(crate) name: Vec<u8>,
     pub(crate) directory: VirtualPath,
     pub(crate) representation: Representation,
+    /// The facts that MLST and MLSD show.
+    pub(crate) facts: FactSet,
     pub(crate) data: DataChannel,
     /// After EPSV ALL only EPSV is allowed (RFC 2428 §4).
     pub(crate) epsv_only: bool,
@@ -250,6 +253,14 @@ impl Session {
             let _ = self.link.control.reply(&Reply::new(Code::CLOSING, text));
         }
         status
+    }
+
+    /// The facts that a client has chosen; before login, those that it will get.
+    pub(crate) fn facts(&self) -> FactSet {
+        match &self.stage {
+            Stage::User(user) => user.facts,
+            Stage::Visitor(_) | Stage::Changing => FactSet::ALL,
+        }
     }
 
     /// The parts that a handler of a logged-in user works on.

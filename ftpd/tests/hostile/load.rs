@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use common::channel::{FileAnswer, FileRequest, ListFormat, Typed, UploadAt};
 use common::path::VirtualPath;
+use common::proto::facts::FactSet;
 use common::proto::hostport::Family;
 use common::sys;
 use nix::errno::Errno;
@@ -75,6 +76,7 @@ fn list() -> FileRequest {
         typed,
         format: ListFormat::Long,
         all: true,
+        facts: FactSet::ALL,
     }
 }
 
@@ -84,7 +86,10 @@ fn many_requests(identity: Identity) {
         let new = VirtualPath::new(b"/new").unwrap();
         for request in [
             FileRequest::Stat { path: root() },
-            FileRequest::Facts { path: root() },
+            FileRequest::Facts {
+                path: root(),
+                wanted: FactSet::ALL,
+            },
             list(),
             FileRequest::ListEnd,
             list(),

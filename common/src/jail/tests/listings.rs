@@ -9,6 +9,7 @@ pub(super) fn request(format: Format) -> ListRequest {
         all: false,
         pattern: None,
         typed: Vec::new(),
+        facts: FactSet::ALL,
     }
 }
 
@@ -39,6 +40,7 @@ impl Place {
         let request = ListRequest {
             pattern: Some(pattern.into()),
             typed: typed.into(),
+            facts: FactSet::ALL,
             ..request(Format::Names)
         };
         self.list(name, &request)
@@ -90,6 +92,7 @@ fn a_single_file_is_listed_as_it_was_typed() {
     symlink("nowhere", place.inside("dangling")).unwrap();
     let typed = |format| ListRequest {
         typed: b"../".to_vec(),
+        facts: FactSet::ALL,
         ..request(format)
     };
     assert_eq!(place.list("/file", &typed(Format::Names)), ["../file"]);
@@ -184,7 +187,10 @@ fn facts_of_one_path_follow_links_that_lead_somewhere() {
     symlink("none", place.inside("dangling")).unwrap();
     let facts = |name| {
         let mut out = Vec::new();
-        place.jail.facts(&path(name), &mut out).unwrap();
+        place
+            .jail
+            .facts(&path(name), FactSet::ALL, &mut out)
+            .unwrap();
         String::from_utf8(out).unwrap()
     };
     assert!(
@@ -195,7 +201,9 @@ fn facts_of_one_path_follow_links_that_lead_somewhere() {
     assert!(facts("/link").ends_with("; /link"));
     assert!(facts("/dangling").starts_with("type=OS.unix=slink:none;"));
     assert!(facts("/").starts_with("type=dir;") && facts("/").ends_with("; /"));
-    let missing = place.jail.facts(&path("/none"), &mut Vec::new());
+    let missing = place
+        .jail
+        .facts(&path("/none"), FactSet::ALL, &mut Vec::new());
     assert_eq!(missing, Err(Failure::NotFound));
 }
 
@@ -210,7 +218,7 @@ fn a_viewer_who_may_not_write_is_told_so() {
     };
     let jail = Jail::new(root, 0, viewer, Names::numeric());
     let mut out = Vec::new();
-    jail.facts(&path("/file"), &mut out).unwrap();
+    jail.facts(&path("/file"), FactSet::ALL, &mut out).unwrap();
     assert!(String::from_utf8(out).unwrap().contains(";perm=r;"));
 }
 

@@ -3,6 +3,7 @@
 use common::auth::Secret;
 use common::channel::{Account, LoginAnswer, LoginRequest, UserName};
 use common::proto::args::Representation;
+use common::proto::facts::FactSet;
 use common::proto::reply::{Code, Reply};
 use common::wire::LONGEST_SECRET;
 
@@ -79,6 +80,7 @@ fn welcome(visitor: Visitor, account: Account, name: Vec<u8>) -> User {
         account,
         name,
         representation: Representation::Ascii,
+        facts: FactSet::ALL,
         data: DataChannel::None,
         epsv_only: false,
         pending: Pending::default(),

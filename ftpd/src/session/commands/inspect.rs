@@ -6,14 +6,14 @@ use std::time::{Duration, Instant};
 use common::channel::ListFormat;
 use common::control::until;
 use common::proto::args::{ListArg, PathArg, Representation};
-use common::proto::facts;
+use common::proto::facts::{self, FactSet};
 use common::proto::reply::{Code, Line, Reply};
 use common::proto::verbs::{TABLE, Verb, VerbSet};
 use nix::errno::Errno;
 use nix::poll::{PollFd, PollFlags, poll};
 
 use super::navigate::resolve;
-use super::transfer::{Listed, what_to_list};
+use super::transfer::what_to_list;
 use crate::session::{Link, Stop, User, outcome};
 
 /// The most octets of a listing that fit into a reply.
@@ -21,13 +21,16 @@ const LONGEST_STAT: usize = 256 << 10;
 /// How long a listing for a reply may take.
 const STAT_TIMEOUT: Duration = Duration::from_secs(30);
 
-pub(in crate::session) fn feat(permitted: VerbSet) -> Reply {
-    let lines = Verb::all()
+/// What is offered beyond RFC 959, with the facts that are on.
+pub(in crate::session) fn feat(permitted: VerbSet, chosen: FactSet) -> Reply {
+    let features = Verb::all()
         .filter(|&verb| permitted.contains(verb))
-        .filter_map(|verb| verb.spec().feat)
-        .map(|line| Line::from(format!(" {line}")))
-        .collect();
-    Reply::block(Code::SYSTEM_STATUS, "Features:", lines, "End")
+        .filter_map(|verb| verb.spec().feat);
+    let lines = features.map(|feature| match feature {
+        facts::FEAT => Line::from(format!(" {}", chosen.feature())),
+        other => Line::from(format!(" {other}")),
+    });
+    Reply::block(Code::SYSTEM_STATUS, "Features:", lines.collect(), "End")
 }
 
 pub(in crate::session) fn help(permitted: VerbSet, about: Option<&str>) -> Reply {
@@ -89,7 +92,7 @@ pub(in crate::session) fn mdtm(user: &mut User, path: &PathArg) -> Result<Reply,
 
 pub(in crate::session) fn mlst(user: &mut User, path: &PathArg) -> Result<Reply, Stop> {
     let path = resolve(user, &path.0)?;
-    let facts = user.files.facts(path)?.map_err(outcome::file)?;
+    let facts = user.files.facts(path, user.facts)?.map_err(outcome::file)?;
     let mut line = vec![b' '];
     line.extend_from_slice(&facts);
     Ok(Reply::block(
@@ -108,15 +111,9 @@ pub(in crate::session) fn stat(
     let Some(argument) = argument else {
         return Ok(status(link, user));
     };
-    let Listed {
-        directory,
-        pattern,
-        typed,
-    } = what_to_list(user, &argument.path)?;
-    let pipe = user
-        .files
-        .list(directory, pattern, typed, ListFormat::Long, argument.all)?
-        .map_err(outcome::file)?;
+    let what = what_to_list(user, &argument.path)?;
+    let request = what.request(ListFormat::Long, argument.all, user.facts);
+    let pipe = user.files.list(&request)?.map_err(outcome::file)?;
     let deadline = Instant::now() + STAT_TIMEOUT;
     let mut listing = Vec::new();
     let mut buffer = [0u8; 4096];

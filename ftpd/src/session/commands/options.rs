@@ -1,8 +1,9 @@
-//! TYPE, REST, ALLO, and where the next data connection goes: PASV, EPSV, PORT, EPRT.
+//! TYPE, OPTS MLST, REST, ALLO, and where the next data connection goes: PASV, EPSV, PORT, EPRT.
 
 use std::net::SocketAddr;
 
 use common::proto::args::Representation;
+use common::proto::facts::FactSet;
 use common::proto::hostport::{Family, UnknownProtocol, port_text};
 use common::proto::reply::{Code, Reply};
 use common::proto::verbs::EpsvArg;
@@ -19,6 +20,15 @@ pub(in crate::session) fn representation(user: &mut User, kind: Representation) 
             Representation::Ascii => "Type is ASCII.",
             Representation::Image => "Type is image.",
         },
+    )
+}
+
+/// OPTS MLST (RFC 3659 §7.9): which facts are shown from now on.
+pub(in crate::session) fn facts(user: &mut User, facts: FactSet) -> Reply {
+    user.facts = facts;
+    Reply::new(
+        Code::OK,
+        format!("MLST OPTS {}", facts.list()).trim_end().to_owned(),
     )
 }
 

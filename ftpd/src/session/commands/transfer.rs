@@ -1,8 +1,9 @@
 //! RETR, STOR, APPE, LIST, NLST, MLSD, ABOR.
 
-use common::channel::{ListFormat, Pattern, Typed, UploadAt};
+use common::channel::{FileRequest, ListFormat, Pattern, Typed, UploadAt};
 use common::path::VirtualPath;
 use common::proto::args::{ListArg, PathArg, Representation};
+use common::proto::facts::FactSet;
 use common::proto::reply::{Code, Mark, Reply};
 use common::pump::{self, ReceiveFile, ReceiveStaged, SendFile, SendPipe, SendStaged};
 use common::stage::ascii;
@@ -239,6 +240,30 @@ pub(in crate::session) struct Listed {
     pub(in crate::session) typed: Typed,
 }
 
+impl Listed {
+    /// What keeper is asked.
+    pub(in crate::session) fn request(
+        self,
+        format: ListFormat,
+        all: bool,
+        facts: FactSet,
+    ) -> FileRequest {
+        let Listed {
+            directory,
+            pattern,
+            typed,
+        } = self;
+        FileRequest::List {
+            path: directory,
+            pattern,
+            typed,
+            format,
+            all,
+            facts,
+        }
+    }
+}
+
 /// Tells a pattern from a path: the last component is one if it has wildcards and is no name as it stands.
 pub(in crate::session) fn what_to_list(user: &mut User, argument: &[u8]) -> Result<Listed, Stop> {
     let path = resolve(user, argument)?;
@@ -279,10 +304,8 @@ fn send_listing(
     format: ListFormat,
     all: bool,
 ) -> Result<Reply, Stop> {
-    let pipe = user
-        .files
-        .list(what.directory, what.pattern, what.typed, format, all)?
-        .map_err(outcome::file)?;
+    let request = what.request(format, all, user.facts);
+    let pipe = user.files.list(&request)?.map_err(outcome::file)?;
     let connection = data::open(link, user)?;
     let socket = connection.begin(&mut link.control, &Mark::new("Here comes the listing."))?;
     let ended = transfer::run(link, user, SendPipe::new(pipe, socket));
