@@ -138,15 +138,20 @@ fn exit_code(status: WaitStatus) -> i32 {
     }
 }
 
-type Refusal = (&'static str, fn(&Machine));
+type Refusal = (&'static str, Start, fn(&Machine));
 
 pub(crate) const REFUSALS: &[Refusal] = &[
-    ("nobody becomes root", root_is_refused),
+    ("nobody becomes root", Start::Root, root_is_refused),
     (
         "without an empty directory there is no network half",
+        Start::Root,
         no_directory,
     ),
-    ("nobody else is served without root", somebody_else),
+    (
+        "nobody else is served without root",
+        Start::Ordinary,
+        somebody_else,
+    ),
 ];
 
 fn root_is_refused(machine: &Machine) {

@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use common::channel::{FileAnswer, FileRequest, ListFormat, Typed, UploadAt};
 use common::path::VirtualPath;
+use common::proto::facts::FactSet;
 use common::proto::hostport::Family;
 use common::sys;
 use nix::errno::Errno;
@@ -31,8 +32,9 @@ pub(crate) const TESTS: &[Test] = &[
 ];
 
 const MANY: usize = 10_000;
-/// What a keeper may grow by over [`MANY`] requests: less than one octet for each of them.
-const SLACK_KIB: u64 = 8;
+/// What may grow by how much over [`MANY`] requests. The heap is counted exactly, in pieces of 132 KiB; what of it is in
+/// memory is an estimate on kernels that count for each processor apart.
+const GROWTH: [(&str, u64); 3] = [("VmData", 0), ("RssAnon", 256), ("FDSize", 0)];
 /// How long keeper is watched while it has nothing to do, and how much of that it may run.
 const WATCHED: Duration = Duration::from_secs(1);
 const TICKS: u64 = 3;
@@ -75,7 +77,7 @@ fn list() -> FileRequest {
         typed,
         format: ListFormat::Long,
         all: true,
-        facts: common::proto::facts::FactSet::ALL,
+        facts: FactSet::ALL,
     }
 }
 
@@ -87,7 +89,7 @@ fn many_requests(identity: Identity) {
             FileRequest::Stat { path: root() },
             FileRequest::Facts {
                 path: root(),
-                wanted: common::proto::facts::FactSet::ALL,
+                wanted: FactSet::ALL,
             },
             list(),
             FileRequest::ListEnd,
@@ -106,13 +108,12 @@ fn many_requests(identity: Identity) {
         }
     };
     (0..50).for_each(|_| round(&mut scene));
-    let keys = ["RssAnon", "VmData", "FDSize"];
-    let before = keys.map(|key| count(scene.keeper, key));
+    let before = GROWTH.map(|(key, _)| count(scene.keeper, key));
     (0..MANY / 10).for_each(|_| round(&mut scene));
-    let after = keys.map(|key| count(scene.keeper, key));
-    for ((key, before), after) in keys.into_iter().zip(before).zip(after) {
+    for ((key, slack), before) in GROWTH.into_iter().zip(before) {
+        let after = count(scene.keeper, key);
         assert!(
-            after <= before + SLACK_KIB,
+            after <= before + slack,
             "{key} grew from {before} to {after}"
         );
     }
@@ -160,7 +161,10 @@ fn unread_answers(identity: Identity) {
             "keeper ran {busy} ticks after {sent} of {request:?}"
         );
         let after = count(scene.keeper, "RssAnon");
-        assert!(after <= before + 64, "it grew from {before} to {after} KiB");
+        assert!(
+            after <= before + 256,
+            "it grew from {before} to {after} KiB"
+        );
         assert_eq!(scene.leave(), 0, "{request:?}");
     }
 }

@@ -8,6 +8,7 @@ use std::path::Path;
 use common::channel::{FileAnswer, FileRequest, ListFormat, Typed, UploadAt};
 use common::jail::Failure;
 use common::path::VirtualPath;
+use common::proto::facts::FactSet;
 use common::proto::hostport::Family;
 use common::proto::verbs::{Group, Verb, VerbSet};
 
@@ -75,7 +76,7 @@ fn reads() -> Vec<FileRequest> {
         },
         FileRequest::Facts {
             path: path("/file"),
-            wanted: common::proto::facts::FactSet::ALL,
+            wanted: FactSet::ALL,
         },
         FileRequest::ChangeDir {
             path: path("/directory"),
@@ -94,7 +95,7 @@ fn list(directory: &str) -> FileRequest {
         typed: Typed::new(b"").unwrap(),
         format: ListFormat::Names,
         all: true,
-        facts: common::proto::facts::FactSet::ALL,
+        facts: FactSet::ALL,
     }
 }
 
