@@ -213,6 +213,18 @@ fn close_range(first: u32, last: u32) -> Result<(), Errno> {
     Errno::result(result).map(drop)
 }
 
+/// A descriptor of a child that can be polled: it is readable when the child has ended.
+///
+/// # Errors
+/// What pidfd_open(2) says.
+pub fn watch_child(child: Pid) -> Result<OwnedFd, Errno> {
+    // SAFETY: the call takes two numbers and touches no memory.
+    let opened = unsafe { nix::libc::syscall(nix::libc::SYS_pidfd_open, child.as_raw(), 0) };
+    let number = RawFd::try_from(Errno::result(opened)?).map_err(|_| Errno::EBADF)?;
+    // SAFETY: the kernel has just made this descriptor (close-on-exec) for us and nobody else knows its number.
+    Ok(unsafe { OwnedFd::from_raw_fd(number) })
+}
+
 /// Ends this process at once, without the handlers of the program that it was forked from.
 pub fn exit(status: i32) -> ! {
     // SAFETY: _exit returns to nobody; everything of worth was written by system calls before.

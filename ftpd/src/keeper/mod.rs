@@ -7,7 +7,7 @@ mod listing;
 mod login;
 
 use std::net::{IpAddr, SocketAddr};
-use std::os::fd::{AsFd, BorrowedFd};
+use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 use std::time::{Duration, Instant};
 
 use common::channel::{self, Answerer, Broken, LoggedIn, LoginAnswer, LoginRequest, PreLogin};
@@ -72,50 +72,60 @@ pub(crate) fn serve(setup: &Setup, client: Client) -> Status {
         }
         Fork::Parent(session) => {
             drop((socket, asker));
-            let mut kept = vec![answerer.as_fd()];
-            kept.extend(lifeline.descriptors());
-            kept.extend(setup.log.descriptor());
-            if let Err(errno) = sys::keep_only(&kept) {
-                setup.log.line(&format!("close_range failed: {errno}"));
-                return Status::SandboxFailed;
-            }
-            let status = Keeper {
-                setup,
-                ends,
-                lifeline,
-            }
-            .run(answerer);
-            // The channel is closed now, and with it the session ends.
-            let patience = if status == Status::Misbehaved {
-                Duration::ZERO
-            } else {
-                LAST_WORDS
-            };
-            reap(session, patience).map_or(status, |session| worse(status, session))
+            stay(setup, session, ends, lifeline, answerer)
         }
     }
+}
+
+/// Serves as the trusted half, then collects the other one.
+fn stay(
+    setup: &Setup,
+    session: Pid,
+    ends: Ends,
+    lifeline: Lifeline,
+    answerer: Answerer<PreLogin>,
+) -> Status {
+    let ended = match sys::watch_child(session) {
+        Ok(ended) => ended,
+        Err(errno) => {
+            setup.log.line(&format!("pidfd_open failed: {errno}"));
+            return Status::Broken;
+        }
+    };
+    let mut kept = vec![answerer.as_fd(), ended.as_fd()];
+    kept.extend(lifeline.descriptors());
+    kept.extend(setup.log.descriptor());
+    if let Err(errno) = sys::keep_only(&kept) {
+        setup.log.line(&format!("close_range failed: {errno}"));
+        return Status::SandboxFailed;
+    }
+    let keeper = Keeper {
+        setup,
+        ends,
+        lifeline,
+    };
+    let status = keeper.run(answerer);
+    // The channel is closed now, and with it the session ends.
+    let patience = match status {
+        Status::Misbehaved => Duration::ZERO,
+        _ => LAST_WORDS,
+    };
+    reap(session, &ended, patience).map_or(status, |session| worse(status, session))
 }
 
 /// How the network half ended, if it did in time.
 ///
 /// SECURITY: a half that was taken over may never end. It is not waited for, and no longer keeper's to kill, being of
 /// another uid; the listener ends what is left of a session when its keeper has ended.
-fn reap(session: Pid, patience: Duration) -> Option<Status> {
-    let deadline = Instant::now() + patience;
-    let mut pause = 1u8;
-    loop {
-        match waitpid(session, Some(WaitPidFlag::WNOHANG)) {
-            Ok(WaitStatus::Exited(_, code)) => return Some(Status::from_code(code)),
-            Ok(WaitStatus::Signaled(..)) => return Some(Status::Crashed),
-            Ok(_) | Err(Errno::EINTR) => {}
-            Err(_) => return Some(Status::Broken),
-        }
-        if Instant::now() >= deadline {
-            return None;
-        }
-        // Mostly it is gone at the second look.
-        let _ = poll(&mut [], pause);
-        pause = pause.saturating_mul(2);
+fn reap(session: Pid, ended: &OwnedFd, patience: Duration) -> Option<Status> {
+    let mut ready = [PollFd::new(ended.as_fd(), PollFlags::POLLIN)];
+    // Whatever it says, the look that follows decides.
+    let _ = poll(&mut ready, until(Some(Instant::now() + patience)));
+    match waitpid(session, Some(WaitPidFlag::WNOHANG)) {
+        Ok(WaitStatus::Exited(_, code)) => Some(Status::from_code(code)),
+        Ok(WaitStatus::Signaled(..)) => Some(Status::Crashed),
+        Ok(_) => None,
+        Err(_) => Some(Status::Broken),
     }
 }
 
