@@ -170,7 +170,11 @@ fn run(queue: &OwnedFd, mut sink: File) -> i32 {
             continue;
         }
         lines.clear();
-        let end = collect(queue, &mut buffer, &mut lines);
+        // SECURITY: an empty message looks like the end; only the hang-up is one.
+        let hung_up = ready[0]
+            .revents()
+            .is_some_and(|events| events.contains(PollFlags::POLLHUP));
+        let end = collect(queue, &mut buffer, &mut lines, hung_up);
         // A full disk must not end the logger: the next line may fit again.
         let _ = sink.write_all(&lines);
         if let Some(status) = end {
@@ -183,10 +187,16 @@ fn run(queue: &OwnedFd, mut sink: File) -> i32 {
 }
 
 /// Takes what waits in the queue; `Some` is the status to end with.
-fn collect(queue: &OwnedFd, buffer: &mut Vec<u8>, lines: &mut Vec<u8>) -> Option<i32> {
+fn collect(
+    queue: &OwnedFd,
+    buffer: &mut Vec<u8>,
+    lines: &mut Vec<u8>,
+    hung_up: bool,
+) -> Option<i32> {
     while lines.len() < BATCH {
         match sys::receive_datagram(queue.as_fd(), buffer, LONGEST, Wait::No) {
-            Ok(datagram) if datagram.length == 0 => return Some(0),
+            Ok(datagram) if datagram.length == 0 && hung_up => return Some(0),
+            Ok(datagram) if datagram.length == 0 => return None,
             Ok(_) => {
                 // Writing to memory does not fail.
                 let _ = write!(lines, "{:.3} ", jiff::Timestamp::now());
@@ -222,14 +232,23 @@ mod tests {
         sys::send_datagram(writers.as_fd(), b"a\nforged\x1b[2J line", None).unwrap();
         sys::send_datagram(writers.as_fd(), b"second", None).unwrap();
         let mut lines = Vec::new();
-        assert_eq!(collect(&queue, &mut Vec::new(), &mut lines), None);
+        assert_eq!(collect(&queue, &mut Vec::new(), &mut lines, false), None);
         let lines = String::from_utf8(lines).unwrap();
         let texts: Vec<&str> = lines
             .lines()
             .map(|line| line.split_once(' ').unwrap().1)
             .collect();
         assert_eq!(texts, ["a?forged?[2J line", "second"]);
+        // An empty message is not the end.
+        sys::send_datagram(writers.as_fd(), b"", None).unwrap();
+        assert_eq!(
+            collect(&queue, &mut Vec::new(), &mut Vec::new(), false),
+            None
+        );
         drop(writers);
-        assert_eq!(collect(&queue, &mut Vec::new(), &mut Vec::new()), Some(0));
+        assert_eq!(
+            collect(&queue, &mut Vec::new(), &mut Vec::new(), true),
+            Some(0)
+        );
     }
 }

@@ -117,6 +117,26 @@ pub(crate) const ALL: &[Attempt] = &[
     }),
     attempt("listen", [DIES, WORKS, DIES], |hands| call(libc::SYS_listen, [fd(&hands.tcp), 1, 0, 0, 0, 0])),
 
+    // A TCP socket that is idle can be connected by sending, past connect(2) and what Landlock sees of it.
+    attempt("connect by sendto with fast open", [DIES; 3], |hands| {
+        let flags = libc::MSG_FASTOPEN as usize;
+        call(libc::SYS_sendto, [fd(&hands.tcp), address(c"x"), 1, flags, address(&loopback(1)), ADDRESS_LENGTH])
+    }),
+    attempt("connect by sendmsg with fast open", [DIES; 3], |hands| {
+        call(libc::SYS_sendmsg, [fd(&hands.tcp), 0, libc::MSG_FASTOPEN as usize, 0, 0, 0])
+    }),
+    // What many processes share, the log above all, must not be closed or changed by one of them.
+    attempt("shut a socket down", [DIES; 3], |hands| {
+        call(libc::SYS_shutdown, [fd(&hands.channel), libc::SHUT_RDWR as usize, 0, 0, 0, 0])
+    }),
+    attempt("set an option of a socket", [DIES, WORKS, DIES], |hands| {
+        let on: c_int = 1;
+        call(libc::SYS_setsockopt, [fd(&hands.tcp), libc::SOL_SOCKET as usize, libc::SO_REUSEADDR as usize, address(&on), 4, 0])
+    }),
+    attempt("have signals sent", [DIES; 3], |hands| {
+        call(libc::SYS_fcntl, [fd(&hands.channel), libc::F_SETOWN as usize, hands.parent, 0, 0, 0])
+    }),
+
     // Programs and processes.
     attempt("execve /bin/true", EVERYWHERE, |_| call(libc::SYS_execve, [address(c"/bin/true"), 0, 0, 0, 0, 0])),
     attempt("execveat", EVERYWHERE, |hands| call(libc::SYS_execveat, [fd(&hands.file), address(c""), 0, 0, libc::AT_EMPTY_PATH as usize, 0])),

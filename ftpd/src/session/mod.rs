@@ -132,6 +132,8 @@ pub(crate) struct Session {
 /// Serves the client on `socket` until the session is over.
 pub(crate) fn run(setup: &Setup, socket: OwnedFd, channel: Asker<PreLogin>, ends: Ends) -> Status {
     let server = &setup.config.server;
+    // Before the sandbox, in which no option of a socket can be set any more.
+    prepare(&socket);
     let mut kept = vec![socket.as_fd(), channel.as_fd()];
     kept.extend(setup.log.descriptor());
     let root = setup.empty_root.as_ref();
@@ -148,7 +150,6 @@ pub(crate) fn run(setup: &Setup, socket: OwnedFd, channel: Asker<PreLogin>, ends
             .line(&format!("session for {}: {error}", ends.client()));
         return Status::SandboxFailed;
     }
-    prepare(&socket);
     let mut session = Session {
         link: Link {
             control: Control::new(socket),

@@ -32,6 +32,12 @@ enum Must {
     NotExecute,
     /// A stream socket of IPv4 or IPv6.
     InternetStream,
+    /// fcntl that only looks or duplicates: F_SETOWN and F_SETSIG would send signals to others of the same uid.
+    PlainFcntl,
+    /// sendto without MSG_FASTOPEN, which connects an idle socket to anywhere without connect(2).
+    NoFastOpenTo,
+    /// sendmsg without it.
+    NoFastOpenMessage,
 }
 
 macro_rules! calls {
@@ -50,7 +56,7 @@ const COMMON: &[Call] = calls![
     SYS_brk, SYS_mmap: NotExecute, SYS_munmap, SYS_mremap, SYS_madvise, SYS_mprotect: NotExecute,
     SYS_futex, SYS_clock_gettime, SYS_getrandom, SYS_getpid, SYS_gettid,
     SYS_rt_sigreturn, SYS_rt_sigprocmask, SYS_rt_sigaction, SYS_sigaltstack, SYS_restart_syscall,
-    SYS_close, SYS_fcntl, SYS_exit, SYS_exit_group, SYS_poll, SYS_ppoll, SYS_read, SYS_write,
+    SYS_close, SYS_fcntl: PlainFcntl, SYS_exit, SYS_exit_group, SYS_poll, SYS_ppoll, SYS_read, SYS_write,
 ];
 
 /// Data in, data out, on descriptors that were given.
@@ -64,13 +70,11 @@ const SESSION: &[Call] = calls![
     SYS_sendfile,
     SYS_splice,
     SYS_recvfrom,
-    SYS_sendto,
+    SYS_sendto: NoFastOpenTo,
     SYS_recvmsg,
-    SYS_sendmsg,
+    SYS_sendmsg: NoFastOpenMessage,
     SYS_accept4,
-    SYS_shutdown,
     SYS_getsockopt,
-    SYS_setsockopt,
     SYS_getpeername,
     SYS_getsockname,
 ];
@@ -81,7 +85,7 @@ const KEEPER: &[Call] = calls![
     SYS_mkdirat, SYS_unlinkat, SYS_renameat, SYS_renameat2, SYS_fchmod, SYS_ftruncate, SYS_fsync, SYS_fdatasync, SYS_syncfs,
     SYS_faccessat, SYS_faccessat2, SYS_pipe2,
     SYS_socket: InternetStream, SYS_bind, SYS_listen, SYS_connect, SYS_setsockopt, SYS_getsockopt, SYS_getsockname,
-    SYS_recvmsg, SYS_sendto, SYS_sendmsg, SYS_wait4,
+    SYS_recvmsg, SYS_sendto: NoFastOpenTo, SYS_sendmsg: NoFastOpenMessage, SYS_wait4,
 ];
 
 /// Lines in, lines out.
@@ -149,6 +153,8 @@ impl Must {
             Must::Any => "",
             Must::NotExecute => " (not executable)",
             Must::InternetStream => " (TCP)",
+            Must::PlainFcntl => " (no owner, no flags)",
+            Must::NoFastOpenTo | Must::NoFastOpenMessage => " (no fast open)",
         }
     }
 }
@@ -211,6 +217,20 @@ impl Must {
                     ])
                 })
                 .collect(),
+            Must::PlainFcntl => [libc::F_GETFD, libc::F_GETFL, libc::F_DUPFD_CLOEXEC]
+                .into_iter()
+                .map(|command| {
+                    let same =
+                        Condition::new(1, Len::Dword, Op::Eq, u64::from(command.unsigned_abs()))?;
+                    SeccompRule::new(vec![same])
+                })
+                .collect(),
+            Must::NoFastOpenTo | Must::NoFastOpenMessage => {
+                let argument = if self == Must::NoFastOpenTo { 3 } else { 2 };
+                let flag = u64::from(libc::MSG_FASTOPEN.unsigned_abs());
+                let clear = Condition::new(argument, Len::Dword, Op::MaskedEq(flag), 0)?;
+                Ok(vec![SeccompRule::new(vec![clear])?])
+            }
         }
     }
 }

@@ -191,6 +191,15 @@ impl Leaf {
                 step(AND, libc::PROT_EXEC.unsigned_abs()),
                 test(IF_EQUAL, 0, Allow, Kill),
             ],
+            Must::PlainFcntl => vec![
+                this,
+                step(LOAD, argument(1)),
+                test(IF_EQUAL, libc::F_GETFD.unsigned_abs(), Allow, Skip(0)),
+                test(IF_EQUAL, libc::F_GETFL.unsigned_abs(), Allow, Skip(0)),
+                test(IF_EQUAL, libc::F_DUPFD_CLOEXEC.unsigned_abs(), Allow, Kill),
+            ],
+            Must::NoFastOpenTo => no_fast_open(this, 3),
+            Must::NoFastOpenMessage => no_fast_open(this, 2),
             Must::InternetStream => vec![
                 this,
                 step(LOAD, argument(0)),
@@ -202,6 +211,16 @@ impl Leaf {
             ],
         }
     }
+}
+
+/// The flags must not have MSG_FASTOPEN.
+fn no_fast_open(this: Step, flags: u32) -> Vec<Step> {
+    vec![
+        this,
+        step(LOAD, argument(flags)),
+        step(AND, libc::MSG_FASTOPEN.unsigned_abs()),
+        test(IF_EQUAL, 0, Allow, Kill),
+    ]
 }
 
 #[cfg(test)]
@@ -255,6 +274,9 @@ mod tests {
                     [2, 1, 4, 0, 0, 0],
                     [10, 0x80801, 3, 0, 0, 0],
                     [1, 2, 7, 0, 0, 0],
+                    [0, 1030, 0x2000_0000, 0, 0, 0],
+                    [0, 3, 0, 0x2000_4000, 0, 0],
+                    [5, 8, 0, 0, 0, 0],
                 ] {
                     let got = run(&own, number, arch, arguments);
                     assert_eq!(
