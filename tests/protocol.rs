@@ -48,7 +48,7 @@ macro_rules! transcripts {
 }
 
 transcripts! {
-    active, bad_lines, before_login, directories, escapes, extended, facts, files, http, information, listings, login,
+    abort_at_once, active, bad_lines, before_login, directories, escapes, extended, facts, files, http, information, listings, login,
     not_offered, passive, pipelined, representation, restart, telnet, wrong_password,
 }
 

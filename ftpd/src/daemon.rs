@@ -86,8 +86,9 @@ fn start(config: Config) -> Result<(Listener, Setup), String> {
     if run == Run::Background {
         leave_terminal()?;
     }
-    setup.log = start_logger(&setup, sink)?;
+    // Before any servant is forked: whoever waits for the end of our output shall not wait for theirs.
     detach_standard_descriptors().map_err(because("/dev/null"))?;
+    setup.log = start_logger(&setup, sink)?;
     raise_descriptor_limit();
     if is_root() {
         drop_bounding().map_err(|error| error.to_string())?;
@@ -213,7 +214,11 @@ fn start_logger(setup: &Setup, sink: Option<Sink>) -> Result<Log, String> {
 fn leave_terminal() -> Result<(), String> {
     match sys::fork().map_err(because("fork"))? {
         Fork::Parent(_) => std::process::exit(0),
-        Fork::Child => nix::unistd::setsid().map(drop).map_err(because("setsid")),
+        Fork::Child => {
+            nix::unistd::setsid().map_err(because("setsid"))?;
+            // No file system shall stay busy because of where the program was started.
+            nix::unistd::chdir("/").map_err(because("chdir"))
+        }
     }
 }
 

@@ -246,7 +246,8 @@ fn send<T: Wire>(
     message: &T,
     fd: Option<BorrowedFd<'_>>,
 ) -> Result<(), Broken> {
-    let mut octets = Vec::with_capacity(256);
+    // Room for all at once: a vector that grows would leave a password behind.
+    let mut octets = Vec::with_capacity(LONGEST_MESSAGE);
     number.put(&mut octets);
     message.put(&mut octets);
     let sent = sys::send_datagram(socket, &octets, fd);

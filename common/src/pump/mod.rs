@@ -57,6 +57,8 @@ pub enum Interrupt {
 
 /// Whoever looks after the control connection and the channel during a transfer.
 pub trait Attendant {
+    /// Looks, before anything is waited for, at what came together with the command that began the transfer.
+    fn begin(&mut self) -> Option<Interrupt>;
     /// What to watch; descriptors without events are still watched for their end.
     fn watch(&self) -> [(BorrowedFd<'_>, PollFlags); 2];
     /// Deals with what happened on them; `moved` is the progress so far, in octets.
@@ -87,6 +89,10 @@ pub fn run(flow: &mut dyn Flow, attendant: &mut dyn Attendant, stall: Duration) 
     let mut moved = 0;
     let mut unattended = 0;
     let mut deadline = None;
+    if let Some(interrupt) = attendant.begin() {
+        let end = End::Interrupted(interrupt);
+        return Outcome { moved, end };
+    }
     let end = loop {
         let (wait_for, waits) = match flow.step() {
             Step::Moved(count) => {

@@ -48,6 +48,9 @@ pub fn accept(
     mut stranger: impl FnMut(SocketAddr),
 ) -> Result<DataConnection, OpenError> {
     let listening = SockRef::from(listener);
+    if let Some(interrupt) = attendant.begin() {
+        return Err(OpenError::Interrupted(interrupt));
+    }
     loop {
         match accept_once(&listening) {
             Ok((socket, Some(from))) if canonical(from).ip() == peer => {
@@ -96,6 +99,9 @@ pub fn await_connect(
     deadline: Instant,
     attendant: &mut dyn Attendant,
 ) -> Result<DataConnection, OpenError> {
+    if let Some(interrupt) = attendant.begin() {
+        return Err(OpenError::Interrupted(interrupt));
+    }
     loop {
         match SockRef::from(&socket).take_error() {
             Ok(None) => {}

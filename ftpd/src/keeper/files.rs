@@ -168,7 +168,7 @@ fn permits(permitted: VerbSet, request: &FileRequest) -> bool {
         FileRequest::Create { .. } => &["STOR", "APPE"],
         FileRequest::Commit | FileRequest::Discard => &["STOR", "APPE"],
         FileRequest::List { .. } | FileRequest::ListEnd => &["LIST", "NLST", "MLSD", "STAT"],
-        FileRequest::Stat { .. } => &["SIZE", "MDTM", "RNFR", "STAT"],
+        FileRequest::Stat { .. } => &["SIZE", "MDTM", "RNFR", "STAT", "LIST", "NLST", "MLSD"],
         FileRequest::Facts { .. } => &["MLST", "MLSD"],
         FileRequest::ChangeDir { .. } => &["CWD", "CDUP"],
         FileRequest::Remove { .. } => &["DELE"],

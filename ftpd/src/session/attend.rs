@@ -79,6 +79,20 @@ impl<'a> Watch<'a> {
 }
 
 impl Attendant for Watch<'_> {
+    /// ABOR that was sent right behind the command; anything else keeps its turn.
+    fn begin(&mut self) -> Option<Interrupt> {
+        let verb = self
+            .control
+            .peek()
+            .and_then(|line| verbs::verb(line).ok())?;
+        if verb.spec().verb != "ABOR" || !self.permitted.contains(verb) {
+            return None;
+        }
+        self.control.take();
+        self.aborted = true;
+        Some(Interrupt::Abort)
+    }
+
     fn watch(&self) -> [(BorrowedFd<'_>, PollFlags); 2] {
         let control = if self.has_waiting_line() {
             PollFlags::empty()

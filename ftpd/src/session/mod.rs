@@ -25,6 +25,7 @@ use common::proto::verbs::VerbSet;
 use common::sandbox::{self, Role};
 use nix::errno::Errno;
 use nix::poll::{PollFd, PollFlags, poll};
+use zeroize::Zeroize;
 
 use self::data::DataChannel;
 use self::files::Files;
@@ -185,7 +186,12 @@ impl Session {
         loop {
             let reply = match self.next_input()? {
                 Input::Line(line) if line.is_empty() => continue,
-                Input::Line(line) => self.obey(&line)?,
+                Input::Line(mut line) => {
+                    let reply = self.obey(&line);
+                    // It may have been a password.
+                    line.zeroize();
+                    reply?
+                }
                 Input::TooLong => Some(Reply::new(Code::NOT_UNDERSTOOD, "The line is too long.")),
                 Input::Malformed => Some(Reply::new(
                     Code::NOT_UNDERSTOOD,
