@@ -7,7 +7,7 @@ use std::process::ExitCode;
 
 use common::auth::Identity;
 use common::cli;
-use common::jail::Names;
+use common::jail::{Names, prime_patterns};
 use common::listener::{Client, Lifeline, Listener, Ran};
 use common::log::{self, Log, Sink};
 use common::net;
@@ -54,6 +54,7 @@ pub(crate) fn serve_inetd(config: Config) -> ExitCode {
         return ExitCode::FAILURE;
     }
     // There is nobody to tell what goes wrong here but the log file.
+    warm_up();
     let prepared = prepare(config).and_then(|(mut setup, sink)| {
         setup.log = start_logger(&setup, sink)?;
         Lifeline::unattended()
@@ -225,6 +226,7 @@ fn leave_terminal() -> Result<(), String> {
 /// Does once what every session would do for itself: loading name services, asking the processor what it can do.
 fn warm_up() {
     Identity::prime();
+    prime_patterns();
     let _ = memchr::memchr(b'\n', &[0; 64]);
 }
 

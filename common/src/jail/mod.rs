@@ -32,7 +32,7 @@ pub use crate::proto::facts::{FactSet, Kind, Stat};
 pub use failure::Failure;
 pub use listing::{Format, ListRequest, Listing, Step};
 pub use names::Names;
-pub use pattern::LONGEST_PATTERN;
+pub use pattern::{LONGEST_PATTERN, prime_patterns};
 pub use root::open_root;
 pub use upload::{Disposition, Upload};
 pub use viewer::Viewer;

@@ -22,6 +22,12 @@ enum Meaning {
     Name(Vec<u8>),
 }
 
+/// Compiles a pattern once before the first fork: the library asks the system then how many processors there are, keeps the
+/// answer, and could not ask from inside a sandbox.
+pub fn prime_patterns() {
+    let _ = Pattern::new(b"*?[a]").map(|pattern| pattern.matches(b"name"));
+}
+
 impl Pattern {
     /// Compiles a pattern. Only its length can be wrong.
     pub(super) fn new(octets: &[u8]) -> Result<Self, Failure> {
