@@ -11,7 +11,7 @@ help: ## List these commands
 
 serve: prepare-build ## Try it: serve a scratch directory on 127.0.0.1:2121 (PORT=… for another) until Ctrl-C
 	@cargo build --release --package ftpd --package ftpuser
-	@PORT='$(PORT)' packaging/serve.sh '$(TARGET)/release'
+	@exec env PORT='$(PORT)' packaging/serve.sh '$(TARGET)/release'
 
 test: prepare-test ## Run everything that CI runs, with the real clients
 	cargo fmt --all --check

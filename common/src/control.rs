@@ -42,6 +42,11 @@ impl Control {
         self.ended
     }
 
+    /// Whether the client has closed its side and left nothing to be done, as far as is known without waiting.
+    pub fn is_gone(&mut self) -> bool {
+        self.fill().is_err() || (self.ended && self.reader.peek().is_none())
+    }
+
     /// What to poll the socket for: input while there is room for it.
     pub fn interest(&self) -> PollFlags {
         if self.ended || self.reader.room() == 0 {

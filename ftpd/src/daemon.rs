@@ -146,6 +146,8 @@ pub(crate) fn apart<T: Send + 'static>(work: impl FnOnce() -> T + Send + 'static
 
 /// Everything that is made once, before the first fork. The log is added when the logger runs.
 fn prepare(config: Config) -> Result<(Setup, Option<Sink>), String> {
+    // No process of ours leaves a core: a password may be in its memory.
+    setrlimit(Resource::RLIMIT_CORE, 0, 0).map_err(because("setrlimit"))?;
     let sink = match (&config.server.log_file, config.server.run) {
         (Some(path), _) => {
             Some(Sink::file(path).map_err(because(&format!("log file {}", path.display())))?)

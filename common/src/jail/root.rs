@@ -7,14 +7,15 @@ use std::path::Path;
 use nix::errno::Errno;
 use nix::fcntl::{AT_FDCWD, OFlag, OpenHow, ResolveFlag, openat2};
 
-/// Opens a directory, as `O_PATH`. With `base`, absolute paths and links are taken from there.
+/// Opens a directory, as `O_PATH`. With `base`, absolute paths are taken from there, and no link may be on the way.
 ///
 /// # Errors
-/// `ENOTDIR` if the path's last name is a symbolic link or no directory, else what openat2(2) says.
+/// `ENOTDIR` if the path's last name is a symbolic link or no directory, `ELOOP` for a link on the way below `base`, else what openat2(2) says.
 pub fn open_root(base: Option<BorrowedFd<'_>>, path: &Path) -> Result<OwnedFd, Errno> {
     let flags = OFlag::O_PATH | OFlag::O_DIRECTORY | OFlag::O_NOFOLLOW | OFlag::O_CLOEXEC;
     let resolve = match base {
-        Some(_) => ResolveFlag::RESOLVE_IN_ROOT | ResolveFlag::RESOLVE_NO_MAGICLINKS,
+        // SECURITY: whoever may write a directory above could lead this look-up, which root makes, anywhere (CVE-2017-7418).
+        Some(_) => ResolveFlag::RESOLVE_IN_ROOT | ResolveFlag::RESOLVE_NO_SYMLINKS,
         None => ResolveFlag::RESOLVE_NO_MAGICLINKS,
     };
     let how = OpenHow::new().flags(flags).resolve(resolve);

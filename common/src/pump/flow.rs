@@ -52,8 +52,8 @@ impl Flow for SendFile {
             return Step::StoreFailed(Errno::EOVERFLOW);
         };
         match sendfile64(&self.data, &self.file, Some(&mut offset), piece) {
-            // The file has become shorter meanwhile: what there is was sent.
-            Ok(0) => Step::Complete,
+            // The file has become shorter meanwhile: the client must not take what there was for the whole.
+            Ok(0) => Step::StoreFailed(Errno::EIO),
             Ok(count) => {
                 self.offset += count as u64;
                 Step::Moved(count as u64)

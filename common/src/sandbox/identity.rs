@@ -113,13 +113,7 @@ pub(super) fn become_ids(uid: u32, gid: u32, groups: &[u32]) -> Result<(), Sandb
         "setresuid",
         (now.real, now.effective, now.saved) == (uid, uid, uid),
     )?;
-    capability_step("clear inheritable", caps::clear(None, CapSet::Inheritable))?;
-    for set in [CapSet::Permitted, CapSet::Effective, CapSet::Inheritable] {
-        check(
-            "capabilities",
-            capability_step("capget", caps::read(None, set))?.is_empty(),
-        )?;
-    }
+    no_capabilities()?;
     let root = Uid::from_raw(0);
     check(
         "setresuid must be final",
@@ -130,6 +124,22 @@ pub(super) fn become_ids(uid: u32, gid: u32, groups: &[u32]) -> Result<(), Sandb
         "setresgid must be final",
         gid == root || setresgid(root, root, root) == Err(Errno::EPERM),
     )
+}
+
+/// Gives up every capability, those that a program may have been started with without being root among them.
+pub(super) fn no_capabilities() -> Result<(), SandboxError> {
+    capability_step("clear ambient", caps::clear(None, CapSet::Ambient))?;
+    for set in [CapSet::Effective, CapSet::Permitted] {
+        capability_step("clear capabilities", caps::clear(None, set))?;
+    }
+    capability_step("clear inheritable", caps::clear(None, CapSet::Inheritable))?;
+    for set in [CapSet::Permitted, CapSet::Effective, CapSet::Inheritable] {
+        check(
+            "capabilities",
+            capability_step("capget", caps::read(None, set))?.is_empty(),
+        )?;
+    }
+    Ok(())
 }
 
 /// Without privilege nobody else can be served than the one who runs the program.

@@ -61,6 +61,8 @@ pub fn enter_empty(
         })?;
         root.enter()?;
         identity::become_ids(user, user, &[])?;
+    } else {
+        identity::no_capabilities()?;
     }
     step("close_range", sys::keep_only(kept))?;
     limits()?;
@@ -89,6 +91,7 @@ pub fn become_user(
         identity::become_ids(who.uid, who.gid, &who.groups)?;
     } else {
         identity::already_is(who.uid)?;
+        identity::no_capabilities()?;
     }
     no_core()?;
     identity::no_way_back()?;
@@ -104,7 +107,11 @@ fn no_core() -> Result<(), SandboxError> {
 /// Limits of a process that parses what strangers send.
 fn limits() -> Result<(), SandboxError> {
     const ADDRESS_SPACE: u64 = 512 << 20;
+    // A session uses a dozen; one that was taken over shall not collect every passive port.
+    const DESCRIPTORS: u64 = 32;
     no_core()?;
+    let descriptors = setrlimit(Resource::RLIMIT_NOFILE, DESCRIPTORS, DESCRIPTORS);
+    step("setrlimit NOFILE", descriptors)?;
     step("setrlimit NPROC", setrlimit(Resource::RLIMIT_NPROC, 0, 0))?;
     step(
         "setrlimit AS",

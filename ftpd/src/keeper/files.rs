@@ -165,7 +165,7 @@ fn permits(permitted: VerbSet, request: &FileRequest) -> bool {
             at: UploadAt::Append,
             ..
         } => &["APPE"],
-        FileRequest::Create { .. } => &["STOR", "APPE"],
+        FileRequest::Create { .. } => &["STOR"],
         FileRequest::Commit | FileRequest::Discard => &["STOR", "APPE"],
         FileRequest::List { .. } | FileRequest::ListEnd => &["LIST", "NLST", "MLSD", "STAT"],
         FileRequest::Stat { .. } => &["SIZE", "MDTM", "RNFR", "STAT", "LIST", "NLST", "MLSD"],

@@ -103,7 +103,7 @@ pub(super) fn authenticate(
     let identity = Identity::of_real_user(record.real_user())
         .map_err(|error| Refused::Identity(error.to_string()))?;
     if sandbox::is_root() {
-        if identity.uid == server.session_user {
+        if [server.session_user, server.session_user + 1].contains(&identity.uid) {
             return Err(Refused::Reserved(identity.name));
         }
     } else if identity.uid != nix::unistd::Uid::current().as_raw() {
@@ -132,6 +132,9 @@ fn place(
         path: path.to_owned(),
         why: match why {
             nix::errno::Errno::ENOTDIR => "it is a symbolic link or no directory".to_owned(),
+            nix::errno::Errno::ELOOP => {
+                "a symbolic link is on the way; write the real path".to_owned()
+            }
             other => other.desc().to_owned(),
         },
     };

@@ -10,7 +10,7 @@ use common::stage::ascii;
 
 use super::navigate::resolve;
 use crate::session::data::{self, DataChannel};
-use crate::session::{Link, Pending, Stop, User, outcome, transfer};
+use crate::session::{End, Link, Pending, Stop, User, outcome, transfer};
 
 pub(in crate::session) fn retr(
     link: &mut Link,
@@ -114,6 +114,11 @@ fn upload(
         ),
     };
     log_transfer(link, "upload", &path.0, ended.outcome);
+    if ended.outcome.end == pump::End::Complete && link.control.is_gone() {
+        // A client that dies sends the same FIN as one that is done; one that is done waits for the reply, or has said QUIT.
+        user.files.discard()?.map_err(outcome::file)?;
+        return Err(End::ControlLost.into());
+    }
     let mut reply = outcome::received(ended.outcome.end)?;
     let mut aborted = ended.aborted;
     let too_short = user.representation == Representation::Image
@@ -156,7 +161,7 @@ fn mark(user: &User, name: &[u8], size: Option<u64>) -> Mark {
     };
     let mut text = format!("Opening {kind} mode data connection for ").into_bytes();
     text.extend_from_slice(name);
-    if let Some(size) = size {
+    if let (Some(size), Representation::Image) = (size, user.representation) {
         text.extend_from_slice(format!(" ({size} bytes)").as_bytes());
     }
     text.push(b'.');
