@@ -1,5 +1,7 @@
 //! RETR, STOR, APPE, LIST, NLST, MLSD, ABOR.
 
+use std::os::fd::AsFd;
+
 use common::channel::{FileRequest, ListFormat, Pattern, Typed, UploadAt};
 use common::path::VirtualPath;
 use common::proto::args::{ListArg, PathArg, Representation};
@@ -7,10 +9,16 @@ use common::proto::facts::FactSet;
 use common::proto::reply::{Code, Mark, Reply};
 use common::pump::{self, ReceiveFile, ReceiveStaged, SendFile, SendPipe, SendStaged};
 use common::stage::ascii;
+use nix::poll::{PollFd, PollFlags, poll};
 
 use super::navigate::resolve;
 use crate::session::data::{self, DataChannel};
 use crate::session::{End, Link, Pending, Stop, User, outcome, transfer};
+
+/// From so many octets on, the end of an upload is looked at twice.
+const LONG_UPLOAD: u64 = 64 << 10;
+/// How long the second look takes, in milliseconds.
+const LAST_WORD: u8 = 5;
 
 pub(in crate::session) fn retr(
     link: &mut Link,
@@ -114,7 +122,7 @@ fn upload(
         ),
     };
     log_transfer(link, "upload", &path.0, ended.outcome);
-    if ended.outcome.end == pump::End::Complete && link.control.is_gone() {
+    if ended.outcome.end == pump::End::Complete && is_abandoned(link, ended.outcome.moved) {
         // A client that dies sends the same FIN as one that is done; one that is done waits for the reply, or has said QUIT.
         user.files.discard()?.map_err(outcome::file)?;
         return Err(End::ControlLost.into());
@@ -140,6 +148,16 @@ fn upload(
         reply = transfer::committed(committed);
     }
     transfer::conclude(link, aborted, reply)
+}
+
+/// Whether the client went away together with its data connection. The end of the control connection comes a moment after
+/// that of the data when a program is killed; small uploads, which leave in one piece, do not wait for it.
+fn is_abandoned(link: &mut Link, moved: u64) -> bool {
+    if moved >= LONG_UPLOAD {
+        let mut ready = [PollFd::new(link.control.as_fd(), PollFlags::POLLIN)];
+        let _ = poll(&mut ready, LAST_WORD);
+    }
+    link.control.is_gone()
 }
 
 /// An offset counts octets of the representation, which for text is not the file's.
