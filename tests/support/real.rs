@@ -163,7 +163,13 @@ fn curl_tree(login: &Login, mode: Mode, files: &Path, entry: impl Fn(&str) -> St
         configuration.push_str(&entry(&file));
     }
     let mut command = Command::new("curl");
+    // curl 7.88 sleeps a whole second where the reply to EPSV comes before it waits for it, as it may on the loopback
+    // interface, whatever the server. Another transfer at its side wakes it.
     command.args(curl_flags(mode)).args([
+        "--parallel",
+        "--parallel-max",
+        "4",
+        "--no-progress-meter",
         "--fail-early",
         "--ftp-create-dirs",
         "--create-dirs",
