@@ -14,8 +14,10 @@ use std::fs::File;
 use std::os::fd::AsFd;
 use std::path::Path;
 
-use common::jail::{FactSet, Format, Jail, ListRequest, Names, Step, Viewer};
+use common::jail::{Allowed, FactSet, Format, Jail, Limits, ListRequest, Names, Step, Viewer};
 use common::path::VirtualPath;
+use common::proto::listing::ListOptions;
+use common::proto::verbs::VerbSet;
 use common::sys::directory::read_entries;
 use nix::fcntl::AtFlags;
 use nix::sys::resource::{UsageWho, getrusage};
@@ -36,7 +38,7 @@ fn main() {
     let viewer = Viewer {
         uid: 1000,
         groups: vec![1000],
-        may_write: true,
+        allowed: Allowed::by(VerbSet::ALL),
     };
     let root = File::open(directory.path()).unwrap().into();
     let jail = Jail::new(root, 0o022, viewer, Names::from_passwd(&passwd, &group));
@@ -66,10 +68,14 @@ fn main() {
 fn list(jail: &Jail, format: Format) -> usize {
     let request = ListRequest {
         format,
-        all: false,
+        options: ListOptions::default(),
         pattern: None,
         typed: Vec::new(),
         facts: FactSet::ALL,
+        limits: Limits {
+            depth: 0,
+            entries: 0,
+        },
     };
     let mut listing = jail.list(&VirtualPath::root(), &request).unwrap();
     let (mut out, mut total) = (Vec::new(), 0);

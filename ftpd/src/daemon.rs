@@ -7,7 +7,7 @@ use std::process::ExitCode;
 
 use common::auth::Identity;
 use common::cli;
-use common::jail::{Names, prime_patterns};
+use common::jail::Names;
 use common::listener::{Client, Lifeline, Listener, Ran};
 use common::log::{self, Log, Sink};
 use common::net;
@@ -228,7 +228,6 @@ fn leave_terminal() -> Result<(), String> {
 /// Does once what every session would do for itself: loading name services, asking the processor what it can do.
 fn warm_up() {
     Identity::prime();
-    prime_patterns();
     let _ = memchr::memchr(b'\n', &[0; 64]);
 }
 

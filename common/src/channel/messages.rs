@@ -10,6 +10,7 @@ use crate::messages;
 use crate::path::VirtualPath;
 use crate::proto::facts::FactSet;
 use crate::proto::hostport::Family;
+use crate::proto::listing::{ListOptions, Order, Remark};
 use crate::proto::verbs::VerbSet;
 use crate::wire::{Malformed, Octets, Wire};
 
@@ -53,9 +54,9 @@ messages! {
         35 => Commit,
         36 => Discard,
         /// → `Listing` with the reading end of a pipe; then `ListEnd`.
-        /// `typed` is the directory part of the argument as it was typed, which stands before names (RFC 1123 §4.1.2.7).
-        37 => List { path: VirtualPath, pattern: Option<Pattern>, typed: Typed, format: ListFormat, all: bool, facts: FactSet },
-        /// How the last listing ended. → `Done`, or why it broke off.
+        /// `typed` is the path as it was typed, which stands before names (RFC 1123 §4.1.2.7).
+        37 => List { path: VirtualPath, pattern: Option<Pattern>, typed: Typed, format: ListFormat, options: ListOptions, facts: FactSet },
+        /// How the last listing ended. → `Listed`, or why it broke off.
         38 => ListEnd,
         39 => Stat { path: VirtualPath },
         40 => Facts { path: VirtualPath, wanted: FactSet },
@@ -89,6 +90,7 @@ messages! {
         11 => Connecting,
         /// The target is not the client, or its port is privileged.
         12 => TargetRefused,
+        96 => Listed { remark: Remark },
     }
 }
 
@@ -147,6 +149,41 @@ messages! {
     }
 }
 
+impl Wire for ListOptions {
+    fn put(&self, out: &mut Vec<u8>) {
+        self.all.put(out);
+        self.recursive.put(out);
+        self.itself.put(out);
+        self.order.put(out);
+        self.reverse.put(out);
+    }
+    fn take(input: &mut &[u8]) -> Result<Self, Malformed> {
+        Ok(ListOptions {
+            all: Wire::take(input)?,
+            recursive: Wire::take(input)?,
+            itself: Wire::take(input)?,
+            order: Wire::take(input)?,
+            reverse: Wire::take(input)?,
+        })
+    }
+}
+
+/// Declares the tags of an enum of values that is declared elsewhere.
+macro_rules! tags {
+    ($type:ident: $($tag:literal => $variant:ident,)*) => {
+        impl Wire for $type {
+            fn put(&self, out: &mut Vec<u8>) {
+                out.push(match self { $($type::$variant => $tag,)* });
+            }
+            fn take(input: &mut &[u8]) -> Result<Self, Malformed> {
+                match u8::take(input)? { $($tag => Ok($type::$variant),)* _ => Err(Malformed) }
+            }
+        }
+    };
+}
+tags! { Order: 1 => Unsorted, 2 => Name, 3 => Time, 4 => Size, }
+tags! { Remark: 1 => Whole, 2 => Unsorted, 3 => Unreadable, 4 => TooDeep, 5 => TooMany, 6 => TooLong, }
+
 impl Wire for FactSet {
     fn put(&self, out: &mut Vec<u8>) {
         self.bits().put(out);
@@ -188,5 +225,22 @@ mod tests {
             let _ = decode::<LoginAnswer>(&octets).is_ok();
             let _ = decode::<FileAnswer>(&octets).is_ok();
         }
+    }
+
+    #[test]
+    fn options_and_remarks_of_listings_round_trip() {
+        let options = ListOptions {
+            all: true,
+            itself: true,
+            order: Order::Size,
+            ..ListOptions::default()
+        };
+        let mut out = Vec::new();
+        options.put(&mut out);
+        Remark::TooDeep.put(&mut out);
+        let (head, tail) = out.split_at(out.len() - 1);
+        assert_eq!(decode(head), Ok(options));
+        assert_eq!(decode(tail), Ok(Remark::TooDeep));
+        assert_eq!(decode::<Order>(&[0]), Err(Malformed));
     }
 }

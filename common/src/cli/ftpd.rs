@@ -98,6 +98,7 @@ fn heading(topic: &str) -> &'static str {
         "log" => "Logging",
         "login" => "Logging in",
         "files" => "Files",
+        "list" => "Listings",
         "session" => "Sessions",
         "data" => "Data connections",
         _ => "Other",

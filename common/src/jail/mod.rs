@@ -6,13 +6,16 @@
 
 mod entries;
 mod failure;
+mod lines;
 mod listing;
 mod names;
 mod pattern;
 mod place;
 mod root;
+mod sorted;
 mod upload;
 mod viewer;
+mod walk;
 
 use std::cell::Cell;
 use std::os::fd::{AsFd, OwnedFd};
@@ -21,7 +24,7 @@ use std::sync::Arc;
 use nix::errno::Errno;
 use nix::fcntl::{AtFlags, OFlag, OpenHow, RenameFlags, ResolveFlag};
 use nix::fcntl::{openat2, renameat, renameat2};
-use nix::sys::stat::{FileStat, Mode, fstat, fstatat, mkdirat};
+use nix::sys::stat::{FileStat, Mode, fstat, fstatat, major, minor, mkdirat};
 use nix::sys::statfs;
 use nix::unistd::{UnlinkatFlags, unlinkat};
 
@@ -30,12 +33,12 @@ use crate::settings::Durability;
 
 pub use crate::proto::facts::{FactSet, Kind, Stat};
 pub use failure::Failure;
-pub use listing::{Format, ListRequest, Listing, Step};
+pub use listing::{Format, Limits, ListRequest, Listing, Step};
 pub use names::Names;
-pub use pattern::{LONGEST_PATTERN, prime_patterns};
+pub use pattern::LONGEST_PATTERN;
 pub use root::open_root;
 pub use upload::{Disposition, Upload};
-pub use viewer::Viewer;
+pub use viewer::{Allowed, Viewer};
 
 use place::{Place, Settle};
 
@@ -63,9 +66,12 @@ pub struct Jail {
     root: OwnedFd,
     umask: u32,
     shared: Arc<Shared>,
-    /// The devices of the last file systems that turned out to be served, so that most operations need not ask.
-    served: Cell<[Option<u64>; 2]>,
+    served: Served,
 }
+
+/// The devices of the last file systems that turned out to be served, so that most operations need not ask.
+#[derive(Clone, Debug, Default)]
+struct Served(Cell<[Option<u64>; 2]>);
 
 /// What listings need of their jail while they run.
 struct Shared {
@@ -87,7 +93,7 @@ impl Jail {
             root,
             umask,
             shared: Arc::new(Shared { viewer, names }),
-            served: Cell::new([None; 2]),
+            served: Served::default(),
         }
     }
 
@@ -120,7 +126,7 @@ impl Jail {
         wanted: FactSet,
         out: &mut Vec<u8>,
     ) -> Result<(), Failure> {
-        listing::facts(self, path, wanted, out)
+        lines::facts(self, path, wanted, out)
     }
 
     /// Gives a file, directory or link another name. A file of that name is replaced, a directory never is.
@@ -215,7 +221,7 @@ impl Jail {
         // Looking up the dot asks for the permission to search the directory itself.
         let dot = [path.relative(), b"/."].concat();
         let directory = self.resolve(path, &dot, flags | OFlag::O_DIRECTORY)?;
-        self.check_served(&directory, &fstat(&directory)?)?;
+        self.served.check(&directory, &fstat(&directory)?)?;
         Ok(directory)
     }
 
@@ -227,7 +233,7 @@ impl Jail {
         let flags = OFlag::O_PATH | OFlag::O_DIRECTORY;
         let directory = self.resolve(path, directory, flags)?;
         let stat = fstat(&directory)?;
-        self.check_served(&directory, &stat)?;
+        self.served.check(&directory, &stat)?;
         Ok(Some(Place {
             directory,
             stat: describe(&stat),
@@ -238,7 +244,7 @@ impl Jail {
     fn describe(&self, path: &VirtualPath, flags: OFlag) -> Result<Stat, Failure> {
         let file = self.resolve(path, path.relative(), flags)?;
         let stat = fstat(&file)?;
-        self.check_served(&file, &stat)?;
+        self.served.check(&file, &stat)?;
         Ok(describe(&stat))
     }
 
@@ -252,21 +258,23 @@ impl Jail {
                 return Err(Failure::Special);
             }
         }
-        self.check_served(file, &stat)?;
+        self.served.check(file, &stat)?;
         Ok(describe(&stat))
     }
+}
 
+impl Served {
     /// Refuses what is on a file system of the kernel's own.
-    fn check_served(&self, file: &OwnedFd, stat: &FileStat) -> Result<(), Failure> {
+    fn check(&self, file: &OwnedFd, stat: &FileStat) -> Result<(), Failure> {
         let device = Some(stat.st_dev);
-        let served = self.served.get();
+        let served = self.0.get();
         if served.contains(&device) {
             return Ok(());
         }
         if KERNEL_FILE_SYSTEMS.contains(&statfs::fstatfs(file)?.filesystem_type()) {
             return Err(Failure::Special);
         }
-        self.served.set([device, served[0]]);
+        self.0.set([device, served[0]]);
         Ok(())
     }
 }
@@ -305,8 +313,9 @@ fn look(directory: impl AsFd, name: &(impl nix::NixPath + ?Sized)) -> Result<Sta
     reason = "the number of links has another width on other machines"
 )]
 fn describe(stat: &FileStat) -> Stat {
+    let kind = Kind::of(stat.st_mode);
     Stat {
-        kind: Kind::of(stat.st_mode),
+        kind,
         mode: stat.st_mode & 0o7777,
         links: stat.st_nlink.into(),
         uid: stat.st_uid,
@@ -318,6 +327,10 @@ fn describe(stat: &FileStat) -> Stat {
         ),
         device: stat.st_dev,
         inode: stat.st_ino,
+        node: match kind {
+            Kind::CharacterDevice | Kind::BlockDevice => (major(stat.st_rdev), minor(stat.st_rdev)),
+            Kind::File | Kind::Directory | Kind::Link | Kind::Pipe | Kind::Socket => (0, 0),
+        },
     }
 }
 

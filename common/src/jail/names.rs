@@ -4,15 +4,22 @@
 use std::sync::Arc;
 
 use crate::proto::facts::decimal;
+use crate::settings::Owners;
 
 /// Entries that are kept of each file; the ids of the others are shown as numbers.
 const MOST_ENTRIES: usize = 65_536;
 /// Longer names are shown as numbers, and so are names that would break the columns of a listing.
 const LONGEST_NAME: usize = 32;
 
+/// What stands for every owner that is not to be seen, as other servers have it.
+const NOBODY: &[u8] = b"ftp";
+
 /// The names of users and groups by number. Built once, before any fork, and then only shared.
 #[derive(Clone, Debug, Default)]
-pub struct Names(Arc<Tables>);
+pub struct Names {
+    tables: Arc<Tables>,
+    hidden: bool,
+}
 
 #[derive(Debug, Default)]
 struct Tables {
@@ -29,20 +36,47 @@ impl Names {
     /// Takes the names from the text of `/etc/passwd` and `/etc/group`. Lines that it cannot read are left out; of
     /// two names with one number the first is kept, as the C library does.
     pub fn from_passwd(passwd: &[u8], group: &[u8]) -> Self {
-        Names(Arc::new(Tables {
+        let tables = Tables {
             users: Table::parse(passwd),
             groups: Table::parse(group),
-        }))
+        };
+        Names {
+            tables: Arc::new(tables),
+            hidden: false,
+        }
+    }
+
+    /// These names, as far as they are to be shown.
+    pub fn shown(&self, owners: Owners) -> Names {
+        match owners {
+            Owners::Names => self.clone(),
+            Owners::Numbers => Names::numeric(),
+            Owners::Hidden => Names {
+                hidden: true,
+                ..Names::numeric()
+            },
+        }
+    }
+
+    /// Whether nobody is to learn who owns what.
+    pub(super) fn are_hidden(&self) -> bool {
+        self.hidden
     }
 
     /// Appends the name of a user, or the number.
     pub fn write_user(&self, uid: u32, out: &mut Vec<u8>) {
-        self.0.users.write(uid, out);
+        match self.hidden {
+            true => out.extend_from_slice(NOBODY),
+            false => self.tables.users.write(uid, out),
+        }
     }
 
     /// Appends the name of a group, or the number.
     pub fn write_group(&self, gid: u32, out: &mut Vec<u8>) {
-        self.0.groups.write(gid, out);
+        match self.hidden {
+            true => out.extend_from_slice(NOBODY),
+            false => self.tables.groups.write(gid, out),
+        }
     }
 }
 
@@ -100,6 +134,14 @@ mod tests {
         names.write_group(0, &mut out);
         assert_eq!(out, b"wheel");
         assert_eq!(user(&Names::numeric(), 0), "0");
+    }
+
+    #[test]
+    fn owners_are_shown_by_name_by_number_or_not_at_all() {
+        let names = Names::from_passwd(b"alice:x:1000:1000\n", b"");
+        assert_eq!(user(&names.shown(Owners::Names), 1000), "alice");
+        assert_eq!(user(&names.shown(Owners::Numbers), 1000), "1000");
+        assert_eq!(user(&names.shown(Owners::Hidden), 1000), "ftp");
     }
 
     #[test]

@@ -1,111 +1,188 @@
 //! The patterns of NLST and LIST: `*`, `?` and `[…]` over the names of one directory. Matches names; never walks.
-
-use globset::{Candidate, GlobBuilder, GlobMatcher};
+//!
+//! Names are octets, so a pattern is matched against units: whole characters where a name is UTF-8, single octets where it
+//! is not. `?` is one unit, and every name can be matched.
 
 use super::Failure;
 
-/// The longest pattern, in octets: matching costs at most pattern times name.
+/// The longest pattern, in octets, slashes included: matching a name costs at most pattern times name.
 pub const LONGEST_PATTERN: usize = 256;
 
-/// A compiled pattern.
+/// A pattern for the names in one directory.
 #[derive(Clone, Debug)]
-pub(super) struct Pattern {
-    meaning: Meaning,
-    /// The pattern itself begins with a dot, so names that do may match.
-    dotted: bool,
+pub(super) struct Pattern(Vec<Part>);
+
+#[derive(Clone, Debug, PartialEq, Eq)]
+enum Part {
+    /// Exactly this unit.
+    Unit(Unit),
+    /// `?`: any unit.
+    One,
+    /// `*`: any units, or none.
+    Any,
+    /// `[…]`: a unit of these ranges, or with `negated` of none of them.
+    Class {
+        negated: bool,
+        ranges: Vec<(Unit, Unit)>,
+    },
 }
 
-#[derive(Clone, Debug)]
-enum Meaning {
-    Glob(GlobMatcher),
-    /// It has no meaning as a pattern, such as `[z-a]`, and stands for itself.
-    Name(Vec<u8>),
-}
+/// A character of UTF-8 by its number; an octet that belongs to none, above all of these.
+type Unit = u32;
 
-/// Compiles a pattern once before the first fork: the library asks the system then how many processors there are, keeps the
-/// answer, and could not ask from inside a sandbox.
-pub fn prime_patterns() {
-    let _ = Pattern::new(b"*?[a]").map(|pattern| pattern.matches(b"name"));
-}
+/// What an octet that is no UTF-8 counts from.
+const OCTET: Unit = 0x11_0000;
 
 impl Pattern {
-    /// Compiles a pattern. Only its length can be wrong.
+    /// Reads a pattern. Only its length can be wrong: a bracket that nothing closes stands for itself, and so does a
+    /// backslash at the end; before that it takes the meaning from what follows.
     pub(super) fn new(octets: &[u8]) -> Result<Self, Failure> {
         if octets.len() > LONGEST_PATTERN {
             return Err(Failure::NameTooLong);
         }
-        let meaning = match GlobBuilder::new(&plain(octets))
-            .backslash_escape(true)
-            .build()
-        {
-            Ok(glob) => Meaning::Glob(glob.compile_matcher()),
-            Err(_) => Meaning::Name(octets.to_vec()),
-        };
-        Ok(Pattern {
-            meaning,
-            dotted: octets.starts_with(b".") || octets.starts_with(b"\\."),
-        })
+        let units = units(octets);
+        let mut rest = units.as_slice();
+        let mut parts = Vec::new();
+        while let Some((&first, after)) = rest.split_first() {
+            rest = after;
+            parts.push(match char::from_u32(first) {
+                Some('*') if parts.last() == Some(&Part::Any) => continue,
+                Some('*') => Part::Any,
+                Some('?') => Part::One,
+                Some('[') => match class(after) {
+                    Some((class, behind)) => {
+                        rest = behind;
+                        class
+                    }
+                    None => Part::Unit(first),
+                },
+                Some('\\') => match after.split_first() {
+                    Some((&escaped, behind)) => {
+                        rest = behind;
+                        Part::Unit(escaped)
+                    }
+                    None => Part::Unit(first),
+                },
+                _ => Part::Unit(first),
+            });
+        }
+        Ok(Pattern(parts))
     }
 
     /// Whether a name matches. A leading dot is matched only by a dot.
     pub(super) fn matches(&self, name: &[u8]) -> bool {
-        if name.starts_with(b".") && !self.dotted {
+        let dotted = self.0.first() == Some(&Part::Unit(u32::from(b'.')));
+        if name.starts_with(b".") && !dotted {
             return false;
         }
-        match &self.meaning {
-            Meaning::Glob(matcher) => matcher.is_match_candidate(&Candidate::from_bytes(name)),
-            Meaning::Name(octets) => octets == name,
+        let (mut parts, mut rest) = (self.0.as_slice(), name);
+        // Where to go on when what follows a `*` does not match here: that `*` takes one unit more. The stars before it
+        // need not be tried again, so no pattern costs more than its length times that of the name.
+        let mut again: Option<(&[Part], &[u8])> = None;
+        loop {
+            let matched = match parts.split_first() {
+                Some((Part::Any, after)) => {
+                    again = Some((after, rest));
+                    Some((after, rest))
+                }
+                Some((part, after)) => take(rest)
+                    .filter(|(unit, _)| part.accepts(*unit))
+                    .map(|(_, behind)| (after, behind)),
+                None if rest.is_empty() => return true,
+                None => None,
+            };
+            (parts, rest) = match (matched, again) {
+                (Some(matched), _) => matched,
+                (None, Some((after, from))) => {
+                    let Some((_, from)) = take(from) else {
+                        return false;
+                    };
+                    again = Some((after, from));
+                    (after, from)
+                }
+                (None, None) => return false,
+            };
         }
     }
 }
 
-/// The pattern as globset reads it, without the meanings that only globset knows (`{a,b}`, `**`) and with a bracket
-/// that is not closed as itself. An octet that is not UTF-8 cannot be said to globset and stands for any octet.
-fn plain(octets: &[u8]) -> String {
-    let characters: Vec<char> = octets
-        .utf8_chunks()
-        .flat_map(|chunk| {
-            let unknown = chunk.invalid().iter().map(|_| '?');
-            chunk.valid().chars().chain(unknown)
-        })
-        .collect();
-    let mut plain = String::with_capacity(octets.len());
-    let mut rest = characters.as_slice();
-    while let Some((&first, after)) = rest.split_first() {
+impl Part {
+    fn accepts(&self, unit: Unit) -> bool {
+        match self {
+            Part::Unit(own) => *own == unit,
+            Part::One | Part::Any => true,
+            Part::Class { negated, ranges } => {
+                let within = |(low, high): &(Unit, Unit)| (*low..=*high).contains(&unit);
+                ranges.iter().any(within) != *negated
+            }
+        }
+    }
+}
+
+/// Reads a class behind its opening bracket; `None` where nothing closes it. Its first member may be a `]`.
+fn class(rest: &[Unit]) -> Option<(Part, &[Unit])> {
+    let is = |unit: Unit, octets: &[u8]| octets.iter().any(|&octet| unit == u32::from(octet));
+    let negated = rest.first().is_some_and(|&unit| is(unit, b"!^"));
+    let mut rest = &rest[usize::from(negated)..];
+    let mut ranges = Vec::new();
+    loop {
+        let (low, after) = member(rest)?;
         rest = after;
-        match first {
-            '*' => {
-                plain.push('*');
-                while let Some(('*', after)) = rest.split_first() {
-                    rest = after;
-                }
-            }
-            '[' => match class_length(rest) {
-                Some(length) => {
-                    plain.push('[');
-                    plain.extend(&rest[..length]);
-                    rest = &rest[length..];
-                }
-                None => plain.push_str("\\["),
-            },
-            '{' | '}' | ']' => plain.extend(['\\', first]),
-            '\\' => {
-                // A last backslash stands for itself.
-                let (escaped, after) = rest.split_first().unwrap_or((&'\\', rest));
-                plain.extend(['\\', *escaped]);
-                rest = after;
-            }
-            other => plain.push(other),
+        let mut high = low;
+        if let [dash, end, ..] = rest
+            && is(*dash, b"-")
+            && !is(*end, b"]")
+        {
+            (high, rest) = member(&rest[1..])?;
+        }
+        ranges.push((low, high));
+        if let Some((&close, behind)) = rest.split_first()
+            && is(close, b"]")
+        {
+            return Some((Part::Class { negated, ranges }, behind));
         }
     }
-    plain
 }
 
-/// How long a class is, without its opening bracket; `None` where nothing closes it. Its first member may be a `]`.
-fn class_length(rest: &[char]) -> Option<usize> {
-    let negation = usize::from(matches!(rest.first(), Some('!' | '^')));
-    let close = rest.iter().skip(negation + 1).position(|&c| c == ']')?;
-    Some(negation + 1 + close + 1)
+/// Takes one member of a class; a backslash before it takes its meaning.
+fn member(rest: &[Unit]) -> Option<(Unit, &[Unit])> {
+    match rest {
+        [backslash, escaped, after @ ..] if *backslash == u32::from(b'\\') => {
+            Some((*escaped, after))
+        }
+        [unit, after @ ..] => Some((*unit, after)),
+        [] => None,
+    }
+}
+
+fn units(mut octets: &[u8]) -> Vec<Unit> {
+    let mut units = Vec::with_capacity(octets.len());
+    while let Some((unit, rest)) = take(octets) {
+        units.push(unit);
+        octets = rest;
+    }
+    units
+}
+
+/// Takes the first unit.
+fn take(octets: &[u8]) -> Option<(Unit, &[u8])> {
+    let &first = octets.first()?;
+    let length = match first {
+        0..=0x7f => return Some((first.into(), &octets[1..])),
+        0xc2..=0xdf => 2,
+        0xe0..=0xef => 3,
+        0xf0..=0xf4 => 4,
+        _ => 1,
+    };
+    // Overlong forms and surrogates are no characters; the library knows.
+    let character = octets
+        .get(..length)
+        .and_then(|octets| str::from_utf8(octets).ok())
+        .and_then(|text| text.chars().next());
+    Some(match character {
+        Some(character) => (character.into(), &octets[length..]),
+        None => (OCTET + u32::from(first), &octets[1..]),
+    })
 }
 
 #[cfg(test)]
@@ -130,6 +207,11 @@ mod tests {
         assert!(matches("[]]x", "]x"));
         assert!(matches("**", "abc"));
         assert!(matches("a**c", "abc"));
+        assert!(matches("*.tar.*", "a.tar.tar.gz"));
+        assert!(!matches("*.c", "a.cc"));
+        assert!(matches("*a*b", "xaxbxb"));
+        assert!(matches("[a-]x", "-x"));
+        assert!(!matches("[^\\]-a]x", "]x"));
     }
 
     #[test]
@@ -149,7 +231,7 @@ mod tests {
         assert!(matches("a[b", "a[b"));
         assert!(matches("[{a,b}", "[{a,b}"));
         assert!(matches("{[\\", "{[\\"));
-        assert!(matches("[z-a]", "[z-a]"));
+        assert!(!matches("[z-a]", "b"));
         assert!(matches("a\\", "a\\"));
         assert!(matches("\\*\\*", "**"));
         assert!(!matches("\\*", "x"));
@@ -162,6 +244,28 @@ mod tests {
         let latin = Pattern::new(b"caf\xe9").unwrap();
         assert!(latin.matches(b"caf\xe9"));
         assert!(matches("é*", "été"));
+    }
+
+    #[test]
+    fn a_mark_is_one_character_or_one_octet() {
+        let pattern = |octets: &[u8]| Pattern::new(octets).unwrap();
+        assert!(matches("?t?", "été"));
+        assert!(!matches("?????", "été"));
+        assert!(!matches("*??", "日"));
+        assert!(matches("[à-ï]t[!x]", "été"));
+        assert!(pattern(b"caf?").matches(b"caf\xe9"));
+        assert!(pattern(b"caf[\xe8-\xea]").matches(b"caf\xe9"));
+        assert!(!pattern(b"caf\xe9").matches("café".as_bytes()));
+        // A surrogate and an overlong slash are octets, not characters.
+        assert!(pattern(b"???").matches(b"\xed\xa0\x80"));
+        assert!(pattern(b"??").matches(b"\xc0\xaf"));
+        for octet in 1..=255 {
+            assert!(pattern(b"x?y").matches(&[b'x', octet, b'y']), "{octet}");
+            assert!(
+                pattern(&[b'*', b'\\', octet]).matches(&[b'x', octet]),
+                "{octet}"
+            );
+        }
     }
 
     #[test]
@@ -192,6 +296,38 @@ mod tests {
         fn any_octets_are_a_pattern(octets in proptest::collection::vec(any::<u8>(), 0..=LONGEST_PATTERN),
                                     name in proptest::collection::vec(any::<u8>(), 0..256)) {
             Pattern::new(&octets).unwrap().matches(&name);
+        }
+
+        #[test]
+        fn any_name_matches_itself_escaped_and_under_a_star(name in proptest::collection::vec(any::<u8>(), 1..100)) {
+            let escaped: String = char::from(b'\\').to_string();
+            let parts = units(&name).len();
+            let mut pattern = Vec::new();
+            let mut rest = name.as_slice();
+            while let Some((_, behind)) = take(rest) {
+                pattern.extend_from_slice(escaped.as_bytes());
+                pattern.extend_from_slice(&rest[..rest.len() - behind.len()]);
+                rest = behind;
+            }
+            prop_assert!(Pattern::new(&pattern).unwrap().matches(&name));
+            if name[0] != b'.' {
+                prop_assert!(Pattern::new(b"*").unwrap().matches(&name));
+                prop_assert!(Pattern::new(&vec![b'?'; parts]).unwrap().matches(&name));
+            }
+        }
+
+        #[test]
+        fn stars_mean_what_trying_everything_finds(pattern in "[ab*?]{0,8}", name in "[ab]{0,8}") {
+            fn tried(pattern: &[u8], name: &[u8]) -> bool {
+                match pattern.split_first() {
+                    None => name.is_empty(),
+                    Some((b'*', after)) => (0..=name.len()).any(|taken| tried(after, &name[taken..])),
+                    Some((&one, after)) => name.split_first().is_some_and(|(&first, rest)| {
+                        (one == b'?' || one == first) && tried(after, rest)
+                    }),
+                }
+            }
+            prop_assert_eq!(matches(&pattern, &name), tried(pattern.as_bytes(), name.as_bytes()));
         }
 
         #[test]

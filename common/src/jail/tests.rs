@@ -11,6 +11,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::UNIX_EPOCH;
 
 use super::*;
+use crate::proto::verbs::VerbSet;
 use Durability::{Rename, Strict};
 use tempfile::TempDir;
 
@@ -60,7 +61,7 @@ fn viewer() -> Viewer {
     Viewer {
         uid: nix::unistd::geteuid().as_raw(),
         groups: vec![nix::unistd::getegid().as_raw()],
-        may_write: true,
+        allowed: Allowed::by(VerbSet::ALL),
     }
 }
 

@@ -2,6 +2,7 @@
 //! kernel decides.
 
 use crate::proto::facts::{Kind, Perm, Stat};
+use crate::proto::verbs::{Verb, VerbSet};
 
 /// The user for whom listings are made.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -9,8 +10,42 @@ pub struct Viewer {
     pub uid: u32,
     /// The group ids, the user's own first.
     pub groups: Vec<u32>,
-    /// Whether the session permits commands that change anything.
-    pub may_write: bool,
+    pub allowed: Allowed,
+}
+
+/// What the permitted commands let a session do, whatever the files' modes say.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Allowed {
+    append: bool,
+    delete: bool,
+    enter: bool,
+    list: bool,
+    make_dir: bool,
+    remove_dir: bool,
+    rename: bool,
+    retrieve: bool,
+    store: bool,
+}
+
+impl Allowed {
+    /// What can be done by these commands.
+    pub fn by(permitted: VerbSet) -> Allowed {
+        let any = |verbs: &[&str]| {
+            let mut verbs = verbs.iter().filter_map(|verb| Verb::find(verb));
+            verbs.any(|verb| permitted.contains(verb))
+        };
+        Allowed {
+            append: any(&["APPE"]),
+            delete: any(&["DELE"]),
+            enter: any(&["CWD"]),
+            list: any(&["LIST", "NLST", "MLSD"]),
+            make_dir: any(&["MKD"]),
+            remove_dir: any(&["RMD"]),
+            rename: any(&["RNFR"]) && any(&["RNTO"]),
+            retrieve: any(&["RETR"]),
+            store: any(&["STOR"]),
+        }
+    }
 }
 
 /// What the viewer may do with the entries of a directory.
@@ -32,7 +67,7 @@ const EXECUTE: u32 = 1;
 impl Viewer {
     /// Says what may be done with the entries of the directory `stat`.
     pub(crate) fn holder(&self, stat: &Stat) -> Holder {
-        if !self.may_write || !self.has(stat, WRITE | EXECUTE) {
+        if !self.has(stat, WRITE | EXECUTE) {
             Holder::Fixed
         } else if stat.mode & STICKY != 0 && self.uid != 0 && stat.uid != self.uid {
             Holder::OwnEntries
@@ -49,25 +84,27 @@ impl Viewer {
             Holder::Changeable => true,
             Holder::OwnEntries => stat.uid == self.uid,
         };
+        let may = &self.allowed;
         let mut perm = Perm {
-            delete: removable,
-            rename: removable,
+            delete: removable && may.delete,
+            rename: removable && may.rename,
             ..Perm::default()
         };
         match stat.kind {
             Kind::File => {
-                let writable = self.may_write && self.has(stat, WRITE);
-                perm.append = writable;
-                perm.store = writable && removable;
-                perm.retrieve = self.has(stat, READ);
+                let writable = self.has(stat, WRITE);
+                perm.append = writable && may.append;
+                perm.store = writable && removable && may.store;
+                perm.retrieve = may.retrieve && self.has(stat, READ);
             }
             Kind::Directory => {
-                let changeable = self.may_write && self.has(stat, WRITE | EXECUTE);
-                perm.create = changeable;
-                perm.make_dir = changeable;
-                perm.purge = changeable;
-                perm.enter = self.has(stat, EXECUTE);
-                perm.list = self.has(stat, READ | EXECUTE);
+                let changeable = self.has(stat, WRITE | EXECUTE);
+                perm.delete = removable && may.remove_dir;
+                perm.create = changeable && (may.store || may.append);
+                perm.make_dir = changeable && may.make_dir;
+                perm.purge = changeable && (may.delete || may.remove_dir);
+                perm.enter = may.enter && self.has(stat, EXECUTE);
+                perm.list = may.list && self.has(stat, READ | EXECUTE);
             }
             Kind::Link | Kind::Pipe | Kind::Socket | Kind::CharacterDevice | Kind::BlockDevice => {}
         }
@@ -98,7 +135,7 @@ mod tests {
         Viewer {
             uid: 1000,
             groups: vec![100, 101],
-            may_write: true,
+            allowed: Allowed::by(VerbSet::ALL),
         }
     }
 
@@ -113,6 +150,7 @@ mod tests {
             modified: (0, 0),
             device: 0,
             inode: 0,
+            node: (0, 0),
         }
     }
 
@@ -158,21 +196,44 @@ mod tests {
     }
 
     #[test]
-    fn without_leave_to_write_nothing_can_be_changed() {
-        let reader = Viewer {
-            may_write: false,
-            ..viewer()
+    fn what_is_not_permitted_cannot_be_done() {
+        let only = |verbs: &[&str]| {
+            let mut permitted = VerbSet::NONE;
+            for verb in verbs {
+                permitted.insert(Verb::find(verb).unwrap());
+            }
+            Viewer {
+                allowed: Allowed::by(permitted),
+                ..viewer()
+            }
         };
         let directory = stat(Kind::Directory, 0o777, 1000, 100);
-        assert_eq!(reader.holder(&directory), Holder::Fixed);
-        assert_eq!(
-            reader.perm(&directory, Holder::Fixed),
-            Perm {
-                enter: true,
-                list: true,
-                ..Perm::default()
-            }
-        );
+        let file = stat(Kind::File, 0o666, 1000, 100);
+        let reader = only(&["RETR", "CWD", "LIST"]);
+        let browse = Perm {
+            enter: true,
+            list: true,
+            ..Perm::default()
+        };
+        assert_eq!(reader.perm(&directory, Holder::Changeable), browse);
+        let retrieve = Perm {
+            retrieve: true,
+            ..Perm::default()
+        };
+        assert_eq!(reader.perm(&file, Holder::Changeable), retrieve);
+        // A drop box: files come in, and nothing else is to be had.
+        let sender = only(&["STOR"]);
+        let create = Perm {
+            create: true,
+            ..Perm::default()
+        };
+        assert_eq!(sender.perm(&directory, Holder::Changeable), create);
+        // A file is deleted by DELE, a directory by RMD.
+        let deleter = only(&["DELE"]);
+        assert!(deleter.perm(&file, Holder::Changeable).delete);
+        assert!(!deleter.perm(&directory, Holder::Changeable).delete);
+        assert!(deleter.perm(&directory, Holder::Changeable).purge);
+        assert!(!only(&["RNFR"]).perm(&file, Holder::Changeable).rename);
     }
 
     #[test]

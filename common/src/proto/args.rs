@@ -4,6 +4,7 @@ use std::fmt;
 
 use super::facts::FactSet;
 use super::hostport::Family;
+use super::listing::{ListOptions, Order};
 use super::verbs::{Command, EpsvArg};
 
 /// Why an argument is refused.
@@ -43,10 +44,19 @@ pub enum Representation {
 /// The argument of LIST and NLST: options of ls that are understood, and a path or pattern.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct ListArg {
-    /// `-a`: names that begin with a dot too.
-    pub all: bool,
-    /// What is listed; empty for the working directory.
+    pub options: ListOptions,
+    /// `-l`: NLST in the form of LIST.
+    pub long: bool,
+    /// What is listed, with all its blanks; empty for the working directory.
     pub path: Vec<u8>,
+}
+
+impl ListArg {
+    /// The path without the blanks around it, which clients send by mistake; `None` where there are none.
+    pub fn without_blanks(&self) -> Option<&[u8]> {
+        let trimmed = self.path.trim_ascii();
+        (trimmed.len() < self.path.len()).then_some(trimmed)
+    }
 }
 
 /// Refuses any argument; blanks do not count.
@@ -175,27 +185,48 @@ pub(super) fn opts(argument: &[u8]) -> Result<Command, ArgError> {
     }
 }
 
-/// Options of ls before the path. Unknown letters are ignored, as clients send them by habit; `--` ends them.
+/// Options of ls before the path, apart or together. Unknown letters are ignored, as clients send them by habit; `--`
+/// ends them. One blank stands before the path; the others are its own.
 pub(super) fn list(argument: &[u8]) -> Result<ListArg, ArgError> {
     let mut found = ListArg::default();
-    let mut rest = argument.trim_ascii_start();
-    while let [b'-', letters @ ..] = rest {
-        let end = letters
-            .iter()
-            .position(|&b| b == b' ')
-            .unwrap_or(letters.len());
-        let (word, after) = letters.split_at(end);
-        if word.is_empty() || (word != b"-" && !word.iter().all(u8::is_ascii_alphanumeric)) {
+    let mut rest = argument;
+    while let [b'-', letters @ ..] = rest.trim_ascii_start() {
+        let blank = letters.iter().position(|&octet| octet == b' ');
+        let (word, after) = letters.split_at(blank.unwrap_or(letters.len()));
+        let is_end = word == b"-";
+        if word.is_empty() || !is_end && !word.iter().all(u8::is_ascii_alphanumeric) {
             break;
         }
-        rest = after.trim_ascii_start();
-        if word == b"-" {
+        rest = after.get(1..).unwrap_or_default();
+        if is_end {
             break;
         }
-        found.all |= word.contains(&b'a') || word.contains(&b'A');
+        word.iter().for_each(|&letter| found.option(letter));
     }
-    found.path = rest.to_vec();
+    if found.options.reverse && found.options.order == Order::Unsorted {
+        found.options.order = Order::Name;
+    }
+    if !rest.trim_ascii().is_empty() {
+        found.path = rest.to_vec();
+    }
     Ok(found)
+}
+
+impl ListArg {
+    /// Takes one letter; of `-t` and `-S` the last counts. `-1` is what every listing is.
+    fn option(&mut self, letter: u8) {
+        let options = &mut self.options;
+        match letter {
+            b'a' | b'A' => options.all = true,
+            b'l' => self.long = true,
+            b'R' => options.recursive = true,
+            b'd' => options.itself = true,
+            b't' => options.order = Order::Time,
+            b'S' => options.order = Order::Size,
+            b'r' => options.reverse = true,
+            _ => {}
+        }
+    }
 }
 
 pub(super) fn optional_list(argument: &[u8]) -> Result<Option<ListArg>, ArgError> {
@@ -219,31 +250,58 @@ mod tests {
         assert_eq!(representation(b"X"), Err(ArgError::Syntax));
     }
 
+    fn listed(argument: &[u8]) -> (ListOptions, Vec<u8>) {
+        let found = list(argument).unwrap();
+        (found.options, found.path)
+    }
+
     #[test]
     fn list_options_come_before_the_path() {
+        let all = ListOptions {
+            all: true,
+            ..ListOptions::default()
+        };
+        assert_eq!(listed(b"-la dir x"), (all, b"dir x".to_vec()));
+        assert_eq!(listed(b"-A -l x"), (all, b"x".to_vec()));
+        assert_eq!(listed(b"-al  "), (all, Vec::new()));
+        assert_eq!(listed(b"  -a"), (all, Vec::new()));
+        assert_eq!(listed(b"-l"), listed(b""));
+        assert_eq!(listed(b"-- -a"), (ListOptions::default(), b"-a".to_vec()));
+        assert_eq!(listed(b"-weird.name").1, b"-weird.name");
+        assert_eq!(listed(b"-").1, b"-");
+    }
+
+    #[test]
+    fn options_are_understood_together_and_apart() {
+        let together = list(b"-laRtr1FhX x").unwrap();
+        assert_eq!(together, list(b"-l -a -R -t -r -1 x").unwrap());
+        assert!(together.long && together.options.all && together.options.recursive);
+        assert!(together.options.reverse && !together.options.itself);
+        assert_eq!(together.options.order, Order::Time);
+        assert_eq!(listed(b"-St").0.order, Order::Time);
+        assert_eq!(listed(b"-tS").0.order, Order::Size);
+        assert_eq!(listed(b"-r").0.order, Order::Name);
+        assert!(listed(b"-d x").0.itself);
+        assert_eq!(listed(b"-X9"), listed(b""));
+    }
+
+    #[test]
+    fn blanks_around_a_path_are_kept_and_can_be_left_out() {
+        let blank = |argument: &[u8]| {
+            let found = list(argument).unwrap();
+            let without = found.without_blanks().map(<[u8]>::to_vec);
+            (found.path, without)
+        };
+        assert_eq!(blank(b"lead"), (b"lead".to_vec(), None));
         assert_eq!(
-            list(b"-la dir x").unwrap(),
-            ListArg {
-                all: true,
-                path: b"dir x".to_vec()
-            }
+            blank(b" lead "),
+            (b" lead ".to_vec(), Some(b"lead".to_vec()))
         );
-        assert_eq!(list(b"-l").unwrap(), ListArg::default());
         assert_eq!(
-            list(b"-- -a").unwrap(),
-            ListArg {
-                all: false,
-                path: b"-a".to_vec()
-            }
+            blank(b"-a  lead"),
+            (b" lead".to_vec(), Some(b"lead".to_vec()))
         );
-        assert_eq!(list(b"-weird.name").unwrap().path, b"-weird.name");
-        assert_eq!(
-            list(b"-a -l x").unwrap(),
-            ListArg {
-                all: true,
-                path: b"x".to_vec()
-            }
-        );
+        assert_eq!(blank(b"   "), (Vec::new(), None));
     }
 
     #[test]

@@ -78,6 +78,8 @@ pub struct Stat {
     pub modified: (i64, u32),
     pub device: u64,
     pub inode: u64,
+    /// Major and minor number of what a device file stands for.
+    pub node: (u64, u64),
 }
 
 /// What may be done with a file: the letters of the perm fact (RFC 3659 §7.5.5), of which each kind uses its own.
@@ -210,9 +212,10 @@ fn kind_of(out: &mut Vec<u8>, subject: Subject<'_>, stat: &Stat) {
         Subject::Entry => out.extend_from_slice(stat.kind.fact()),
         Subject::Link(target) => {
             out.extend_from_slice(stat.kind.fact());
-            // A fact ends at its semicolon; a target has no way to quote one.
-            out.extend(target.iter().map(|&byte| match byte {
-                b'\r' | b'\n' | b';' => b'?',
+            // A fact ends at its semicolon and all of them at the first space (RFC 3659 §7.2); a target has no way to
+            // quote either.
+            out.extend(target.iter().map(|&octet| match octet {
+                0..=b' ' | b';' | 0x7f => b'?',
                 other => other,
             }));
         }
@@ -290,7 +293,16 @@ impl LongLines {
         out.extend_from_slice(permissions);
         right_aligned(out, stat.links, 4);
         out.extend_from_slice(owners);
-        right_aligned(out, stat.size, 8);
+        match stat.kind {
+            Kind::CharacterDevice | Kind::BlockDevice => {
+                right_aligned(out, stat.node.0, 3);
+                out.extend_from_slice(b", ");
+                right_aligned(out, stat.node.1, 3);
+            }
+            Kind::File | Kind::Directory | Kind::Link | Kind::Pipe | Kind::Socket => {
+                right_aligned(out, stat.size, 8);
+            }
+        }
         out.push(b' ');
         self.calendar.list_date(out, stat.modified.0, self.now);
         out.push(b' ');

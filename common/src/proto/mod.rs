@@ -4,5 +4,6 @@ pub mod args;
 pub mod facts;
 pub mod hostport;
 pub mod line;
+pub mod listing;
 pub mod reply;
 pub mod verbs;

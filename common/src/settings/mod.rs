@@ -14,6 +14,7 @@ use std::net::IpAddr;
 use std::path::PathBuf;
 use std::time::Duration;
 
+use crate::proto::listing::Order;
 use crate::proto::verbs::VerbSet;
 
 /// Everything that a running `ftpd` was told. [`Config::default`] is what it does when told nothing.
@@ -109,6 +110,14 @@ pub struct SessionConfig {
     /// Mode bits that new files and directories do not get.
     pub umask: u32,
     pub durability: Durability,
+    /// How owners and groups are shown in listings.
+    pub list_owners: Owners,
+    /// The order of listings that ask for none.
+    pub list_order: Order,
+    /// How many directories deep a listing goes; zero is not at all.
+    pub list_depth: u32,
+    /// After how many entries a listing of several directories ends; zero is never.
+    pub list_entries: u64,
 }
 
 impl Default for SessionConfig {
@@ -123,8 +132,22 @@ impl Default for SessionConfig {
             permitted: VerbSet::ALL,
             umask: 0o022,
             durability: Durability::Strict,
+            list_owners: Owners::Names,
+            list_order: Order::Unsorted,
+            list_depth: 16,
+            list_entries: 1_000_000,
         }
     }
+}
+
+/// How listings show who owns a file.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Owners {
+    /// By name, or by number where there is none.
+    Names,
+    Numbers,
+    /// As `ftp`, whoever it is; MLSx leaves the facts out.
+    Hidden,
 }
 
 /// What the session's `/` is.

@@ -4,7 +4,8 @@ use std::net::IpAddr;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-use super::{Bind, Durability, LogLevel};
+use super::{Bind, Durability, LogLevel, Owners};
+use crate::proto::listing::Order;
 
 /// The text of a value and what is needed to understand it.
 #[derive(Clone, Copy, Debug)]
@@ -72,6 +73,18 @@ impl Value<'_> {
         digits(self.text)
             .filter(|&count| count > 0)
             .ok_or_else(|| not("a number from 1 up"))
+    }
+
+    /// A count that may be zero, which means what the setting says.
+    pub fn count_or_zero(self) -> Result<u64, Wrong> {
+        digits(self.text).ok_or_else(|| not("a number from 0 up"))
+    }
+
+    /// A number of directories that may be open at a time.
+    pub fn depth(self) -> Result<u32, Wrong> {
+        digits(self.text)
+            .filter(|&depth| depth <= 64)
+            .ok_or_else(|| not("a number from 0 to 64"))
     }
 
     /// A user's number that is neither root's nor the one that means none.
@@ -148,6 +161,23 @@ impl Value<'_> {
             "strict" => Ok(Durability::Strict),
             "rename" => Ok(Durability::Rename),
             _ => Err(not("strict or rename")),
+        }
+    }
+
+    pub fn owners(self) -> Result<Owners, Wrong> {
+        match self.text.to_ascii_lowercase().as_str() {
+            "names" => Ok(Owners::Names),
+            "numbers" => Ok(Owners::Numbers),
+            "hidden" => Ok(Owners::Hidden),
+            _ => Err(not("names, numbers or hidden")),
+        }
+    }
+
+    pub fn list_order(self) -> Result<Order, Wrong> {
+        match self.text.to_ascii_lowercase().as_str() {
+            "directory" => Ok(Order::Unsorted),
+            "name" => Ok(Order::Name),
+            _ => Err(not("directory or name")),
         }
     }
 

@@ -4,7 +4,8 @@
 use std::os::fd::{BorrowedFd, OwnedFd};
 
 use common::channel::{FileAnswer, FileRequest, ListFormat, UploadAt};
-use common::jail::{Disposition, Failure, Format, Kind, ListRequest, Upload};
+use common::jail::{Disposition, Failure, Format, Kind, Limits, ListRequest, Upload};
+use common::proto::listing::{Order, Remark};
 use common::proto::verbs::{Verb, VerbSet};
 use common::wire::Octets;
 
@@ -37,7 +38,7 @@ impl Files {
         self.listing.as_ref().and_then(ListingPump::pipe)
     }
 
-    /// Moves a running listing on as far as its pipe takes it.
+    /// Moves a running listing on by one piece.
     pub(super) fn step_listing(&mut self) {
         if let Some(listing) = &mut self.listing {
             listing.step();
@@ -97,7 +98,7 @@ impl Files {
                 pattern,
                 typed,
                 format,
-                all,
+                mut options,
                 facts,
             } => {
                 let format = match format {
@@ -106,21 +107,31 @@ impl Files {
                     ListFormat::Facts => Format::Facts,
                 };
                 let pattern = pattern.map(|pattern| pattern.as_slice().to_vec());
+                if options.order == Order::Unsorted {
+                    options.order = settings.list_order;
+                }
                 let request = ListRequest {
                     format,
-                    all,
+                    options,
                     pattern,
                     typed: typed.as_slice().to_vec(),
                     facts,
+                    limits: Limits {
+                        depth: settings.list_depth,
+                        entries: settings.list_entries,
+                    },
                 };
                 let (pump, pipe) = ListingPump::start(jail, &path, &request)?;
                 self.listing = Some(pump);
-                self.step_listing();
                 Ok((FileAnswer::Listing, Some(pipe)))
             }
-            FileRequest::ListEnd => self.listing.take().map_or(done, |listing| {
-                listing.end().map(|()| (FileAnswer::Done, None))
-            }),
+            FileRequest::ListEnd => {
+                let remark = self
+                    .listing
+                    .take()
+                    .map_or(Ok(Remark::Whole), ListingPump::end)?;
+                Ok((FileAnswer::Listed { remark }, None))
+            }
             FileRequest::Stat { path } => {
                 let stat = jail.stat(&path)?;
                 Ok((

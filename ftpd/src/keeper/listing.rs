@@ -1,25 +1,35 @@
-//! Writes a listing into a pipe, a piece whenever the pipe has room: keeper never waits for a client.
+//! Writes a listing into a pipe, a piece whenever the pipe has room: keeper never waits for a client, and looks at its
+//! other work after every piece.
 
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 
 use common::jail::{Failure, Jail, ListRequest, Listing, Step};
 use common::path::VirtualPath;
+use common::proto::listing::Remark;
 use nix::errno::Errno;
 use nix::fcntl::OFlag;
 use nix::unistd::{pipe2, write};
 
 /// As much as a pipe takes by default.
 const PIECE: usize = 64 << 10;
+/// The first piece is small, so that a slow directory begins to show at once.
+const FIRST_PIECE: usize = 4 << 10;
 
-/// A listing on its way.
-pub(super) struct ListingPump {
+/// A listing on its way, and how it ended. What it needs on its way is given up at the end, whether or not somebody asks.
+pub(super) enum ListingPump {
+    Running(Box<Running>),
+    Ended(Result<Remark, Failure>),
+}
+
+pub(super) struct Running {
     listing: Listing,
     /// Closed at the end, which tells the reader.
-    pipe: Option<OwnedFd>,
+    pipe: OwnedFd,
     buffer: Vec<u8>,
     written: usize,
-    read_all: bool,
-    failed: Option<Failure>,
+    piece: usize,
+    /// There is nothing to come but what is in the buffer.
+    ended: Option<Result<Remark, Failure>>,
 }
 
 impl ListingPump {
@@ -31,53 +41,66 @@ impl ListingPump {
     ) -> Result<(ListingPump, OwnedFd), Failure> {
         let listing = jail.list(path, request)?;
         let (reader, writer) = pipe2(OFlag::O_CLOEXEC | OFlag::O_NONBLOCK)?;
-        let pump = ListingPump {
+        let running = Running {
             listing,
-            pipe: Some(writer),
-            buffer: Vec::with_capacity(PIECE),
+            pipe: writer,
+            buffer: Vec::new(),
             written: 0,
-            read_all: false,
-            failed: None,
+            piece: FIRST_PIECE,
+            ended: None,
         };
-        Ok((pump, reader))
+        Ok((ListingPump::Running(Box::new(running)), reader))
     }
 
     pub(super) fn pipe(&self) -> Option<BorrowedFd<'_>> {
-        self.pipe.as_ref().map(AsFd::as_fd)
-    }
-
-    /// Fills the pipe; at the end of the listing, or when nobody reads it any more, closes it.
-    pub(super) fn step(&mut self) {
-        while let Some(pipe) = &self.pipe {
-            if self.written == self.buffer.len() {
-                self.written = 0;
-                self.buffer.clear();
-                if self.read_all {
-                    self.pipe = None;
-                    return;
-                }
-                match self.listing.step(&mut self.buffer, PIECE) {
-                    Ok(Step::More) => {}
-                    Ok(Step::Done) => self.read_all = true,
-                    Err(why) => {
-                        self.failed = Some(why);
-                        self.read_all = true;
-                    }
-                }
-                continue;
-            }
-            match write(pipe, &self.buffer[self.written..]) {
-                Ok(count) => self.written += count,
-                Err(Errno::EAGAIN) => return,
-                Err(Errno::EINTR) => {}
-                // The other half has closed its end: the transfer was given up.
-                Err(_) => self.pipe = None,
-            }
+        match self {
+            ListingPump::Running(running) => Some(running.pipe.as_fd()),
+            ListingPump::Ended(_) => None,
         }
     }
 
-    /// How it ended.
-    pub(super) fn end(self) -> Result<(), Failure> {
-        self.failed.map_or(Ok(()), Err)
+    /// Makes the next piece, or writes what is left of the last one.
+    pub(super) fn step(&mut self) {
+        if let ListingPump::Running(running) = self
+            && let Some(ended) = running.step()
+        {
+            *self = ListingPump::Ended(ended);
+        }
+    }
+
+    /// How it ended. One that is still running was given up by its reader, who knows.
+    pub(super) fn end(self) -> Result<Remark, Failure> {
+        match self {
+            ListingPump::Running(_) => Ok(Remark::Whole),
+            ListingPump::Ended(ended) => ended,
+        }
+    }
+}
+
+impl Running {
+    /// Moves on by one piece; says how the listing ended when all of it is in the pipe.
+    fn step(&mut self) -> Option<Result<Remark, Failure>> {
+        if self.written == self.buffer.len() && self.ended.is_none() {
+            self.written = 0;
+            self.buffer.clear();
+            match self.listing.step(&mut self.buffer, self.piece) {
+                Ok(Step::More) => {}
+                Ok(Step::Done) => self.ended = Some(Ok(self.listing.remark())),
+                Err(why) => self.ended = Some(Err(why)),
+            }
+            if !self.buffer.is_empty() {
+                self.piece = PIECE;
+            }
+        }
+        while self.written < self.buffer.len() {
+            match write(&self.pipe, &self.buffer[self.written..]) {
+                Ok(count) => self.written += count,
+                Err(Errno::EAGAIN) => return None,
+                Err(Errno::EINTR) => {}
+                // The other half has closed its end: the transfer was given up.
+                Err(_) => return Some(Ok(Remark::Whole)),
+            }
+        }
+        self.ended
     }
 }

@@ -8,10 +8,9 @@ use std::path::{Path, PathBuf};
 use common::auth::native::{self, NativeError};
 use common::auth::{Identity, Secret};
 use common::channel::Account;
-use common::jail::{Jail, Viewer, open_root};
+use common::jail::{Allowed, Jail, Viewer, open_root};
 use common::listener::Status;
 use common::path::VirtualPath;
-use common::proto::verbs::Group;
 use common::sandbox;
 use common::settings::{JailMode, SessionConfig};
 
@@ -192,9 +191,10 @@ pub(super) fn become_user(setup: &Setup, admitted: Admitted) -> Result<Login, To
     let viewer = Viewer {
         uid: identity.uid,
         groups,
-        may_write: settings.permitted.permits_any(Group::Write),
+        allowed: Allowed::by(settings.permitted),
     };
-    let jail = Jail::new(root, settings.umask, viewer, setup.names.clone());
+    let names = setup.names.shown(settings.list_owners);
+    let jail = Jail::new(root, settings.umask, viewer, names);
     jail.check_dir(&start).map_err(|why| TooLate {
         text: format!(
             "user {} cannot enter the start directory {start}: {why:?}",

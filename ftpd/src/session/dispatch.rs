@@ -5,7 +5,7 @@ use common::proto::args::ArgError;
 use common::proto::reply::{Code, Reply};
 use common::proto::verbs::{self, Command, CommandError, Group, Spec, Verb, When};
 
-use super::commands::{access, change, inspect, navigate, options, transfer};
+use super::commands::{access, change, inspect, listing, navigate, options, transfer};
 use super::{End, Session, Stage, Stop};
 
 /// Verbs of HTTP, SMTP and the like, which browsers and attackers can be made to send here.
@@ -72,9 +72,9 @@ impl Session {
             Command::Pwd          => self.user().map(|(_, user)| navigate::pwd(user)),
             Command::Cwd(path)    => self.user().and_then(|(_, user)| navigate::cwd(user, &path)),
             Command::Cdup         => self.user().and_then(|(_, user)| navigate::cdup(user)),
-            Command::List(arg)    => self.user().and_then(|(link, user)| transfer::list(link, user, &arg)),
-            Command::Nlst(arg)    => self.user().and_then(|(link, user)| transfer::nlst(link, user, &arg)),
-            Command::Mlsd(path)   => self.user().and_then(|(link, user)| transfer::mlsd(link, user, &path)),
+            Command::List(arg)    => self.user().and_then(|(link, user)| listing::list(link, user, &arg)),
+            Command::Nlst(arg)    => self.user().and_then(|(link, user)| listing::nlst(link, user, &arg)),
+            Command::Mlsd(path)   => self.user().and_then(|(link, user)| listing::mlsd(link, user, &path)),
             Command::Retr(path)   => self.user().and_then(|(link, user)| transfer::retr(link, user, &path, &pending)),
             Command::Stor(path)   => self.user().and_then(|(link, user)| transfer::stor(link, user, &path, &pending)),
             Command::Appe(path)   => self.user().and_then(|(link, user)| transfer::appe(link, user, &path, &pending)),

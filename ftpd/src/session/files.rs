@@ -7,6 +7,7 @@ use common::jail::Failure;
 use common::path::VirtualPath;
 use common::proto::facts::FactSet;
 use common::proto::hostport::Family;
+use common::proto::listing::Remark;
 
 use super::End;
 
@@ -100,8 +101,9 @@ impl Files {
         expect!(self.call(request)?, FileAnswer::Listing, fd => |pipe| pipe)
     }
 
-    pub(crate) fn list_end(&mut self) -> Asked<()> {
-        expect!(self.call(&FileRequest::ListEnd)?, FileAnswer::Done => ())
+    /// How the listing came out; keeper forgets it.
+    pub(crate) fn list_end(&mut self) -> Asked<Remark> {
+        expect!(self.call(&FileRequest::ListEnd)?, FileAnswer::Listed { remark } => remark)
     }
 
     /// Whether it is a directory, its size in octets, and its last change in seconds since 1970.

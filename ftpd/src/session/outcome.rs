@@ -1,6 +1,7 @@
 //! What went wrong to what the client hears: one function for each family of errors.
 
 use common::jail::Failure;
+use common::proto::listing::Remark;
 use common::proto::reply::{Code, Reply};
 use common::pump::{self, Interrupt, OpenError};
 
@@ -81,6 +82,34 @@ pub(crate) fn sent(end: pump::End) -> Result<Reply, End> {
     moved(end, || {
         Reply::new(Code::LOCAL_ERROR, "The file could not be read.")
     })
+}
+
+/// A listing whose data connection has taken all there was. What is missing is said, and where a limit cut it off, by the code.
+pub(crate) fn listed(remark: Remark) -> Reply {
+    let (code, text) = match remark {
+        Remark::Whole => (Code::DATA_DONE, "Transfer complete."),
+        Remark::Unsorted => (
+            Code::DATA_DONE,
+            "Transfer complete; it was too much to be sorted.",
+        ),
+        Remark::Unreadable => (
+            Code::DATA_DONE,
+            "Transfer complete; some directories cannot be read.",
+        ),
+        Remark::TooDeep => (
+            Code::LOCAL_ERROR,
+            "The listing is incomplete: there are directories that lie too deep.",
+        ),
+        Remark::TooMany => (
+            Code::LOCAL_ERROR,
+            "The listing is incomplete: there are too many entries.",
+        ),
+        Remark::TooLong => (
+            Code::LOCAL_ERROR,
+            "The listing is incomplete: it took too long.",
+        ),
+    };
+    Reply::new(code, text)
 }
 
 /// The end of an upload's way through the pump; complete does not mean kept yet.

@@ -49,6 +49,11 @@ impl FactSet {
         self.0 & fact.0 != 0
     }
 
+    /// This choice without some facts.
+    pub const fn without(self, facts: FactSet) -> FactSet {
+        FactSet(self.0 & !facts.0)
+    }
+
     pub fn bits(self) -> u8 {
         self.0
     }

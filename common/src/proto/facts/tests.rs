@@ -13,6 +13,7 @@ const FILE: Stat = Stat {
     modified: (1_714_564_800, 5), // 2024-05-01 12:00:00
     device: 0xfe00,
     inode: 0x2a,
+    node: (0, 0),
 };
 
 fn facts(subject: Subject<'_>, stat: &Stat, name: &[u8]) -> String {
@@ -168,4 +169,38 @@ proptest! {
             prop_assert_eq!(std::str::from_utf8(&out).unwrap(), format!("{number:x}"));
         }
     }
+}
+
+#[test]
+fn devices_have_their_numbers_where_files_have_their_size() {
+    let device = Stat {
+        kind: Kind::BlockDevice,
+        node: (8, 17),
+        size: 0,
+        ..FILE
+    };
+    assert!(
+        long(&device).contains(" users       8,  17 May 01"),
+        "{}",
+        long(&device)
+    );
+    let far = Stat {
+        node: (2048, 123_456),
+        ..device
+    };
+    assert!(long(&far).contains(" 2048, 123456 "), "{}", long(&far));
+}
+
+#[test]
+fn a_target_cannot_end_its_fact_or_all_of_them() {
+    let link = Stat {
+        kind: Kind::Link,
+        ..FILE
+    };
+    let line = facts(Subject::Link(b"a b;c\nd\te"), &link, b"name");
+    assert!(
+        line.starts_with("type=OS.unix=slink:a?b?c?d?e;modify="),
+        "{line}"
+    );
+    assert_eq!(line.split_once(' ').unwrap().1, "name");
 }

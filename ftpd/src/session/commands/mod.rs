@@ -3,6 +3,7 @@
 pub(super) mod access;
 pub(super) mod change;
 pub(super) mod inspect;
+pub(super) mod listing;
 pub(super) mod navigate;
 pub(super) mod options;
 pub(super) mod transfer;

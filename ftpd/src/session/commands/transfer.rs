@@ -1,13 +1,11 @@
-//! RETR, STOR, APPE, LIST, NLST, MLSD, ABOR.
+//! RETR, STOR, APPE, ABOR.
 
 use std::os::fd::AsFd;
 
-use common::channel::{FileRequest, ListFormat, Pattern, Typed, UploadAt};
-use common::path::VirtualPath;
-use common::proto::args::{ListArg, PathArg, Representation};
-use common::proto::facts::FactSet;
+use common::channel::UploadAt;
+use common::proto::args::{PathArg, Representation};
 use common::proto::reply::{Code, Mark, Reply};
-use common::pump::{self, ReceiveFile, ReceiveStaged, SendFile, SendPipe, SendStaged};
+use common::pump::{self, ReceiveFile, ReceiveStaged, SendFile, SendStaged};
 use common::stage::ascii;
 use nix::poll::{PollFd, PollFlags, poll};
 
@@ -195,150 +193,6 @@ fn log_transfer(link: &Link, what: &str, name: &[u8], outcome: pump::Outcome) {
             outcome.end
         )
     });
-}
-
-pub(in crate::session) fn list(
-    link: &mut Link,
-    user: &mut User,
-    argument: &ListArg,
-) -> Result<Reply, Stop> {
-    listing(link, user, &argument.path, ListFormat::Long, argument.all)
-}
-
-pub(in crate::session) fn nlst(
-    link: &mut Link,
-    user: &mut User,
-    argument: &ListArg,
-) -> Result<Reply, Stop> {
-    listing(link, user, &argument.path, ListFormat::Names, argument.all)
-}
-
-pub(in crate::session) fn mlsd(
-    link: &mut Link,
-    user: &mut User,
-    path: &PathArg,
-) -> Result<Reply, Stop> {
-    let directory = resolve(user, &path.0)?;
-    if !user
-        .files
-        .stat(directory.clone())?
-        .map_err(outcome::file)?
-        .0
-    {
-        // RFC 3659 §7.2.1
-        return Ok(Reply::new(
-            Code::BAD_ARGUMENT,
-            "MLSD lists directories; MLST tells of a file.",
-        ));
-    }
-    send_listing(
-        link,
-        user,
-        Listed {
-            directory,
-            pattern: None,
-            typed: Typed::default(),
-        },
-        ListFormat::Facts,
-        true,
-    )
-}
-
-fn listing(
-    link: &mut Link,
-    user: &mut User,
-    path: &[u8],
-    format: ListFormat,
-    all: bool,
-) -> Result<Reply, Stop> {
-    let what = what_to_list(user, path)?;
-    send_listing(link, user, what, format, all)
-}
-
-/// A directory or file, or a directory and a pattern for names in it.
-pub(in crate::session) struct Listed {
-    pub(in crate::session) directory: VirtualPath,
-    pub(in crate::session) pattern: Option<Pattern>,
-    /// The directory part of the argument, as it was typed.
-    pub(in crate::session) typed: Typed,
-}
-
-impl Listed {
-    /// What keeper is asked.
-    pub(in crate::session) fn request(
-        self,
-        format: ListFormat,
-        all: bool,
-        facts: FactSet,
-    ) -> FileRequest {
-        let Listed {
-            directory,
-            pattern,
-            typed,
-        } = self;
-        FileRequest::List {
-            path: directory,
-            pattern,
-            typed,
-            format,
-            all,
-            facts,
-        }
-    }
-}
-
-/// Tells a pattern from a path: the last component is one if it has wildcards and is no name as it stands.
-pub(in crate::session) fn what_to_list(user: &mut User, argument: &[u8]) -> Result<Listed, Stop> {
-    let path = resolve(user, argument)?;
-    let slash = argument
-        .iter()
-        .rposition(|&b| b == b'/')
-        .map_or(0, |slash| slash + 1);
-    let typed = Typed::new(&argument[..slash])
-        .ok_or_else(|| Reply::new(Code::BAD_ARGUMENT, "The path is too long for a listing."))?;
-    let wild = |name: &[u8]| name.iter().any(|b| matches!(b, b'*' | b'?' | b'['));
-    let Some(name) = path.name().filter(|name| wild(name)) else {
-        return Ok(Listed {
-            directory: path,
-            pattern: None,
-            typed,
-        });
-    };
-    if user.files.stat(path.clone())?.is_ok() {
-        return Ok(Listed {
-            directory: path,
-            pattern: None,
-            typed,
-        });
-    }
-    let pattern = Pattern::new(name)
-        .ok_or_else(|| Reply::new(Code::BAD_ARGUMENT, "The pattern is too long."))?;
-    Ok(Listed {
-        directory: path.parent(),
-        pattern: Some(pattern),
-        typed,
-    })
-}
-
-fn send_listing(
-    link: &mut Link,
-    user: &mut User,
-    what: Listed,
-    format: ListFormat,
-    all: bool,
-) -> Result<Reply, Stop> {
-    let request = what.request(format, all, user.facts);
-    let pipe = user.files.list(&request)?.map_err(outcome::file)?;
-    let connection = data::open(link, user)?;
-    let socket = connection.begin(&mut link.control, &Mark::new("Here comes the listing."))?;
-    let ended = transfer::run(link, user, SendPipe::new(pipe, socket));
-    let mut reply = outcome::sent(ended.outcome.end)?;
-    if let Err(denied) = user.files.list_end()?
-        && ended.outcome.end == pump::End::Complete
-    {
-        reply = outcome::file(denied);
-    }
-    transfer::conclude(link, ended.aborted, reply)
 }
 
 /// ABOR without a transfer (RFC 959 §4.1.3): what was prepared is dropped.
