@@ -49,7 +49,7 @@ macro_rules! transcripts {
 
 transcripts! {
     abort_at_once, active, bad_lines, before_login, directories, escapes, extended, facts, files, http, information, listings, login,
-    not_offered, passive, patterns, pipelined, representation, restart, telnet, wrong_password,
+    not_offered, passive, patterns, pipelined, rein, representation, restart, telnet, wrong_password,
 }
 
 #[test]

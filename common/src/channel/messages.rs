@@ -68,6 +68,10 @@ messages! {
         46 => PassiveListen { family: Family },
         /// A socket that is connecting to the client. → `Connecting` with its descriptor.
         47 => ActiveConnect { target: SocketAddr },
+        /// To begin anew: another keeper answers `Done`, and both are in the phase before login again.
+        48 => Reinitialise,
+        /// → `Sessions` with the reading end of a pipe, into which the listener writes.
+        49 => Who,
     }
 }
 
@@ -89,6 +93,7 @@ messages! {
         11 => Connecting,
         /// The target is not the client, or its port is privileged.
         12 => TargetRefused,
+        13 => Sessions,
     }
 }
 

@@ -63,6 +63,7 @@ impl Session {
             Command::User(name)   => access::user(self, name),
             Command::Pass(secret) => access::pass(self, &secret),
             Command::Quit         => access::quit(self),
+            Command::Rein         => access::rein(self),
             Command::Feat         => Ok(inspect::feat(self.permitted, self.facts())),
             Command::Help(verb)   => Ok(inspect::help(self.permitted, verb.as_deref())),
             Command::Noop         => Ok(Reply::new(Code::OK, "Done nothing.")),

@@ -2,7 +2,9 @@
 
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 
-use common::channel::{Asker, Broken, FileAnswer, FileRequest, LoggedIn, Ticket, UploadAt};
+use common::channel::{
+    Asker, Broken, FileAnswer, FileRequest, LoggedIn, PreLogin, Ticket, UploadAt,
+};
 use common::jail::Failure;
 use common::path::VirtualPath;
 use common::proto::facts::FactSet;
@@ -63,6 +65,15 @@ type Answer = (FileAnswer, Option<OwnedFd>);
 impl Files {
     pub(crate) fn new(channel: Asker<LoggedIn>) -> Files {
         Files { channel }
+    }
+
+    /// Leaves this keeper for another one, with which the client can log in again. Without one the session must end.
+    pub(crate) fn reinitialise(mut self) -> Result<Asker<PreLogin>, End> {
+        match self.channel.call(&FileRequest::Reinitialise)? {
+            (FileAnswer::Done, None) => Ok(self.channel.log_out()),
+            (FileAnswer::Failed { .. }, None) => Err(End::CannotBeginAnew),
+            _ => Err(End::Broken),
+        }
     }
 
     fn call(&mut self, request: &FileRequest) -> Result<Answer, End> {
