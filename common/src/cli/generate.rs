@@ -5,7 +5,7 @@ use clap_complete::Shell;
 use clap_mangen::Man;
 use clap_mangen::roff::{Inline, Roff, bold, italic, roman};
 
-use crate::proto::verbs::{Group, TABLE as VERBS, When};
+use crate::proto::verbs::{Group, Verb, When};
 use crate::settings::DEFAULT_FILE;
 use crate::settings::table::{Scope, Setting, TABLE as SETTINGS};
 
@@ -176,7 +176,8 @@ fn permitted(page: &mut Roff) {
             " is a list of words, separated by commas or blanks: a command, a group of commands ({groups}), Basic for \
              what a simple client needs, or ALL. A word may begin with + to permit, which is also meant without it, or \
              with - to refuse. The list starts from nothing, and the last word that names a command decides: \
-             ALL,-WRITE is a server to read from. An alias of a command stands for the command itself. What is \
+             ALL,-WRITE is a server to read from. An alias of a command stands for the command itself. A command of \
+             SITE is one word, such as SITE_HELP, and SITE stands for all of them. What is \
              refused is not advertised by FEAT and HELP."
         )),
     ]);
@@ -187,7 +188,7 @@ fn commands(page: &mut Roff) {
     page.text([roman(
         "Each with its group. Those marked * are accepted before the login.",
     )]);
-    for verb in VERBS {
+    for verb in Verb::all().map(Verb::spec) {
         let mut head = vec![bold(verb.verb)];
         for alias in verb.aliases {
             head.extend([roman(", "), bold(*alias)]);
@@ -285,7 +286,7 @@ mod tests {
                 assert!(page.contains(&format!("-{flag}")), "{flag}");
             }
         }
-        for verb in VERBS {
+        for verb in Verb::all().map(Verb::spec) {
             assert!(page.contains(verb.verb) && page.contains(verb.help));
         }
     }

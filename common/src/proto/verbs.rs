@@ -1,7 +1,11 @@
 //! THE command table. Parsing, login and permission checks, FEAT, HELP, the command groups, the manual's command
-//! section and the completions follow from [`TABLE`] and from nowhere else. Pure: no I/O.
+//! section and the completions follow from [`TABLE`] and its sub-table [`SITE`], and from nowhere else. Pure: no I/O.
+
+pub mod site;
 
 use std::fmt;
+
+pub use self::site::SITE;
 
 use super::args::{self, ArgError, ListArg, PathArg, Representation};
 use super::facts::FactSet;
@@ -120,7 +124,7 @@ pub enum EpsvArg {
 
 /// One row: everything that is known about a verb.
 pub struct Spec {
-    /// The verb in upper case.
+    /// The verb in upper case; of a SITE command, both words.
     pub verb: &'static str,
     /// Other spellings (RFC 1123 §4.1.3.1 and MetaFTPd's).
     pub aliases: &'static [&'static str],
@@ -231,30 +235,38 @@ pub const TABLE: &[Spec] = &[
 /// Verbs of the RFCs that are understood but not offered: 502 rather than 500.
 const NOT_OFFERED: &[&str] = &[
     "ACCT", "ADAT", "AUTH", "CCC", "CONF", "ENC", "HOST", "LANG", "LPRT", "LPSV", "MIC", "PBSZ",
-    "PROT", "SITE", "SMNT", "STOU",
+    "PROT", "SMNT", "STOU",
 ];
 
-/// A verb, as its place in [`TABLE`].
+/// A verb, as its place in [`TABLE`] and then [`SITE`].
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Verb(u8);
 
 impl Verb {
-    /// Finds a verb by name or alias, in any case.
+    /// Finds a verb by name or alias, in any case; a SITE command by both words.
     pub fn find(name: &str) -> Option<Verb> {
-        let row = TABLE.iter().position(|s| {
-            s.verb.eq_ignore_ascii_case(name)
-                || s.aliases.iter().any(|a| a.eq_ignore_ascii_case(name))
-        })?;
-        u8::try_from(row).ok().map(Verb)
+        Verb::all().find(|verb| {
+            let Spec { verb, aliases, .. } = verb.spec();
+            verb.eq_ignore_ascii_case(name) || aliases.iter().any(|a| a.eq_ignore_ascii_case(name))
+        })
     }
 
     pub fn spec(self) -> &'static Spec {
-        &TABLE[usize::from(self.0)]
+        let row = usize::from(self.0);
+        match TABLE.get(row) {
+            Some(spec) => spec,
+            None => &SITE[row - TABLE.len()],
+        }
     }
 
-    /// All verbs in the table's order.
+    /// All verbs in the table's order, those of SITE last.
     pub fn all() -> impl Iterator<Item = Verb> {
-        (0u8..).take(TABLE.len()).map(Verb)
+        (0u8..).take(TABLE.len() + SITE.len()).map(Verb)
+    }
+
+    /// Whether it is a SITE command.
+    pub fn is_site(self) -> bool {
+        usize::from(self.0) >= TABLE.len()
     }
 }
 
@@ -262,7 +274,7 @@ impl Verb {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct VerbSet(u128);
 
-const _: () = assert!(TABLE.len() <= 128);
+const _: () = assert!(TABLE.len() + SITE.len() <= 128);
 
 impl VerbSet {
     pub const ALL: VerbSet = VerbSet(u128::MAX);
@@ -296,6 +308,11 @@ pub enum CommandError {
     Unknown,
     /// A verb that this server does not offer: 502.
     NotOffered,
+    /// SITE without anything: 501.
+    SiteAlone,
+    /// SITE with a word that is not in its table: 504, since the verb is there and its parameter is not (RFC 959 §4.2);
+    /// with 500 a client would take it that there is no SITE at all.
+    UnknownSite,
     /// The verb is known, its argument is not right.
     Argument(Verb, ArgError),
 }
@@ -310,8 +327,11 @@ pub fn split(line: &[u8]) -> (&[u8], &[u8]) {
 
 /// Finds the verb of a line.
 pub fn verb(line: &[u8]) -> Result<Verb, CommandError> {
-    let (word, _) = split(line);
+    let (word, rest) = split(line);
     let word = std::str::from_utf8(word).map_err(|_| CommandError::Unknown)?;
+    if word.eq_ignore_ascii_case("SITE") {
+        return site::verb(rest);
+    }
     match Verb::find(word) {
         Some(verb) => Ok(verb),
         None if NOT_OFFERED.iter().any(|v| v.eq_ignore_ascii_case(word)) => {
@@ -323,7 +343,13 @@ pub fn verb(line: &[u8]) -> Result<Verb, CommandError> {
 
 /// Parses the argument of a line whose verb is known.
 pub fn parse(verb: Verb, line: &[u8]) -> Result<Command, CommandError> {
-    (verb.spec().parse)(split(line).1).map_err(|error| CommandError::Argument(verb, error))
+    let (_, rest) = split(line);
+    let argument = if verb.is_site() {
+        site::words(rest).1
+    } else {
+        rest
+    };
+    (verb.spec().parse)(argument).map_err(|error| CommandError::Argument(verb, error))
 }
 
 #[cfg(test)]
@@ -337,9 +363,9 @@ mod tests {
 
     #[test]
     fn the_table_is_sorted_and_names_are_unique() {
-        let mut names: Vec<_> = TABLE.iter().map(|s| s.verb).collect();
-        assert!(names.is_sorted());
-        names.extend(TABLE.iter().flat_map(|s| s.aliases.iter().copied()));
+        assert!(TABLE.is_sorted_by_key(|s| s.verb) && SITE.is_sorted_by_key(|s| s.verb));
+        let mut names: Vec<_> = Verb::all().map(|v| v.spec().verb).collect();
+        names.extend(Verb::all().flat_map(|v| v.spec().aliases.iter().copied()));
         names.extend(NOT_OFFERED);
         let count = names.len();
         names.sort_unstable();
@@ -357,6 +383,19 @@ mod tests {
         assert_eq!(command("GET / HTTP/1.1"), Err(CommandError::Unknown));
         assert_eq!(command("SMNT x"), Err(CommandError::NotOffered));
         assert_eq!(command("\u{fc}"), Err(CommandError::Unknown));
+    }
+
+    #[test]
+    fn site_commands_are_found_in_any_case_and_among_blanks() {
+        assert!(SITE.iter().all(|s| s.verb.starts_with(site::PREFIX)));
+        let help = |about: &str| Ok(Command::Help(Some(about.to_owned())));
+        assert_eq!(command("SITE HELP"), help("SITE"));
+        assert_eq!(command("site   Help  chmod "), help("SITE CHMOD"));
+        assert_eq!(command("SITE"), Err(CommandError::SiteAlone));
+        assert_eq!(command("SITE  "), Err(CommandError::SiteAlone));
+        assert_eq!(command("SITE EXEC id"), Err(CommandError::UnknownSite));
+        assert_eq!(command("SITE \u{fc}"), Err(CommandError::UnknownSite));
+        assert_eq!(command("SITES HELP"), Err(CommandError::Unknown));
     }
 
     #[test]

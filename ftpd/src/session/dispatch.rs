@@ -34,7 +34,7 @@ impl Session {
         }
         // Who cannot log in or out cannot do anything: these verbs are not up for permission.
         if spec.group != Group::Login && !self.permitted.contains(verb) {
-            return Ok(not_permitted(spec));
+            return Ok(not_permitted(verb));
         }
         log_line(&self.link.log, line, spec);
         let pending = match &mut self.stage {
@@ -117,6 +117,10 @@ impl Session {
             CommandError::NotOffered => {
                 Reply::new(Code::NOT_OFFERED, "This command is not offered.")
             }
+            CommandError::SiteAlone => {
+                Reply::new(Code::BAD_ARGUMENT, "Which one? SITE HELP lists them.")
+            }
+            CommandError::UnknownSite => unknown_site(),
             CommandError::Unknown | CommandError::Argument(..) => {
                 Reply::new(Code::NOT_UNDERSTOOD, "Not understood.")
             }
@@ -125,13 +129,21 @@ impl Session {
 }
 
 /// What a client is told that lacks the permission: for other than files, as if the verb were not there.
-fn not_permitted(spec: &Spec) -> Reply {
-    match spec.group {
+fn not_permitted(verb: Verb) -> Reply {
+    match verb.spec().group {
         Group::Read | Group::Write => Reply::new(Code::UNAVAILABLE, "Permission denied."),
+        _ if verb.is_site() => unknown_site(),
         Group::Login | Group::Info | Group::Data | Group::Dirs => {
             Reply::new(Code::NOT_OFFERED, "This command is not offered.")
         }
     }
+}
+
+fn unknown_site() -> Reply {
+    Reply::new(
+        Code::PARAMETER_NOT_OFFERED,
+        "This SITE command is not offered.",
+    )
 }
 
 fn bad_argument(verb: Verb, error: ArgError) -> Reply {

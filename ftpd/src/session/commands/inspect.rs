@@ -1,5 +1,6 @@
 //! FEAT, HELP, STAT, SIZE, MDTM, MLST.
 
+use std::collections::BTreeSet;
 use std::os::fd::AsFd;
 use std::time::{Duration, Instant};
 
@@ -8,7 +9,7 @@ use common::control::until;
 use common::proto::args::{ListArg, PathArg, Representation};
 use common::proto::facts::{self, FactSet};
 use common::proto::reply::{Code, Line, Reply};
-use common::proto::verbs::{TABLE, Verb, VerbSet};
+use common::proto::verbs::{Verb, VerbSet};
 use nix::errno::Errno;
 use nix::poll::{PollFd, PollFlags, poll};
 
@@ -33,27 +34,50 @@ pub(in crate::session) fn feat(permitted: VerbSet, chosen: FactSet) -> Reply {
     Reply::block(Code::SYSTEM_STATUS, "Features:", lines.collect(), "End")
 }
 
+/// What a verb is for, what a word such as SITE has below it, or which verbs there are.
 pub(in crate::session) fn help(permitted: VerbSet, about: Option<&str>) -> Reply {
-    if let Some(about) = about {
-        return match Verb::find(about).filter(|&verb| permitted.contains(verb)) {
-            Some(verb) => {
-                let spec = verb.spec();
-                let syntax = format!("{} {}", spec.verb, spec.arguments);
-                Reply::new(
-                    Code::HELP,
-                    format!("Syntax: {} - {}.", syntax.trim_end(), spec.help),
-                )
-            }
-            None => Reply::new(Code::NOT_OFFERED, "This command is not offered."),
+    let offered = Verb::all().filter(|&verb| permitted.contains(verb));
+    let Some(about) = about else {
+        return list_of_verbs(offered.map(|verb| verb.spec().verb));
+    };
+    let about = about.split_ascii_whitespace().collect::<Vec<_>>().join(" ");
+    if let Some(verb) = Verb::find(&about) {
+        return match permitted.contains(verb) {
+            true => Reply::new(
+                Code::HELP,
+                format!("Syntax: {} - {}.", syntax(verb), verb.spec().help),
+            ),
+            false => not_offered(),
         };
     }
-    let names: Vec<&str> = TABLE
-        .iter()
-        .zip(Verb::all())
-        .filter(|(_, verb)| permitted.contains(*verb))
-        .map(|(s, _)| s.verb)
+    let below = format!("{about} ");
+    let lines: Vec<Line> = offered
+        .filter(|verb| verb.spec().verb.starts_with(&below))
+        .map(|verb| Line::from(format!(" {}", syntax(verb))))
         .collect();
-    let lines = names
+    if lines.is_empty() {
+        return not_offered();
+    }
+    let last = format!("HELP {about} with one of them tells more.");
+    Reply::block(Code::HELP, "These commands are offered:", lines, last)
+}
+
+fn not_offered() -> Reply {
+    Reply::new(Code::NOT_OFFERED, "This command is not offered.")
+}
+
+fn syntax(verb: Verb) -> String {
+    let spec = verb.spec();
+    format!("{} {}", spec.verb, spec.arguments)
+        .trim_end()
+        .to_owned()
+}
+
+/// The verbs; all that begin with the same word, such as SITE, are shown as this word.
+fn list_of_verbs(verbs: impl Iterator<Item = &'static str>) -> Reply {
+    let words = verbs.filter_map(|verb| verb.split(' ').next());
+    let words: Vec<&str> = words.collect::<BTreeSet<_>>().into_iter().collect();
+    let lines = words
         .chunks(8)
         .map(|row| Line::from(format!(" {}", row.join(" "))))
         .collect();

@@ -1,0 +1,41 @@
+//! The sub-table of SITE (RFC 959 §4.1.3): rows of the same kind as the command table's, named by both words. Pure: no I/O.
+
+use super::Group::Info;
+use super::When::Always;
+use super::{Command, CommandError, Spec, Verb, spec, split};
+use crate::proto::args;
+
+/// What every name in [`SITE`] begins with.
+pub const PREFIX: &str = "SITE ";
+
+/// All SITE commands, in alphabetical order.
+#[rustfmt::skip]
+pub const SITE: &[Spec] = &[
+    //   verb            group  when      arguments    FEAT    help                                 parser
+    spec("SITE HELP",    Info,  Always,   "[<word>]",  None,   "List the SITE commands or explain one", help),
+];
+
+/// Finds the row of what follows SITE.
+pub(super) fn verb(rest: &[u8]) -> Result<Verb, CommandError> {
+    match words(rest).0 {
+        b"" => Err(CommandError::SiteAlone),
+        word => std::str::from_utf8(word)
+            .ok()
+            .and_then(|word| Verb::find(&format!("{PREFIX}{word}")))
+            .ok_or(CommandError::UnknownSite),
+    }
+}
+
+/// The word behind SITE and the octets of its argument. Blanks before the word do not count.
+pub(super) fn words(rest: &[u8]) -> (&[u8], &[u8]) {
+    split(rest.trim_ascii_start())
+}
+
+/// `SITE HELP x` is `HELP SITE x`.
+fn help(argument: &[u8]) -> Result<Command, args::ArgError> {
+    let about = match args::optional_word(argument)? {
+        Some(word) => format!("{PREFIX}{word}"),
+        None => PREFIX.trim_end().to_owned(),
+    };
+    Ok(Command::Help(Some(about)))
+}
