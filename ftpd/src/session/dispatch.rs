@@ -5,7 +5,7 @@ use common::proto::args::ArgError;
 use common::proto::reply::{Code, Reply};
 use common::proto::verbs::{self, Command, CommandError, Group, Spec, Verb, When};
 
-use super::commands::{access, change, inspect, navigate, options, transfer};
+use super::commands::{access, change, inspect, navigate, options, transfer, who};
 use super::{End, Session, Stage, Stop};
 
 /// Verbs of HTTP, SMTP and the like, which browsers and attackers can be made to send here.
@@ -84,6 +84,7 @@ impl Session {
             Command::Size(path)   => self.user().and_then(|(_, user)| inspect::size(user, &path)),
             Command::Mdtm(path)   => self.user().and_then(|(_, user)| inspect::mdtm(user, &path)),
             Command::Stat(arg)    => self.user().and_then(|(link, user)| inspect::stat(link, user, arg.as_ref())),
+            Command::SiteWho      => self.user().and_then(|(_, user)| who::who(user)),
             Command::Dele(path)   => self.user().and_then(|(_, user)| change::dele(user, &path)),
             Command::Mkd(path)    => self.user().and_then(|(_, user)| change::mkd(user, &path)),
             Command::Rmd(path)    => self.user().and_then(|(_, user)| change::rmd(user, &path)),

@@ -6,6 +6,7 @@ mod commands;
 mod data;
 mod dispatch;
 mod files;
+mod gather;
 mod outcome;
 mod transfer;
 
