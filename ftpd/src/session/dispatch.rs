@@ -24,6 +24,8 @@ impl Session {
     }
 
     fn try_obey(&mut self, line: &[u8]) -> Result<Reply, Stop> {
+        // Taken for every line, whatever that is: nothing is left over for a later one.
+        let pending = self.take_pending();
         let verb = match verbs::verb(line) {
             Ok(verb) => verb,
             Err(error) => return self.not_a_command(line, &error),
@@ -37,10 +39,6 @@ impl Session {
             return Ok(not_permitted(verb));
         }
         log_line(&self.link.log, line, spec);
-        let pending = match &mut self.stage {
-            Stage::User(user) => std::mem::take(&mut user.pending),
-            Stage::Visitor(_) | Stage::Changing => super::Pending::default(),
-        };
         // Setting up the data connection comes between REST or ALLO and the transfer.
         let keeps_pending =
             spec.group == Group::Data || matches!(spec.verb, "ALLO" | "NOOP" | "SIZE" | "MDTM");
@@ -54,6 +52,13 @@ impl Session {
             Ok(command) => self.dispatch(command, pending),
             Err(CommandError::Argument(_, error)) => Ok(bad_argument(verb, error)),
             Err(error) => self.not_a_command(line, &error),
+        }
+    }
+
+    pub(super) fn take_pending(&mut self) -> super::Pending {
+        match &mut self.stage {
+            Stage::User(user) => std::mem::take(&mut user.pending),
+            Stage::Visitor(_) | Stage::Changing => super::Pending::default(),
         }
     }
 
