@@ -61,6 +61,7 @@ transcripts! {
     information,
     listings,
     login,
+    long,
     not_offered,
     passive,
     patterns,
@@ -69,6 +70,7 @@ transcripts! {
     representation,
     restart,
     site,
+    small_verbs,
     telnet,
     wrong_password,
 }
