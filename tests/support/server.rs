@@ -95,6 +95,15 @@ impl Setup {
         self
     }
 
+    /// Adds an account that takes any password, with settings of its own, beside the tester in the same home.
+    pub fn anonymous(mut self, name: &str, settings: &str) -> Setup {
+        let (real_user, home) = (&self.account.real_user, self.scratch.join("home"));
+        let home = home.display();
+        self.entries
+            .push(format!("{name}:null:::{real_user}:{home}:{settings}"));
+        self
+    }
+
     pub fn scratch(&self) -> &Path {
         self.scratch.path()
     }

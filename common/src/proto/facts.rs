@@ -7,7 +7,7 @@ mod calendar;
 mod permissions;
 mod set;
 
-pub use calendar::Calendar;
+pub use calendar::{Calendar, seconds_of};
 pub use permissions::Permissions;
 pub use set::FactSet;
 

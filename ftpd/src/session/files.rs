@@ -5,7 +5,7 @@ use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 use common::channel::{Asker, Broken, FileAnswer, FileRequest, LoggedIn, Ticket, UploadAt};
 use common::jail::Failure;
 use common::path::VirtualPath;
-use common::proto::facts::FactSet;
+use common::proto::facts::{FactSet, Permissions};
 use common::proto::hostport::Family;
 
 use super::End;
@@ -120,6 +120,26 @@ impl Files {
     /// Carries out a request whose answer is just that it is done.
     pub(crate) fn order(&mut self, request: &FileRequest) -> Asked<()> {
         expect!(self.call(request)?, FileAnswer::Done => ())
+    }
+
+    /// Sets the times of a file; the modification time that it has then.
+    pub(crate) fn set_times(
+        &mut self,
+        path: VirtualPath,
+        modified: i64,
+        accessed: Option<i64>,
+    ) -> Asked<i64> {
+        let request = FileRequest::SetTimes {
+            path,
+            modified,
+            accessed,
+        };
+        expect!(self.call(&request)?, FileAnswer::Stamped { modified } => modified)
+    }
+
+    /// The umask, after it was changed if there is a new one.
+    pub(crate) fn umask(&mut self, new: Option<Permissions>) -> Asked<Permissions> {
+        expect!(self.call(&FileRequest::Umask { new })?, FileAnswer::Umask { umask } => umask)
     }
 
     pub(crate) fn passive_listen(

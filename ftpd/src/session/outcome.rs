@@ -23,7 +23,10 @@ pub(crate) fn file(denied: Denied) -> Reply {
         Failure::NotEmpty => (Code::UNAVAILABLE, "The directory is not empty."),
         Failure::Special => (Code::UNAVAILABLE, "Not a regular file."),
         Failure::NameTooLong => (Code::NAME_NOT_ALLOWED, "The name is too long."),
-        Failure::Loop => (Code::UNAVAILABLE, "Too many symbolic links."),
+        Failure::Loop => (
+            Code::UNAVAILABLE,
+            "Too many symbolic links, or one that is not followed.",
+        ),
         Failure::BadOffset => (
             Code::BAD_RESTART,
             "The restart position is behind the end of the file.",

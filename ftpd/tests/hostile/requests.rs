@@ -8,7 +8,7 @@ use std::path::Path;
 use common::channel::{FileAnswer, FileRequest, ListFormat, Typed, UploadAt};
 use common::jail::Failure;
 use common::path::VirtualPath;
-use common::proto::facts::FactSet;
+use common::proto::facts::{FactSet, Permissions};
 use common::proto::hostport::Family;
 use common::proto::verbs::{Group, Verb, VerbSet};
 
@@ -61,6 +61,20 @@ fn writes() -> Vec<FileRequest> {
             from: path("/file"),
             to: path("/new"),
         },
+        FileRequest::SetMode {
+            path: path("/file"),
+            mode: Permissions::of(0o777),
+        },
+        FileRequest::SetTimes {
+            path: path("/file"),
+            modified: 0,
+            accessed: None,
+        },
+        FileRequest::Symlink {
+            target: path("/file"),
+            link: path("/new"),
+        },
+        FileRequest::Umask { new: None },
     ]
 }
 
