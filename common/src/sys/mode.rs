@@ -8,6 +8,9 @@ use std::os::fd::{AsRawFd, BorrowedFd};
 use nix::errno::Errno;
 use nix::sys::stat::Mode;
 
+/// The number of fchmodat2, the same on all machines; the libc crate has it for some only.
+pub const FCHMODAT2: libc::c_long = 452;
+
 /// Makes `mode` the mode of `name` in `directory` (fchmodat2(2) with `AT_SYMLINK_NOFOLLOW`, since Linux 6.6).
 ///
 /// # Errors
@@ -18,7 +21,7 @@ pub fn change_mode(directory: BorrowedFd<'_>, name: &[u8], mode: Mode) -> nix::R
     // open for as long as it is borrowed.
     let changed = unsafe {
         libc::syscall(
-            libc::SYS_fchmodat2,
+            FCHMODAT2,
             directory.as_raw_fd(),
             name.as_ptr(),
             mode.bits(),

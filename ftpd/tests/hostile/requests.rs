@@ -359,6 +359,7 @@ fn outside(identity: Identity) {
         std::os::unix::fs::symlink(target, scene.home.join(name)).unwrap();
     }
     let identities = [&secret, Path::new("/etc/passwd")].map(identity_of);
+    let before = [&secret, Path::new("/etc/passwd")].map(changed);
     let whole = secret.to_str().unwrap();
     for text in [
         "/up/auth",
@@ -384,7 +385,29 @@ fn outside(identity: Identity) {
             assert!(!identities.contains(&(made.dev(), made.ino())), "{text}");
         }
         scene.ask(&FileRequest::Discard);
+        for request in [
+            FileRequest::SetMode {
+                path: path(text),
+                mode: Permissions::of(0o777),
+            },
+            FileRequest::SetTimes {
+                path: path(text),
+                modified: 1,
+                accessed: None,
+            },
+            FileRequest::Symlink {
+                target: path(text),
+                link: path("/link"),
+            },
+        ] {
+            let (answer, _) = scene.ask(&request);
+            assert!(
+                matches!(answer, FileAnswer::Failed { .. }),
+                "{request:?}: {answer:?}"
+            );
+        }
     }
+    assert_eq!([&secret, Path::new("/etc/passwd")].map(changed), before);
     assert_eq!(
         [&secret, Path::new("/etc/passwd")].map(identity_of),
         identities
@@ -395,4 +418,10 @@ fn outside(identity: Identity) {
 fn identity_of(file: &Path) -> (u64, u64) {
     let metadata = std::fs::metadata(file).unwrap();
     (metadata.dev(), metadata.ino())
+}
+
+/// When a file's mode, times or content last changed.
+fn changed(file: &Path) -> (i64, i64) {
+    let metadata = std::fs::metadata(file).unwrap();
+    (metadata.ctime(), metadata.ctime_nsec())
 }

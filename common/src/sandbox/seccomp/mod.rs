@@ -49,9 +49,17 @@ enum Must {
 /// Everything in a mode but the permissions of owner, group and others.
 const SPECIAL_MODE: u32 = !0o777;
 
+/// The numbers of the calls, by their names.
+mod numbers {
+    pub(super) use nix::libc::*;
+
+    #[expect(non_upper_case_globals, reason = "it is named as its neighbours")]
+    pub(super) const SYS_fchmodat2: c_long = crate::sys::mode::FCHMODAT2;
+}
+
 macro_rules! calls {
     ($($name:ident $(: $must:ident)?),* $(,)?) => {
-        &[$(Call(stringify!($name), libc::$name, calls!(@ $($must)?))),*]
+        &[$(Call(stringify!($name), numbers::$name, calls!(@ $($must)?))),*]
     };
     (@) => { Must::Any };
     (@ $must:ident) => { Must::$must };
