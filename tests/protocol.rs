@@ -48,8 +48,30 @@ macro_rules! transcripts {
 }
 
 transcripts! {
-    abort_at_once, active, bad_lines, before_login, directories, escapes, extended, facts, files, http, information, listings, login, modify,
-    not_offered, passive, patterns, pipelined, representation, restart, site, telnet, wrong_password,
+    abort_at_once,
+    active,
+    bad_lines,
+    before_login,
+    directories,
+    escapes,
+    extended,
+    facts,
+    files,
+    http,
+    information,
+    listings,
+    login,
+    modify,
+    not_offered,
+    passive,
+    patterns,
+    pipelined,
+    rein,
+    representation,
+    restart,
+    site,
+    telnet,
+    wrong_password,
 }
 
 #[test]

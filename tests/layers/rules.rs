@@ -217,11 +217,6 @@ pub(crate) const EXCEPTIONS: &[Exception] = &[
         because: "the password on its way from PASS to keeper",
     },
     Exception {
-        module: "ftpd::session",
-        name: "ftpd::keeper::Ends",
-        because: "two addresses, known before the halves part",
-    },
-    Exception {
         module: "ftpd::keeper",
         name: "ftpd::session",
         because: "the fork: keeper's process is the one that starts the other half",

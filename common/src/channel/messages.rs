@@ -68,6 +68,10 @@ messages! {
         46 => PassiveListen { family: Family },
         /// A socket that is connecting to the client. → `Connecting` with its descriptor.
         47 => ActiveConnect { target: SocketAddr },
+        /// To begin anew: another keeper answers `Done`, and both are in the phase before login again.
+        48 => Reinitialise,
+        /// → `Sessions` with the reading end of a pipe, into which the listener writes.
+        49 => Who,
         64 => SetMode { path: VirtualPath, mode: Permissions },
         /// Seconds since 1970; without `accessed` that time stays. → `Stamped`.
         65 => SetTimes { path: VirtualPath, modified: i64, accessed: Option<i64> },
@@ -95,6 +99,7 @@ messages! {
         11 => Connecting,
         /// The target is not the client, or its port is privileged.
         12 => TargetRefused,
+        13 => Sessions,
         /// The modification time that it has now.
         64 => Stamped { modified: i64 },
         65 => Umask { umask: Permissions },

@@ -105,6 +105,7 @@ pub enum Command {
     Port(std::net::SocketAddrV4),
     Pwd,
     Quit,
+    Rein,
     Rest(u64),
     Retr(PathArg),
     Rmd(PathArg),
@@ -116,6 +117,7 @@ pub enum Command {
     SiteTime(Option<String>),
     SiteUmask(Option<Permissions>),
     SiteUtime(NewTimes),
+    SiteWho,
     SiteZone,
     Size(PathArg),
     Stat(Option<ListArg>),
@@ -241,6 +243,7 @@ pub const TABLE: &[Spec] = &[
     spec("PORT", Data,  LoggedIn, "<h1,h2,h3,h4,p1,p2>",    None,              "Connect data to this address (IPv4)",   |a| Ok(Command::Port(hostport::parse_port(a)?))),
     spec("PWD",  Dirs,  LoggedIn, "",                       None,              "Tell the working directory",            |a| args::none(a, Command::Pwd)).also(&["XPWD"]),
     spec("QUIT", Login, Always,   "",                       None,              "Say goodbye",                           |_| Ok(Command::Quit)),
+    spec("REIN", Login, Always,   "",                       None,              "Log out and begin anew",                |a| args::none(a, Command::Rein)),
     spec("REST", Data,  LoggedIn, "<offset>",               Some("REST STREAM"), "Start the next transfer here",        |a| Ok(Command::Rest(args::number(a)?))),
     spec("RETR", Read,  LoggedIn, "<path>",                 None,              "Download a file",                       |a| Ok(Command::Retr(args::path(a)?))),
     spec("RMD",  Write, LoggedIn, "<path>",                 None,              "Remove an empty directory",             |a| Ok(Command::Rmd(args::path(a)?))).also(&["XRMD"]),
@@ -258,7 +261,7 @@ pub const TABLE: &[Spec] = &[
 /// Verbs of the RFCs that are understood but not offered: 502 rather than 500.
 const NOT_OFFERED: &[&str] = &[
     "ACCT", "ADAT", "AUTH", "CCC", "CONF", "ENC", "HOST", "LANG", "LPRT", "LPSV", "MIC", "PBSZ",
-    "PROT", "REIN", "SMNT", "STOU",
+    "PROT", "SMNT", "STOU",
 ];
 
 /// A verb, as its place in [`TABLE`] and then [`SITE`].
@@ -455,7 +458,13 @@ mod tests {
         let set = VerbSet::ALL.for_anonymous();
         let has = |name| set.contains(Verb::find(name).unwrap());
         assert!(has("RETR") && has("STOR") && has("SITE HELP"));
-        for name in ["SITE CHMOD", "SITE SYMLINK", "SITE UMASK", "MFF"] {
+        for name in [
+            "SITE CHMOD",
+            "SITE SYMLINK",
+            "SITE UMASK",
+            "SITE WHO",
+            "MFF",
+        ] {
             assert!(!has(name), "{name}");
         }
         assert_eq!(VerbSet::NONE.for_anonymous(), VerbSet::NONE);

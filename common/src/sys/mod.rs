@@ -227,13 +227,13 @@ fn close_range(first: u32, last: u32) -> Result<(), Errno> {
     Errno::result(result).map(drop)
 }
 
-/// A descriptor of a child that can be polled: it is readable when the child has ended.
+/// A descriptor of a process that can be polled: it is readable when the process has ended.
 ///
 /// # Errors
 /// What pidfd_open(2) says.
-pub fn watch_child(child: Pid) -> Result<OwnedFd, Errno> {
+pub fn watch_process(process: Pid) -> Result<OwnedFd, Errno> {
     // SAFETY: the call takes two numbers and touches no memory.
-    let opened = unsafe { nix::libc::syscall(nix::libc::SYS_pidfd_open, child.as_raw(), 0) };
+    let opened = unsafe { nix::libc::syscall(nix::libc::SYS_pidfd_open, process.as_raw(), 0) };
     let number = RawFd::try_from(Errno::result(opened)?).map_err(|_| Errno::EBADF)?;
     // SAFETY: the kernel has just made this descriptor (close-on-exec) for us and nobody else knows its number.
     Ok(unsafe { OwnedFd::from_raw_fd(number) })

@@ -5,12 +5,13 @@ use std::os::fd::{BorrowedFd, OwnedFd};
 
 use common::channel::{FileAnswer, FileRequest, ListFormat, UploadAt};
 use common::jail::{Disposition, Failure, Format, Kind, ListRequest, Upload};
+use common::net::Ends;
 use common::proto::verbs::{Verb, VerbSet};
 use common::wire::Octets;
 
+use super::data;
 use super::listing::ListingPump;
 use super::login::Login;
-use super::{Ends, data};
 
 /// The user's files and what is in progress on them.
 pub(super) struct Files {
@@ -44,9 +45,14 @@ impl Files {
         }
     }
 
+    /// Whether the user's permitted verbs need this request.
+    pub(super) fn permits(&self, request: &FileRequest) -> bool {
+        permits(self.login.account.permitted, request)
+    }
+
     /// Answers one request.
     pub(super) fn answer(&mut self, request: FileRequest) -> Answered {
-        if !permits(self.login.account.permitted, &request) {
+        if !self.permits(&request) {
             return (FileAnswer::NotPermitted, None);
         }
         match self.try_answer(request) {
@@ -172,6 +178,8 @@ impl Files {
                 let umask = jail.umask();
                 Ok((FileAnswer::Umask { umask }, None))
             }
+            // Not about files: these are for the listener, and keeper sees to them before it asks here.
+            FileRequest::Reinitialise | FileRequest::Who => Err(Failure::Denied),
         }
     }
 }
@@ -201,6 +209,9 @@ fn permits(permitted: VerbSet, request: &FileRequest) -> bool {
         FileRequest::SetTimes { .. } => &["MFF", "MFMT", "SITE UTIME"],
         FileRequest::Symlink { .. } => &["SITE SYMLINK"],
         FileRequest::Umask { .. } => &["SITE UMASK"],
+        // Whoever may log in may begin anew.
+        FileRequest::Reinitialise => return true,
+        FileRequest::Who => &["SITE WHO"],
     };
     needed_by
         .iter()

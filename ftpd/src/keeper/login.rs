@@ -10,12 +10,12 @@ use common::auth::{Identity, Secret};
 use common::channel::Account;
 use common::jail::{Jail, Viewer, open_root};
 use common::listener::Status;
+use common::net::Ends;
 use common::path::VirtualPath;
 use common::proto::verbs::Group;
 use common::sandbox;
 use common::settings::{JailMode, SessionConfig};
 
-use super::Ends;
 use crate::setup::Setup;
 
 /// A login that was refused: what the log says. The client only hears 530.

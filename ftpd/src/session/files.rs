@@ -2,7 +2,9 @@
 
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 
-use common::channel::{Asker, Broken, FileAnswer, FileRequest, LoggedIn, Ticket, UploadAt};
+use common::channel::{
+    Asker, Broken, FileAnswer, FileRequest, LoggedIn, PreLogin, Ticket, UploadAt,
+};
 use common::jail::Failure;
 use common::path::VirtualPath;
 use common::proto::facts::{FactSet, Permissions};
@@ -63,6 +65,15 @@ type Answer = (FileAnswer, Option<OwnedFd>);
 impl Files {
     pub(crate) fn new(channel: Asker<LoggedIn>) -> Files {
         Files { channel }
+    }
+
+    /// Leaves this keeper for another one, with which the client can log in again. Without one the session must end.
+    pub(crate) fn reinitialise(mut self) -> Result<Asker<PreLogin>, End> {
+        match self.channel.call(&FileRequest::Reinitialise)? {
+            (FileAnswer::Done, None) => Ok(self.channel.log_out()),
+            (FileAnswer::Failed { .. }, None) => Err(End::CannotBeginAnew),
+            _ => Err(End::Broken),
+        }
     }
 
     fn call(&mut self, request: &FileRequest) -> Result<Answer, End> {
@@ -140,6 +151,11 @@ impl Files {
     /// The umask, after it was changed if there is a new one.
     pub(crate) fn umask(&mut self, new: Option<Permissions>) -> Asked<Permissions> {
         expect!(self.call(&FileRequest::Umask { new })?, FileAnswer::Umask { umask } => umask)
+    }
+
+    /// The reading end of a pipe from which the list of sessions comes.
+    pub(crate) fn who(&mut self) -> Asked<OwnedFd> {
+        expect!(self.call(&FileRequest::Who)?, FileAnswer::Sessions, fd => |pipe| pipe)
     }
 
     pub(crate) fn passive_listen(

@@ -6,6 +6,7 @@ mod commands;
 mod data;
 mod dispatch;
 mod files;
+mod gather;
 mod outcome;
 mod transfer;
 
@@ -16,6 +17,7 @@ use common::channel::{Account, Asker, PreLogin};
 use common::control::{Control, Lost, until};
 use common::listener::Status;
 use common::log::Log;
+use common::net::Ends;
 use common::path::VirtualPath;
 use common::proto::args::Representation;
 use common::proto::facts::FactSet;
@@ -29,7 +31,6 @@ use zeroize::Zeroize;
 
 use self::data::DataChannel;
 use self::files::Files;
-use crate::keeper::Ends;
 use crate::setup::Setup;
 
 /// Lines that are no commands before login, after which the client is taken for something else.
@@ -47,6 +48,8 @@ pub(crate) enum End {
     TimedOut,
     LoginFailed,
     NotFtp,
+    /// REIN, and no listener that could make another keeper.
+    CannotBeginAnew,
 }
 
 impl From<Lost> for End {
@@ -126,6 +129,9 @@ pub(crate) struct Session {
     pub(crate) link: Link,
     pub(crate) stage: Stage,
     pub(crate) permitted: VerbSet,
+    /// What is permitted as long as nobody has logged in.
+    permitted_to_visitors: VerbSet,
+    login_timeout: Duration,
     /// The end of the time for a login.
     login_deadline: Instant,
 }
@@ -157,12 +163,10 @@ pub(crate) fn run(setup: &Setup, socket: OwnedFd, channel: Asker<PreLogin>, ends
             ends,
             log: setup.log.clone(),
         },
-        stage: Stage::Visitor(Visitor {
-            channel,
-            user: None,
-            strange_lines: 0,
-        }),
+        stage: Stage::Visitor(Visitor::new(channel)),
         permitted: setup.config.session.permitted,
+        permitted_to_visitors: setup.config.session.permitted,
+        login_timeout: server.login_timeout,
         login_deadline: Instant::now() + server.login_timeout,
     };
     let end = match session.serve(&server.banner) {
@@ -192,16 +196,19 @@ impl Session {
                     line.zeroize();
                     reply?
                 }
-                Input::TooLong => Some(Reply::new(Code::NOT_UNDERSTOOD, "The line is too long.")),
-                Input::Malformed => Some(Reply::new(
-                    Code::NOT_UNDERSTOOD,
-                    "The line holds a NUL or a bare CR.",
-                )),
+                Input::TooLong => Some(self.no_line("The line is too long.")),
+                Input::Malformed => Some(self.no_line("The line holds a NUL or a bare CR.")),
             };
             if let Some(reply) = reply {
                 self.link.control.reply(&reply)?;
             }
         }
+    }
+
+    /// What is no line at all stands between two commands all the same.
+    fn no_line(&mut self, text: &str) -> Reply {
+        self.take_pending();
+        Reply::new(Code::NOT_UNDERSTOOD, text)
     }
 
     /// Waits for the next line, within the time that the state allows.
@@ -253,6 +260,10 @@ impl Session {
                 Some("Too many failed logins: closing the connection."),
                 Status::LoginFailed,
             ),
+            End::CannotBeginAnew => (
+                Some("Please begin anew on another connection."),
+                Status::Ended,
+            ),
             End::NotFtp => (Some("This is an FTP server."), Status::NotFtp),
         };
         if let Some(text) = text {
@@ -260,6 +271,13 @@ impl Session {
             let _ = self.link.control.reply(&Reply::new(Code::CLOSING, text));
         }
         status
+    }
+
+    /// Begins anew with whoever is on the connection.
+    pub(crate) fn receive_visitor(&mut self, channel: Asker<PreLogin>) {
+        self.stage = Stage::Visitor(Visitor::new(channel));
+        self.permitted = self.permitted_to_visitors;
+        self.login_deadline = Instant::now() + self.login_timeout;
     }
 
     /// The facts that a client has chosen; before login, those that it will get.
@@ -298,6 +316,14 @@ fn greeting(banner: &[String]) -> Reply {
 }
 
 impl Visitor {
+    fn new(channel: Asker<PreLogin>) -> Visitor {
+        Visitor {
+            channel,
+            user: None,
+            strange_lines: 0,
+        }
+    }
+
     /// Counts a line that is no command; true when there were too many of them.
     pub(crate) fn strange_line(&mut self) -> bool {
         self.strange_lines += 1;

@@ -5,11 +5,11 @@ use std::os::fd::{AsFd, OwnedFd};
 
 use common::channel::{Asker, PreLogin};
 use common::listener::Status;
+use common::net::Ends;
 use common::sandbox::{self, Role};
 use common::sys;
 use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
 
-use crate::keeper::Ends;
 use crate::setup::Setup;
 
 /// What the hostile half does once the test has its end of the channel.

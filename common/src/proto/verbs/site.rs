@@ -19,6 +19,7 @@ pub const SITE: &[Spec] = &[
     spec("SITE TIME",    Info,  LoggedIn, "[<format>]",        Some("SITE TIME"),     "Tell the time, as strftime has it",     |a| Ok(Command::SiteTime(args::optional_text(a)?))),
     spec("SITE UMASK",   Write, LoggedIn, "[<octal>]",         Some("SITE UMASK"),    "Tell or set the umask",                 metadata::umask).not_anonymous(),
     spec("SITE UTIME",   Write, LoggedIn, "<stamp> <path>|<path> <accessed> <modified> <created> UTC", Some("SITE UTIME"), "Set the times of a file", |a| Ok(Command::SiteUtime(metadata::utime(a)?))),
+    spec("SITE WHO",     Info,  LoggedIn, "",                  None,                  "List the sessions of this server",      |a| args::none(a, Command::SiteWho)).not_anonymous(),
     spec("SITE ZONE",    Info,  LoggedIn, "",                  Some("SITE ZONE"),     "Tell the time zone of times",           |a| args::none(a, Command::SiteZone)),
 ];
 

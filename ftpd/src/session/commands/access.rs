@@ -1,4 +1,4 @@
-//! USER, PASS, QUIT.
+//! USER, PASS, REIN, QUIT.
 
 use common::auth::Secret;
 use common::channel::{Account, LoginAnswer, LoginRequest, UserName};
@@ -85,6 +85,17 @@ fn welcome(visitor: Visitor, account: Account, name: Vec<u8>) -> User {
         epsv_only: false,
         pending: Pending::default(),
     }
+}
+
+/// Everything is as on a new connection (RFC 959 §4.1.1), but for the connection itself.
+pub(in crate::session) fn rein(session: &mut Session) -> Result<Reply, Stop> {
+    let channel = match std::mem::replace(&mut session.stage, Stage::Changing) {
+        Stage::Visitor(visitor) => visitor.channel,
+        Stage::User(user) => user.files.reinitialise()?,
+        Stage::Changing => return Err(End::Broken.into()),
+    };
+    session.receive_visitor(channel);
+    Ok(Reply::new(Code::SERVICE_READY, "Ready for a new user."))
 }
 
 pub(in crate::session) fn quit(session: &mut Session) -> Result<Reply, Stop> {

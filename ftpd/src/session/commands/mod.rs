@@ -8,3 +8,4 @@ pub(super) mod navigate;
 pub(super) mod options;
 pub(super) mod site;
 pub(super) mod transfer;
+pub(super) mod who;
