@@ -102,8 +102,8 @@ fn site_commands_are_refused_one_by_one_or_together() {
 fn an_account_without_a_password_gets_less_unless_its_settings_say_otherwise() {
     let trusted = "PermittedCommands=ALL,-SITE_UMASK";
     let server = Setup::new()
-        .anonymous("anonymous", "Idle=60")
-        .anonymous("trusted", trusted)
+        .account("anonymous", "null", "Idle=60")
+        .account("trusted", "null", trusted)
         .start();
     server.put("file", b"content");
     let refused = [

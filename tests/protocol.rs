@@ -61,6 +61,7 @@ transcripts! {
     information,
     listings,
     login,
+    long,
     modify,
     not_offered,
     passive,
@@ -70,6 +71,7 @@ transcripts! {
     representation,
     restart,
     site,
+    small_verbs,
     telnet,
     wrong_password,
 }

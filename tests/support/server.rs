@@ -95,12 +95,15 @@ impl Setup {
         self
     }
 
-    /// Adds an account that takes any password, with settings of its own, beside the tester in the same home.
-    pub fn anonymous(mut self, name: &str, settings: &str) -> Setup {
-        let (real_user, home) = (&self.account.real_user, self.scratch.join("home"));
-        let home = home.display();
-        self.entries
-            .push(format!("{name}:null:::{real_user}:{home}:{settings}"));
+    /// Adds an entry that shares the tester's home and files: its type of password, and `Key=Value` settings.
+    pub fn account(mut self, name: &str, kind: &str, settings: &str) -> Setup {
+        let home = self.scratch.join("home");
+        self.entries.push(format!(
+            "{name}:{kind}::{}:{}:{}:{settings}",
+            self.account.password,
+            self.account.real_user,
+            home.display()
+        ));
         self
     }
 
@@ -277,6 +280,19 @@ impl Server {
         let top = self.home.join(Path::new(name).components().next().unwrap());
         give(&top, Uid::from_raw(owner.uid()), Gid::from_raw(owner.gid()));
         path
+    }
+
+    /// Makes a directory in the home, owned as the home is.
+    pub fn put_directory(&self, name: &str) {
+        use std::os::unix::fs::MetadataExt;
+        let path = self.home.join(name);
+        fs::create_dir(&path).unwrap();
+        let owner = fs::metadata(&self.home).unwrap();
+        give(
+            &path,
+            Uid::from_raw(owner.uid()),
+            Gid::from_raw(owner.gid()),
+        );
     }
 
     /// What is in a file of the home.

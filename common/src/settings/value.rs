@@ -5,6 +5,7 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use super::{Bind, Durability, LogLevel};
+use crate::proto::args;
 
 /// The text of a value and what is needed to understand it.
 #[derive(Clone, Copy, Debug)]
@@ -178,6 +179,15 @@ impl Value<'_> {
                     .map_err(|_| Wrong::Because("the file holds control characters".to_owned()))
             })
             .collect()
+    }
+
+    /// Names of hosts, as they are compared.
+    pub fn host_names(self) -> Result<Vec<String>, Wrong> {
+        let name = |word: &str| {
+            args::host(word.as_bytes())
+                .map_err(|_| Wrong::Because(format!("\"{}\" is no name of a host", shown(word))))
+        };
+        words(self.text).map(name).collect()
     }
 
     /// The ways to check a password. Only one is built in so far, so that there is nothing to keep.

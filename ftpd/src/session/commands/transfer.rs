@@ -28,7 +28,7 @@ pub(in crate::session) fn retr(
 ) -> Result<Reply, Stop> {
     let target = resolve(user, &path.0)?;
     no_ascii_restart(user, pending)?;
-    let (file, size) = user.files.open(target)?.map_err(outcome::file)?;
+    let (file, size) = user.files.open(target)?.map_err(outcome::about(&path.0))?;
     if pending.restart > size {
         return Ok(Reply::new(
             Code::BAD_RESTART,
@@ -95,7 +95,10 @@ fn upload(
 ) -> Result<Reply, Stop> {
     let target = resolve(user, &path.0)?;
     no_ascii_restart(user, pending)?;
-    let (file, start) = user.files.create(target, at)?.map_err(outcome::file)?;
+    let (file, start) = user
+        .files
+        .create(target, at)?
+        .map_err(outcome::about(&path.0))?;
     if at != UploadAt::Replace {
         let offset = i64::try_from(start).unwrap_or(i64::MAX);
         if nix::unistd::lseek(&file, offset, nix::unistd::Whence::SeekSet).is_err() {
