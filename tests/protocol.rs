@@ -62,6 +62,7 @@ transcripts! {
     listings,
     login,
     long,
+    modify,
     not_offered,
     passive,
     patterns,

@@ -13,6 +13,7 @@ pub mod wire;
 pub mod auth;
 pub mod channel;
 pub mod cli;
+pub mod clock;
 pub mod control;
 pub mod jail;
 pub mod listener;

@@ -8,7 +8,7 @@ use crate::auth::Secret;
 use crate::jail::{Failure, LONGEST_PATTERN};
 use crate::messages;
 use crate::path::VirtualPath;
-use crate::proto::facts::FactSet;
+use crate::proto::facts::{FactSet, Permissions};
 use crate::proto::hostport::Family;
 use crate::proto::verbs::VerbSet;
 use crate::wire::{Malformed, Octets, Wire};
@@ -72,6 +72,12 @@ messages! {
         48 => Reinitialise,
         /// → `Sessions` with the reading end of a pipe, into which the listener writes.
         49 => Who,
+        64 => SetMode { path: VirtualPath, mode: Permissions },
+        /// Seconds since 1970; without `accessed` that time stays. → `Stamped`.
+        65 => SetTimes { path: VirtualPath, modified: i64, accessed: Option<i64> },
+        66 => Symlink { target: VirtualPath, link: VirtualPath },
+        /// Tells the umask, having changed it if there is a new one. → `Umask`.
+        67 => Umask { new: Option<Permissions> },
     }
 }
 
@@ -94,6 +100,9 @@ messages! {
         /// The target is not the client, or its port is privileged.
         12 => TargetRefused,
         13 => Sessions,
+        /// The modification time that it has now.
+        64 => Stamped { modified: i64 },
+        65 => Umask { umask: Permissions },
     }
 }
 
@@ -104,6 +113,8 @@ pub struct Account {
     pub start: VirtualPath,
     pub permitted: VerbSet,
     pub idle: Duration,
+    /// The limit that the client itself cannot raise; zero is none.
+    pub max_idle: Duration,
     pub data_timeout: Duration,
     pub stall_timeout: Duration,
 }
@@ -113,6 +124,7 @@ impl Wire for Account {
         self.start.put(out);
         self.permitted.put(out);
         self.idle.put(out);
+        self.max_idle.put(out);
         self.data_timeout.put(out);
         self.stall_timeout.put(out);
     }
@@ -121,6 +133,7 @@ impl Wire for Account {
             start: Wire::take(input)?,
             permitted: Wire::take(input)?,
             idle: Wire::take(input)?,
+            max_idle: Wire::take(input)?,
             data_timeout: Wire::take(input)?,
             stall_timeout: Wire::take(input)?,
         })
@@ -158,6 +171,15 @@ impl Wire for FactSet {
     }
     fn take(input: &mut &[u8]) -> Result<Self, Malformed> {
         u8::take(input).map(FactSet::from_bits)
+    }
+}
+
+impl Wire for Permissions {
+    fn put(&self, out: &mut Vec<u8>) {
+        self.bits().put(out);
+    }
+    fn take(input: &mut &[u8]) -> Result<Self, Malformed> {
+        Permissions::new(u16::take(input)?).ok_or(Malformed)
     }
 }
 

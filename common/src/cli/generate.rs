@@ -181,6 +181,17 @@ fn permitted(page: &mut Roff) {
              refused is not advertised by FEAT and HELP."
         )),
     ]);
+    let withheld = Verb::all().map(Verb::spec).filter(|spec| !spec.anonymous);
+    let withheld: Vec<_> = withheld.map(|spec| spec.verb).collect();
+    page.control("PP", []);
+    page.text([
+        roman("An account without a password, of the type "),
+        bold("null"),
+        roman(format!(
+            ", may not use {} unless its own settings have a list of commands, which then decides alone.",
+            withheld.join(", ")
+        )),
+    ]);
 }
 
 fn commands(page: &mut Roff) {

@@ -1,6 +1,10 @@
 //! The argument grammars that the command table points to. Pure: no I/O.
 
+pub(super) mod metadata;
+
 use std::fmt;
+
+pub use self::metadata::{NewFacts, NewLink, NewTimes};
 
 use super::facts::FactSet;
 use super::hostport::Family;
@@ -88,6 +92,22 @@ pub(super) fn number(argument: &[u8]) -> Result<u64, ArgError> {
     }
     let text = std::str::from_utf8(digits).map_err(|_| ArgError::Syntax)?;
     text.parse().map_err(|_| ArgError::Syntax)
+}
+
+pub(super) fn optional_number(argument: &[u8]) -> Result<Option<u64>, ArgError> {
+    match argument.trim_ascii() {
+        b"" => Ok(None),
+        digits => number(digits).map(Some),
+    }
+}
+
+pub(super) fn optional_text(argument: &[u8]) -> Result<Option<String>, ArgError> {
+    match argument.trim_ascii() {
+        b"" => Ok(None),
+        text => std::str::from_utf8(text)
+            .map(|text| Some(text.to_owned()))
+            .map_err(|_| ArgError::Syntax),
+    }
 }
 
 /// `<octets> [R <size>]`; an empty argument is tolerated.

@@ -7,8 +7,8 @@ use std::fmt;
 
 pub use self::site::SITE;
 
-use super::args::{self, ArgError, ListArg, PathArg, Representation};
-use super::facts::FactSet;
+use super::args::{self, ArgError, ListArg, NewFacts, NewLink, NewTimes, PathArg, Representation};
+use super::facts::{FactSet, Permissions};
 use super::hostport::{self, Family};
 use crate::auth::Secret;
 
@@ -93,6 +93,14 @@ pub enum Command {
     Lprt(Result<std::net::SocketAddr, hostport::UnknownProtocol>),
     Lpsv,
     Mdtm(PathArg),
+    /// The form that sets the time, unless there is a file that the argument as a whole names.
+    MdtmSet {
+        time: i64,
+        path: PathArg,
+        whole: PathArg,
+    },
+    Mff(NewFacts, PathArg),
+    Mfmt(i64, PathArg),
     Mkd(PathArg),
     Mlsd(PathArg),
     Mlst(PathArg),
@@ -114,7 +122,14 @@ pub enum Command {
     Rmd(PathArg),
     Rnfr(PathArg),
     Rnto(PathArg),
+    SiteChmod(Permissions, PathArg),
+    SiteIdle(Option<u64>),
+    SiteSymlink(NewLink),
+    SiteTime(Option<String>),
+    SiteUmask(Option<Permissions>),
+    SiteUtime(NewTimes),
     SiteWho,
+    SiteZone,
     Size(PathArg),
     Stat(Option<ListArg>),
     Stor(PathArg),
@@ -151,6 +166,8 @@ pub struct Spec {
     pub help: &'static str,
     /// Whether the argument is a secret and must never be logged.
     pub secret: bool,
+    /// Whether accounts without a password get it unless their own settings say so.
+    pub anonymous: bool,
     /// Whether REST and ALLO still hold for the command behind this one: what sets a transfer up comes in between.
     pub between: bool,
     parse: fn(&[u8]) -> Result<Command, ArgError>,
@@ -181,6 +198,7 @@ const fn spec(
         feat,
         help,
         secret: false,
+        anonymous: true,
         between: matches!(group, Group::Data),
         parse,
     }
@@ -201,6 +219,10 @@ impl Spec {
     }
     const fn secret(mut self) -> Spec {
         self.secret = true;
+        self
+    }
+    const fn not_anonymous(mut self) -> Spec {
+        self.anonymous = false;
         self
     }
 }
@@ -230,7 +252,10 @@ pub const TABLE: &[Spec] = &[
     spec("LIST", Dirs,  LoggedIn, "[-al] [<path>]",         None,              "List a directory for people",           |a| Ok(Command::List(args::list(a)?))),
     spec("LPRT", Data,  LoggedIn, "<family,length,host…,2,p1,p2>", Some("LPRT"), "Connect data to this address",        |a| Ok(Command::Lprt(hostport::parse_lprt(a)?))),
     spec("LPSV", Data,  LoggedIn, "",                       Some("LPSV"),      "Wait for a data connection",            |a| args::none(a, Command::Lpsv)),
-    spec("MDTM", Info,  LoggedIn, "<path>",                 Some("MDTM"),      "Time of last change, in UTC",           |a| Ok(Command::Mdtm(args::path(a)?))).between(),
+    spec("MDTM", Info,  LoggedIn, "[<time>] <path>",        Some("MDTM"),      "Time of last change, in UTC; or set it", args::metadata::mdtm).between(),
+    spec("MFCT", Write, LoggedIn, "<time> <path>",          None,              "Set the time of creation: no file system here can", args::metadata::mfct),
+    spec("MFF",  Write, LoggedIn, "modify=<time>;UNIX.mode=<octal>; <path>", Some("MFF modify;UNIX.mode;"), "Set facts", args::metadata::mff).not_anonymous(),
+    spec("MFMT", Write, LoggedIn, "<time> <path>",          Some("MFMT"),      "Set the time of last change, in UTC",   |a| args::metadata::time_and_path(a).map(|(time, path)| Command::Mfmt(time, path))),
     spec("MKD",  Write, LoggedIn, "<path>",                 None,              "Make a directory",                      |a| Ok(Command::Mkd(args::path(a)?))).also(&["XMKD"]),
     spec("MLSD", Dirs,  LoggedIn, "[<path>]",               None,              "List a directory for programs",         |a| Ok(Command::Mlsd(args::optional_path(a)))),
     spec("MLST", Info,  LoggedIn, "[<path>]",               Some(super::facts::FEAT), "Facts of one file",              |a| Ok(Command::Mlst(args::optional_path(a)))),
@@ -314,6 +339,14 @@ impl VerbSet {
     }
     pub fn remove(&mut self, verb: Verb) {
         self.0 &= !(1 << verb.0);
+    }
+    /// What remains of the set for those who gave no password.
+    pub fn for_anonymous(self) -> VerbSet {
+        let mut set = self;
+        for verb in Verb::all().filter(|verb| !verb.spec().anonymous) {
+            set.remove(verb);
+        }
+        set
     }
     /// Whether any verb of the group is in the set.
     pub fn permits_any(self, group: Group) -> bool {
@@ -443,6 +476,23 @@ mod tests {
             panic!()
         };
         assert_eq!(secret.expose(), b" a b ");
+    }
+
+    #[test]
+    fn who_gave_no_password_gets_less() {
+        let set = VerbSet::ALL.for_anonymous();
+        let has = |name| set.contains(Verb::find(name).unwrap());
+        assert!(has("RETR") && has("STOR") && has("SITE HELP"));
+        for name in [
+            "SITE CHMOD",
+            "SITE SYMLINK",
+            "SITE UMASK",
+            "SITE WHO",
+            "MFF",
+        ] {
+            assert!(!has(name), "{name}");
+        }
+        assert_eq!(VerbSet::NONE.for_anonymous(), VerbSet::NONE);
     }
 
     #[test]

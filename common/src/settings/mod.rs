@@ -130,6 +130,16 @@ impl Default for SessionConfig {
     }
 }
 
+impl SessionConfig {
+    /// These settings for an account that takes any password, before its own are applied.
+    pub fn for_anonymous(&self) -> SessionConfig {
+        SessionConfig {
+            permitted: self.permitted.for_anonymous(),
+            ..self.clone()
+        }
+    }
+}
+
 /// What the session's `/` is.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum JailMode {

@@ -2,6 +2,7 @@
 #![expect(unsafe_code, reason = "this is where it is allowed")]
 
 pub mod directory;
+pub mod mode;
 
 use std::io::IoSlice;
 use std::os::fd::{AsRawFd, BorrowedFd, FromRawFd, OwnedFd, RawFd};

@@ -159,6 +159,25 @@ impl Files {
                 settings.data_ports,
             )),
             FileRequest::ActiveConnect { target } => Ok(data::active_connect(&self.ends, target)),
+            FileRequest::SetMode { path, mode } => jail.set_mode(&path, mode).and(done),
+            FileRequest::SetTimes {
+                path,
+                modified,
+                accessed,
+            } => {
+                let modified = jail.set_times(&path, modified, accessed)?;
+                Ok((FileAnswer::Stamped { modified }, None))
+            }
+            FileRequest::Symlink { target, link } => {
+                jail.symlink(&target, &link, durability).and(done)
+            }
+            FileRequest::Umask { new } => {
+                if let Some(umask) = new {
+                    jail.set_umask(umask);
+                }
+                let umask = jail.umask();
+                Ok((FileAnswer::Umask { umask }, None))
+            }
             // Not about files: these are for the listener, and keeper sees to them before it asks here.
             FileRequest::Reinitialise | FileRequest::Who => Err(Failure::Denied),
         }
@@ -185,6 +204,11 @@ fn permits(permitted: VerbSet, request: &FileRequest) -> bool {
         FileRequest::Rename { .. } => &["RNTO"],
         FileRequest::PassiveListen { .. } => &["PASV", "EPSV"],
         FileRequest::ActiveConnect { .. } => &["PORT", "EPRT"],
+        FileRequest::SetMode { .. } => &["MFF", "SITE CHMOD"],
+        // Not MDTM, which is for those who only read.
+        FileRequest::SetTimes { .. } => &["MFF", "MFMT", "SITE UTIME"],
+        FileRequest::Symlink { .. } => &["SITE SYMLINK"],
+        FileRequest::Umask { .. } => &["SITE UMASK"],
         // Whoever may log in may begin anew.
         FileRequest::Reinitialise => return true,
         FileRequest::Who => &["SITE WHO"],
@@ -199,6 +223,47 @@ fn permits(permitted: VerbSet, request: &FileRequest) -> bool {
 mod tests {
     use super::*;
     use common::path::VirtualPath;
+    use common::proto::facts::Permissions;
+
+    #[test]
+    fn metadata_is_changed_by_those_who_may_and_not_by_readers_of_times() {
+        let path = VirtualPath::root();
+        let set_mode = FileRequest::SetMode {
+            path: path.clone(),
+            mode: Permissions::of(0o644),
+        };
+        let set_times = FileRequest::SetTimes {
+            path: path.clone(),
+            modified: 0,
+            accessed: None,
+        };
+        let symlink = FileRequest::Symlink {
+            target: path.clone(),
+            link: path,
+        };
+        let umask = FileRequest::Umask { new: None };
+        let requests = [set_mode, set_times, symlink, umask];
+        for (verb, expected) in [
+            ("MDTM", [false, false, false, false]),
+            ("MFMT", [false, true, false, false]),
+            ("MFF", [true, true, false, false]),
+            ("SITE CHMOD", [true, false, false, false]),
+            ("SITE UTIME", [false, true, false, false]),
+            ("SITE SYMLINK", [false, false, true, false]),
+            ("SITE UMASK", [false, false, false, true]),
+        ] {
+            let mut permitted = VerbSet::NONE;
+            permitted.insert(Verb::find(verb).unwrap());
+            let found = requests
+                .each_ref()
+                .map(|request| permits(permitted, request));
+            assert_eq!(found, expected, "{verb}");
+        }
+        let found = requests
+            .each_ref()
+            .map(|request| permits(VerbSet::ALL.for_anonymous(), request));
+        assert_eq!(found, [false, true, false, false]);
+    }
 
     #[test]
     fn a_request_needs_a_permitted_verb() {

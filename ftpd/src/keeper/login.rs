@@ -5,7 +5,7 @@ use std::os::fd::{AsFd, OwnedFd};
 use std::os::unix::ffi::OsStrExt;
 use std::path::{Path, PathBuf};
 
-use common::auth::native::{self, NativeError};
+use common::auth::native::{self, NativeError, Scheme};
 use common::auth::{Identity, Secret};
 use common::channel::Account;
 use common::jail::{Jail, Viewer, open_root};
@@ -111,7 +111,14 @@ pub(super) fn authenticate(
             real_user: identity.name,
         });
     }
-    let settings = setup.config.session.with_user_settings(record.settings());
+    // SECURITY: whoever comes in without a password is nobody's user: less is permitted, unless the account's own list of
+    // commands says otherwise.
+    let settings = if record.stored().scheme() == Scheme::Null {
+        let settings = setup.config.session.for_anonymous();
+        settings.with_user_settings(record.settings())
+    } else {
+        setup.config.session.with_user_settings(record.settings())
+    };
     let settings = settings.map_err(|error| Refused::Settings(error.to_string()))?;
     let (root, start) = place(server.chroot.as_deref(), &settings.jail, record.home())?;
     Ok(Admitted {
@@ -211,6 +218,7 @@ pub(super) fn become_user(setup: &Setup, admitted: Admitted) -> Result<Login, To
         start,
         permitted: settings.permitted,
         idle,
+        max_idle: settings.max_idle,
         data_timeout: settings.data_timeout,
         stall_timeout: settings.stall_timeout,
     };

@@ -5,7 +5,7 @@ use common::proto::args::ArgError;
 use common::proto::reply::{Code, Reply};
 use common::proto::verbs::{self, Command, CommandError, Group, Spec, Verb, When};
 
-use super::commands::{access, change, inspect, navigate, options, transfer, who};
+use super::commands::{access, change, inspect, modify, navigate, options, site, transfer, who};
 use super::{End, Session, Stage, Stop};
 
 /// Verbs of HTTP, SMTP and the like, which browsers and attackers can be made to send here.
@@ -92,6 +92,9 @@ impl Session {
             Command::Mlst(path)   => self.user().and_then(|(_, user)| inspect::mlst(user, &path)),
             Command::Size(path)   => self.user().and_then(|(_, user)| inspect::size(user, &path)),
             Command::Mdtm(path)   => self.user().and_then(|(_, user)| inspect::mdtm(user, &path)),
+            Command::MdtmSet { time, path, whole } => self.user().and_then(|(_, user)| modify::mdtm(user, time, &path, &whole)),
+            Command::Mff(facts, path) => self.user().and_then(|(_, user)| modify::mff(user, facts, &path)),
+            Command::Mfmt(time, path) => self.user().and_then(|(_, user)| modify::mfmt(user, time, &path)),
             Command::Stat(arg)    => self.user().and_then(|(link, user)| inspect::stat(link, user, arg.as_ref())),
             Command::SiteWho      => self.user().and_then(|(_, user)| who::who(user)),
             Command::Dele(path)   => self.user().and_then(|(_, user)| change::dele(user, &path)),
@@ -99,6 +102,13 @@ impl Session {
             Command::Rmd(path)    => self.user().and_then(|(_, user)| change::rmd(user, &path)),
             Command::Rnfr(path)   => self.user().and_then(|(_, user)| change::rnfr(user, &path)),
             Command::Rnto(path)   => self.user().and_then(|(_, user)| change::rnto(user, &path, &pending)),
+            Command::SiteChmod(mode, path) => self.user().and_then(|(_, user)| modify::chmod(user, mode, &path)),
+            Command::SiteIdle(seconds) => self.user().map(|(_, user)| site::idle(user, seconds)),
+            Command::SiteSymlink(new) => self.user().and_then(|(_, user)| modify::symlink(user, &new)),
+            Command::SiteTime(format) => Ok(site::time(format.as_deref())),
+            Command::SiteUmask(new) => self.user().and_then(|(_, user)| modify::umask(user, new)),
+            Command::SiteUtime(times) => self.user().and_then(|(_, user)| modify::utime(user, &times)),
+            Command::SiteZone     => Ok(site::zone()),
             Command::Type(kind)   => self.user().map(|(_, user)| options::representation(user, kind)),
             Command::Mode         => Ok(Reply::new(Code::OK, "Mode is stream.")),
             Command::Stru         => Ok(Reply::new(Code::OK, "Structure is file.")),

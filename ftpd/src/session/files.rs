@@ -7,7 +7,7 @@ use common::channel::{
 };
 use common::jail::Failure;
 use common::path::VirtualPath;
-use common::proto::facts::FactSet;
+use common::proto::facts::{FactSet, Permissions};
 use common::proto::hostport::Family;
 
 use super::End;
@@ -131,6 +131,26 @@ impl Files {
     /// Carries out a request whose answer is just that it is done.
     pub(crate) fn order(&mut self, request: &FileRequest) -> Asked<()> {
         expect!(self.call(request)?, FileAnswer::Done => ())
+    }
+
+    /// Sets the times of a file; the modification time that it has then.
+    pub(crate) fn set_times(
+        &mut self,
+        path: VirtualPath,
+        modified: i64,
+        accessed: Option<i64>,
+    ) -> Asked<i64> {
+        let request = FileRequest::SetTimes {
+            path,
+            modified,
+            accessed,
+        };
+        expect!(self.call(&request)?, FileAnswer::Stamped { modified } => modified)
+    }
+
+    /// The umask, after it was changed if there is a new one.
+    pub(crate) fn umask(&mut self, new: Option<Permissions>) -> Asked<Permissions> {
+        expect!(self.call(&FileRequest::Umask { new })?, FileAnswer::Umask { umask } => umask)
     }
 
     /// The reading end of a pipe from which the list of sessions comes.

@@ -45,7 +45,10 @@ fn reason(denied: Denied) -> (Code, &'static str) {
         Failure::NotEmpty => (Code::UNAVAILABLE, "The directory is not empty."),
         Failure::Special => (Code::UNAVAILABLE, "Not a regular file."),
         Failure::NameTooLong => (Code::NAME_NOT_ALLOWED, "The name is too long."),
-        Failure::Loop => (Code::UNAVAILABLE, "Too many symbolic links."),
+        Failure::Loop => (
+            Code::UNAVAILABLE,
+            "Too many symbolic links, or one that is not followed.",
+        ),
         Failure::BadOffset => (
             Code::BAD_RESTART,
             "The restart position is behind the end of the file.",

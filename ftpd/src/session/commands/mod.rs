@@ -3,7 +3,9 @@
 pub(super) mod access;
 pub(super) mod change;
 pub(super) mod inspect;
+pub(super) mod modify;
 pub(super) mod navigate;
 pub(super) mod options;
+pub(super) mod site;
 pub(super) mod transfer;
 pub(super) mod who;

@@ -9,13 +9,15 @@ use crate::session::{Stop, User, outcome};
 
 /// Resolves a path argument against the working directory.
 pub(in crate::session) fn resolve(user: &User, argument: &[u8]) -> Result<VirtualPath, Stop> {
-    user.directory.join(argument).map_err(|error| {
-        let text = match error {
-            PathError::Nul => "A path cannot hold a NUL.",
-            PathError::TooLong => "The path is too long.",
-        };
-        Reply::new(Code::NAME_NOT_ALLOWED, text).into()
-    })
+    user.directory.join(argument).map_err(not_a_path)
+}
+
+pub(in crate::session) fn not_a_path(error: PathError) -> Stop {
+    let text = match error {
+        PathError::Nul => "A path cannot hold a NUL.",
+        PathError::TooLong => "The path is too long.",
+    };
+    Reply::new(Code::NAME_NOT_ALLOWED, text).into()
 }
 
 pub(in crate::session) fn pwd(user: &User) -> Reply {
