@@ -136,12 +136,12 @@ impl Charset {
             return Cow::Borrowed(octets);
         }
         let mut wire = Vec::with_capacity(octets.len() * 2);
-        self.put(octets, &mut wire);
+        self.append_wire(octets, &mut wire);
         Cow::Owned(wire)
     }
 
     /// Appends what is on disk as the client sees it.
-    pub fn put(self, octets: &[u8], out: &mut Vec<u8>) {
+    pub fn append_wire(self, octets: &[u8], out: &mut Vec<u8>) {
         if self.is_transparent() || is_plain(octets) {
             out.extend_from_slice(octets);
             return;

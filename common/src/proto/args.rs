@@ -40,6 +40,16 @@ pub enum Representation {
     Image,
 }
 
+/// Whether names on the wire are UTF-8 because the client says so (`OPTS UTF8`).
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Utf8 {
+    /// The client speaks UTF-8.
+    On,
+    /// It has not said so, or no longer: names are as the session is configured.
+    #[default]
+    Off,
+}
+
 /// The argument of LIST and NLST: options of ls that are understood, and a path or pattern.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct ListArg {
@@ -164,14 +174,22 @@ pub(super) fn stru(argument: &[u8]) -> Result<Command, ArgError> {
     }
 }
 
-/// `UTF8 [ON|OFF]`: always on, since names are octets anyway. `MLST [fact;…]`: which facts are shown.
+/// `UTF8 [ON|OFF]`: anything but OFF is ON, as no client is to be refused for it. `MLST [fact;…]`: which facts are shown.
 pub(super) fn opts(argument: &[u8]) -> Result<Command, ArgError> {
     let (option, rest) = super::verbs::split(argument.trim_ascii());
     match option.to_ascii_uppercase().as_slice() {
         b"" => Err(ArgError::Missing),
-        b"UTF8" | b"UTF-8" => Ok(Command::OptsUtf8),
+        b"UTF8" | b"UTF-8" => Ok(Command::OptsUtf8(utf8(rest))),
         b"MLST" => Ok(Command::OptsMlst(FactSet::parse(rest))),
         _ => Err(ArgError::Syntax),
+    }
+}
+
+fn utf8(switch: &[u8]) -> Utf8 {
+    if switch.trim_ascii().eq_ignore_ascii_case(b"OFF") {
+        Utf8::Off
+    } else {
+        Utf8::On
     }
 }
 
@@ -244,6 +262,18 @@ mod tests {
                 path: b"x".to_vec()
             }
         );
+    }
+
+    #[test]
+    fn utf8_is_on_unless_it_is_off() {
+        for (argument, utf8) in [
+            (&b"UTF8"[..], Utf8::On),
+            (b"utf8 on", Utf8::On),
+            (b"UTF8 NLST", Utf8::On),
+            (b"UTF-8 Off ", Utf8::Off),
+        ] {
+            assert_eq!(opts(argument), Ok(Command::OptsUtf8(utf8)));
+        }
     }
 
     #[test]

@@ -7,7 +7,7 @@ use std::fmt;
 
 pub use self::site::SITE;
 
-use super::args::{self, ArgError, ListArg, PathArg, Representation};
+use super::args::{self, ArgError, ListArg, PathArg, Representation, Utf8};
 use super::facts::FactSet;
 use super::hostport::{self, Family};
 use crate::auth::Secret;
@@ -91,7 +91,7 @@ pub enum Command {
     Nlst(ListArg),
     Noop,
     OptsMlst(FactSet),
-    OptsUtf8,
+    OptsUtf8(Utf8),
     Pass(Secret),
     Pasv,
     Port(std::net::SocketAddrV4),
@@ -211,7 +211,7 @@ pub const TABLE: &[Spec] = &[
     spec("MODE", Data,  LoggedIn, "S",                      None,              "Transfer mode: stream",                 args::mode),
     spec("NLST", Dirs,  LoggedIn, "[-a] [<path>]",          None,              "List names only",                       |a| Ok(Command::Nlst(args::list(a)?))),
     spec("NOOP", Info,  Always,   "",                       None,              "Do nothing",                            |_| Ok(Command::Noop)).mid_transfer(),
-    spec("OPTS", Info,  Always,   "UTF8 [ON]|MLST [<fact>;…]", Some("UTF8"),      "Set an option",                         args::opts),
+    spec("OPTS", Info,  Always,   "UTF8 [ON|OFF]|MLST [<fact>;…]", Some("UTF8"),      "Set an option",                         args::opts),
     spec("PASS", Login, Always,   "<password>",             None,              "Give the password",                     |a| Ok(Command::Pass(Secret::new(a)))).secret(),
     spec("PASV", Data,  LoggedIn, "",                       Some("PASV"),      "Wait for a data connection (IPv4)",     |a| args::none(a, Command::Pasv)).also(&["P@SW"]),
     spec("PORT", Data,  LoggedIn, "<h1,h2,h3,h4,p1,p2>",    None,              "Connect data to this address (IPv4)",   |a| Ok(Command::Port(hostport::parse_port(a)?))),

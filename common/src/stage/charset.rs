@@ -30,7 +30,7 @@ impl ToWire {
                 usize::from(line.ends_with(b"\n"))
             };
             let (names, end) = line.split_at(line.len() - end);
-            self.charset.put(names, out);
+            self.charset.append_wire(names, out);
             out.extend_from_slice(end);
         }
     }

@@ -94,7 +94,7 @@ pub(super) struct TooLate {
 /// Checks name and password and finds out what the login would get; changes nothing.
 pub(super) fn authenticate(
     setup: &Setup,
-    _ends: &Ends,
+    ends: &Ends,
     name: &[u8],
     secret: &Secret,
 ) -> Result<Admitted, Refused> {
@@ -111,7 +111,11 @@ pub(super) fn authenticate(
             real_user: identity.name,
         });
     }
-    let settings = setup.config.session.with_user_settings(record.settings());
+    let mut settings = setup.config.session.clone();
+    if let Some(charset) = server.charset_networks.of(ends.client()) {
+        settings.charset = charset;
+    }
+    let settings = settings.with_user_settings(record.settings());
     let settings = settings.map_err(|error| Refused::Settings(error.to_string()))?;
     let (root, start) = place(server.chroot.as_deref(), &settings.jail, record.home())?;
     Ok(Admitted {
@@ -213,6 +217,7 @@ pub(super) fn become_user(setup: &Setup, admitted: Admitted) -> Result<Login, To
         idle,
         data_timeout: settings.data_timeout,
         stall_timeout: settings.stall_timeout,
+        charset: settings.charset,
     };
     Ok(Login {
         jail,

@@ -118,7 +118,7 @@ pub(in crate::session) fn mlst(user: &mut User, path: &PathArg) -> Result<Reply,
     let path = resolve(user, &path.0)?;
     let facts = user.files.facts(path, user.facts)?.map_err(outcome::file)?;
     let mut line = vec![b' '];
-    line.extend_from_slice(&facts);
+    line.extend_from_slice(&user.names.on_wire(&facts));
     Ok(Reply::block(
         Code::ACTION_DONE,
         "Facts:",
@@ -162,7 +162,7 @@ pub(in crate::session) fn stat(
     for line in listing.split_inclusive(|&b| b == b'\n') {
         // A line that was cut is left out.
         if let Some(line) = line.strip_suffix(b"\r\n") {
-            lines.push(Line::new(line));
+            lines.push(Line::new(&user.names.on_wire(line)));
         }
     }
     user.files.list_end()?.map_err(outcome::file)?;
