@@ -95,6 +95,16 @@ impl Setup {
         self
     }
 
+    /// Adds an entry like the tester's own, with settings of its own.
+    pub fn entry_with(self, name: &str, settings: &str) -> Setup {
+        let real_user = self.account.real_user.clone();
+        let mut setup = self.entry(name, &real_user, "{scratch}/home");
+        if let Some(entry) = setup.entries.last_mut() {
+            entry.push_str(settings);
+        }
+        setup
+    }
+
     pub fn scratch(&self) -> &Path {
         self.scratch.path()
     }
