@@ -304,7 +304,7 @@ impl Listener {
                 let _ = killpg(group, Signal::SIGKILL);
             }
             let ended = waitpid(child, Some(WaitPidFlag::WNOHANG));
-            if dead == Dead::Other {
+            if matches!(dead, Dead::Other | Dead::Former) {
                 continue;
             }
             match ended {

@@ -23,6 +23,8 @@ const LONGEST_LIST: usize = 64 << 10;
 pub(super) struct Session {
     /// Its trusted half, a child of the listener that is not collected yet; none between two of them.
     pub(super) keeper: Option<Pid>,
+    /// Its network half, once a keeper has left that to the next.
+    network: Option<Pid>,
     pub(super) ends: Ends,
     user: Option<UserName>,
     since: Instant,
@@ -47,8 +49,10 @@ pub(super) struct Handover {
 pub(super) enum Dead {
     /// The trusted half: the session is over.
     Session,
-    /// A half of a session that goes on, or a network half that has outlived its first keeper.
-    Half,
+    /// A network half that has outlived its first keeper.
+    NetworkHalf,
+    /// A trusted half that another one has followed.
+    Former,
     /// No part of a session.
     Other,
 }
@@ -60,6 +64,7 @@ impl Sessions {
     pub(super) fn add(&mut self, keeper: Pid, ends: Ends) {
         let session = Session {
             keeper: Some(keeper),
+            network: None,
             ends,
             user: None,
             since: Instant::now(),
@@ -94,7 +99,11 @@ impl Sessions {
                 return Dead::Session;
             }
         }
-        Dead::Half
+        if session.network == Some(child) {
+            Dead::NetworkHalf
+        } else {
+            Dead::Former
+        }
     }
 
     /// Forgets the session of a trusted half that has ended; gives its process group.
@@ -133,6 +142,7 @@ impl Sessions {
                 Some(channel),
             ) if session.handover.is_none() && reports::is_channel(&channel) => {
                 let (network, ended) = member(network, group).ok_or(Some(group))?;
+                session.network = Some(network);
                 session.handover = Some(Handover {
                     channel,
                     ticket,

@@ -103,6 +103,7 @@ pub enum Command {
     Rmd(PathArg),
     Rnfr(PathArg),
     Rnto(PathArg),
+    SiteWho,
     Size(PathArg),
     Stat(Option<ListArg>),
     Stor(PathArg),

@@ -5,7 +5,7 @@ use common::proto::args::ArgError;
 use common::proto::reply::{Code, Reply};
 use common::proto::verbs::{self, Command, CommandError, Group, Spec, Verb, When};
 
-use super::commands::{access, change, inspect, navigate, options, transfer};
+use super::commands::{access, change, inspect, navigate, options, transfer, who};
 use super::{End, Session, Stage, Stop};
 
 /// Verbs of HTTP, SMTP and the like, which browsers and attackers can be made to send here.
@@ -24,6 +24,8 @@ impl Session {
     }
 
     fn try_obey(&mut self, line: &[u8]) -> Result<Reply, Stop> {
+        // Taken for every line, whatever that is: nothing is left over for a later one.
+        let pending = self.take_pending();
         let verb = match verbs::verb(line) {
             Ok(verb) => verb,
             Err(error) => return self.not_a_command(line, &error),
@@ -37,10 +39,6 @@ impl Session {
             return Ok(not_permitted(verb));
         }
         log_line(&self.link.log, line, spec);
-        let pending = match &mut self.stage {
-            Stage::User(user) => std::mem::take(&mut user.pending),
-            Stage::Visitor(_) | Stage::Changing => super::Pending::default(),
-        };
         // Setting up the data connection comes between REST or ALLO and the transfer.
         let keeps_pending =
             spec.group == Group::Data || matches!(spec.verb, "ALLO" | "NOOP" | "SIZE" | "MDTM");
@@ -54,6 +52,13 @@ impl Session {
             Ok(command) => self.dispatch(command, pending),
             Err(CommandError::Argument(_, error)) => Ok(bad_argument(verb, error)),
             Err(error) => self.not_a_command(line, &error),
+        }
+    }
+
+    pub(super) fn take_pending(&mut self) -> super::Pending {
+        match &mut self.stage {
+            Stage::User(user) => std::mem::take(&mut user.pending),
+            Stage::Visitor(_) | Stage::Changing => super::Pending::default(),
         }
     }
 
@@ -84,6 +89,7 @@ impl Session {
             Command::Size(path)   => self.user().and_then(|(_, user)| inspect::size(user, &path)),
             Command::Mdtm(path)   => self.user().and_then(|(_, user)| inspect::mdtm(user, &path)),
             Command::Stat(arg)    => self.user().and_then(|(link, user)| inspect::stat(link, user, arg.as_ref())),
+            Command::SiteWho      => self.user().and_then(|(_, user)| who::who(user)),
             Command::Dele(path)   => self.user().and_then(|(_, user)| change::dele(user, &path)),
             Command::Mkd(path)    => self.user().and_then(|(_, user)| change::mkd(user, &path)),
             Command::Rmd(path)    => self.user().and_then(|(_, user)| change::rmd(user, &path)),

@@ -133,6 +133,11 @@ impl Files {
         expect!(self.call(request)?, FileAnswer::Done => ())
     }
 
+    /// The reading end of a pipe from which the list of sessions comes.
+    pub(crate) fn who(&mut self) -> Asked<OwnedFd> {
+        expect!(self.call(&FileRequest::Who)?, FileAnswer::Sessions, fd => |pipe| pipe)
+    }
+
     pub(crate) fn passive_listen(
         &mut self,
         family: Family,

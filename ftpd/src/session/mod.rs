@@ -6,6 +6,7 @@ mod commands;
 mod data;
 mod dispatch;
 mod files;
+mod gather;
 mod names;
 mod outcome;
 mod transfer;
@@ -199,16 +200,19 @@ impl Session {
                     line.zeroize();
                     reply?
                 }
-                Input::TooLong => Some(Reply::new(Code::NOT_UNDERSTOOD, "The line is too long.")),
-                Input::Malformed => Some(Reply::new(
-                    Code::NOT_UNDERSTOOD,
-                    "The line holds a NUL or a bare CR.",
-                )),
+                Input::TooLong => Some(self.no_line("The line is too long.")),
+                Input::Malformed => Some(self.no_line("The line holds a NUL or a bare CR.")),
             };
             if let Some(reply) = reply {
                 self.link.control.reply(&reply)?;
             }
         }
+    }
+
+    /// What is no line at all stands between two commands all the same.
+    fn no_line(&mut self, text: &str) -> Reply {
+        self.take_pending();
+        Reply::new(Code::NOT_UNDERSTOOD, text)
     }
 
     /// Waits for the next line, within the time that the state allows.

@@ -1,7 +1,7 @@
 //! The sub-table of SITE (RFC 959 §4.1.3): rows of the same kind as the command table's, named by both words. Pure: no I/O.
 
 use super::Group::Info;
-use super::When::Always;
+use super::When::{Always, LoggedIn};
 use super::{Command, CommandError, Spec, Verb, spec, split};
 use crate::proto::args;
 
@@ -13,6 +13,7 @@ pub const PREFIX: &str = "SITE ";
 pub const SITE: &[Spec] = &[
     //   verb            group  when      arguments    FEAT    help                                 parser
     spec("SITE HELP",    Info,  Always,   "[<word>]",  None,   "List the SITE commands or explain one", help),
+    spec("SITE WHO",     Info,  LoggedIn, "",          None,   "List the sessions of this server",  |a| args::none(a, Command::SiteWho)),
 ];
 
 /// Finds the row of what follows SITE.

@@ -1,26 +1,17 @@
 //! FEAT, HELP, STAT, SIZE, MDTM, MLST.
 
 use std::collections::BTreeSet;
-use std::os::fd::AsFd;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use common::channel::ListFormat;
-use common::control::until;
 use common::proto::args::{ListArg, PathArg, Representation};
 use common::proto::facts::{self, FactSet};
 use common::proto::reply::{Code, Line, Reply};
 use common::proto::verbs::{Verb, VerbSet};
-use nix::errno::Errno;
-use nix::poll::{PollFd, PollFlags, poll};
 
 use super::navigate::resolve;
 use super::transfer::what_to_list;
-use crate::session::{Link, Stop, User, outcome};
-
-/// The most octets of a listing that fit into a reply.
-const LONGEST_STAT: usize = 256 << 10;
-/// How long a listing for a reply may take.
-const STAT_TIMEOUT: Duration = Duration::from_secs(30);
+use crate::session::{Link, Stop, User, gather, outcome};
 
 /// What is offered beyond RFC 959, with the facts that are on.
 pub(in crate::session) fn feat(permitted: VerbSet, chosen: FactSet) -> Reply {
@@ -138,40 +129,20 @@ pub(in crate::session) fn stat(
     let what = what_to_list(user, &argument.path)?;
     let request = what.request(ListFormat::Long, argument.all, user.facts);
     let pipe = user.files.list(&request)?.map_err(outcome::file)?;
-    let deadline = Instant::now() + STAT_TIMEOUT;
-    let mut listing = Vec::new();
-    let mut buffer = [0u8; 4096];
-    let whole = loop {
-        match nix::unistd::read(&pipe, &mut buffer) {
-            Ok(0) => break true,
-            Ok(count) => listing.extend_from_slice(&buffer[..count]),
-            Err(Errno::EAGAIN) => {
-                let mut ready = [PollFd::new(pipe.as_fd(), PollFlags::POLLIN)];
-                if matches!(poll(&mut ready, until(Some(deadline))), Ok(0)) {
-                    break false;
-                }
-            }
-            Err(_) => break false,
-        }
-        if listing.len() > LONGEST_STAT {
-            break false;
-        }
-    };
+    let listing = gather::lines(&pipe, user.names);
     drop(pipe);
-    let mut lines: Vec<Line> = Vec::new();
-    for line in listing.split_inclusive(|&b| b == b'\n') {
-        // A line that was cut is left out.
-        if let Some(line) = line.strip_suffix(b"\r\n") {
-            lines.push(Line::new(&user.names.on_wire(line)));
-        }
-    }
     user.files.list_end()?.map_err(outcome::file)?;
-    let last = if whole {
+    let last = if listing.whole {
         "End"
     } else {
         "There is more; LIST shows all."
     };
-    Ok(Reply::block(Code::FILE_STATUS, "Listing:", lines, last))
+    Ok(Reply::block(
+        Code::FILE_STATUS,
+        "Listing:",
+        listing.lines,
+        last,
+    ))
 }
 
 fn status(link: &Link, user: &User) -> Reply {

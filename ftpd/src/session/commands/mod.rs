@@ -6,3 +6,4 @@ pub(super) mod inspect;
 pub(super) mod navigate;
 pub(super) mod options;
 pub(super) mod transfer;
+pub(super) mod who;
