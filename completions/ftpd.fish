@@ -9,6 +9,7 @@ transfers\t''
 commands\t''"
 complete -c ftpd -l banner -d 'Line of the greeting' -r
 complete -c ftpd -l bannerfile -d 'File with the lines of the greeting, read at start, up to 8 KiB' -r -F
+complete -c ftpd -l hostnames -d 'Names that HOST may give; without them it may give any' -r
 complete -c ftpd -s A -l authmethods -d 'Ways to check a password, tried in this order [default: native]' -r
 complete -c ftpd -s a -l authfile -d 'File of the native users [default: /etc/metaftpd.auth]' -r -F
 complete -c ftpd -l logintimeout -d 'Time from the connection to a complete login [default: 60]' -r

@@ -66,6 +66,7 @@ transcripts! {
     information,
     listings,
     login,
+    long,
     not_offered,
     passive,
     patterns,
@@ -74,6 +75,7 @@ transcripts! {
     representation,
     restart,
     site,
+    small_verbs,
     telnet,
     wrong_password,
 }

@@ -73,16 +73,25 @@ pub enum MidTransfer {
 #[cfg_attr(test, derive(PartialEq))]
 pub enum Command {
     Abor,
+    Acct,
     Allo(Option<u64>),
     Appe(PathArg),
     Cdup,
+    /// The client's own name for itself.
+    Clnt(String),
+    Csid(String),
     Cwd(PathArg),
     Dele(PathArg),
     Eprt(Result<std::net::SocketAddr, hostport::UnknownProtocol>),
     Epsv(EpsvArg),
     Feat,
     Help(Option<String>),
+    Host(String),
+    /// The language that is asked for; none asks for the default.
+    Lang(Option<String>),
     List(ListArg),
+    Lprt(Result<std::net::SocketAddr, hostport::UnknownProtocol>),
+    Lpsv,
     Mdtm(PathArg),
     Mkd(PathArg),
     Mlsd(PathArg),
@@ -95,6 +104,8 @@ pub enum Command {
     Pass(Secret),
     Pasv,
     Port(std::net::SocketAddrV4),
+    /// The command that will be next.
+    Pret(Verb),
     Pwd,
     Quit,
     Rein,
@@ -140,6 +151,8 @@ pub struct Spec {
     pub help: &'static str,
     /// Whether the argument is a secret and must never be logged.
     pub secret: bool,
+    /// Whether REST and ALLO still hold for the command behind this one: what sets a transfer up comes in between.
+    pub between: bool,
     parse: fn(&[u8]) -> Result<Command, ArgError>,
 }
 
@@ -168,6 +181,7 @@ const fn spec(
         feat,
         help,
         secret: false,
+        between: matches!(group, Group::Data),
         parse,
     }
 }
@@ -179,6 +193,10 @@ impl Spec {
     }
     const fn mid_transfer(mut self) -> Spec {
         self.mid_transfer = MidTransfer::Now;
+        self
+    }
+    const fn between(mut self) -> Spec {
+        self.between = true;
         self
     }
     const fn secret(mut self) -> Spec {
@@ -195,27 +213,35 @@ use When::{Always, LoggedIn};
 pub const TABLE: &[Spec] = &[
     //   verb    group  when      arguments                 FEAT               help                                     parser
     spec("ABOR", Data,  LoggedIn, "",                       None,              "Abort the transfer",                    |a| args::none(a, Command::Abor)).mid_transfer(),
-    spec("ALLO", Write, LoggedIn, "<octets>",               None,              "Announce the size of an upload",        |a| Ok(Command::Allo(args::allo(a)?))),
+    spec("ACCT", Login, Always,   "<name>",                 None,              "Give an account: none is needed",       |_| Ok(Command::Acct)).secret(),
+    spec("ALLO", Write, LoggedIn, "<octets>",               None,              "Announce the size of an upload",        |a| Ok(Command::Allo(args::allo(a)?))).between(),
     spec("APPE", Write, LoggedIn, "<path>",                 None,              "Append to a file",                      |a| Ok(Command::Appe(args::path(a)?))),
     spec("CDUP", Dirs,  LoggedIn, "",                       None,              "Change to the parent directory",        |a| args::none(a, Command::Cdup)).also(&["XCUP"]),
+    spec("CLNT", Info,  Always,   "<name>",                 Some("CLNT"),      "Tell the client's name",                |a| Ok(Command::Clnt(args::text(a)?))),
+    spec("CSID", Info,  Always,   "<fact>=<value>;…",       Some("CSID"),      "Tell the client's name, hear the server's", |a| Ok(Command::Csid(args::text(a)?))),
     spec("CWD",  Dirs,  LoggedIn, "<path>",                 None,              "Change the working directory",          |a| Ok(Command::Cwd(args::path(a)?))).also(&["XCWD"]),
-    spec("DELE", Write, LoggedIn, "<path>",                 None,              "Delete a file",                         |a| Ok(Command::Dele(args::path(a)?))),
+    spec("DELE", Write, LoggedIn, "<path>",                 None,              "Delete a file",                         |a| Ok(Command::Dele(args::path(a)?))).also(&["XDEL"]),
     spec("EPRT", Data,  LoggedIn, "|<1|2>|<addr>|<port>|",  Some("EPRT"),      "Connect data to this address",          |a| Ok(Command::Eprt(hostport::parse_eprt(a)?))),
     spec("EPSV", Data,  LoggedIn, "[1|2|ALL]",              Some("EPSV"),      "Wait for a data connection",            |a| Ok(Command::Epsv(args::epsv(a)?))),
     spec("FEAT", Info,  Always,   "",                       None,              "List the extensions",                   |a| args::none(a, Command::Feat)),
     spec("HELP", Info,  Always,   "[<verb>]",               None,              "List the verbs or explain one",         |a| Ok(Command::Help(args::optional_word(a)?))),
+    spec("HOST", Login, Always,   "<name>",                 Some("HOST"),      "Say which server is meant",             |a| Ok(Command::Host(args::host(a)?))),
+    spec("LANG", Info,  Always,   "[<tag>]",                Some("LANG EN*"),  "Choose the language of replies",        |a| Ok(Command::Lang(args::language(a)?))),
     spec("LIST", Dirs,  LoggedIn, "[-al] [<path>]",         None,              "List a directory for people",           |a| Ok(Command::List(args::list(a)?))),
-    spec("MDTM", Info,  LoggedIn, "<path>",                 Some("MDTM"),      "Time of last change, in UTC",           |a| Ok(Command::Mdtm(args::path(a)?))),
+    spec("LPRT", Data,  LoggedIn, "<family,length,host…,2,p1,p2>", Some("LPRT"), "Connect data to this address",        |a| Ok(Command::Lprt(hostport::parse_lprt(a)?))),
+    spec("LPSV", Data,  LoggedIn, "",                       Some("LPSV"),      "Wait for a data connection",            |a| args::none(a, Command::Lpsv)),
+    spec("MDTM", Info,  LoggedIn, "<path>",                 Some("MDTM"),      "Time of last change, in UTC",           |a| Ok(Command::Mdtm(args::path(a)?))).between(),
     spec("MKD",  Write, LoggedIn, "<path>",                 None,              "Make a directory",                      |a| Ok(Command::Mkd(args::path(a)?))).also(&["XMKD"]),
     spec("MLSD", Dirs,  LoggedIn, "[<path>]",               None,              "List a directory for programs",         |a| Ok(Command::Mlsd(args::optional_path(a)))),
     spec("MLST", Info,  LoggedIn, "[<path>]",               Some(super::facts::FEAT), "Facts of one file",              |a| Ok(Command::Mlst(args::optional_path(a)))),
     spec("MODE", Data,  LoggedIn, "S",                      None,              "Transfer mode: stream",                 args::mode),
     spec("NLST", Dirs,  LoggedIn, "[-a] [<path>]",          None,              "List names only",                       |a| Ok(Command::Nlst(args::list(a)?))),
-    spec("NOOP", Info,  Always,   "",                       None,              "Do nothing",                            |_| Ok(Command::Noop)).mid_transfer(),
+    spec("NOOP", Info,  Always,   "",                       None,              "Do nothing",                            |_| Ok(Command::Noop)).mid_transfer().between(),
     spec("OPTS", Info,  Always,   "UTF8 [ON|OFF]|MLST [<fact>;…]", Some("UTF8"),      "Set an option",                         args::opts),
     spec("PASS", Login, Always,   "<password>",             None,              "Give the password",                     |a| Ok(Command::Pass(Secret::new(a)))).secret(),
     spec("PASV", Data,  LoggedIn, "",                       Some("PASV"),      "Wait for a data connection (IPv4)",     |a| args::none(a, Command::Pasv)).also(&["P@SW"]),
     spec("PORT", Data,  LoggedIn, "<h1,h2,h3,h4,p1,p2>",    None,              "Connect data to this address (IPv4)",   |a| Ok(Command::Port(hostport::parse_port(a)?))),
+    spec("PRET", Data,  LoggedIn, "<command>",              Some("PRET"),      "Tell what the next transfer will be",   args::announced),
     spec("PWD",  Dirs,  LoggedIn, "",                       None,              "Tell the working directory",            |a| args::none(a, Command::Pwd)).also(&["XPWD"]),
     spec("QUIT", Login, Always,   "",                       None,              "Say goodbye",                           |_| Ok(Command::Quit)),
     spec("REIN", Login, Always,   "",                       None,              "Log out and begin anew",                |a| args::none(a, Command::Rein)),
@@ -224,7 +250,7 @@ pub const TABLE: &[Spec] = &[
     spec("RMD",  Write, LoggedIn, "<path>",                 None,              "Remove an empty directory",             |a| Ok(Command::Rmd(args::path(a)?))).also(&["XRMD"]),
     spec("RNFR", Write, LoggedIn, "<path>",                 None,              "Rename: the old name",                  |a| Ok(Command::Rnfr(args::path(a)?))),
     spec("RNTO", Write, LoggedIn, "<path>",                 None,              "Rename: the new name",                  |a| Ok(Command::Rnto(args::path(a)?))),
-    spec("SIZE", Info,  LoggedIn, "<path>",                 Some("SIZE"),      "Size of a file in octets",              |a| Ok(Command::Size(args::path(a)?))),
+    spec("SIZE", Info,  LoggedIn, "<path>",                 Some("SIZE"),      "Size of a file in octets",              |a| Ok(Command::Size(args::path(a)?))).between(),
     spec("STAT", Info,  LoggedIn, "[<path>]",               None,              "Status, or a listing in the reply",     |a| Ok(Command::Stat(args::optional_list(a)?))).mid_transfer(),
     spec("STOR", Write, LoggedIn, "<path>",                 None,              "Upload a file",                         |a| Ok(Command::Stor(args::path(a)?))),
     spec("STRU", Data,  LoggedIn, "F",                      None,              "File structure: file",                  args::stru),
@@ -235,8 +261,7 @@ pub const TABLE: &[Spec] = &[
 
 /// Verbs of the RFCs that are understood but not offered: 502 rather than 500.
 const NOT_OFFERED: &[&str] = &[
-    "ACCT", "ADAT", "AUTH", "CCC", "CONF", "ENC", "HOST", "LANG", "LPRT", "LPSV", "MIC", "PBSZ",
-    "PROT", "SMNT", "STOU",
+    "ADAT", "AUTH", "CCC", "CONF", "ENC", "MIC", "PBSZ", "PROT", "SMNT", "STOU",
 ];
 
 /// A verb, as its place in [`TABLE`] and then [`SITE`].

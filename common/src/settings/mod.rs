@@ -42,6 +42,8 @@ pub struct ServerConfig {
     pub log_level: LogLevel,
     /// Lines of the greeting before `220`'s last.
     pub banner: Vec<String>,
+    /// What HOST may name (RFC 7151), in lower case; empty for anything.
+    pub host_names: Vec<String>,
     /// The uid and gid of the network half of a session.
     pub session_user: u32,
     /// Time for a login, from the connection to 230.
@@ -65,6 +67,7 @@ impl Default for ServerConfig {
             log_file: None,
             log_level: LogLevel::Transfers,
             banner: Vec::new(),
+            host_names: Vec::new(),
             session_user: 60621,
             login_timeout: Duration::from_secs(60),
             max_login_fails: 3,

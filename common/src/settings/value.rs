@@ -7,6 +7,7 @@ use std::time::Duration;
 use super::nearest::nearest;
 use super::{Bind, Durability, LogLevel};
 use crate::charset::{Charset, Unusable};
+use crate::proto::args;
 
 /// The text of a value and what is needed to understand it.
 #[derive(Clone, Copy, Debug)]
@@ -184,6 +185,15 @@ impl Value<'_> {
                     .map_err(|_| Wrong::Because("the file holds control characters".to_owned()))
             })
             .collect()
+    }
+
+    /// Names of hosts, as they are compared.
+    pub fn host_names(self) -> Result<Vec<String>, Wrong> {
+        let name = |word: &str| {
+            args::host(word.as_bytes())
+                .map_err(|_| Wrong::Because(format!("\"{}\" is no name of a host", shown(word))))
+        };
+        words(self.text).map(name).collect()
     }
 
     /// The ways to check a password. Only one is built in so far, so that there is nothing to keep.

@@ -39,10 +39,9 @@ impl Session {
             return Ok(not_permitted(verb));
         }
         log_line(&self.link.log, line, spec);
-        // Setting up the data connection comes between REST or ALLO and the transfer.
-        let keeps_pending =
-            spec.group == Group::Data || matches!(spec.verb, "ALLO" | "NOOP" | "SIZE" | "MDTM");
-        if keeps_pending && let Stage::User(user) = &mut self.stage {
+        if spec.between
+            && let Stage::User(user) = &mut self.stage
+        {
             user.pending = super::Pending {
                 rename_from: None,
                 ..pending.clone()
@@ -69,6 +68,11 @@ impl Session {
             Command::Pass(secret) => access::pass(self, &secret),
             Command::Quit         => access::quit(self),
             Command::Rein         => access::rein(self),
+            Command::Acct         => Ok(Reply::new(Code::SUPERFLUOUS, "No account is needed.")),
+            Command::Host(name)   => access::host(self, &name),
+            Command::Clnt(_)      => Ok(Reply::new(Code::OK, "Noted.")),
+            Command::Csid(_)      => Ok(Reply::new(Code::OK, inspect::own_name(matches!(self.stage, Stage::User(_))))),
+            Command::Lang(_)      => Ok(Reply::new(Code::OK, "Replies are in English (EN).")),
             Command::Feat         => Ok(inspect::feat(self.permitted, self.facts())),
             Command::Help(verb)   => Ok(inspect::help(self.permitted, verb.as_deref())),
             Command::Noop         => Ok(Reply::new(Code::OK, "Done nothing.")),
@@ -103,6 +107,9 @@ impl Session {
             Command::Pasv         => self.user().and_then(|(link, user)| options::pasv(link, user)),
             Command::Epsv(arg)    => self.user().and_then(|(link, user)| options::epsv(link, user, arg)),
             Command::Port(target) => self.user().and_then(|(link, user)| options::port(link, user, target.into())),
+            Command::Lpsv         => self.user().and_then(|(link, user)| options::lpsv(link, user)),
+            Command::Lprt(target) => self.user().and_then(|(link, user)| options::lprt(link, user, target)),
+            Command::Pret(verb)   => Ok(options::pret(self.permitted, verb)),
             Command::Eprt(target) => self.user().and_then(|(link, user)| options::eprt(link, user, target)),
         }
     }

@@ -136,6 +136,8 @@ pub(crate) struct Session {
     /// What is permitted as long as nobody has logged in.
     permitted_to_visitors: VerbSet,
     login_timeout: Duration,
+    /// What HOST may name; empty for anything.
+    pub(crate) host_names: Vec<String>,
     /// The end of the time for a login.
     login_deadline: Instant,
 }
@@ -171,6 +173,7 @@ pub(crate) fn run(setup: &Setup, socket: OwnedFd, channel: Asker<PreLogin>, ends
         permitted: setup.config.session.permitted,
         permitted_to_visitors: setup.config.session.permitted,
         login_timeout: server.login_timeout,
+        host_names: server.host_names.clone(),
         login_deadline: Instant::now() + server.login_timeout,
     };
     let end = match session.serve(&server.banner) {

@@ -7,14 +7,36 @@ use common::pump::{self, Interrupt, OpenError};
 use super::files::Denied;
 use super::{End, Stop};
 
+/// The most octets of a name that a reply repeats.
+const LONGEST_NAME_SHOWN: usize = 200;
+
+/// As [`file`], naming what it is about as the client typed it.
+pub(crate) fn about(typed: &[u8]) -> impl FnOnce(Denied) -> Reply {
+    move |denied| {
+        let (code, why) = reason(denied);
+        let mut text = typed[..typed.len().min(LONGEST_NAME_SHOWN)].to_vec();
+        if text.len() < typed.len() {
+            text.extend_from_slice(b"...");
+        }
+        text.extend_from_slice(b": ");
+        text.extend_from_slice(why.as_bytes());
+        Reply::new(code, text)
+    }
+}
+
 /// A file or directory that could not be had.
 pub(crate) fn file(denied: Denied) -> Reply {
+    let (code, text) = reason(denied);
+    Reply::new(code, text)
+}
+
+fn reason(denied: Denied) -> (Code, &'static str) {
     let why = match denied {
         Denied::Failed(why) => why,
-        Denied::NotPermitted => return Reply::new(Code::UNAVAILABLE, "Permission denied."),
-        Denied::TargetRefused => return Reply::new(Code::UNAVAILABLE, "Refused."),
+        Denied::NotPermitted => return (Code::UNAVAILABLE, "Permission denied."),
+        Denied::TargetRefused => return (Code::UNAVAILABLE, "Refused."),
     };
-    let (code, text) = match why {
+    match why {
         Failure::NotFound => (Code::UNAVAILABLE, "No such file or directory."),
         Failure::Denied => (Code::UNAVAILABLE, "Permission denied."),
         Failure::Exists => (Code::UNAVAILABLE, "It exists already."),
@@ -39,8 +61,7 @@ pub(crate) fn file(denied: Denied) -> Reply {
             "The server is out of resources; try later.",
         ),
         Failure::Io => (Code::LOCAL_ERROR, "The storage failed."),
-    };
-    Reply::new(code, text)
+    }
 }
 
 /// A data connection that could not be prepared.

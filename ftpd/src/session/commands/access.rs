@@ -1,4 +1,4 @@
-//! USER, PASS, REIN, QUIT.
+//! HOST, USER, PASS, REIN, QUIT.
 
 use common::auth::Secret;
 use common::channel::{Account, LoginAnswer, LoginRequest, UserName};
@@ -98,6 +98,27 @@ pub(in crate::session) fn rein(session: &mut Session) -> Result<Reply, Stop> {
     };
     session.receive_visitor(channel);
     Ok(Reply::new(Code::SERVICE_READY, "Ready for a new user."))
+}
+
+/// HOST (RFC 7151): there is one server yet, which may have several names.
+pub(in crate::session) fn host(session: &mut Session, name: &str) -> Result<Reply, Stop> {
+    let Stage::Visitor(visitor) = &mut session.stage else {
+        return Ok(Reply::new(
+            Code::BAD_SEQUENCE,
+            "HOST comes before the login.",
+        ));
+    };
+    // What was said to another host does not count for this one.
+    visitor.user = None;
+    let names = &session.host_names;
+    if names.is_empty() || names.iter().any(|own| own == name) {
+        Ok(Reply::new(Code::SERVICE_READY, "Host accepted."))
+    } else {
+        Ok(Reply::new(
+            Code::PARAMETER_NOT_OFFERED,
+            "This is another host.",
+        ))
+    }
 }
 
 pub(in crate::session) fn quit(session: &mut Session) -> Result<Reply, Stop> {

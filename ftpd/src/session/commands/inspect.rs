@@ -25,6 +25,15 @@ pub(in crate::session) fn feat(permitted: VerbSet, chosen: FactSet) -> Reply {
     Reply::block(Code::SYSTEM_STATUS, "Features:", lines.collect(), "End")
 }
 
+/// CSID's answer in its own form. Which version it is only users are told.
+pub(in crate::session) fn own_name(to_user: bool) -> &'static str {
+    if to_user {
+        concat!("Name=ftpd; Version=", env!("CARGO_PKG_VERSION"), ";")
+    } else {
+        "Name=ftpd;"
+    }
+}
+
 /// What a verb is for, what a word such as SITE has below it, or which verbs there are.
 pub(in crate::session) fn help(permitted: VerbSet, about: Option<&str>) -> Reply {
     let offered = Verb::all().filter(|&verb| permitted.contains(verb));
@@ -81,7 +90,7 @@ fn list_of_verbs(verbs: impl Iterator<Item = &'static str>) -> Reply {
 }
 
 pub(in crate::session) fn size(user: &mut User, path: &PathArg) -> Result<Reply, Stop> {
-    let path = resolve(user, &path.0)?;
+    let (typed, path) = (&path.0, resolve(user, &path.0)?);
     if user.representation == Representation::Ascii {
         // RFC 3659 §4: the size is that of the transfer, which for text only the transfer itself can tell.
         return Ok(Reply::new(
@@ -89,7 +98,7 @@ pub(in crate::session) fn size(user: &mut User, path: &PathArg) -> Result<Reply,
             "SIZE is known in TYPE I only.",
         ));
     }
-    let (directory, size, _) = user.files.stat(path)?.map_err(outcome::file)?;
+    let (directory, size, _) = user.files.stat(path)?.map_err(outcome::about(typed))?;
     Ok(if directory {
         Reply::new(Code::UNAVAILABLE, "It is a directory.")
     } else {
@@ -98,16 +107,19 @@ pub(in crate::session) fn size(user: &mut User, path: &PathArg) -> Result<Reply,
 }
 
 pub(in crate::session) fn mdtm(user: &mut User, path: &PathArg) -> Result<Reply, Stop> {
-    let path = resolve(user, &path.0)?;
-    let (_, _, modified) = user.files.stat(path)?.map_err(outcome::file)?;
+    let (typed, path) = (&path.0, resolve(user, &path.0)?);
+    let (_, _, modified) = user.files.stat(path)?.map_err(outcome::about(typed))?;
     let mut text = Vec::new();
     facts::time_value(&mut text, modified);
     Ok(Reply::new(Code::FILE_STATUS, text))
 }
 
 pub(in crate::session) fn mlst(user: &mut User, path: &PathArg) -> Result<Reply, Stop> {
-    let path = resolve(user, &path.0)?;
-    let facts = user.files.facts(path, user.facts)?.map_err(outcome::file)?;
+    let (typed, path) = (&path.0, resolve(user, &path.0)?);
+    let facts = user
+        .files
+        .facts(path, user.facts)?
+        .map_err(outcome::about(typed))?;
     let mut line = vec![b' '];
     line.extend_from_slice(&user.names.on_wire(&facts));
     Ok(Reply::block(

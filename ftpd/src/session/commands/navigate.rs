@@ -30,19 +30,19 @@ pub(in crate::session) fn pwd(user: &User) -> Reply {
 }
 
 pub(in crate::session) fn cwd(user: &mut User, path: &PathArg) -> Result<Reply, Stop> {
-    let path = resolve(user, &path.0)?;
-    change(user, path)
+    let target = resolve(user, &path.0)?;
+    change(user, target, &path.0)
 }
 
 pub(in crate::session) fn cdup(user: &mut User) -> Result<Reply, Stop> {
     let parent = user.directory.parent();
-    change(user, parent)
+    change(user, parent, b"..")
 }
 
-fn change(user: &mut User, path: VirtualPath) -> Result<Reply, Stop> {
+fn change(user: &mut User, path: VirtualPath, typed: &[u8]) -> Result<Reply, Stop> {
     user.files
         .order(&FileRequest::ChangeDir { path: path.clone() })?
-        .map_err(outcome::file)?;
+        .map_err(outcome::about(typed))?;
     user.directory = path;
     Ok(Reply::new(Code::ACTION_DONE, "Directory changed."))
 }

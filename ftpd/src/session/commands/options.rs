@@ -1,12 +1,13 @@
-//! TYPE, OPTS MLST, REST, ALLO, and where the next data connection goes: PASV, EPSV, PORT, EPRT.
+//! TYPE, OPTS MLST, REST, ALLO, and where the next data connection goes: PASV, EPSV, LPSV, PORT, EPRT,
+//! LPRT, PRET.
 
 use std::net::SocketAddr;
 
 use common::proto::args::{Representation, Utf8};
 use common::proto::facts::FactSet;
-use common::proto::hostport::{Family, UnknownProtocol, port_text};
+use common::proto::hostport::{Family, UnknownProtocol, long_text, port_text};
 use common::proto::reply::{Code, Reply};
-use common::proto::verbs::EpsvArg;
+use common::proto::verbs::{EpsvArg, Verb, VerbSet};
 
 use crate::session::data::DataChannel;
 use crate::session::files::Denied;
@@ -91,11 +92,7 @@ pub(in crate::session) fn epsv(
     user: &mut User,
     argument: EpsvArg,
 ) -> Result<Reply, Stop> {
-    let own = if link.ends.server().is_ipv4() {
-        Family::V4
-    } else {
-        Family::V6
-    };
+    let own = own_family(link);
     match argument {
         EpsvArg::All => {
             user.epsv_only = true;
@@ -109,6 +106,52 @@ pub(in crate::session) fn epsv(
         Code::EXTENDED_PASSIVE,
         format!("Entering Extended Passive Mode (|||{port}|)"),
     ))
+}
+
+/// The same for both families, in the form of RFC 1639 §3.3.
+pub(in crate::session) fn lpsv(link: &Link, user: &mut User) -> Result<Reply, Stop> {
+    only_epsv(user)?;
+    let address = listen(user, own_family(link))?;
+    Ok(Reply::new(
+        Code::LONG_PASSIVE,
+        format!("Entering Long Passive Mode ({})", long_text(address)),
+    ))
+}
+
+pub(in crate::session) fn lprt(
+    link: &Link,
+    user: &mut User,
+    target: Result<SocketAddr, UnknownProtocol>,
+) -> Result<Reply, Stop> {
+    let own = own_family(link);
+    match target {
+        Ok(target) if target.ip().is_ipv4() == (own == Family::V4) => port(link, user, target),
+        Ok(_) | Err(UnknownProtocol) => {
+            let number = if own == Family::V4 { 4 } else { 6 };
+            Ok(Reply::new(
+                Code::FAMILY_NOT_OFFERED,
+                format!("Supported address families are ({number})"),
+            ))
+        }
+    }
+}
+
+/// PRET tells a server that must choose a node by the file what the next transfer will be; here it need not know, but a
+/// command that will be refused is better refused now.
+pub(in crate::session) fn pret(permitted: VerbSet, verb: Verb) -> Reply {
+    if permitted.contains(verb) {
+        Reply::new(Code::OK, "Noted.")
+    } else {
+        Reply::new(Code::UNAVAILABLE, "Permission denied.")
+    }
+}
+
+fn own_family(link: &Link) -> Family {
+    if link.ends.server().is_ipv4() {
+        Family::V4
+    } else {
+        Family::V6
+    }
 }
 
 fn listen(user: &mut User, family: Family) -> Result<SocketAddr, Stop> {
@@ -149,11 +192,7 @@ pub(in crate::session) fn eprt(
     user: &mut User,
     target: Result<SocketAddr, UnknownProtocol>,
 ) -> Result<Reply, Stop> {
-    let own = if link.ends.server().is_ipv4() {
-        Family::V4
-    } else {
-        Family::V6
-    };
+    let own = own_family(link);
     match target {
         Ok(target) if target.ip().is_ipv4() == (own == Family::V4) => port(link, user, target),
         Ok(_) | Err(UnknownProtocol) => Ok(protocol_not_offered(own)),

@@ -29,7 +29,7 @@ pub(in crate::session) fn retr(
     let name = user.names.on_disk(&path.0)?;
     let target = join(user, &name)?;
     no_ascii_restart(user, pending)?;
-    let (file, size) = user.files.open(target)?.map_err(outcome::file)?;
+    let (file, size) = user.files.open(target)?.map_err(outcome::about(&path.0))?;
     if pending.restart > size {
         return Ok(Reply::new(
             Code::BAD_RESTART,
@@ -97,7 +97,10 @@ fn upload(
     let name = user.names.on_disk(&path.0)?;
     let target = join(user, &name)?;
     no_ascii_restart(user, pending)?;
-    let (file, start) = user.files.create(target, at)?.map_err(outcome::file)?;
+    let (file, start) = user
+        .files
+        .create(target, at)?
+        .map_err(outcome::about(&path.0))?;
     if at != UploadAt::Replace {
         let offset = i64::try_from(start).unwrap_or(i64::MAX);
         if nix::unistd::lseek(&file, offset, nix::unistd::Whence::SeekSet).is_err() {
