@@ -25,7 +25,7 @@ fn the_users_charset_goes_over_the_networks_and_this_over_the_servers() {
         let server = Setup::new()
             .setting("Charset=KOI8-R")
             .setting(networks)
-            .entry_with("own", "Charset=UTF-8")
+            .account("own", "plain", "Charset=UTF-8")
             .start();
         server.put("Я", b"");
         for (user, expected) in [("tester", of_tester), ("own", of_own)] {

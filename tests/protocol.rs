@@ -14,8 +14,8 @@ use tests::{Client, Data, Server, Setup, require, transcript};
 /// A server with the files and users that the transcripts speak of.
 fn furnished(setup: Setup) -> Server {
     let server = setup
-        .entry_with("russian", "Charset=windows-1251")
-        .entry_with("japanese", "Charset=Shift_JIS")
+        .account("russian", "plain", "Charset=windows-1251")
+        .account("japanese", "plain", "Charset=Shift_JIS")
         .start();
     server.put("hello.txt", b"hello world\n");
     server.put("lines.txt", b"one\ntwo\n");
