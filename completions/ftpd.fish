@@ -20,6 +20,8 @@ complete -c ftpd -l chshare -d 'Confine users to this directory; they start in t
 complete -c ftpd -l umask -d 'Mode bits that new files and directories do not get, in octal [default: 022]' -r
 complete -c ftpd -l durability -d 'What a confirmed upload survives: a power cut, or only the end of ftpd [default: strict]' -r -f -a "strict\t''
 rename\t''"
+complete -c ftpd -l charset -d 'Charset of names on the wire; UTF-8 passes all octets as they are [default: UTF-8]' -r
+complete -c ftpd -l charsetnetworks -d 'Charset by client: NETWORK=CHARSET, the first match over Charset' -r
 complete -c ftpd -l permittedcommands -d 'Commands that clients may use [default: ALL]' -r
 complete -c ftpd -l idle -d 'Longest silence between commands; 0 is no limit [default: 600]' -r
 complete -c ftpd -l maxidle -d 'Limit that clients cannot raise Idle above; 0 is none [default: 0]' -r

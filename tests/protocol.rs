@@ -11,9 +11,12 @@ use nix::sys::socket::{AddressFamily, SockFlag, SockType, SockaddrIn, bind, gets
 use tests::client::{connect_from, port_line};
 use tests::{Client, Data, Server, Setup, require, transcript};
 
-/// A server with the files that the transcripts speak of.
+/// A server with the files and users that the transcripts speak of.
 fn furnished(setup: Setup) -> Server {
-    let server = setup.start();
+    let server = setup
+        .account("russian", "plain", "Charset=windows-1251")
+        .account("japanese", "plain", "Charset=Shift_JIS")
+        .start();
     server.put("hello.txt", b"hello world\n");
     server.put("lines.txt", b"one\ntwo\n");
     server.put("sub/inner.txt", b"inner\n");
@@ -52,6 +55,8 @@ transcripts! {
     active,
     bad_lines,
     before_login,
+    charset,
+    charset_japanese,
     directories,
     escapes,
     extended,

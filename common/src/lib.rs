@@ -2,6 +2,7 @@
 //! mechanism uses pure code, and only `sys` is allowed to be unsafe.
 
 // Pure: bytes in, values out. No I/O, no clock, no environment.
+pub mod charset;
 pub mod digest;
 pub mod path;
 pub mod proto;

@@ -4,7 +4,7 @@
 use std::io::{Read, Write};
 use std::net::{IpAddr, Ipv4Addr, Shutdown, SocketAddr, TcpListener, TcpStream};
 
-use crate::reply::Reply;
+use crate::reply::{Reply, Text};
 use crate::wait::{PATIENCE, readable};
 
 /// A control connection.
@@ -13,6 +13,8 @@ pub struct Client {
     /// Octets that arrived and belong to no reply yet.
     pending: Vec<u8>,
     last_command: String,
+    /// How replies are read.
+    pub text: Text,
 }
 
 /// How a data connection comes about.
@@ -58,6 +60,7 @@ impl Client {
             control,
             pending: Vec::new(),
             last_command: "(connect)".into(),
+            text: Text::default(),
         }
     }
 
@@ -101,7 +104,7 @@ impl Client {
     #[track_caller]
     pub fn try_reply(&mut self) -> Option<Reply> {
         loop {
-            match Reply::take(&self.pending) {
+            match Reply::take_as(&self.pending, self.text) {
                 Ok(Some((reply, length))) => {
                     self.pending.drain(..length);
                     return Some(reply);

@@ -5,6 +5,7 @@ use std::net::SocketAddr;
 use std::time::Duration;
 
 use crate::auth::Secret;
+use crate::charset::Charset;
 use crate::jail::{Failure, LONGEST_PATTERN};
 use crate::messages;
 use crate::path::VirtualPath;
@@ -117,6 +118,8 @@ pub struct Account {
     pub max_idle: Duration,
     pub data_timeout: Duration,
     pub stall_timeout: Duration,
+    /// What names are on the wire, unless the client says that it speaks UTF-8.
+    pub charset: Charset,
 }
 
 impl Wire for Account {
@@ -127,6 +130,7 @@ impl Wire for Account {
         self.max_idle.put(out);
         self.data_timeout.put(out);
         self.stall_timeout.put(out);
+        self.charset.put(out);
     }
     fn take(input: &mut &[u8]) -> Result<Self, Malformed> {
         Ok(Account {
@@ -136,6 +140,7 @@ impl Wire for Account {
             max_idle: Wire::take(input)?,
             data_timeout: Wire::take(input)?,
             stall_timeout: Wire::take(input)?,
+            charset: Wire::take(input)?,
         })
     }
 }
@@ -162,6 +167,15 @@ messages! {
         2 => Names,
         /// MLSD.
         3 => Facts,
+    }
+}
+
+impl Wire for Charset {
+    fn put(&self, out: &mut Vec<u8>) {
+        self.number().put(out);
+    }
+    fn take(input: &mut &[u8]) -> Result<Self, Malformed> {
+        Charset::from_number(u8::take(input)?).ok_or(Malformed)
     }
 }
 

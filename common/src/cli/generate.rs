@@ -5,6 +5,7 @@ use clap_complete::Shell;
 use clap_mangen::Man;
 use clap_mangen::roff::{Inline, Roff, bold, italic, roman};
 
+use crate::charset::Charset;
 use crate::proto::verbs::{Group, Verb, When};
 use crate::settings::DEFAULT_FILE;
 use crate::settings::table::{Scope, Setting, TABLE as SETTINGS};
@@ -139,6 +140,7 @@ fn ftpd(page: &mut Roff) {
         key(page, setting);
     }
     permitted(page);
+    charsets(page);
     commands(page);
     closing(page);
 }
@@ -191,6 +193,40 @@ fn permitted(page: &mut Roff) {
             ", may not use {} unless its own settings have a list of commands, which then decides alone.",
             withheld.join(", ")
         )),
+    ]);
+}
+
+fn charsets(page: &mut Roff) {
+    let names: Vec<_> = Charset::all().map(Charset::name).collect();
+    page.control("SS", ["Charsets of names"]);
+    page.text([
+        roman("Names on disk are octets, normally UTF-8, and pass as they are unless "),
+        bold("Charset"),
+        roman(" says what clients speak instead. It is one of "),
+        roman(names.join(", ")),
+        roman(
+            ", or another name that the Encoding Standard (encoding.spec.whatwg.org) gives them, such as latin1, gb2312 or \
+             sjis, or a code page such as cp932. ISO-8859-1 is windows-1252 there, and ISO-8859-9 is windows-1254. A \
+             client that says OPTS UTF8 ON gets UTF-8, until it says OPTS UTF8 OFF.",
+        ),
+    ]);
+    page.control("PP", []);
+    page.text([roman(
+        "No file is lost: what the charset lacks is shown as %u{20AC}, the number of the character, and an octet that is no \
+         UTF-8 as %x{E9}. Clients can use these forms like any name. A % that would begin such a form in the name \
+         itself is shown as %u{25}. What a client sends that is no text in its charset is refused with 553. \
+         Only line ends in names are ? in listings, as they are without a charset.",
+    )]);
+    page.control("PP", []);
+    page.text([
+        bold("CharsetNetworks"),
+        roman(
+            " gives clients a charset by their address: a list of words, separated by commas or blanks, such as \
+             10.1.0.0/16=GBK, 10.0.0.0/8=windows-1251. The first network that the client belongs to counts, and goes \
+             over ",
+        ),
+        bold("Charset"),
+        roman(" of the server, but not over the user's own."),
     ]);
 }
 

@@ -44,6 +44,16 @@ pub enum Representation {
     Image,
 }
 
+/// Whether names on the wire are UTF-8 because the client says so (`OPTS UTF8`).
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Utf8 {
+    /// The client speaks UTF-8.
+    On,
+    /// It has not said so, or no longer: names are as the session is configured.
+    #[default]
+    Off,
+}
+
 /// The argument of LIST and NLST: options of ls that are understood, and a path or pattern.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct ListArg {
@@ -254,13 +264,14 @@ pub(super) fn announced(argument: &[u8]) -> Result<Command, ArgError> {
     }
 }
 
-/// `UTF8 [ON|OFF]`: always on, since names are octets anyway. `MLST [fact;…]`: which facts are shown.
+/// `UTF8 [ON|OFF]`: what names are on the wire; without either, and for an old draft's `NLST`, it is ON. `MLST [fact;…]`: which facts are shown.
 pub(super) fn opts(argument: &[u8]) -> Result<Command, ArgError> {
     let (option, rest) = super::verbs::split(argument.trim_ascii());
     match option.to_ascii_uppercase().as_slice() {
         b"" => Err(ArgError::Missing),
         b"UTF8" | b"UTF-8" => match rest.trim_ascii().to_ascii_uppercase().as_slice() {
-            b"" | b"ON" | b"OFF" | b"NLST" => Ok(Command::OptsUtf8),
+            b"" | b"ON" | b"NLST" => Ok(Command::OptsUtf8(Utf8::On)),
+            b"OFF" => Ok(Command::OptsUtf8(Utf8::Off)),
             _ => Err(ArgError::Syntax),
         },
         b"MLST" => Ok(Command::OptsMlst(FactSet::parse(rest))),
@@ -337,6 +348,19 @@ mod tests {
                 path: b"x".to_vec()
             }
         );
+    }
+
+    #[test]
+    fn utf8_is_on_or_off() {
+        for (argument, utf8) in [
+            (&b"UTF8"[..], Utf8::On),
+            (b"utf8 on", Utf8::On),
+            (b"UTF8 NLST", Utf8::On),
+            (b"UTF-8 Off ", Utf8::Off),
+        ] {
+            assert_eq!(opts(argument), Ok(Command::OptsUtf8(utf8)));
+        }
+        assert_eq!(opts(b"UTF8 yes"), Err(ArgError::Syntax));
     }
 
     #[test]

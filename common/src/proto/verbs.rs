@@ -7,7 +7,9 @@ use std::fmt;
 
 pub use self::site::SITE;
 
-use super::args::{self, ArgError, ListArg, NewFacts, NewLink, NewTimes, PathArg, Representation};
+use super::args::{
+    self, ArgError, ListArg, NewFacts, NewLink, NewTimes, PathArg, Representation, Utf8,
+};
 use super::facts::{FactSet, Permissions};
 use super::hostport::{self, Family};
 use crate::auth::Secret;
@@ -108,7 +110,7 @@ pub enum Command {
     Nlst(ListArg),
     Noop,
     OptsMlst(FactSet),
-    OptsUtf8,
+    OptsUtf8(Utf8),
     Pass(Secret),
     Pasv,
     Port(std::net::SocketAddrV4),

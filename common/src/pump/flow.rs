@@ -158,7 +158,7 @@ impl Flow for ReceiveFile {
     }
 }
 
-/// A download through a stage.
+/// A download or a listing through a stage.
 pub struct SendStaged<S> {
     file: OwnedFd,
     data: OwnedFd,
@@ -170,7 +170,7 @@ pub struct SendStaged<S> {
 }
 
 impl<S: Stage> SendStaged<S> {
-    /// Sends the file from where its offset is.
+    /// Sends the file from where its offset is, or what comes out of a pipe.
     pub fn new(file: OwnedFd, data: OwnedFd, stage: S) -> Self {
         SendStaged {
             file,
@@ -198,6 +198,8 @@ impl<S: Stage> Flow for SendStaged<S> {
                     self.stage.finish(&mut self.output);
                 }
                 Ok(count) => self.stage.push(&self.input[..count], &mut self.output),
+                // A pipe whose writer is behind.
+                Err(Errno::EAGAIN) => return Step::WaitsForSource,
                 Err(Errno::EINTR) => {}
                 Err(errno) => return Step::StoreFailed(errno),
             }
@@ -217,6 +219,10 @@ impl<S: Stage> Flow for SendStaged<S> {
 
     fn data(&self) -> BorrowedFd<'_> {
         self.data.as_fd()
+    }
+
+    fn source(&self) -> Option<BorrowedFd<'_>> {
+        Some(self.file.as_fd())
     }
 }
 

@@ -2,6 +2,7 @@
 
 pub mod assign;
 pub mod nearest;
+pub mod networks;
 pub mod permitted;
 pub mod read;
 pub mod table;
@@ -14,6 +15,8 @@ use std::net::IpAddr;
 use std::path::PathBuf;
 use std::time::Duration;
 
+use self::networks::CharsetNetworks;
+use crate::charset::Charset;
 use crate::proto::verbs::VerbSet;
 
 /// Everything that a running `ftpd` was told. [`Config::default`] is what it does when told nothing.
@@ -49,6 +52,8 @@ pub struct ServerConfig {
     pub max_login_fails: u32,
     /// How long the answer to a wrong password is held back.
     pub login_fail_delay: Duration,
+    /// Charsets of names for clients of some networks, over the session's.
+    pub charset_networks: CharsetNetworks,
 }
 
 impl Default for ServerConfig {
@@ -67,6 +72,7 @@ impl Default for ServerConfig {
             login_timeout: Duration::from_secs(60),
             max_login_fails: 3,
             login_fail_delay: Duration::from_secs(1),
+            charset_networks: CharsetNetworks::default(),
         }
     }
 }
@@ -112,6 +118,8 @@ pub struct SessionConfig {
     /// Mode bits that new files and directories do not get.
     pub umask: u32,
     pub durability: Durability,
+    /// What names are on the wire.
+    pub charset: Charset,
 }
 
 impl Default for SessionConfig {
@@ -126,6 +134,7 @@ impl Default for SessionConfig {
             permitted: VerbSet::ALL,
             umask: 0o022,
             durability: Durability::Strict,
+            charset: Charset::UTF_8,
         }
     }
 }

@@ -1,6 +1,7 @@
 //! THE settings table. Flags, `Key=Value` files, help, manual and completions follow from [`TABLE`] and from nowhere
 //! else. Pure: no I/O.
 
+use super::networks::CharsetNetworks;
 use super::value::{Value, Wrong, Zero};
 use super::{Bind, JailMode, Run, ServerConfig, SessionConfig, permitted};
 
@@ -82,6 +83,8 @@ pub const TABLE: &[Setting] = &[
     setting("ChShare",               &["chshare"],                "files.confine-share",   Directory,        "",                   "Confine users to this directory; they start in their homes below it",    Session(|c, v| { c.jail = JailMode::Share(v.path()?); Ok(()) })),
     setting("Umask",                 &["umask"],                  "files.umask",           Text("MODE"),     "022",                "Mode bits that new files and directories do not get, in octal",          Session(|c, v| { c.umask = v.mode_bits()?; Ok(()) })),
     setting("Durability",            &["durability"],             "files.durability",      Choice(&["strict", "rename"]), "strict", "What a confirmed upload survives: a power cut, or only the end of ftpd", Session(|c, v| { c.durability = v.durability()?; Ok(()) })),
+    setting("Charset",               &["charset"],                "files.charset",         Text("CHARSET"),  "UTF-8",              "Charset of names on the wire; UTF-8 passes all octets as they are",      Session(|c, v| { c.charset = v.charset()?; Ok(()) })),
+    setting("CharsetNetworks",       &["charsetnetworks"],        "files.charset-networks",Text("LIST"),     "",                   "Charset by client: NETWORK=CHARSET, the first match over Charset",       Server(|c, v| { c.charset_networks = CharsetNetworks::parse(v.text)?; Ok(()) })),
     setting("PermittedCommands",     &["permittedcommands"],      "session.commands",      Text("LIST"),     "ALL",                "Commands that clients may use",                                          Session(|c, v| { c.permitted = permitted::parse(v.text)?; Ok(()) })),
     setting("Idle",                  &["idle"],                   "session.idle",          Text("TIME"),     "600",                "Longest silence between commands; 0 is no limit",                        Session(|c, v| { c.idle = v.interval(Zero::Allow)?; Ok(()) })),
     setting("MaxIdle",               &["maxidle"],                "session.max-idle",      Text("TIME"),     "0",                  "Limit that clients cannot raise Idle above; 0 is none",                  Session(|c, v| { c.max_idle = v.interval(Zero::Allow)?; Ok(()) })),
@@ -271,6 +274,8 @@ mod tests {
     fn every_setting_sets_something() {
         let sample = |setting: &Setting| match (setting.key, setting.kind) {
             ("BindAddress", _) => "127.0.0.1",
+            ("Charset", _) => "GBK",
+            ("CharsetNetworks", _) => "10.0.0.0/8=GBK",
             ("Durability", _) => "rename",
             ("LogLevel", _) => "commands",
             ("PermittedCommands", _) => "READ",

@@ -94,7 +94,7 @@ pub(super) struct TooLate {
 /// Checks name and password and finds out what the login would get; changes nothing.
 pub(super) fn authenticate(
     setup: &Setup,
-    _ends: &Ends,
+    ends: &Ends,
     name: &[u8],
     secret: &Secret,
 ) -> Result<Admitted, Refused> {
@@ -113,12 +113,15 @@ pub(super) fn authenticate(
     }
     // SECURITY: whoever comes in without a password is nobody's user: less is permitted, unless the account's own list of
     // commands says otherwise.
-    let settings = if record.stored().scheme() == Scheme::Null {
-        let settings = setup.config.session.for_anonymous();
-        settings.with_user_settings(record.settings())
+    let mut settings = if record.stored().scheme() == Scheme::Null {
+        setup.config.session.for_anonymous()
     } else {
-        setup.config.session.with_user_settings(record.settings())
+        setup.config.session.clone()
     };
+    if let Some(charset) = server.charset_networks.of(ends.client()) {
+        settings.charset = charset;
+    }
+    let settings = settings.with_user_settings(record.settings());
     let settings = settings.map_err(|error| Refused::Settings(error.to_string()))?;
     let (root, start) = place(server.chroot.as_deref(), &settings.jail, record.home())?;
     Ok(Admitted {
@@ -221,6 +224,7 @@ pub(super) fn become_user(setup: &Setup, admitted: Admitted) -> Result<Login, To
         max_idle: settings.max_idle,
         data_timeout: settings.data_timeout,
         stall_timeout: settings.stall_timeout,
+        charset: settings.charset,
     };
     Ok(Login {
         jail,

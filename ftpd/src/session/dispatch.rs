@@ -77,7 +77,7 @@ impl Session {
             Command::Help(verb)   => Ok(inspect::help(self.permitted, verb.as_deref())),
             Command::Noop         => Ok(Reply::new(Code::OK, "Done nothing.")),
             Command::Syst         => Ok(Reply::new(Code::SYSTEM_TYPE, "UNIX Type: L8")),
-            Command::OptsUtf8     => Ok(Reply::new(Code::OK, "UTF8 is always on.")),
+            Command::OptsUtf8(utf8) => options::utf8(self, utf8),
             Command::OptsMlst(facts) => self.user().map(|(_, user)| options::facts(user, facts)),
             Command::Pwd          => self.user().map(|(_, user)| navigate::pwd(user)),
             Command::Cwd(path)    => self.user().and_then(|(_, user)| navigate::cwd(user, &path)),

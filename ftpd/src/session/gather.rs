@@ -8,6 +8,8 @@ use common::proto::reply::Line;
 use nix::errno::Errno;
 use nix::poll::{PollFd, PollFlags, poll};
 
+use super::names::Names;
+
 /// The most octets that fit into a reply.
 const LONGEST: usize = 256 << 10;
 /// How long it may take.
@@ -20,14 +22,14 @@ pub(crate) struct Gathered {
     pub(crate) whole: bool,
 }
 
-/// Takes lines, which end in CR LF, until the end of the pipe.
-pub(crate) fn lines(pipe: &OwnedFd) -> Gathered {
+/// Takes lines, which end in CR LF, until the end of the pipe; what is in them is names.
+pub(crate) fn lines(pipe: &OwnedFd, names: Names) -> Gathered {
     let (text, whole) = octets(pipe);
     let lines = text
         .split_inclusive(|&b| b == b'\n')
         // A line that was cut is left out.
         .filter_map(|line| line.strip_suffix(b"\r\n"))
-        .map(Line::new)
+        .map(|line| Line::new(&names.on_wire(line)))
         .collect();
     Gathered { lines, whole }
 }
@@ -56,6 +58,8 @@ fn octets(pipe: &OwnedFd) -> (Vec<u8>, bool) {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use common::charset::Charset;
+    use common::proto::args::Utf8;
     use nix::fcntl::{FcntlArg, fcntl};
     use nix::unistd::{pipe, write};
 
@@ -64,7 +68,7 @@ mod tests {
         let (reader, writer) = pipe().unwrap();
         write(&writer, b"one\r\ntwo\r\nthr").unwrap();
         drop(writer);
-        let gathered = lines(&reader);
+        let gathered = lines(&reader, Names::new(Charset::UTF_8, Utf8::Off));
         assert!(gathered.whole);
         assert_eq!(gathered.lines.len(), 2);
     }
@@ -78,6 +82,6 @@ mod tests {
             write(&writer, &line).unwrap();
         }
         drop(writer);
-        assert!(!lines(&reader).whole);
+        assert!(!lines(&reader, Names::new(Charset::UTF_8, Utf8::Off)).whole);
     }
 }

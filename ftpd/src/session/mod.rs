@@ -7,6 +7,7 @@ mod data;
 mod dispatch;
 mod files;
 mod gather;
+mod names;
 mod outcome;
 mod transfer;
 
@@ -19,7 +20,7 @@ use common::listener::Status;
 use common::log::Log;
 use common::net::Ends;
 use common::path::VirtualPath;
-use common::proto::args::Representation;
+use common::proto::args::{Representation, Utf8};
 use common::proto::facts::FactSet;
 use common::proto::line::Input;
 use common::proto::reply::{Code, Line, Reply};
@@ -31,6 +32,7 @@ use zeroize::Zeroize;
 
 use self::data::DataChannel;
 use self::files::Files;
+use self::names::Names;
 use crate::setup::Setup;
 
 /// Lines that are no commands before login, after which the client is taken for something else.
@@ -89,6 +91,7 @@ pub(crate) struct Visitor {
     channel: Asker<PreLogin>,
     /// The name that USER gave.
     user: Option<Vec<u8>>,
+    utf8: Utf8,
     strange_lines: u32,
 }
 
@@ -98,6 +101,7 @@ pub(crate) struct User {
     pub(crate) account: Account,
     pub(crate) name: Vec<u8>,
     pub(crate) directory: VirtualPath,
+    pub(crate) names: Names,
     pub(crate) representation: Representation,
     /// The facts that MLST and MLSD show.
     pub(crate) facts: FactSet,
@@ -323,6 +327,7 @@ impl Visitor {
         Visitor {
             channel,
             user: None,
+            utf8: Utf8::default(),
             strange_lines: 0,
         }
     }

@@ -9,6 +9,7 @@ use common::wire::LONGEST_SECRET;
 
 use crate::session::data::DataChannel;
 use crate::session::files::Files;
+use crate::session::names::Names;
 use crate::session::{End, Pending, Session, Stage, Stop, User, Visitor};
 
 pub(in crate::session) fn user(session: &mut Session, name: Vec<u8>) -> Result<Reply, Stop> {
@@ -77,6 +78,7 @@ fn welcome(visitor: Visitor, account: Account, name: Vec<u8>) -> User {
     User {
         files: Files::new(visitor.channel.log_in()),
         directory: account.start.clone(),
+        names: Names::new(account.charset, visitor.utf8),
         account,
         name,
         representation: Representation::Ascii,

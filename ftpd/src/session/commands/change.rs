@@ -21,7 +21,7 @@ pub(in crate::session) fn mkd(user: &mut User, path: &PathArg) -> Result<Reply, 
     user.files
         .order(&FileRequest::MakeDir { path: path.clone() })?
         .map_err(outcome::about(typed))?;
-    let mut text = quote(path.as_bytes());
+    let mut text = quote(&user.names.on_wire(path.as_bytes()));
     text.extend_from_slice(b" created.");
     Ok(Reply::new(Code::PATHNAME, text))
 }

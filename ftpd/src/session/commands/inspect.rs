@@ -121,7 +121,7 @@ pub(in crate::session) fn mlst(user: &mut User, path: &PathArg) -> Result<Reply,
         .facts(path, user.facts)?
         .map_err(outcome::about(typed))?;
     let mut line = vec![b' '];
-    line.extend_from_slice(&facts);
+    line.extend_from_slice(&user.names.on_wire(&facts));
     Ok(Reply::block(
         Code::ACTION_DONE,
         "Facts:",
@@ -141,7 +141,7 @@ pub(in crate::session) fn stat(
     let what = what_to_list(user, &argument.path)?;
     let request = what.request(ListFormat::Long, argument.all, user.facts);
     let pipe = user.files.list(&request)?.map_err(outcome::file)?;
-    let listing = gather::lines(&pipe);
+    let listing = gather::lines(&pipe, user.names);
     drop(pipe);
     user.files.list_end()?.map_err(outcome::file)?;
     let last = if listing.whole {

@@ -81,7 +81,7 @@ pub(in crate::session) fn utime(user: &mut User, times: &NewTimes) -> Result<Rep
     let path = resolve(user, &times.path.0)?;
     user.files
         .set_times(path, times.modified, Some(times.accessed))?
-        .map_err(outcome::file)?;
+        .map_err(outcome::about(&times.path.0))?;
     Ok(Reply::new(Code::OK, "The times are set."))
 }
 
@@ -90,11 +90,11 @@ pub(in crate::session) fn symlink(user: &mut User, new: &NewLink) -> Result<Repl
     let link = resolve(user, &new.link.0)?;
     let target = link
         .parent()
-        .join(&new.target.0)
+        .join(&user.names.on_disk(&new.target.0)?)
         .map_err(super::navigate::not_a_path)?;
     user.files
         .order(&FileRequest::Symlink { target, link })?
-        .map_err(outcome::file)?;
+        .map_err(outcome::about(&new.link.0))?;
     Ok(Reply::new(Code::OK, "The link is made."))
 }
 

@@ -7,9 +7,14 @@ use common::proto::reply::{Code, Reply};
 
 use crate::session::{Stop, User, outcome};
 
-/// Resolves a path argument against the working directory.
+/// Converts a path argument and resolves it against the working directory.
 pub(in crate::session) fn resolve(user: &User, argument: &[u8]) -> Result<VirtualPath, Stop> {
-    user.directory.join(argument).map_err(not_a_path)
+    join(user, &user.names.on_disk(argument)?)
+}
+
+/// Resolves a path that was converted already.
+pub(in crate::session) fn join(user: &User, path: &[u8]) -> Result<VirtualPath, Stop> {
+    user.directory.join(path).map_err(not_a_path)
 }
 
 pub(in crate::session) fn not_a_path(error: PathError) -> Stop {
@@ -21,7 +26,7 @@ pub(in crate::session) fn not_a_path(error: PathError) -> Stop {
 }
 
 pub(in crate::session) fn pwd(user: &User) -> Reply {
-    let mut text = quote(user.directory.as_bytes());
+    let mut text = quote(&user.names.on_wire(user.directory.as_bytes()));
     text.extend_from_slice(b" is the current directory.");
     Reply::new(Code::PATHNAME, text)
 }

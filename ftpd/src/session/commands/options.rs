@@ -3,7 +3,7 @@
 
 use std::net::SocketAddr;
 
-use common::proto::args::Representation;
+use common::proto::args::{Representation, Utf8};
 use common::proto::facts::FactSet;
 use common::proto::hostport::{Family, UnknownProtocol, long_text, port_text};
 use common::proto::reply::{Code, Reply};
@@ -11,7 +11,7 @@ use common::proto::verbs::{EpsvArg, Verb, VerbSet};
 
 use crate::session::data::DataChannel;
 use crate::session::files::Denied;
-use crate::session::{Link, Stop, User, outcome};
+use crate::session::{End, Link, Session, Stage, Stop, User, outcome};
 
 pub(in crate::session) fn representation(user: &mut User, kind: Representation) -> Reply {
     user.representation = kind;
@@ -22,6 +22,26 @@ pub(in crate::session) fn representation(user: &mut User, kind: Representation) 
             Representation::Image => "Type is image.",
         },
     )
+}
+
+/// OPTS UTF8, which clients send before the login too.
+pub(in crate::session) fn utf8(session: &mut Session, utf8: Utf8) -> Result<Reply, Stop> {
+    let charset = match &mut session.stage {
+        Stage::Visitor(visitor) => {
+            visitor.utf8 = utf8;
+            None
+        }
+        Stage::User(user) => {
+            user.names.set_utf8(utf8);
+            Some(user.names.charset())
+        }
+        Stage::Changing => return Err(End::Broken.into()),
+    };
+    // Some clients take anything but 200 for the end of the world.
+    Ok(match charset {
+        Some(charset) => Reply::new(Code::OK, format!("Names are {}.", charset.name())),
+        None => Reply::new(Code::OK, "Noted for after the login."),
+    })
 }
 
 /// OPTS MLST (RFC 3659 §7.9): which facts are shown from now on.

@@ -8,10 +8,10 @@ use common::proto::args::{ListArg, PathArg, Representation};
 use common::proto::facts::FactSet;
 use common::proto::reply::{Code, Mark, Reply};
 use common::pump::{self, ReceiveFile, ReceiveStaged, SendFile, SendPipe, SendStaged};
-use common::stage::ascii;
+use common::stage::{ascii, charset};
 use nix::poll::{PollFd, PollFlags, poll};
 
-use super::navigate::resolve;
+use super::navigate::{join, resolve};
 use crate::session::data::{self, DataChannel};
 use crate::session::{End, Link, Pending, Stop, User, outcome, transfer};
 
@@ -26,7 +26,8 @@ pub(in crate::session) fn retr(
     path: &PathArg,
     pending: &Pending,
 ) -> Result<Reply, Stop> {
-    let target = resolve(user, &path.0)?;
+    let name = user.names.on_disk(&path.0)?;
+    let target = join(user, &name)?;
     no_ascii_restart(user, pending)?;
     let (file, size) = user.files.open(target)?.map_err(outcome::about(&path.0))?;
     if pending.restart > size {
@@ -50,7 +51,7 @@ pub(in crate::session) fn retr(
             SendStaged::new(file, socket, ascii::ToWire::default()),
         ),
     };
-    log_transfer(link, "download", &path.0, ended.outcome);
+    log_transfer(link, "download", &name, ended.outcome);
     let reply = outcome::sent(ended.outcome.end)?;
     transfer::conclude(link, ended.aborted, reply)
 }
@@ -93,7 +94,8 @@ fn upload(
     pending: &Pending,
     at: UploadAt,
 ) -> Result<Reply, Stop> {
-    let target = resolve(user, &path.0)?;
+    let name = user.names.on_disk(&path.0)?;
+    let target = join(user, &name)?;
     no_ascii_restart(user, pending)?;
     let (file, start) = user
         .files
@@ -124,7 +126,7 @@ fn upload(
             ReceiveStaged::new(socket, file, ascii::FromWire::default()),
         ),
     };
-    log_transfer(link, "upload", &path.0, ended.outcome);
+    log_transfer(link, "upload", &name, ended.outcome);
     if ended.outcome.end == pump::End::Complete && is_abandoned(link, ended.outcome.moved) {
         // A client that dies sends the same FIN as one that is done; one that is done waits for the reply, or has said QUIT.
         user.files.discard()?.map_err(outcome::file)?;
@@ -292,7 +294,9 @@ impl Listed {
 
 /// Tells a pattern from a path: the last component is one if it has wildcards and is no name as it stands.
 pub(in crate::session) fn what_to_list(user: &mut User, argument: &[u8]) -> Result<Listed, Stop> {
-    let path = resolve(user, argument)?;
+    // Before anything is looked for in it: in some charsets half of a character looks like a bracket.
+    let argument = user.names.on_disk(argument)?;
+    let path = join(user, &argument)?;
     let slash = argument
         .iter()
         .rposition(|&b| b == b'/')
@@ -334,7 +338,13 @@ fn send_listing(
     let pipe = user.files.list(&request)?.map_err(outcome::file)?;
     let connection = data::open(link, user)?;
     let socket = connection.begin(&mut link.control, &Mark::new("Here comes the listing."))?;
-    let ended = transfer::run(link, user, SendPipe::new(pipe, socket));
+    let charset = user.names.charset();
+    let ended = if charset.is_transparent() {
+        transfer::run(link, user, SendPipe::new(pipe, socket))
+    } else {
+        let stage = charset::ToWire::new(charset);
+        transfer::run(link, user, SendStaged::new(pipe, socket, stage))
+    };
     let mut reply = outcome::sent(ended.outcome.end)?;
     if let Err(denied) = user.files.list_end()?
         && ended.outcome.end == pump::End::Complete

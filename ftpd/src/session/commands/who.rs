@@ -6,7 +6,7 @@ use crate::session::{Stop, User, gather, outcome};
 
 pub(in crate::session) fn who(user: &mut User) -> Result<Reply, Stop> {
     let pipe = user.files.who()?.map_err(outcome::file)?;
-    let mut sessions = gather::lines(&pipe);
+    let mut sessions = gather::lines(&pipe, user.names);
     let head = format!(
         "{:>9}  {:<20}  {:<39}  {:>9}",
         "session", "user", "address", "connected"
