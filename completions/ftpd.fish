@@ -15,6 +15,7 @@ complete -c ftpd -s a -l authfile -d 'File of the native users [default: /etc/me
 complete -c ftpd -l logintimeout -d 'Time from the connection to a complete login [default: 60]' -r
 complete -c ftpd -l maxloginfails -d 'Wrong passwords before the connection is closed [default: 3]' -r
 complete -c ftpd -l loginfaildelay -d 'How long the answer to a wrong password is held back [default: 1]' -r
+complete -c ftpd -l replytimeout -d 'How long a client may leave a reply unread [default: 60]' -r
 complete -c ftpd -l chhome -d 'Confine users to their home directories' -r
 complete -c ftpd -l chshare -d 'Confine users to this directory; they start in their homes below it' -r -f -a "(__fish_complete_directories)"
 complete -c ftpd -l umask -d 'Mode bits that new files and directories do not get, in octal [default: 022]' -r

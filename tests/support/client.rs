@@ -89,6 +89,16 @@ impl Client {
         assert_eq!(sent, octets.len());
     }
 
+    /// Whether anything has come that was not read, or the server has closed.
+    pub fn has_something(&self) -> bool {
+        !self.pending.is_empty() || readable(&self.control, std::time::Duration::ZERO)
+    }
+
+    /// Tells the server that nothing more will be sent.
+    pub fn close_half(&self) {
+        self.control.shutdown(Shutdown::Write).unwrap();
+    }
+
     /// Reads the next reply.
     #[track_caller]
     pub fn reply(&mut self) -> Reply {
@@ -129,7 +139,7 @@ impl Client {
     /// Sends a line and reads its one reply. An octet that came unasked before is an error.
     #[track_caller]
     pub fn command(&mut self, line: &str) -> Reply {
-        if !self.pending.is_empty() || readable(&self.control, std::time::Duration::ZERO) {
+        if self.has_something() {
             let before = self.last_command.clone();
             panic!(
                 "something came unasked after {before}: {:?}",

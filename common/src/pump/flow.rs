@@ -60,9 +60,7 @@ impl Flow for SendFile {
             }
             Err(Errno::EAGAIN) => Step::WaitsForData(PollFlags::POLLOUT),
             Err(Errno::EINTR) => Step::Moved(0),
-            Err(errno @ (Errno::EPIPE | Errno::ECONNRESET | Errno::ETIMEDOUT)) => {
-                Step::DataLost(errno)
-            }
+            Err(errno) if is_of_network(errno) => Step::DataLost(errno),
             Err(errno) => Step::StoreFailed(errno),
         }
     }
@@ -70,6 +68,26 @@ impl Flow for SendFile {
     fn data(&self) -> BorrowedFd<'_> {
         self.data.as_fd()
     }
+}
+
+/// Whether an error of a call on a file and a socket is the socket's: those that tcp(7) and ip(7) name.
+fn is_of_network(errno: Errno) -> bool {
+    matches!(
+        errno,
+        Errno::EPIPE
+            | Errno::ECONNRESET
+            | Errno::ECONNABORTED
+            | Errno::ECONNREFUSED
+            | Errno::ETIMEDOUT
+            | Errno::EHOSTUNREACH
+            | Errno::EHOSTDOWN
+            | Errno::ENETUNREACH
+            | Errno::ENETDOWN
+            | Errno::ENETRESET
+            | Errno::ENOTCONN
+            | Errno::ENOBUFS
+            | Errno::EPROTO
+    )
 }
 
 /// A listing: from keeper's pipe to the socket without a copy.

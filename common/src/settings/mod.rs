@@ -52,6 +52,8 @@ pub struct ServerConfig {
     pub max_login_fails: u32,
     /// How long the answer to a wrong password is held back.
     pub login_fail_delay: Duration,
+    /// How long a client may leave a reply unread.
+    pub reply_timeout: Duration,
     /// Charsets of names for clients of some networks, over the session's.
     pub charset_networks: CharsetNetworks,
 }
@@ -72,6 +74,7 @@ impl Default for ServerConfig {
             login_timeout: Duration::from_secs(60),
             max_login_fails: 3,
             login_fail_delay: Duration::from_secs(1),
+            reply_timeout: Duration::from_secs(60),
             charset_networks: CharsetNetworks::default(),
         }
     }

@@ -30,6 +30,9 @@ use crate::setup::Setup;
 /// How long the network half may take to end when its channel has: it says 421 to a client that reads.
 const LAST_WORDS: Duration = Duration::from_secs(3);
 
+/// So much later than the network half keeper gives a login up: it is for the network half to tell the client.
+const LOGIN_MARGIN: Duration = Duration::from_secs(2);
+
 /// Serves one client: forks the network half and stays as the trusted half. Tells how the session ended; the process
 /// must exit with that and nothing else, since it has closed what it inherited.
 pub(crate) fn serve(setup: &Setup, client: Client) -> Status {
@@ -170,7 +173,7 @@ impl Keeper<'_> {
         channel: &mut Answerer<PreLogin>,
     ) -> Result<(login::Login, channel::Ticket), Status> {
         let server = &self.setup.config.server;
-        let deadline = Instant::now() + server.login_timeout;
+        let deadline = Instant::now() + server.login_timeout + LOGIN_MARGIN;
         let mut fails = 0;
         loop {
             self.wait_for_request(channel, deadline)?;

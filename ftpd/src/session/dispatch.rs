@@ -14,6 +14,12 @@ const OTHER_PROTOCOLS: &[&[u8]] = &[
     b"EHLO", b"HELO", b"MAIL",
 ];
 
+/// Whether octets of a line whose end has not come can be none of FTP: a TLS handshake, say, or another binary protocol
+/// that would wait here for an answer until the login times out.
+pub(super) fn is_of_another_protocol(unfinished: &[u8]) -> bool {
+    matches!(unfinished.first(), Some(0..=8 | 14..=31 | 127..=254))
+}
+
 impl Session {
     /// Carries a line out. `None` where the handler has sent its replies itself.
     pub(super) fn obey(&mut self, line: &[u8]) -> Result<Option<Reply>, End> {
@@ -131,6 +137,8 @@ impl Session {
             if OTHER_PROTOCOLS
                 .iter()
                 .any(|other| word.eq_ignore_ascii_case(other))
+                || word.starts_with(b"SSH-")
+                || word.first().is_some_and(|_| is_of_another_protocol(word))
                 || visitor.strange_line()
             {
                 return Err(End::NotFtp.into());

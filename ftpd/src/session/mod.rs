@@ -28,6 +28,7 @@ use common::proto::verbs::VerbSet;
 use common::sandbox::{self, Role};
 use nix::errno::Errno;
 use nix::poll::{PollFd, PollFlags, poll};
+use socket2::TcpKeepalive;
 use zeroize::Zeroize;
 
 use self::data::DataChannel;
@@ -37,6 +38,14 @@ use crate::setup::Setup;
 
 /// Lines that are no commands before login, after which the client is taken for something else.
 const STRANGE_LINES: u32 = 10;
+
+/// So many refused data connections of a session are logged.
+const MOST_STRANGERS: u32 = 10;
+
+/// When the kernel asks whether a silent client is still there, and how often, before the connection is given up.
+const KEEPALIVE_AFTER: Duration = Duration::from_secs(120);
+const KEEPALIVE_EVERY: Duration = Duration::from_secs(30);
+const KEEPALIVE_TRIES: u32 = 4;
 
 /// Why a session is over.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -84,6 +93,22 @@ pub(crate) struct Link {
     pub(crate) control: Control,
     pub(crate) ends: Ends,
     pub(crate) log: Log,
+    /// Data connections that came from or would have led to somebody else.
+    strangers: u32,
+}
+
+impl Link {
+    /// Logs that a data connection was refused; a client cannot fill the log with that.
+    pub(crate) fn tell_of_stranger(&mut self, text: &str) {
+        self.strangers = self.strangers.saturating_add(1);
+        match self.strangers {
+            ..MOST_STRANGERS => self.log.line(text),
+            MOST_STRANGERS => self
+                .log
+                .line(&format!("{text}; more of these are not logged")),
+            _ => {}
+        }
+    }
 }
 
 /// What a session is before login.
@@ -165,7 +190,8 @@ pub(crate) fn run(setup: &Setup, socket: OwnedFd, channel: Asker<PreLogin>, ends
     }
     let mut session = Session {
         link: Link {
-            control: Control::new(socket),
+            control: Control::new(socket, server.reply_timeout),
+            strangers: 0,
             ends,
             log: setup.log.clone(),
         },
@@ -189,6 +215,13 @@ fn prepare(socket: &OwnedFd) {
     // A connection that is dead already shows itself at the first write.
     let _ = socket.set_tcp_nodelay(true);
     let _ = socket.set_out_of_band_inline(true);
+    // A client that vanished without a word shows itself, and what forgets silent connections on the way does not forget
+    // this one during a long transfer.
+    let keepalive = TcpKeepalive::new()
+        .with_time(KEEPALIVE_AFTER)
+        .with_interval(KEEPALIVE_EVERY)
+        .with_retries(KEEPALIVE_TRIES);
+    let _ = socket.set_tcp_keepalive(&keepalive);
 }
 
 impl Session {
@@ -231,6 +264,11 @@ impl Session {
             }
             if self.link.control.ended() {
                 return Err(End::ControlLost);
+            }
+            if matches!(self.stage, Stage::Visitor(_))
+                && dispatch::is_of_another_protocol(self.link.control.unfinished())
+            {
+                return Err(End::NotFtp);
             }
             let channel = match &self.stage {
                 Stage::User(user) => user.files.as_fd(),

@@ -119,7 +119,7 @@ pub(in crate::session) fn lpsv(link: &Link, user: &mut User) -> Result<Reply, St
 }
 
 pub(in crate::session) fn lprt(
-    link: &Link,
+    link: &mut Link,
     user: &mut User,
     target: Result<SocketAddr, UnknownProtocol>,
 ) -> Result<Reply, Stop> {
@@ -166,7 +166,7 @@ fn listen(user: &mut User, family: Family) -> Result<SocketAddr, Stop> {
 }
 
 pub(in crate::session) fn port(
-    link: &Link,
+    link: &mut Link,
     user: &mut User,
     target: SocketAddr,
 ) -> Result<Reply, Stop> {
@@ -178,7 +178,7 @@ pub(in crate::session) fn port(
     };
     // Keeper refuses it again; here the client hears it before the transfer.
     if target.ip() != link.ends.client() || target.port() < 1024 {
-        link.log.line(&format!(
+        link.tell_of_stranger(&format!(
             "data connection to {target} refused: it is not the client or the port is privileged"
         ));
         return Ok(outcome::data_setup(Denied::TargetRefused));
@@ -188,7 +188,7 @@ pub(in crate::session) fn port(
 }
 
 pub(in crate::session) fn eprt(
-    link: &Link,
+    link: &mut Link,
     user: &mut User,
     target: Result<SocketAddr, UnknownProtocol>,
 ) -> Result<Reply, Stop> {
