@@ -23,7 +23,7 @@ _ftpd() {
 
     case "${cmd}" in
         ftpd)
-            opts="-f -p -i -4 -I -l -A -a -h -V --config --check --port --bindaddress --nodemon --inetd --sessionuser --chroot --logfile --loglevel --banner --bannerfile --authmethods --authfile --logintimeout --maxloginfails --loginfaildelay --chhome --chshare --umask --durability --permittedcommands --idle --maxidle --dclow --dchigh --dcrange --datatimeout --stalltimeout --help --version"
+            opts="-f -p -i -4 -I -l -A -a -h -V --config --check --port --bindaddress --nodemon --inetd --sessionuser --chroot --logfile --loglevel --banner --bannerfile --hostnames --authmethods --authfile --logintimeout --maxloginfails --loginfaildelay --replytimeout --chhome --chshare --umask --durability --charset --charsetnetworks --permittedcommands --idle --maxidle --dclow --dchigh --dcrange --datatimeout --stalltimeout --help --version"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 1 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -139,6 +139,10 @@ _ftpd() {
                     fi
                     return 0
                     ;;
+                --hostnames)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
                 --authmethods)
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
@@ -189,6 +193,10 @@ _ftpd() {
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
                     ;;
+                --replytimeout)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
                 --chhome)
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
@@ -206,6 +214,14 @@ _ftpd() {
                     ;;
                 --durability)
                     COMPREPLY=($(compgen -W "strict rename" -- "${cur}"))
+                    return 0
+                    ;;
+                --charset)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --charsetnetworks)
+                    COMPREPLY=($(compgen -f "${cur}"))
                     return 0
                     ;;
                 --permittedcommands)

@@ -9,16 +9,20 @@ transfers\t''
 commands\t''"
 complete -c ftpd -l banner -d 'Line of the greeting' -r
 complete -c ftpd -l bannerfile -d 'File with the lines of the greeting, read at start, up to 8 KiB' -r -F
+complete -c ftpd -l hostnames -d 'Names that HOST may give; without them it may give any' -r
 complete -c ftpd -s A -l authmethods -d 'Ways to check a password, tried in this order [default: native]' -r
 complete -c ftpd -s a -l authfile -d 'File of the native users [default: /etc/metaftpd.auth]' -r -F
 complete -c ftpd -l logintimeout -d 'Time from the connection to a complete login [default: 60]' -r
 complete -c ftpd -l maxloginfails -d 'Wrong passwords before the connection is closed [default: 3]' -r
 complete -c ftpd -l loginfaildelay -d 'How long the answer to a wrong password is held back [default: 1]' -r
+complete -c ftpd -l replytimeout -d 'How long a client may leave a reply unread [default: 60]' -r
 complete -c ftpd -l chhome -d 'Confine users to their home directories' -r
 complete -c ftpd -l chshare -d 'Confine users to this directory; they start in their homes below it' -r -f -a "(__fish_complete_directories)"
 complete -c ftpd -l umask -d 'Mode bits that new files and directories do not get, in octal [default: 022]' -r
 complete -c ftpd -l durability -d 'What a confirmed upload survives: a power cut, or only the end of ftpd [default: strict]' -r -f -a "strict\t''
 rename\t''"
+complete -c ftpd -l charset -d 'Charset of names on the wire; UTF-8 passes all octets as they are [default: UTF-8]' -r
+complete -c ftpd -l charsetnetworks -d 'Charset by client: NETWORK=CHARSET, the first match over Charset' -r
 complete -c ftpd -l permittedcommands -d 'Commands that clients may use [default: ALL]' -r
 complete -c ftpd -l idle -d 'Longest silence between commands; 0 is no limit [default: 600]' -r
 complete -c ftpd -l maxidle -d 'Limit that clients cannot raise Idle above; 0 is none [default: 0]' -r

@@ -43,6 +43,25 @@ fn a_wrong_configuration_is_told_and_ends_with_1() {
 }
 
 #[test]
+fn a_charset_that_names_cannot_have_is_told() {
+    let (status, _, errors) = run(&[
+        "--check",
+        "-f",
+        "/dev/null",
+        "-charset",
+        "ISO-2022-JP",
+        "-charsetnetworks",
+        "10.0.0.0/8=windows-1521",
+    ]);
+    assert_eq!(status, Some(1));
+    assert_eq!(
+        errors,
+        "ftpd: -charset: the charset \"ISO-2022-JP\" is not for names: what its octets mean depends on those before them\n\
+         ftpd: -charsetnetworks: unknown charset \"windows-1521\", did you mean \"windows-1251\"?\n"
+    );
+}
+
+#[test]
 fn a_wrong_command_line_ends_with_2() {
     let (status, out, errors) = run(&["-prot", "21"]);
     assert_eq!((status, out.as_str()), (Some(2), ""));

@@ -257,3 +257,24 @@ fn the_third_wrong_password_ends_the_session_and_its_processes() {
     client.expect_end();
     wait::until("the session is gone", || server.keepers().is_empty());
 }
+
+#[test]
+fn site_who_lists_every_session() {
+    let server = Server::start();
+    let mut one = server.logged_in();
+    let _visitor = server.connect();
+    let mut listed = one.expect("SITE WHO", 200).to_string();
+    // The listener hears of a login a moment after the client.
+    wait::until("both are listed", || {
+        listed = one.expect("SITE WHO", 200).to_string();
+        listed.contains(&server.login.name) && listed.contains("(login)")
+    });
+    assert_eq!(listed.matches("127.0.0.1").count(), 2, "{listed}");
+    let before = server.process().descriptors().len();
+    for _ in 0..20 {
+        one.expect("SITE WHO", 200);
+    }
+    wait::until("no pipe is left open", || {
+        server.process().descriptors().len() == before
+    });
+}

@@ -11,9 +11,12 @@ use nix::sys::socket::{AddressFamily, SockFlag, SockType, SockaddrIn, bind, gets
 use tests::client::{connect_from, port_line};
 use tests::{Client, Data, Server, Setup, require, transcript};
 
-/// A server with the files that the transcripts speak of.
+/// A server with the files and users that the transcripts speak of.
 fn furnished(setup: Setup) -> Server {
-    let server = setup.start();
+    let server = setup
+        .account("russian", "plain", "Charset=windows-1251")
+        .account("japanese", "plain", "Charset=Shift_JIS")
+        .start();
     server.put("hello.txt", b"hello world\n");
     server.put("lines.txt", b"one\ntwo\n");
     server.put("sub/inner.txt", b"inner\n");
@@ -48,8 +51,34 @@ macro_rules! transcripts {
 }
 
 transcripts! {
-    abort_at_once, active, bad_lines, before_login, directories, escapes, extended, facts, files, http, information, listings, login,
-    not_offered, passive, patterns, pipelined, representation, restart, telnet, wrong_password,
+    abort_at_once,
+    active,
+    bad_lines,
+    before_login,
+    charset,
+    charset_japanese,
+    directories,
+    escapes,
+    extended,
+    facts,
+    files,
+    http,
+    information,
+    listings,
+    login,
+    long,
+    modify,
+    not_offered,
+    passive,
+    patterns,
+    pipelined,
+    rein,
+    representation,
+    restart,
+    site,
+    small_verbs,
+    telnet,
+    wrong_password,
 }
 
 #[test]
@@ -64,7 +93,10 @@ fn every_transcript_is_played() {
 
 #[test]
 fn every_verb_that_help_lists_is_in_a_transcript() {
-    let help = Server::start().connect().expect("HELP", 214);
+    let server = Server::start();
+    let mut client = server.connect();
+    let help = client.expect("HELP", 214);
+    let site = client.expect("HELP SITE", 214);
     let lines: Vec<String> = TRANSCRIPTS
         .iter()
         .flat_map(|name| {
@@ -73,8 +105,17 @@ fn every_verb_that_help_lists_is_in_a_transcript() {
         })
         .collect();
     let words = help.lines[1..help.lines.len() - 1].join(" ");
-    let verbs: Vec<&str> = words.split_whitespace().collect();
-    assert!(verbs.contains(&"RETR") && verbs.len() > 30, "{help}");
+    let mut verbs: Vec<String> = words.split_whitespace().map(str::to_owned).collect();
+    assert!(
+        verbs.contains(&"RETR".to_owned()) && verbs.len() > 30,
+        "{help}"
+    );
+    let first_two = |line: &String| {
+        let words: Vec<&str> = line.split_whitespace().take(2).collect();
+        words.join(" ")
+    };
+    verbs.extend(site.lines[1..site.lines.len() - 1].iter().map(first_two));
+    assert!(verbs.contains(&"SITE HELP".to_owned()), "{site}");
     for verb in verbs {
         let verb = verb.trim_end_matches('*');
         let line = format!("C: {verb}");

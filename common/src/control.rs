@@ -11,9 +11,6 @@ use zeroize::Zeroize;
 use crate::proto::line::{Input, LineReader};
 use crate::proto::reply::{Mark, Reply};
 
-/// How long a client may leave a reply unread.
-const REPLY_TIMEOUT: Duration = Duration::from_secs(60);
-
 /// The client is gone or does not read.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Lost;
@@ -23,15 +20,18 @@ pub struct Lost;
 pub struct Control {
     socket: OwnedFd,
     reader: LineReader,
+    /// How long a client may leave a reply unread.
+    patience: Duration,
     /// The client will send nothing more.
     ended: bool,
 }
 
 impl Control {
-    /// Takes a connected, non-blocking stream socket.
-    pub fn new(socket: OwnedFd) -> Control {
+    /// Takes a connected, non-blocking stream socket. A client that reads no reply for `patience` is lost.
+    pub fn new(socket: OwnedFd, patience: Duration) -> Control {
         Control {
             socket,
+            patience,
             reader: LineReader::default(),
             ended: false,
         }
@@ -95,6 +95,16 @@ impl Control {
         self.reader.peek()
     }
 
+    /// Takes the line that was marked as urgent (Telnet Synch) if `wanted` says so, whatever waits before it.
+    pub fn take_urgent(&mut self, wanted: impl FnOnce(&[u8]) -> bool) -> bool {
+        self.reader.take_urgent(wanted)
+    }
+
+    /// The octets that have arrived of a line whose end has not.
+    pub fn unfinished(&self) -> &[u8] {
+        self.reader.unfinished()
+    }
+
     /// Sends a reply, waiting for a slow client within limits.
     ///
     /// # Errors
@@ -113,7 +123,7 @@ impl Control {
     }
 
     fn write(&mut self, mut out: &[u8]) -> Result<(), Lost> {
-        let deadline = Instant::now() + REPLY_TIMEOUT;
+        let deadline = Instant::now() + self.patience;
         while !out.is_empty() {
             match send(
                 self.socket.as_raw_fd(),

@@ -2,6 +2,7 @@
 //! mechanism uses pure code, and only `sys` is allowed to be unsafe.
 
 // Pure: bytes in, values out. No I/O, no clock, no environment.
+pub mod charset;
 pub mod digest;
 pub mod path;
 pub mod proto;
@@ -13,6 +14,7 @@ pub mod wire;
 pub mod auth;
 pub mod channel;
 pub mod cli;
+pub mod clock;
 pub mod control;
 pub mod jail;
 pub mod listener;

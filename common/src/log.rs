@@ -10,7 +10,10 @@ use std::sync::atomic::{AtomicU64, Ordering};
 
 use nix::errno::Errno;
 use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
-use nix::sys::socket::{AddressFamily, MsgFlags, SockFlag, SockType, send, socketpair};
+use nix::sys::socket::{
+    AddressFamily, MsgFlags, SockFlag, SockType, send, setsockopt, socketpair, sockopt,
+};
+use nix::unistd::Pid;
 
 use crate::sandbox::{EmptyRoot, Programs, Role, SandboxError, enter_empty};
 use crate::settings::LogLevel;
@@ -61,11 +64,11 @@ impl Log {
         }
     }
 
-    /// Hands one line to the logger without waiting.
+    /// Hands one line to the logger without waiting; the logger adds the time and the process.
     pub fn line(&self, text: &str) {
         let Some(queue) = &self.queue else { return };
         let lost = self.dropped.swap(0, Ordering::Relaxed);
-        let mut line = format!("[{}] ", std::process::id());
+        let mut line = String::new();
         if lost > 0 {
             line.push_str(&format!("({lost} lines lost) "));
         }
@@ -133,6 +136,8 @@ pub fn start(
         None,
         SockFlag::SOCK_CLOEXEC,
     )?;
+    // SECURITY: a process that was taken over can still write lines, but not in another's name.
+    setsockopt(&queue, sockopt::PassCred, &true)?;
     match sys::fork()? {
         Fork::Parent(_) => Ok(Log {
             queue: Some(Arc::new(writers)),
@@ -197,9 +202,10 @@ fn collect(
         match sys::receive_datagram(queue.as_fd(), buffer, LONGEST, Wait::No) {
             Ok(datagram) if datagram.length == 0 && hung_up => return Some(0),
             Ok(datagram) if datagram.length == 0 => return None,
-            Ok(_) => {
+            Ok(datagram) => {
+                let sender = datagram.sender.map_or(0, Pid::as_raw);
                 // Writing to memory does not fail.
-                let _ = write!(lines, "{:.3} ", jiff::Timestamp::now());
+                let _ = write!(lines, "{:.3} [{sender}] ", jiff::Timestamp::now());
                 // SECURITY: one message is one line, whatever a process that was taken over may send.
                 lines.extend(buffer.iter().map(|&octet| match octet {
                     b' '..=b'~' => octet,
@@ -229,16 +235,24 @@ mod tests {
             SockFlag::SOCK_CLOEXEC,
         )
         .unwrap();
+        setsockopt(&queue, sockopt::PassCred, &true).unwrap();
         sys::send_datagram(writers.as_fd(), b"a\nforged\x1b[2J line", None).unwrap();
         sys::send_datagram(writers.as_fd(), b"second", None).unwrap();
         let mut lines = Vec::new();
         assert_eq!(collect(&queue, &mut Vec::new(), &mut lines, false), None);
         let lines = String::from_utf8(lines).unwrap();
-        let texts: Vec<&str> = lines
+        let texts: Vec<String> = lines
             .lines()
-            .map(|line| line.split_once(' ').unwrap().1)
+            .map(|line| line.split_once(' ').unwrap().1.to_owned())
             .collect();
-        assert_eq!(texts, ["a?forged?[2J line", "second"]);
+        let own = std::process::id();
+        assert_eq!(
+            texts,
+            [
+                format!("[{own}] a?forged?[2J line"),
+                format!("[{own}] second")
+            ]
+        );
         // An empty message is not the end.
         sys::send_datagram(writers.as_fd(), b"", None).unwrap();
         assert_eq!(

@@ -2,7 +2,7 @@
 
 use std::io;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
-use std::os::fd::OwnedFd;
+use std::os::fd::AsFd;
 
 use nix::errno::Errno;
 use socket2::{Domain, Protocol, Socket, Type};
@@ -159,21 +159,40 @@ fn errno(error: io::Error) -> Errno {
     error.raw_os_error().map_or(Errno::EIO, Errno::from_raw)
 }
 
-/// The two ends of a connected stream socket, IPv4 shown as IPv4.
-///
-/// # Errors
-/// It is no connected internet socket.
-pub fn ends(socket: &OwnedFd) -> io::Result<(SocketAddr, SocketAddr)> {
-    let socket = socket2::SockRef::from(socket);
-    let internet = |address: socket2::SockAddr| {
-        address
-            .as_socket()
-            .ok_or_else(|| io::Error::new(io::ErrorKind::InvalidInput, "not an internet socket"))
-    };
-    Ok((
-        internet(socket.local_addr()?)?,
-        internet(socket.peer_addr()?)?,
-    ))
+/// Both ends of a control connection, as accept saw them.
+#[derive(Clone, Copy, Debug)]
+pub struct Ends {
+    pub local: SocketAddr,
+    pub peer: SocketAddr,
+}
+
+impl Ends {
+    /// Reads them off a connected stream socket.
+    ///
+    /// # Errors
+    /// It is no connected internet socket.
+    pub fn of(socket: &impl AsFd) -> io::Result<Ends> {
+        let socket = socket2::SockRef::from(socket);
+        let internet = |address: socket2::SockAddr| {
+            address.as_socket().ok_or_else(|| {
+                io::Error::new(io::ErrorKind::InvalidInput, "not an internet socket")
+            })
+        };
+        Ok(Ends {
+            local: internet(socket.local_addr()?)?,
+            peer: internet(socket.peer_addr()?)?,
+        })
+    }
+
+    /// The client's address; IPv4 is shown as IPv4.
+    pub fn client(&self) -> IpAddr {
+        self.peer.ip().to_canonical()
+    }
+
+    /// The server's address on this connection.
+    pub fn server(&self) -> IpAddr {
+        self.local.ip().to_canonical()
+    }
 }
 
 #[cfg(test)]

@@ -8,9 +8,9 @@ use std::process::ExitCode;
 use common::auth::Identity;
 use common::cli;
 use common::jail::Names;
-use common::listener::{Client, Lifeline, Listener, Ran};
+use common::listener::{Client, Lifeline, Listener, Ran, Reports};
 use common::log::{self, Log, Sink};
-use common::net;
+use common::net::{self, Ends};
 use common::sandbox::{EmptyRoot, Programs, drop_bounding, is_root};
 use common::settings::{Config, Run, ServerConfig};
 use common::sys::{self, Fork};
@@ -30,6 +30,7 @@ pub(crate) fn listen(config: Config) -> ExitCode {
         Ok((listener, setup)) => match listener.run() {
             Ran::Stopped => ExitCode::SUCCESS,
             Ran::Serve(client) => sys::exit(keeper::serve(&setup, client).code()),
+            Ran::Reinitialise(session) => sys::exit(keeper::serve_anew(&setup, session).code()),
         },
         Err(problem) => {
             cli::out::complain("ftpd", problem);
@@ -44,7 +45,10 @@ pub(crate) fn serve_inetd(config: Config) -> ExitCode {
     let Ok(socket) = sys::take_standard_input() else {
         return ExitCode::FAILURE;
     };
-    if detach_standard_descriptors().is_err() || net::ends(&socket).is_err() {
+    let Ok(ends) = Ends::of(&socket) else {
+        return ExitCode::FAILURE;
+    };
+    if detach_standard_descriptors().is_err() {
         return ExitCode::FAILURE;
     }
     if socket2::SockRef::from(&socket)
@@ -63,7 +67,13 @@ pub(crate) fn serve_inetd(config: Config) -> ExitCode {
     });
     match prepared {
         Ok((setup, lifeline)) => {
-            sys::exit(keeper::serve(&setup, Client { socket, lifeline }).code())
+            let client = Client {
+                socket,
+                ends,
+                lifeline,
+                reports: Reports::nowhere(),
+            };
+            sys::exit(keeper::serve(&setup, client).code())
         }
         Err(_) => ExitCode::FAILURE,
     }

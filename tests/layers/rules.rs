@@ -146,6 +146,7 @@ pub(crate) const RULES: &[Rule] = &[
 ];
 
 const PURE: &[&str] = &[
+    "common::charset",
     "common::digest",
     "common::path",
     "common::proto",
@@ -157,6 +158,7 @@ const PURE: &[&str] = &[
 const COMMON_BUT_SYS: &[&str] = &[
     "common::auth",
     "common::channel",
+    "common::charset",
     "common::cli",
     "common::control",
     "common::digest",
@@ -215,11 +217,6 @@ pub(crate) const EXCEPTIONS: &[Exception] = &[
         module: "ftpd::session",
         name: "common::auth::Secret",
         because: "the password on its way from PASS to keeper",
-    },
-    Exception {
-        module: "ftpd::session",
-        name: "ftpd::keeper::Ends",
-        because: "two addresses, known before the halves part",
     },
     Exception {
         module: "ftpd::keeper",

@@ -4,7 +4,7 @@
 use std::io::{Read, Write};
 use std::net::{IpAddr, Ipv4Addr, Shutdown, SocketAddr, TcpListener, TcpStream};
 
-use crate::reply::Reply;
+use crate::reply::{Reply, Text};
 use crate::wait::{PATIENCE, readable};
 
 /// A control connection.
@@ -13,6 +13,8 @@ pub struct Client {
     /// Octets that arrived and belong to no reply yet.
     pending: Vec<u8>,
     last_command: String,
+    /// How replies are read.
+    pub text: Text,
 }
 
 /// How a data connection comes about.
@@ -58,6 +60,7 @@ impl Client {
             control,
             pending: Vec::new(),
             last_command: "(connect)".into(),
+            text: Text::default(),
         }
     }
 
@@ -86,6 +89,16 @@ impl Client {
         assert_eq!(sent, octets.len());
     }
 
+    /// Whether anything has come that was not read, or the server has closed.
+    pub fn has_something(&self) -> bool {
+        !self.pending.is_empty() || readable(&self.control, std::time::Duration::ZERO)
+    }
+
+    /// Tells the server that nothing more will be sent.
+    pub fn close_half(&self) {
+        self.control.shutdown(Shutdown::Write).unwrap();
+    }
+
     /// Reads the next reply.
     #[track_caller]
     pub fn reply(&mut self) -> Reply {
@@ -101,7 +114,7 @@ impl Client {
     #[track_caller]
     pub fn try_reply(&mut self) -> Option<Reply> {
         loop {
-            match Reply::take(&self.pending) {
+            match Reply::take_as(&self.pending, self.text) {
                 Ok(Some((reply, length))) => {
                     self.pending.drain(..length);
                     return Some(reply);
@@ -126,7 +139,7 @@ impl Client {
     /// Sends a line and reads its one reply. An octet that came unasked before is an error.
     #[track_caller]
     pub fn command(&mut self, line: &str) -> Reply {
-        if !self.pending.is_empty() || readable(&self.control, std::time::Duration::ZERO) {
+        if self.has_something() {
             let before = self.last_command.clone();
             panic!(
                 "something came unasked after {before}: {:?}",

@@ -1,6 +1,7 @@
 //! Reads replies as RFC 959 §4.2 frames them and says what is wrong with any others. Pure: no I/O.
 //! Not the product's parser: two that share a mistake would agree.
 
+use std::borrow::Cow;
 use std::fmt;
 
 /// A whole reply.
@@ -11,22 +12,46 @@ pub struct Reply {
     pub lines: Vec<String>,
 }
 
+/// How the octets of replies become text.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Text {
+    /// They must be UTF-8.
+    #[default]
+    Utf8,
+    /// Each is one character, whatever the server means by it.
+    Octets,
+}
+
+impl Text {
+    fn read(self, octets: &[u8]) -> Option<Cow<'_, str>> {
+        match self {
+            Text::Utf8 => str::from_utf8(octets).ok().map(Cow::Borrowed),
+            Text::Octets => Some(octets.iter().copied().map(char::from).collect()),
+        }
+    }
+}
+
 impl Reply {
     /// All text, lines joined with LF.
     pub fn text(&self) -> String {
         self.lines.join("\n")
     }
 
-    /// Takes one whole reply from the front of `octets`: `None` if more must come, else the reply and its length.
+    /// Takes one whole reply in UTF-8 from the front of `octets`: `None` if more must come, else the reply and its length.
     pub fn take(octets: &[u8]) -> Result<Option<(Reply, usize)>, String> {
+        Reply::take_as(octets, Text::Utf8)
+    }
+
+    /// The same for replies that may be in another charset.
+    pub fn take_as(octets: &[u8], text: Text) -> Result<Option<(Reply, usize)>, String> {
         let mut reply: Option<Reply> = None;
         let mut at = 0;
         loop {
-            let Some((line, length)) = line(&octets[at..])? else {
+            let Some((line, length)) = line(&octets[at..], text)? else {
                 return Ok(None);
             };
             at += length;
-            let head = head(line);
+            let head = head(&line);
             match &mut reply {
                 None => {
                     let (code, separator, text) =
@@ -49,13 +74,13 @@ impl Reply {
                         reply.lines.push(text.to_owned())
                     }
                     // RFC 959 §4.2: a line that begins with a number must be padded.
-                    _ if begins_with_number(line) => {
+                    _ if begins_with_number(&line) => {
                         let code = reply.code;
                         return Err(format!(
                             "line within a {code} reply is not padded: {line:?}"
                         ));
                     }
-                    _ => reply.lines.push(line.to_owned()),
+                    _ => reply.lines.push(line.into_owned()),
                 },
             }
         }
@@ -72,7 +97,7 @@ impl fmt::Display for Reply {
 const LONGEST_LINE: usize = 8192;
 
 /// The first line without CR LF, and its length with them. Anything but text and TAB is refused.
-fn line(octets: &[u8]) -> Result<Option<(&str, usize)>, String> {
+fn line(octets: &[u8], text: Text) -> Result<Option<(Cow<'_, str>, usize)>, String> {
     let Some(lf) = octets.iter().position(|&b| b == b'\n') else {
         return match octets.len() {
             0..LONGEST_LINE => Ok(None),
@@ -86,7 +111,9 @@ fn line(octets: &[u8]) -> Result<Option<(&str, usize)>, String> {
     if line.iter().any(|&b| (b < b' ' && b != b'\t') || b == 0x7f) {
         return Err(format!("control character in a reply: {shown}"));
     }
-    let text = str::from_utf8(line).map_err(|_| format!("not UTF-8: {shown}"))?;
+    let text = text
+        .read(line)
+        .ok_or_else(|| format!("not UTF-8: {shown}"))?;
     Ok(Some((text, lf + 1)))
 }
 
@@ -133,6 +160,14 @@ mod tests {
     }
 
     #[test]
+    fn octets_of_another_charset_are_text_if_asked_for() {
+        let (reply, _) = Reply::take_as(b"257 \"/\xdf\"\r\n", Text::Octets)
+            .unwrap()
+            .unwrap();
+        assert_eq!(reply.text(), "\"/\u{df}\"");
+    }
+
+    #[test]
     fn what_rfc_959_does_not_allow_is_an_error() {
         for bad in [
             "200 ok\n",
@@ -152,5 +187,6 @@ mod tests {
             assert!(Reply::take(bad.as_bytes()).is_err(), "{bad:?}");
         }
         assert!(Reply::take(&[b'2'; LONGEST_LINE]).is_err());
+        assert!(Reply::take(b"200 \xff\r\n").is_err());
     }
 }

@@ -95,6 +95,18 @@ impl Setup {
         self
     }
 
+    /// Adds an entry that shares the tester's home and files: its type of password, and `Key=Value` settings.
+    pub fn account(mut self, name: &str, kind: &str, settings: &str) -> Setup {
+        let home = self.scratch.join("home");
+        self.entries.push(format!(
+            "{name}:{kind}::{}:{}:{}:{settings}",
+            self.account.password,
+            self.account.real_user,
+            home.display()
+        ));
+        self
+    }
+
     pub fn scratch(&self) -> &Path {
         self.scratch.path()
     }
@@ -268,6 +280,19 @@ impl Server {
         let top = self.home.join(Path::new(name).components().next().unwrap());
         give(&top, Uid::from_raw(owner.uid()), Gid::from_raw(owner.gid()));
         path
+    }
+
+    /// Makes a directory in the home, owned as the home is.
+    pub fn put_directory(&self, name: &str) {
+        use std::os::unix::fs::MetadataExt;
+        let path = self.home.join(name);
+        fs::create_dir(&path).unwrap();
+        let owner = fs::metadata(&self.home).unwrap();
+        give(
+            &path,
+            Uid::from_raw(owner.uid()),
+            Gid::from_raw(owner.gid()),
+        );
     }
 
     /// What is in a file of the home.

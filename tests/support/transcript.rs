@@ -12,6 +12,7 @@
 //! D: close                sends the end
 //! D: expect some\r\n      reads to the end and compares; `D: expect~ *x*` compares with a pattern
 //! D: reset                breaks the data connection
+//! T: octets               from here on replies and patterns need not be UTF-8: each octet is one character
 //! ```
 
 use std::net::{SocketAddr, TcpListener};
@@ -19,6 +20,7 @@ use std::path::{Path, PathBuf};
 
 use crate::client::{Client, DataConnection, eprt_line, port_line};
 use crate::input::{Names, matches, octets};
+use crate::reply::Text;
 use crate::server::Login;
 
 /// Where the transcripts are.
@@ -75,7 +77,8 @@ impl Player {
             "S" if what == "(end)" => self.client.expect_end(),
             "S" => self.reply(what)?,
             "D" => self.data(what)?,
-            _ => return Err("neither C:, R:, S: nor D:".into()),
+            "T" if what == "octets" => self.client.text = Text::Octets,
+            _ => return Err("neither C:, R:, S:, D: nor T:".into()),
         }
         Ok(())
     }
@@ -83,9 +86,12 @@ impl Player {
     fn reply(&mut self, expected: &str) -> Result<(), String> {
         let reply = self.client.reply();
         let (code, pattern) = expected.split_once(' ').unwrap_or((expected, "*"));
-        let pattern = String::from_utf8_lossy(&octets(pattern, &self.names)?).into_owned();
+        let pattern = self.text(&octets(pattern, &self.names)?);
         if !matches(code, &reply.code.to_string())
-            || !matches(&pattern.to_lowercase(), &reply.text().to_lowercase())
+            || !matches(
+                &pattern.to_ascii_lowercase(),
+                &reply.text().to_ascii_lowercase(),
+            )
         {
             return Err(format!("got {reply}"));
         }
@@ -144,9 +150,13 @@ impl Player {
             }
             "expect~" => {
                 let got = self.take_data()?.read_all();
+                let pattern = match self.client.text {
+                    Text::Utf8 => argument.to_owned(),
+                    Text::Octets => self.text(&octets(argument, &self.names)?),
+                };
                 if !matches(
-                    &argument.to_lowercase(),
-                    &String::from_utf8_lossy(&got).to_lowercase(),
+                    &pattern.to_ascii_lowercase(),
+                    &self.text(&got).to_ascii_lowercase(),
                 ) {
                     return Err(format!("got \"{}\"", got.escape_ascii()));
                 }
@@ -154,6 +164,14 @@ impl Player {
             _ => return Err(format!("no such data step: {action}")),
         }
         Ok(())
+    }
+
+    /// Octets as the text that replies and patterns are compared as.
+    fn text(&self, octets: &[u8]) -> String {
+        match self.client.text {
+            Text::Utf8 => String::from_utf8_lossy(octets).into_owned(),
+            Text::Octets => octets.iter().copied().map(char::from).collect(),
+        }
     }
 
     fn take_data(&mut self) -> Result<DataConnection, String> {

@@ -5,10 +5,11 @@ use std::net::SocketAddr;
 use std::time::Duration;
 
 use crate::auth::Secret;
+use crate::charset::Charset;
 use crate::jail::{Failure, LONGEST_PATTERN};
 use crate::messages;
 use crate::path::VirtualPath;
-use crate::proto::facts::FactSet;
+use crate::proto::facts::{FactSet, Permissions};
 use crate::proto::hostport::Family;
 use crate::proto::listing::{ListOptions, Order, Remark};
 use crate::proto::verbs::VerbSet;
@@ -69,6 +70,16 @@ messages! {
         46 => PassiveListen { family: Family },
         /// A socket that is connecting to the client. → `Connecting` with its descriptor.
         47 => ActiveConnect { target: SocketAddr },
+        /// To begin anew: another keeper answers `Done`, and both are in the phase before login again.
+        48 => Reinitialise,
+        /// → `Sessions` with the reading end of a pipe, into which the listener writes.
+        49 => Who,
+        64 => SetMode { path: VirtualPath, mode: Permissions },
+        /// Seconds since 1970; without `accessed` that time stays. → `Stamped`.
+        65 => SetTimes { path: VirtualPath, modified: i64, accessed: Option<i64> },
+        66 => Symlink { target: VirtualPath, link: VirtualPath },
+        /// Tells the umask, having changed it if there is a new one. → `Umask`.
+        67 => Umask { new: Option<Permissions> },
     }
 }
 
@@ -90,6 +101,10 @@ messages! {
         11 => Connecting,
         /// The target is not the client, or its port is privileged.
         12 => TargetRefused,
+        13 => Sessions,
+        /// The modification time that it has now.
+        64 => Stamped { modified: i64 },
+        65 => Umask { umask: Permissions },
         96 => Listed { remark: Remark },
     }
 }
@@ -101,8 +116,12 @@ pub struct Account {
     pub start: VirtualPath,
     pub permitted: VerbSet,
     pub idle: Duration,
+    /// The limit that the client itself cannot raise; zero is none.
+    pub max_idle: Duration,
     pub data_timeout: Duration,
     pub stall_timeout: Duration,
+    /// What names are on the wire, unless the client says that it speaks UTF-8.
+    pub charset: Charset,
 }
 
 impl Wire for Account {
@@ -110,16 +129,20 @@ impl Wire for Account {
         self.start.put(out);
         self.permitted.put(out);
         self.idle.put(out);
+        self.max_idle.put(out);
         self.data_timeout.put(out);
         self.stall_timeout.put(out);
+        self.charset.put(out);
     }
     fn take(input: &mut &[u8]) -> Result<Self, Malformed> {
         Ok(Account {
             start: Wire::take(input)?,
             permitted: Wire::take(input)?,
             idle: Wire::take(input)?,
+            max_idle: Wire::take(input)?,
             data_timeout: Wire::take(input)?,
             stall_timeout: Wire::take(input)?,
+            charset: Wire::take(input)?,
         })
     }
 }
@@ -184,12 +207,30 @@ macro_rules! tags {
 tags! { Order: 1 => Unsorted, 2 => Name, 3 => Time, 4 => Size, }
 tags! { Remark: 1 => Whole, 2 => Unsorted, 3 => Unreadable, 4 => TooDeep, 5 => TooMany, 6 => TooLong, }
 
+impl Wire for Charset {
+    fn put(&self, out: &mut Vec<u8>) {
+        self.number().put(out);
+    }
+    fn take(input: &mut &[u8]) -> Result<Self, Malformed> {
+        Charset::from_number(u8::take(input)?).ok_or(Malformed)
+    }
+}
+
 impl Wire for FactSet {
     fn put(&self, out: &mut Vec<u8>) {
         self.bits().put(out);
     }
     fn take(input: &mut &[u8]) -> Result<Self, Malformed> {
         u8::take(input).map(FactSet::from_bits)
+    }
+}
+
+impl Wire for Permissions {
+    fn put(&self, out: &mut Vec<u8>) {
+        self.bits().put(out);
+    }
+    fn take(input: &mut &[u8]) -> Result<Self, Malformed> {
+        Permissions::new(u16::take(input)?).ok_or(Malformed)
     }
 }
 

@@ -78,6 +78,13 @@ pub type Answered<P> = (<P as Phase>::Answer, Option<OwnedFd>);
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Ticket(u32);
 
+impl Ticket {
+    /// Its number on the channel, for a keeper that leaves the answer to the next one.
+    pub fn number(self) -> u32 {
+        self.0
+    }
+}
+
 /// The end that asks: the network half's.
 #[derive(Debug)]
 pub struct Asker<P: Phase> {
@@ -191,6 +198,18 @@ impl Asker<PreLogin> {
     }
 }
 
+impl Asker<LoggedIn> {
+    /// Goes back to the first phase, after the answer that said so.
+    pub fn log_out(self) -> Asker<PreLogin> {
+        Asker {
+            socket: self.socket,
+            next: self.next,
+            forgotten: self.forgotten,
+            phase: PhantomData,
+        }
+    }
+}
+
 impl<P: Phase> Answerer<P> {
     /// Takes the next request if one has arrived.
     ///
@@ -221,6 +240,25 @@ impl<P: Phase> Answerer<P> {
 impl Answerer<PreLogin> {
     /// Goes on to the next phase, after having become the user.
     pub fn log_in(self) -> Answerer<LoggedIn> {
+        Answerer {
+            socket: self.socket,
+            phase: PhantomData,
+        }
+    }
+}
+
+impl Answerer<LoggedIn> {
+    /// Takes over a channel that a former keeper has left with the request `number` unanswered.
+    pub fn take_over(channel: OwnedFd, number: u32) -> (Self, Ticket) {
+        let answerer = Answerer {
+            socket: channel,
+            phase: PhantomData,
+        };
+        (answerer, Ticket(number))
+    }
+
+    /// Goes back to the first phase, having said so.
+    pub fn log_out(self) -> Answerer<PreLogin> {
         Answerer {
             socket: self.socket,
             phase: PhantomData,

@@ -5,7 +5,8 @@ use clap_complete::Shell;
 use clap_mangen::Man;
 use clap_mangen::roff::{Inline, Roff, bold, italic, roman};
 
-use crate::proto::verbs::{Group, TABLE as VERBS, When};
+use crate::charset::Charset;
+use crate::proto::verbs::{Group, Verb, When};
 use crate::settings::DEFAULT_FILE;
 use crate::settings::table::{Scope, Setting, TABLE as SETTINGS};
 
@@ -139,6 +140,7 @@ fn ftpd(page: &mut Roff) {
         key(page, setting);
     }
     permitted(page);
+    charsets(page);
     commands(page);
     closing(page);
 }
@@ -176,9 +178,55 @@ fn permitted(page: &mut Roff) {
             " is a list of words, separated by commas or blanks: a command, a group of commands ({groups}), Basic for \
              what a simple client needs, or ALL. A word may begin with + to permit, which is also meant without it, or \
              with - to refuse. The list starts from nothing, and the last word that names a command decides: \
-             ALL,-WRITE is a server to read from. An alias of a command stands for the command itself. What is \
+             ALL,-WRITE is a server to read from. An alias of a command stands for the command itself. A command of \
+             SITE is one word, such as SITE_HELP, and SITE stands for all of them. What is \
              refused is not advertised by FEAT and HELP."
         )),
+    ]);
+    let withheld = Verb::all().map(Verb::spec).filter(|spec| !spec.anonymous);
+    let withheld: Vec<_> = withheld.map(|spec| spec.verb).collect();
+    page.control("PP", []);
+    page.text([
+        roman("An account without a password, of the type "),
+        bold("null"),
+        roman(format!(
+            ", may not use {} unless its own settings have a list of commands, which then decides alone.",
+            withheld.join(", ")
+        )),
+    ]);
+}
+
+fn charsets(page: &mut Roff) {
+    let names: Vec<_> = Charset::all().map(Charset::name).collect();
+    page.control("SS", ["Charsets of names"]);
+    page.text([
+        roman("Names on disk are octets, normally UTF-8, and pass as they are unless "),
+        bold("Charset"),
+        roman(" says what clients speak instead. It is one of "),
+        roman(names.join(", ")),
+        roman(
+            ", or another name that the Encoding Standard (encoding.spec.whatwg.org) gives them, such as latin1, gb2312 or \
+             sjis, or a code page such as cp932. ISO-8859-1 is windows-1252 there, and ISO-8859-9 is windows-1254. A \
+             client that says OPTS UTF8 ON gets UTF-8, until it says OPTS UTF8 OFF.",
+        ),
+    ]);
+    page.control("PP", []);
+    page.text([roman(
+        "No file is lost: what the charset lacks is shown as %u{20AC}, the number of the character, and an octet that is no \
+         UTF-8 as %x{E9}. Clients can use these forms like any name. A % that would begin such a form in the name \
+         itself is shown as %u{25}. What a client sends that is no text in its charset is refused with 553. \
+         Only line ends in names are ? in listings, as they are without a charset.",
+    )]);
+    page.control("PP", []);
+    page.text([
+        bold("CharsetNetworks"),
+        roman(
+            " gives clients a charset by their address: a list of words, separated by commas or blanks, such as \
+             10.1.0.0/16=GBK, 10.0.0.0/8=windows-1251. The first network that the client belongs to counts, and goes \
+             over ",
+        ),
+        bold("Charset"),
+        roman(" of the server, but not over the user's own."),
     ]);
 }
 
@@ -187,7 +235,7 @@ fn commands(page: &mut Roff) {
     page.text([roman(
         "Each with its group. Those marked * are accepted before the login.",
     )]);
-    for verb in VERBS {
+    for verb in Verb::all().map(Verb::spec) {
         let mut head = vec![bold(verb.verb)];
         for alias in verb.aliases {
             head.extend([roman(", "), bold(*alias)]);
@@ -285,7 +333,7 @@ mod tests {
                 assert!(page.contains(&format!("-{flag}")), "{flag}");
             }
         }
-        for verb in VERBS {
+        for verb in Verb::all().map(Verb::spec) {
             assert!(page.contains(verb.verb) && page.contains(verb.help));
         }
     }

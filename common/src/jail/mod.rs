@@ -8,6 +8,7 @@ mod entries;
 mod failure;
 mod lines;
 mod listing;
+mod metadata;
 mod names;
 mod pattern;
 mod place;
@@ -31,7 +32,7 @@ use nix::unistd::{UnlinkatFlags, unlinkat};
 use crate::path::VirtualPath;
 use crate::settings::Durability;
 
-pub use crate::proto::facts::{FactSet, Kind, Stat};
+pub use crate::proto::facts::{FactSet, Kind, Permissions, Stat};
 pub use failure::Failure;
 pub use listing::{Format, Limits, ListRequest, Listing, Step};
 pub use names::Names;
@@ -64,7 +65,7 @@ const KERNEL_FILE_SYSTEMS: &[statfs::FsType] = &[
 /// be 0, so that the jail's is the one that counts.
 pub struct Jail {
     root: OwnedFd,
-    umask: u32,
+    umask: Cell<Permissions>,
     shared: Arc<Shared>,
     served: Served,
 }
@@ -91,7 +92,7 @@ impl Jail {
     pub fn new(root: OwnedFd, umask: u32, viewer: Viewer, names: Names) -> Jail {
         Jail {
             root,
-            umask,
+            umask: Cell::new(Permissions::of(umask)),
             shared: Arc::new(Shared { viewer, names }),
             served: Served::default(),
         }
@@ -184,7 +185,7 @@ impl Jail {
     pub fn make_dir(&self, path: &VirtualPath, durability: Durability) -> Result<(), Failure> {
         let place = self.place(path)?.ok_or(Failure::Exists)?;
         let settle = Settle::prepare(&place, durability)?;
-        let mode = Mode::from_bits_truncate(0o777 & !self.umask);
+        let mode = self.new_mode(0o777);
         mkdirat(&place.directory, place.name, mode)?;
         settle.finish()
     }
@@ -200,6 +201,11 @@ impl Jail {
             other => other.into(),
         })?;
         settle.finish()
+    }
+
+    /// The mode of something new.
+    fn new_mode(&self, mode: u32) -> Mode {
+        Mode::from_bits_truncate(mode & !u32::from(self.umask.get().bits()))
     }
 
     /// Opens `relative`, which is `path` or its directory, with links followed inside the root only.

@@ -1,6 +1,7 @@
 //! Tests of the jail against real directories: what it resolves, opens, moves and removes.
 
 mod listings;
+mod metadata;
 mod uploads;
 
 use std::fs;

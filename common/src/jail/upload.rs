@@ -103,7 +103,7 @@ impl Jail {
         let replaced = replaceable(&place)?;
         let mode = match &replaced {
             Some(stat) => stat.mode & PERMISSIONS,
-            None => 0o666 & !self.umask,
+            None => self.new_mode(0o666).bits(),
         };
         let (file, temporary) = create_hidden(&place.directory, mode)?;
         // From here on every way out removes the hidden file again.
@@ -249,6 +249,7 @@ mod tests {
             kind: Kind::File,
             mode,
             links: 1,
+            node: (0, 0),
             uid: 0,
             gid,
             size: 0,

@@ -2,26 +2,33 @@
 //! client's octet and holds no secret.
 
 mod lifeline;
+mod reports;
+mod sessions;
 mod status;
 
-use std::collections::HashSet;
 use std::io;
 use std::os::fd::{AsFd, OwnedFd};
 use std::time::{Duration, Instant};
 
 use nix::errno::Errno;
 use nix::poll::{PollFd, PollFlags, poll};
-use nix::sys::signal::{SigSet, SigmaskHow, Signal, killpg, sigprocmask};
+use nix::sys::prctl;
+use nix::sys::signal::{SigSet, SigmaskHow, Signal, kill, killpg, sigprocmask};
 use nix::sys::signalfd::{SfdFlags, SignalFd};
 use nix::sys::wait::{Id, WaitPidFlag, WaitStatus, waitid, waitpid};
 use nix::unistd::{Pid, setpgid};
 use socket2::Socket;
 
 pub use lifeline::{Lifeline, Sign, Watched};
+pub use reports::Reports;
 pub use status::Status;
+
+use self::reports::Inbox;
+use self::sessions::{Dead, Sessions};
 
 use crate::control::until;
 use crate::log::Log;
+use crate::net::Ends;
 use crate::sys::{self, Fork};
 
 /// How long sessions get to end after the listener was told to stop.
@@ -33,7 +40,24 @@ const EXHAUSTED_PAUSE: Duration = Duration::from_millis(200);
 #[derive(Debug)]
 pub struct Client {
     pub socket: OwnedFd,
+    pub ends: Ends,
     pub lifeline: Lifeline,
+    pub reports: Reports,
+}
+
+/// What the listener hands to the child that is to be the next keeper of a session.
+#[derive(Debug)]
+pub struct Reinitialised {
+    pub ends: Ends,
+    pub lifeline: Lifeline,
+    pub reports: Reports,
+    /// The channel to the network half, with a request that waits for its answer.
+    pub channel: OwnedFd,
+    pub ticket: u32,
+    /// The network half.
+    pub session: Pid,
+    /// Tells when the network half has ended.
+    pub ended: OwnedFd,
 }
 
 /// A control port that is open.
@@ -43,7 +67,9 @@ pub struct Listener {
     signals: SignalFd,
     watched: Watched,
     lifeline: Lifeline,
-    sessions: HashSet<Pid>,
+    inbox: Inbox,
+    reports: Reports,
+    sessions: Sessions,
     log: Log,
 }
 
@@ -53,6 +79,8 @@ pub enum Ran {
     Stopped,
     /// In a new child: serve this client.
     Serve(Client),
+    /// In a new child: serve on, before login again.
+    Reinitialise(Reinitialised),
 }
 
 impl Listener {
@@ -74,12 +102,17 @@ impl Listener {
         let signals =
             SignalFd::with_flags(&handled, SfdFlags::SFD_CLOEXEC | SfdFlags::SFD_NONBLOCK)?;
         let (watched, lifeline) = lifeline::pair()?;
+        let (inbox, reports) = reports::queue()?;
+        // A network half whose keeper was replaced is the listener's to collect.
+        prctl::set_child_subreaper(true)?;
         Ok(Listener {
             port: Some(port),
             signals,
             watched,
             lifeline,
-            sessions: HashSet::new(),
+            inbox,
+            reports,
+            sessions: Sessions::default(),
             log,
         })
     }
@@ -100,6 +133,7 @@ impl Listener {
             let mut ready = [
                 PollFd::new(self.signals.as_fd(), PollFlags::POLLIN),
                 PollFd::new(port.as_fd(), events),
+                PollFd::new(self.inbox.as_fd(), PollFlags::POLLIN),
             ];
             if let Err(errno) = poll(&mut ready, until(paused))
                 && errno != Errno::EINTR
@@ -113,6 +147,10 @@ impl Listener {
             if wants_stop {
                 self.stop();
                 return Ran::Stopped;
+            }
+            self.hear();
+            if let Some(reinitialised) = self.reinitialise() {
+                return Ran::Reinitialise(reinitialised);
             }
             match self.accept() {
                 Ok(None) => {}
@@ -141,26 +179,97 @@ impl Listener {
                 };
             }
         };
+        // Who has hung up already needs no session.
+        let Ok(ends) = Ends::of(&socket) else {
+            return Ok(None);
+        };
         match sys::fork()? {
             Fork::Parent(child) => {
-                self.sessions.insert(child);
+                self.sessions.add(child, ends);
+                // Both halves of a session are a group, which neither can leave: so they can be ended together. The child
+                // does the same; whoever comes first.
+                let _ = setpgid(child, child);
                 Ok(None)
             }
-            Fork::Child => {
-                self.port = None;
-                // Both halves of a session are a group, which neither can leave: so they can be ended together.
-                setpgid(Pid::from_raw(0), Pid::from_raw(0))?;
-                // INT and HUP stay blocked: the listener ends its sessions.
-                let mut own = SigSet::empty();
-                own.add(Signal::SIGTERM);
-                sigprocmask(SigmaskHow::SIG_UNBLOCK, Some(&own), None)?;
-                let lifeline = self.lifeline.try_clone()?;
-                Ok(Some(Client {
-                    socket: socket.into(),
-                    lifeline,
-                }))
+            Fork::Child => match self.begin(socket.into(), ends) {
+                Ok(client) => Ok(Some(client)),
+                // Never back into the listener's loop.
+                Err(_) => sys::exit(Status::Broken.code()),
+            },
+        }
+    }
+
+    /// In a new child: leaves the listener's things behind.
+    fn begin(&mut self, socket: OwnedFd, ends: Ends) -> Result<Client, Errno> {
+        self.port = None;
+        setpgid(Pid::from_raw(0), Pid::from_raw(0))?;
+        unblock_termination()?;
+        Ok(Client {
+            socket,
+            ends,
+            lifeline: self.lifeline.try_clone()?,
+            reports: self.reports.try_clone()?,
+        })
+    }
+
+    /// Takes the reports that came. A session that breaks their rules is ended.
+    fn hear(&mut self) {
+        while let Some(received) = self.inbox.take() {
+            if let Err(Some(group)) = self.sessions.hear(received) {
+                self.log.line(&format!(
+                    "session {group}: ended: it broke the rules of its reports"
+                ));
+                let _ = killpg(group, Signal::SIGKILL);
             }
         }
+    }
+
+    /// Gives the sessions that wait for it another keeper, in a new child of its own each; `Some` in the child.
+    fn reinitialise(&mut self) -> Option<Reinitialised> {
+        while let Some((group, session)) = self.sessions.waiting() {
+            let handover = session.handover.take()?;
+            // SECURITY: the former keeper must not hear the next user's password on the channel that it has left.
+            if let Some(former) = session.keeper.take() {
+                let _ = kill(former, Signal::SIGKILL);
+            }
+            match sys::fork() {
+                // In the listener, so that no signal to the group can come between; it fails if the session has ended.
+                Ok(Fork::Parent(child)) if setpgid(child, group).is_ok() => {
+                    session.replaced_by(child);
+                }
+                Ok(Fork::Parent(child)) => {
+                    let _ = kill(child, Signal::SIGKILL);
+                    self.sessions.forget(group);
+                }
+                Ok(Fork::Child) => {
+                    let ends = session.ends;
+                    let lifeline = self.lifeline.try_clone();
+                    let reports = self.reports.try_clone();
+                    self.port = None;
+                    let (Ok(()), Ok(lifeline), Ok(reports)) =
+                        (unblock_termination(), lifeline, reports)
+                    else {
+                        sys::exit(Status::Broken.code());
+                    };
+                    return Some(Reinitialised {
+                        ends,
+                        lifeline,
+                        reports,
+                        channel: handover.channel,
+                        ticket: handover.ticket,
+                        session: handover.session,
+                        ended: handover.ended,
+                    });
+                }
+                Err(errno) => {
+                    self.log
+                        .line(&format!("session {group}: cannot begin anew: {errno}"));
+                    let _ = killpg(group, Signal::SIGKILL);
+                    self.sessions.forget(group);
+                }
+            }
+        }
+        None
     }
 
     /// Reads the signals that came; true if one of them says stop.
@@ -184,14 +293,18 @@ impl Listener {
         let look = WaitPidFlag::WEXITED | WaitPidFlag::WNOHANG | WaitPidFlag::WNOWAIT;
         while let Ok(status) = waitid(Id::All, look) {
             let Some(child) = status.pid() else { return };
-            let was_session = self.sessions.remove(&child);
-            if was_session {
+            // What it had to say before its end counts.
+            self.hear();
+            let dead = self.sessions.buried(child);
+            if dead == Dead::Session
+                && let Some(group) = self.sessions.remove(child)
+            {
                 // SECURITY: a network half that was taken over need not end with its keeper. The number is still that of
-                // the group, since its first process is not collected yet.
-                let _ = killpg(child, Signal::SIGKILL);
+                // the group, since its last keeper is not collected yet.
+                let _ = killpg(group, Signal::SIGKILL);
             }
             let ended = waitpid(child, Some(WaitPidFlag::WNOHANG));
-            if !was_session {
+            if matches!(dead, Dead::Other | Dead::Former) {
                 continue;
             }
             match ended {
@@ -223,13 +336,20 @@ impl Listener {
                 self.reap();
             }
         }
-        for session in &self.sessions {
-            // It is our child and not yet reaped, so the number is still its own.
-            if killpg(*session, Signal::SIGKILL).is_ok() {
+        for session in self.sessions.groups() {
+            // Its keeper is our child and not yet reaped, so the number is still that of the group.
+            if killpg(session, Signal::SIGKILL).is_ok() {
                 self.log.line(&format!(
                     "session {session}: killed, it did not end in time"
                 ));
             }
         }
     }
+}
+
+/// INT and HUP stay blocked in a session: the listener ends its sessions.
+fn unblock_termination() -> Result<(), Errno> {
+    let mut own = SigSet::empty();
+    own.add(Signal::SIGTERM);
+    sigprocmask(SigmaskHow::SIG_UNBLOCK, Some(&own), None)
 }

@@ -1,6 +1,10 @@
 //! The argument grammars that the command table points to. Pure: no I/O.
 
+pub(super) mod metadata;
+
 use std::fmt;
+
+pub use self::metadata::{NewFacts, NewLink, NewTimes};
 
 use super::facts::FactSet;
 use super::hostport::Family;
@@ -41,6 +45,16 @@ pub enum Representation {
     Image,
 }
 
+/// Whether names on the wire are UTF-8 because the client says so (`OPTS UTF8`).
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Utf8 {
+    /// The client speaks UTF-8.
+    On,
+    /// It has not said so, or no longer: names are as the session is configured.
+    #[default]
+    Off,
+}
+
 /// The argument of LIST and NLST: options of ls that are understood, and a path or pattern.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct ListArg {
@@ -49,14 +63,6 @@ pub struct ListArg {
     pub long: bool,
     /// What is listed, with all its blanks; empty for the working directory.
     pub path: Vec<u8>,
-}
-
-impl ListArg {
-    /// The path without the blanks around it, which clients send by mistake; `None` where there are none.
-    pub fn without_blanks(&self) -> Option<&[u8]> {
-        let trimmed = self.path.trim_ascii();
-        (trimmed.len() < self.path.len()).then_some(trimmed)
-    }
 }
 
 /// Refuses any argument; blanks do not count.
@@ -98,6 +104,22 @@ pub(super) fn number(argument: &[u8]) -> Result<u64, ArgError> {
     }
     let text = std::str::from_utf8(digits).map_err(|_| ArgError::Syntax)?;
     text.parse().map_err(|_| ArgError::Syntax)
+}
+
+pub(super) fn optional_number(argument: &[u8]) -> Result<Option<u64>, ArgError> {
+    match argument.trim_ascii() {
+        b"" => Ok(None),
+        digits => number(digits).map(Some),
+    }
+}
+
+pub(super) fn optional_text(argument: &[u8]) -> Result<Option<String>, ArgError> {
+    match argument.trim_ascii() {
+        b"" => Ok(None),
+        text => std::str::from_utf8(text)
+            .map(|text| Some(text.to_owned()))
+            .map_err(|_| ArgError::Syntax),
+    }
 }
 
 /// `<octets> [R <size>]`; an empty argument is tolerated.
@@ -174,12 +196,86 @@ pub(super) fn stru(argument: &[u8]) -> Result<Command, ArgError> {
     }
 }
 
-/// `UTF8 [ON|OFF]`: always on, since names are octets anyway. `MLST [fact;…]`: which facts are shown.
+/// Words of printable text that must not be missing.
+pub(super) fn text(argument: &[u8]) -> Result<String, ArgError> {
+    let text = std::str::from_utf8(argument.trim_ascii()).map_err(|_| ArgError::Syntax)?;
+    match text {
+        "" => Err(ArgError::Missing),
+        text if text.chars().any(char::is_control) => Err(ArgError::Syntax),
+        text => Ok(text.to_owned()),
+    }
+}
+
+/// The longest name of a host (RFC 1035 §2.3.4), in octets.
+const LONGEST_HOST: usize = 255;
+
+/// A domain name or an address literal in brackets (RFC 7151 §3.1), in lower case and without a last dot, as names are
+/// compared.
+pub(crate) fn host(argument: &[u8]) -> Result<String, ArgError> {
+    let name = text(argument)?.to_lowercase();
+    let name = name.strip_suffix('.').unwrap_or(&name);
+    let inside = name
+        .strip_prefix('[')
+        .and_then(|rest| rest.strip_suffix(']'));
+    let right = match inside {
+        Some(address) => {
+            let address = address.strip_prefix("ipv6:").unwrap_or(address);
+            address.parse::<std::net::IpAddr>().is_ok()
+        }
+        None => {
+            name.len() <= LONGEST_HOST
+                && name.split('.').all(|label| {
+                    (1..=63).contains(&label.len())
+                        && label
+                            .chars()
+                            .all(|c| c.is_alphanumeric() || c == '-' || c == '_')
+                })
+        }
+    };
+    right.then(|| name.to_owned()).ok_or(ArgError::Syntax)
+}
+
+/// A language tag (RFC 2640 §4.1); only English is spoken.
+pub(super) fn language(argument: &[u8]) -> Result<Option<String>, ArgError> {
+    let Some(tag) = optional_word(argument)? else {
+        return Ok(None);
+    };
+    let primary = tag.split('-').next().unwrap_or_default();
+    if !tag.bytes().all(|b| b.is_ascii_alphanumeric() || b == b'-') || primary.is_empty() {
+        Err(ArgError::Syntax)
+    } else if primary == "EN" {
+        Ok(Some(tag))
+    } else {
+        Err(ArgError::NotOffered)
+    }
+}
+
+/// PRET's argument is the whole command that will follow; what is announced must be a command.
+pub(super) fn announced(argument: &[u8]) -> Result<Command, ArgError> {
+    if argument.trim_ascii().is_empty() {
+        return Err(ArgError::Missing);
+    }
+    let verb = super::verbs::verb(argument).map_err(|_| ArgError::Syntax)?;
+    if verb.spec().verb == "PRET" {
+        return Err(ArgError::Syntax);
+    }
+    match super::verbs::parse(verb, argument) {
+        Ok(_) => Ok(Command::Pret(verb)),
+        Err(super::verbs::CommandError::Argument(_, error)) => Err(error),
+        Err(_) => Err(ArgError::Syntax),
+    }
+}
+
+/// `UTF8 [ON|OFF]`: what names are on the wire; without either, and for an old draft's `NLST`, it is ON. `MLST [fact;…]`: which facts are shown.
 pub(super) fn opts(argument: &[u8]) -> Result<Command, ArgError> {
     let (option, rest) = super::verbs::split(argument.trim_ascii());
     match option.to_ascii_uppercase().as_slice() {
         b"" => Err(ArgError::Missing),
-        b"UTF8" | b"UTF-8" => Ok(Command::OptsUtf8),
+        b"UTF8" | b"UTF-8" => match rest.trim_ascii().to_ascii_uppercase().as_slice() {
+            b"" | b"ON" | b"NLST" => Ok(Command::OptsUtf8(Utf8::On)),
+            b"OFF" => Ok(Command::OptsUtf8(Utf8::Off)),
+            _ => Err(ArgError::Syntax),
+        },
         b"MLST" => Ok(Command::OptsMlst(FactSet::parse(rest))),
         _ => Err(ArgError::Syntax),
     }
@@ -286,22 +382,50 @@ mod tests {
     }
 
     #[test]
-    fn blanks_around_a_path_are_kept_and_can_be_left_out() {
-        let blank = |argument: &[u8]| {
-            let found = list(argument).unwrap();
-            let without = found.without_blanks().map(<[u8]>::to_vec);
-            (found.path, without)
-        };
-        assert_eq!(blank(b"lead"), (b"lead".to_vec(), None));
-        assert_eq!(
-            blank(b" lead "),
-            (b" lead ".to_vec(), Some(b"lead".to_vec()))
-        );
-        assert_eq!(
-            blank(b"-a  lead"),
-            (b" lead".to_vec(), Some(b"lead".to_vec()))
-        );
-        assert_eq!(blank(b"   "), (Vec::new(), None));
+    fn blanks_around_a_path_are_kept() {
+        let path = |argument: &[u8]| list(argument).unwrap().path;
+        assert_eq!(path(b"lead"), b"lead");
+        assert_eq!(path(b" lead "), b" lead ");
+        assert_eq!(path(b"-a  lead"), b" lead");
+        assert_eq!(path(b"   "), b"");
+    }
+
+    #[test]
+    fn utf8_is_on_or_off() {
+        for (argument, utf8) in [
+            (&b"UTF8"[..], Utf8::On),
+            (b"utf8 on", Utf8::On),
+            (b"UTF8 NLST", Utf8::On),
+            (b"UTF-8 Off ", Utf8::Off),
+        ] {
+            assert_eq!(opts(argument), Ok(Command::OptsUtf8(utf8)));
+        }
+        assert_eq!(opts(b"UTF8 yes"), Err(ArgError::Syntax));
+    }
+
+    #[test]
+    fn hosts_are_names_or_addresses_in_brackets() {
+        for (good, compared) in [
+            ("FTP.example.org", "ftp.example.org"),
+            ("example.org.", "example.org"),
+            ("[192.0.2.1]", "[192.0.2.1]"),
+            ("[IPv6:2001:db8::1]", "[ipv6:2001:db8::1]"),
+            ("xn--bcher-kva.example", "xn--bcher-kva.example"),
+        ] {
+            assert_eq!(host(good.as_bytes()).as_deref(), Ok(compared));
+        }
+        for bad in ["[192.0.2.1", "a..b", "a b", "[x]", "-/-", &"a".repeat(64)] {
+            assert_eq!(host(bad.as_bytes()), Err(ArgError::Syntax), "{bad}");
+        }
+        assert_eq!(host(b" "), Err(ArgError::Missing));
+    }
+
+    #[test]
+    fn english_is_the_only_language() {
+        assert_eq!(language(b"en-gb"), Ok(Some("EN-GB".to_owned())));
+        assert_eq!(language(b""), Ok(None));
+        assert_eq!(language(b"fr"), Err(ArgError::NotOffered));
+        assert_eq!(language(b"e n"), Err(ArgError::Syntax));
     }
 
     #[test]

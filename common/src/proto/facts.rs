@@ -4,9 +4,11 @@
 //! neighbouring entries share (mode and owner) is kept from the last entry.
 
 mod calendar;
+mod permissions;
 mod set;
 
-pub use calendar::Calendar;
+pub use calendar::{Calendar, seconds_of};
+pub use permissions::Permissions;
 pub use set::FactSet;
 
 /// The FEAT line of MLST (RFC 3659 §7.8) before a client chooses: every fact is on.

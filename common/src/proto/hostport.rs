@@ -1,6 +1,7 @@
-//! Host and port in the forms of PORT, PASV (RFC 959), EPRT and EPSV (RFC 2428), both directions. Pure: no I/O.
+//! Host and port in the forms of PORT, PASV (RFC 959), EPRT, EPSV (RFC 2428), LPRT and LPSV (RFC 1639), both directions.
+//! Pure: no I/O.
 
-use std::net::{IpAddr, Ipv4Addr, SocketAddr, SocketAddrV4};
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr, SocketAddrV4};
 
 use super::args::ArgError;
 
@@ -69,6 +70,46 @@ pub fn parse_eprt(argument: &[u8]) -> Result<Result<SocketAddr, UnknownProtocol>
     Ok(Ok(SocketAddr::new(host, port)))
 }
 
+/// Parses the argument of LPRT (RFC 1639 §3.2): family, length and octets of the host, length and octets of the port.
+pub fn parse_lprt(argument: &[u8]) -> Result<Result<SocketAddr, UnknownProtocol>, ArgError> {
+    let text = std::str::from_utf8(argument.trim_ascii()).map_err(|_| ArgError::Syntax)?;
+    if text.is_empty() {
+        return Err(ArgError::Missing);
+    }
+    let octets: Vec<u8> = text
+        .split(',')
+        .map(|field| decimal(field.trim_matches(' ')).ok_or(ArgError::Syntax))
+        .collect::<Result<_, _>>()?;
+    match octets[..] {
+        [4, 4, a, b, c, d, 2, high, low] => {
+            let ip = Ipv4Addr::new(a, b, c, d);
+            Ok(Ok((ip, u16::from_be_bytes([high, low])).into()))
+        }
+        [6, 16, ref host @ .., 2, high, low] => {
+            let host: [u8; 16] = host.try_into().map_err(|_| ArgError::Syntax)?;
+            let port = u16::from_be_bytes([high, low]);
+            Ok(Ok((Ipv6Addr::from(host), port).into()))
+        }
+        [4 | 6, ..] => Err(ArgError::Syntax),
+        _ => Ok(Err(UnknownProtocol)),
+    }
+}
+
+/// Writes an address as LPSV's reply has it (RFC 1639 §3.3).
+pub fn long_text(address: SocketAddr) -> String {
+    let (family, host) = match address.ip() {
+        IpAddr::V4(ip) => (4, ip.octets().to_vec()),
+        IpAddr::V6(ip) => (6, ip.octets().to_vec()),
+    };
+    let mut text = format!("{family},{}", host.len());
+    for octet in host {
+        text.push_str(&format!(",{octet}"));
+    }
+    let [high, low] = address.port().to_be_bytes();
+    text.push_str(&format!(",2,{high},{low}"));
+    text
+}
+
 /// Digits only: Rust's own parser would take a plus sign.
 fn decimal<T: std::str::FromStr>(text: &str) -> Option<T> {
     if text.is_empty() || !text.bytes().all(|b| b.is_ascii_digit()) {
@@ -82,6 +123,34 @@ fn decimal<T: std::str::FromStr>(text: &str) -> Option<T> {
 mod tests {
     use super::*;
     use proptest::prelude::*;
+
+    #[test]
+    fn lprt_takes_both_families() {
+        let v4 = parse_lprt(b"4,4,132,235,1,2,2,24,131");
+        assert_eq!(v4, Ok(Ok("132.235.1.2:6275".parse().unwrap())));
+        let v6 = parse_lprt(b"6,16,32,1,13,184,0,0,0,0,0,0,0,0,0,0,0,1,2,20,162");
+        assert_eq!(v6, Ok(Ok("[2001:db8::1]:5282".parse().unwrap())));
+        assert_eq!(parse_lprt(b"16,1,0,1,0"), Ok(Err(UnknownProtocol)));
+        for bad in [
+            "4",
+            "4,4,1,2,3,2,0,1",
+            "4,4,1,2,3,4,2,0",
+            "6,16,1,2,0,1",
+            "4,4,1,2,3,256,2,0,1",
+            "4,,1",
+            "x",
+        ] {
+            assert_eq!(parse_lprt(bad.as_bytes()), Err(ArgError::Syntax), "{bad}");
+        }
+    }
+
+    proptest! {
+        #[test]
+        fn lpsv_text_is_read_back(ip: IpAddr, port: u16) {
+            let address = SocketAddr::new(ip, port);
+            prop_assert_eq!(parse_lprt(long_text(address).as_bytes()), Ok(Ok(address)));
+        }
+    }
 
     #[test]
     fn eprt_takes_both_families() {

@@ -1,12 +1,16 @@
 //! Octets of a control connection to lines: CR LF or LF ends, Telnet commands removed (RFC 854), length limited.
 //! Pure: no I/O.
 
+use std::collections::VecDeque;
+
 use zeroize::Zeroize;
 
 /// The longest line, in octets without its end: the longest path and a verb.
 pub const LONGEST_LINE: usize = 4200;
 /// Room for lines that wait behind a transfer.
 const ROOM: usize = 2 * LONGEST_LINE;
+/// So many lines that were too long may wait.
+const MOST_DROPPED: usize = 16;
 
 /// What a line turned out to be.
 #[derive(Debug, PartialEq, Eq)]
@@ -29,7 +33,9 @@ pub struct LineReader {
     /// The line that is coming in is too long: drop it up to its end.
     overlong: bool,
     /// Lines too long already seen, to be told in their place: offsets in `pending` where one ended.
-    dropped: Vec<usize>,
+    dropped: VecDeque<usize>,
+    /// Where in `pending` Interrupt Process or the Data Mark of a Synch came last (RFC 854): the line there is urgent.
+    urgent: Option<usize>,
 }
 
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -46,6 +52,8 @@ enum Telnet {
 }
 
 const IAC: u8 = 255;
+const DATA_MARK: u8 = 242;
+const INTERRUPT_PROCESS: u8 = 244;
 const SB: u8 = 250;
 const SE: u8 = 240;
 const WILL: u8 = 251;
@@ -54,7 +62,9 @@ const DONT: u8 = 254;
 impl LineReader {
     /// How many more octets may be pushed: reading stops at zero, so a flood stays in the kernel's buffer.
     pub fn room(&self) -> usize {
-        if self.overlong {
+        if self.dropped.len() >= MOST_DROPPED {
+            0
+        } else if self.overlong {
             LONGEST_LINE
         } else {
             ROOM.saturating_sub(self.pending.len())
@@ -76,6 +86,10 @@ impl LineReader {
                 }
                 (Telnet::Command, WILL..=DONT) => Telnet::Option,
                 (Telnet::Command, SB) => Telnet::Subnegotiation,
+                (Telnet::Command, INTERRUPT_PROCESS | DATA_MARK) => {
+                    self.urgent = Some(self.pending.len());
+                    Telnet::Data
+                }
                 (Telnet::Command | Telnet::Option, _) => Telnet::Data,
                 (Telnet::Subnegotiation, IAC) => Telnet::SubnegotiationCommand,
                 (Telnet::Subnegotiation, _) => Telnet::Subnegotiation,
@@ -90,7 +104,7 @@ impl LineReader {
             // SECURITY: the tail of an overlong line is never parsed as a command (CVE-2008-4242).
             if octet == b'\n' {
                 self.overlong = false;
-                self.dropped.push(self.pending.len());
+                self.dropped.push_back(self.pending.len());
             }
             return;
         }
@@ -106,31 +120,68 @@ impl LineReader {
 
     /// The next whole line without taking it, if it is a line at all.
     pub fn peek(&self) -> Option<&[u8]> {
-        if self.dropped.first() == Some(&0) {
+        if self.dropped.front() == Some(&0) {
             return None;
         }
         let end = memchr::memchr(b'\n', &self.pending)?;
         Some(trim_end(&self.pending[..end]))
     }
 
+    /// The octets that have arrived of a line whose end has not.
+    pub fn unfinished(&self) -> &[u8] {
+        &self.pending[self.line_start..]
+    }
+
+    /// Takes the line that the client marked as urgent if `wanted` says so, whatever waits before it.
+    pub fn take_urgent(&mut self, wanted: impl FnOnce(&[u8]) -> bool) -> bool {
+        let Some(mark) = self.urgent else {
+            return false;
+        };
+        let start = memchr::memrchr(b'\n', &self.pending[..mark]).map_or(0, |end| end + 1);
+        let Some(length) = memchr::memchr(b'\n', &self.pending[start..]) else {
+            return false;
+        };
+        // One chance: later lines are ordinary again.
+        self.urgent = None;
+        let end = start + length + 1;
+        if !wanted(trim_end(&self.pending[start..end - 1])) {
+            return false;
+        }
+        self.cut(start, end);
+        true
+    }
+
+    /// Removes octets; what moves down leaves nothing behind, for a password may have been there.
+    fn cut(&mut self, start: usize, end: usize) {
+        let gone = end - start;
+        self.pending.copy_within(end.., start);
+        let kept = self.pending.len() - gone;
+        self.pending[kept..].zeroize();
+        self.pending.truncate(kept);
+        let moved = |offset: usize| {
+            if offset >= end {
+                offset - gone
+            } else {
+                offset.min(start)
+            }
+        };
+        self.line_start = moved(self.line_start);
+        for offset in &mut self.dropped {
+            *offset = moved(*offset);
+        }
+        // The mark went with its line.
+        self.urgent = self.urgent.filter(|&mark| mark >= end).map(moved);
+    }
+
     /// Takes the next whole line.
     pub fn take(&mut self) -> Option<Input> {
-        if self.dropped.first() == Some(&0) {
-            self.dropped.remove(0);
+        if self.dropped.front() == Some(&0) {
+            self.dropped.pop_front();
             return Some(Input::TooLong);
         }
         let end = memchr::memchr(b'\n', &self.pending)?;
         let line = trim_end(&self.pending[..end]).to_vec();
-        // A password may have been in it: what moves down leaves nothing behind.
-        let taken = end + 1;
-        self.pending.copy_within(taken.., 0);
-        let kept = self.pending.len() - taken;
-        self.pending[kept..].zeroize();
-        self.pending.truncate(kept);
-        self.line_start -= taken;
-        for offset in &mut self.dropped {
-            *offset = offset.saturating_sub(taken);
-        }
+        self.cut(0, end + 1);
         if line.len() > LONGEST_LINE {
             Some(Input::TooLong)
         } else if line.iter().any(|&b| b == 0 || b == b'\r') {
@@ -149,6 +200,50 @@ fn trim_end(line: &[u8]) -> &[u8] {
 mod tests {
     use super::*;
     use proptest::prelude::*;
+
+    fn is_abor(line: &[u8]) -> bool {
+        line == b"ABOR"
+    }
+
+    #[test]
+    fn an_urgent_line_overtakes_what_waits() {
+        let mut reader = LineReader::default();
+        reader.push(b"NOOP\r\nQUIT\r\n\xff\xf4\xff\xf2ABOR\r\nSTAT\r\n");
+        assert!(reader.take_urgent(is_abor));
+        assert!(!reader.take_urgent(is_abor));
+        let rest: Vec<Input> = std::iter::from_fn(|| reader.take()).collect();
+        let line = |text: &str| Input::Line(text.as_bytes().to_vec());
+        assert_eq!(rest, [line("NOOP"), line("QUIT"), line("STAT")]);
+    }
+
+    #[test]
+    fn a_line_without_a_mark_is_not_urgent() {
+        let mut reader = LineReader::default();
+        reader.push(b"NOOP\r\nABOR\r\n");
+        assert!(!reader.take_urgent(is_abor));
+        // A mark on another line is used up by it; one before a line that is still coming waits for it.
+        reader.push(b"\xff\xf4QUIT\r\nABOR\r\n");
+        assert!(!reader.take_urgent(is_abor));
+        assert!(!reader.take_urgent(is_abor));
+        reader.push(b"\xff\xf2AB");
+        assert!(!reader.take_urgent(is_abor));
+        reader.push(b"OR\r\n");
+        assert!(reader.take_urgent(is_abor));
+        assert_eq!(std::iter::from_fn(|| reader.take()).count(), 4);
+    }
+
+    #[test]
+    fn an_urgent_line_is_found_behind_one_that_was_too_long() {
+        let mut reader = LineReader::default();
+        let long = [&[b'x'; LONGEST_LINE + 100][..], b"\r\n"].concat();
+        for octets in [b"CWD a\r\n", &long[..], b"\xff\xf4\xff\xf2ABOR\r\n"] {
+            reader.push(octets);
+        }
+        assert!(reader.take_urgent(is_abor));
+        assert_eq!(reader.take(), Some(Input::Line(b"CWD a".to_vec())));
+        assert_eq!(reader.take(), Some(Input::TooLong));
+        assert_eq!(reader.take(), None);
+    }
 
     fn lines(octets: &[u8]) -> Vec<Input> {
         let mut reader = LineReader::default();
@@ -246,7 +341,7 @@ mod tests {
                 reader.push(&rest[..room]);
                 rest = &rest[room..];
                 prop_assert!(reader.pending.len() <= ROOM);
-                prop_assert!(reader.dropped.len() <= octets.len() / LONGEST_LINE + 1);
+                prop_assert!(reader.dropped.len() <= MOST_DROPPED + 1);
             }
         }
     }

@@ -28,6 +28,8 @@ codes! {
     /// Closing data connection, action successful.
     DATA_DONE = 226;
     PASSIVE = 227;
+    /// Entering Long Passive Mode (RFC 1639 §3.3).
+    LONG_PASSIVE = 228;
     EXTENDED_PASSIVE = 229;
     LOGGED_IN = 230;
     ACTION_DONE = 250;
@@ -47,6 +49,8 @@ codes! {
     NOT_OFFERED = 502;
     BAD_SEQUENCE = 503;
     PARAMETER_NOT_OFFERED = 504;
+    /// Address family not supported (RFC 1639).
+    FAMILY_NOT_OFFERED = 521;
     /// Network protocol not supported (RFC 2428).
     PROTOCOL_NOT_OFFERED = 522;
     NOT_LOGGED_IN = 530;

@@ -1,10 +1,16 @@
 //! THE command table. Parsing, login and permission checks, FEAT, HELP, the command groups, the manual's command
-//! section and the completions follow from [`TABLE`] and from nowhere else. Pure: no I/O.
+//! section and the completions follow from [`TABLE`] and its sub-table [`SITE`], and from nowhere else. Pure: no I/O.
+
+pub mod site;
 
 use std::fmt;
 
-use super::args::{self, ArgError, ListArg, PathArg, Representation};
-use super::facts::FactSet;
+pub use self::site::SITE;
+
+use super::args::{
+    self, ArgError, ListArg, NewFacts, NewLink, NewTimes, PathArg, Representation, Utf8,
+};
+use super::facts::{FactSet, Permissions};
 use super::hostport::{self, Family};
 use crate::auth::Secret;
 
@@ -69,17 +75,34 @@ pub enum MidTransfer {
 #[cfg_attr(test, derive(PartialEq))]
 pub enum Command {
     Abor,
+    Acct,
     Allo(Option<u64>),
     Appe(PathArg),
     Cdup,
+    /// The client's own name for itself.
+    Clnt(String),
+    Csid(String),
     Cwd(PathArg),
     Dele(PathArg),
     Eprt(Result<std::net::SocketAddr, hostport::UnknownProtocol>),
     Epsv(EpsvArg),
     Feat,
     Help(Option<String>),
+    Host(String),
+    /// The language that is asked for; none asks for the default.
+    Lang(Option<String>),
     List(ListArg),
+    Lprt(Result<std::net::SocketAddr, hostport::UnknownProtocol>),
+    Lpsv,
     Mdtm(PathArg),
+    /// The form that sets the time, unless there is a file that the argument as a whole names.
+    MdtmSet {
+        time: i64,
+        path: PathArg,
+        whole: PathArg,
+    },
+    Mff(NewFacts, PathArg),
+    Mfmt(i64, PathArg),
     Mkd(PathArg),
     Mlsd(PathArg),
     Mlst(PathArg),
@@ -87,17 +110,28 @@ pub enum Command {
     Nlst(ListArg),
     Noop,
     OptsMlst(FactSet),
-    OptsUtf8,
+    OptsUtf8(Utf8),
     Pass(Secret),
     Pasv,
     Port(std::net::SocketAddrV4),
+    /// The command that will be next.
+    Pret(Verb),
     Pwd,
     Quit,
+    Rein,
     Rest(u64),
     Retr(PathArg),
     Rmd(PathArg),
     Rnfr(PathArg),
     Rnto(PathArg),
+    SiteChmod(Permissions, PathArg),
+    SiteIdle(Option<u64>),
+    SiteSymlink(NewLink),
+    SiteTime(Option<String>),
+    SiteUmask(Option<Permissions>),
+    SiteUtime(NewTimes),
+    SiteWho,
+    SiteZone,
     Size(PathArg),
     Stat(Option<ListArg>),
     Stor(PathArg),
@@ -119,7 +153,7 @@ pub enum EpsvArg {
 
 /// One row: everything that is known about a verb.
 pub struct Spec {
-    /// The verb in upper case.
+    /// The verb in upper case; of a SITE command, both words.
     pub verb: &'static str,
     /// Other spellings (RFC 1123 §4.1.3.1 and MetaFTPd's).
     pub aliases: &'static [&'static str],
@@ -134,6 +168,10 @@ pub struct Spec {
     pub help: &'static str,
     /// Whether the argument is a secret and must never be logged.
     pub secret: bool,
+    /// Whether accounts without a password get it unless their own settings say so.
+    pub anonymous: bool,
+    /// Whether REST and ALLO still hold for the command behind this one: what sets a transfer up comes in between.
+    pub between: bool,
     parse: fn(&[u8]) -> Result<Command, ArgError>,
 }
 
@@ -162,6 +200,8 @@ const fn spec(
         feat,
         help,
         secret: false,
+        anonymous: true,
+        between: matches!(group, Group::Data),
         parse,
     }
 }
@@ -175,8 +215,16 @@ impl Spec {
         self.mid_transfer = MidTransfer::Now;
         self
     }
+    const fn between(mut self) -> Spec {
+        self.between = true;
+        self
+    }
     const fn secret(mut self) -> Spec {
         self.secret = true;
+        self
+    }
+    const fn not_anonymous(mut self) -> Spec {
+        self.anonymous = false;
         self
     }
 }
@@ -189,35 +237,47 @@ use When::{Always, LoggedIn};
 pub const TABLE: &[Spec] = &[
     //   verb    group  when      arguments                 FEAT               help                                     parser
     spec("ABOR", Data,  LoggedIn, "",                       None,              "Abort the transfer",                    |a| args::none(a, Command::Abor)).mid_transfer(),
-    spec("ALLO", Write, LoggedIn, "<octets>",               None,              "Announce the size of an upload",        |a| Ok(Command::Allo(args::allo(a)?))),
+    spec("ACCT", Login, Always,   "<name>",                 None,              "Give an account: none is needed",       |_| Ok(Command::Acct)).secret(),
+    spec("ALLO", Write, LoggedIn, "<octets>",               None,              "Announce the size of an upload",        |a| Ok(Command::Allo(args::allo(a)?))).between(),
     spec("APPE", Write, LoggedIn, "<path>",                 None,              "Append to a file",                      |a| Ok(Command::Appe(args::path(a)?))),
     spec("CDUP", Dirs,  LoggedIn, "",                       None,              "Change to the parent directory",        |a| args::none(a, Command::Cdup)).also(&["XCUP"]),
+    spec("CLNT", Info,  Always,   "<name>",                 Some("CLNT"),      "Tell the client's name",                |a| Ok(Command::Clnt(args::text(a)?))),
+    spec("CSID", Info,  Always,   "<fact>=<value>;…",       Some("CSID"),      "Tell the client's name, hear the server's", |a| Ok(Command::Csid(args::text(a)?))),
     spec("CWD",  Dirs,  LoggedIn, "<path>",                 None,              "Change the working directory",          |a| Ok(Command::Cwd(args::path(a)?))).also(&["XCWD"]),
-    spec("DELE", Write, LoggedIn, "<path>",                 None,              "Delete a file",                         |a| Ok(Command::Dele(args::path(a)?))),
+    spec("DELE", Write, LoggedIn, "<path>",                 None,              "Delete a file",                         |a| Ok(Command::Dele(args::path(a)?))).also(&["XDEL"]),
     spec("EPRT", Data,  LoggedIn, "|<1|2>|<addr>|<port>|",  Some("EPRT"),      "Connect data to this address",          |a| Ok(Command::Eprt(hostport::parse_eprt(a)?))),
     spec("EPSV", Data,  LoggedIn, "[1|2|ALL]",              Some("EPSV"),      "Wait for a data connection",            |a| Ok(Command::Epsv(args::epsv(a)?))),
     spec("FEAT", Info,  Always,   "",                       None,              "List the extensions",                   |a| args::none(a, Command::Feat)),
     spec("HELP", Info,  Always,   "[<verb>]",               None,              "List the verbs or explain one",         |a| Ok(Command::Help(args::optional_word(a)?))),
+    spec("HOST", Login, Always,   "<name>",                 Some("HOST"),      "Say which server is meant",             |a| Ok(Command::Host(args::host(a)?))),
+    spec("LANG", Info,  Always,   "[<tag>]",                Some("LANG EN*"),  "Choose the language of replies",        |a| Ok(Command::Lang(args::language(a)?))),
     spec("LIST", Dirs,  LoggedIn, "[-aldRtSr] [<path>]",    None,              "List a directory for people",           |a| Ok(Command::List(args::list(a)?))),
-    spec("MDTM", Info,  LoggedIn, "<path>",                 Some("MDTM"),      "Time of last change, in UTC",           |a| Ok(Command::Mdtm(args::path(a)?))),
+    spec("LPRT", Data,  LoggedIn, "<family,length,host…,2,p1,p2>", Some("LPRT"), "Connect data to this address",        |a| Ok(Command::Lprt(hostport::parse_lprt(a)?))),
+    spec("LPSV", Data,  LoggedIn, "",                       Some("LPSV"),      "Wait for a data connection",            |a| args::none(a, Command::Lpsv)),
+    spec("MDTM", Info,  LoggedIn, "[<time>] <path>",        Some("MDTM"),      "Time of last change, in UTC; or set it", args::metadata::mdtm).between(),
+    spec("MFCT", Write, LoggedIn, "<time> <path>",          None,              "Set the time of creation: no file system here can", args::metadata::mfct),
+    spec("MFF",  Write, LoggedIn, "modify=<time>;UNIX.mode=<octal>; <path>", Some("MFF modify;UNIX.mode;"), "Set facts", args::metadata::mff).not_anonymous(),
+    spec("MFMT", Write, LoggedIn, "<time> <path>",          Some("MFMT"),      "Set the time of last change, in UTC",   |a| args::metadata::time_and_path(a).map(|(time, path)| Command::Mfmt(time, path))),
     spec("MKD",  Write, LoggedIn, "<path>",                 None,              "Make a directory",                      |a| Ok(Command::Mkd(args::path(a)?))).also(&["XMKD"]),
     spec("MLSD", Dirs,  LoggedIn, "[<path>]",               None,              "List a directory for programs",         |a| Ok(Command::Mlsd(args::optional_path(a)))),
     spec("MLST", Info,  LoggedIn, "[<path>]",               Some(super::facts::FEAT), "Facts of one file",              |a| Ok(Command::Mlst(args::optional_path(a)))),
     spec("MODE", Data,  LoggedIn, "S",                      None,              "Transfer mode: stream",                 args::mode),
     spec("NLST", Dirs,  LoggedIn, "[-aldRtSr] [<path>]",    None,              "List names only",                       |a| Ok(Command::Nlst(args::list(a)?))),
-    spec("NOOP", Info,  Always,   "",                       None,              "Do nothing",                            |_| Ok(Command::Noop)).mid_transfer(),
-    spec("OPTS", Info,  Always,   "UTF8 [ON]|MLST [<fact>;…]", Some("UTF8"),      "Set an option",                         args::opts),
+    spec("NOOP", Info,  Always,   "",                       None,              "Do nothing",                            |_| Ok(Command::Noop)).mid_transfer().between(),
+    spec("OPTS", Info,  Always,   "UTF8 [ON|OFF]|MLST [<fact>;…]", Some("UTF8"),      "Set an option",                         args::opts),
     spec("PASS", Login, Always,   "<password>",             None,              "Give the password",                     |a| Ok(Command::Pass(Secret::new(a)))).secret(),
     spec("PASV", Data,  LoggedIn, "",                       Some("PASV"),      "Wait for a data connection (IPv4)",     |a| args::none(a, Command::Pasv)).also(&["P@SW"]),
     spec("PORT", Data,  LoggedIn, "<h1,h2,h3,h4,p1,p2>",    None,              "Connect data to this address (IPv4)",   |a| Ok(Command::Port(hostport::parse_port(a)?))),
+    spec("PRET", Data,  LoggedIn, "<command>",              Some("PRET"),      "Tell what the next transfer will be",   args::announced),
     spec("PWD",  Dirs,  LoggedIn, "",                       None,              "Tell the working directory",            |a| args::none(a, Command::Pwd)).also(&["XPWD"]),
     spec("QUIT", Login, Always,   "",                       None,              "Say goodbye",                           |_| Ok(Command::Quit)),
+    spec("REIN", Login, Always,   "",                       None,              "Log out and begin anew",                |a| args::none(a, Command::Rein)),
     spec("REST", Data,  LoggedIn, "<offset>",               Some("REST STREAM"), "Start the next transfer here",        |a| Ok(Command::Rest(args::number(a)?))),
     spec("RETR", Read,  LoggedIn, "<path>",                 None,              "Download a file",                       |a| Ok(Command::Retr(args::path(a)?))),
     spec("RMD",  Write, LoggedIn, "<path>",                 None,              "Remove an empty directory",             |a| Ok(Command::Rmd(args::path(a)?))).also(&["XRMD"]),
     spec("RNFR", Write, LoggedIn, "<path>",                 None,              "Rename: the old name",                  |a| Ok(Command::Rnfr(args::path(a)?))),
     spec("RNTO", Write, LoggedIn, "<path>",                 None,              "Rename: the new name",                  |a| Ok(Command::Rnto(args::path(a)?))),
-    spec("SIZE", Info,  LoggedIn, "<path>",                 Some("SIZE"),      "Size of a file in octets",              |a| Ok(Command::Size(args::path(a)?))),
+    spec("SIZE", Info,  LoggedIn, "<path>",                 Some("SIZE"),      "Size of a file in octets",              |a| Ok(Command::Size(args::path(a)?))).between(),
     spec("STAT", Info,  LoggedIn, "[-adRtSr] [<path>]",     None,              "Status, or a listing in the reply",     |a| Ok(Command::Stat(args::optional_list(a)?))).mid_transfer(),
     spec("STOR", Write, LoggedIn, "<path>",                 None,              "Upload a file",                         |a| Ok(Command::Stor(args::path(a)?))),
     spec("STRU", Data,  LoggedIn, "F",                      None,              "File structure: file",                  args::stru),
@@ -228,31 +288,38 @@ pub const TABLE: &[Spec] = &[
 
 /// Verbs of the RFCs that are understood but not offered: 502 rather than 500.
 const NOT_OFFERED: &[&str] = &[
-    "ACCT", "ADAT", "AUTH", "CCC", "CONF", "ENC", "HOST", "LANG", "LPRT", "LPSV", "MIC", "PBSZ",
-    "PROT", "REIN", "SITE", "SMNT", "STOU",
+    "ADAT", "AUTH", "CCC", "CONF", "ENC", "MIC", "PBSZ", "PROT", "SMNT", "STOU",
 ];
 
-/// A verb, as its place in [`TABLE`].
+/// A verb, as its place in [`TABLE`] and then [`SITE`].
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Verb(u8);
 
 impl Verb {
-    /// Finds a verb by name or alias, in any case.
+    /// Finds a verb by name or alias, in any case; a SITE command by both words.
     pub fn find(name: &str) -> Option<Verb> {
-        let row = TABLE.iter().position(|s| {
-            s.verb.eq_ignore_ascii_case(name)
-                || s.aliases.iter().any(|a| a.eq_ignore_ascii_case(name))
-        })?;
-        u8::try_from(row).ok().map(Verb)
+        Verb::all().find(|verb| {
+            let Spec { verb, aliases, .. } = verb.spec();
+            verb.eq_ignore_ascii_case(name) || aliases.iter().any(|a| a.eq_ignore_ascii_case(name))
+        })
     }
 
     pub fn spec(self) -> &'static Spec {
-        &TABLE[usize::from(self.0)]
+        let row = usize::from(self.0);
+        match TABLE.get(row) {
+            Some(spec) => spec,
+            None => &SITE[row - TABLE.len()],
+        }
     }
 
-    /// All verbs in the table's order.
+    /// All verbs in the table's order, those of SITE last.
     pub fn all() -> impl Iterator<Item = Verb> {
-        (0u8..).take(TABLE.len()).map(Verb)
+        (0u8..).take(TABLE.len() + SITE.len()).map(Verb)
+    }
+
+    /// Whether it is a SITE command.
+    pub fn is_site(self) -> bool {
+        usize::from(self.0) >= TABLE.len()
     }
 }
 
@@ -260,7 +327,7 @@ impl Verb {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct VerbSet(u128);
 
-const _: () = assert!(TABLE.len() <= 128);
+const _: () = assert!(TABLE.len() + SITE.len() <= 128);
 
 impl VerbSet {
     pub const ALL: VerbSet = VerbSet(u128::MAX);
@@ -274,6 +341,14 @@ impl VerbSet {
     }
     pub fn remove(&mut self, verb: Verb) {
         self.0 &= !(1 << verb.0);
+    }
+    /// What remains of the set for those who gave no password.
+    pub fn for_anonymous(self) -> VerbSet {
+        let mut set = self;
+        for verb in Verb::all().filter(|verb| !verb.spec().anonymous) {
+            set.remove(verb);
+        }
+        set
     }
     /// Whether any verb of the group is in the set.
     pub fn permits_any(self, group: Group) -> bool {
@@ -294,6 +369,11 @@ pub enum CommandError {
     Unknown,
     /// A verb that this server does not offer: 502.
     NotOffered,
+    /// SITE without anything: 501.
+    SiteAlone,
+    /// SITE with a word that is not in its table: 504, since the verb is there and its parameter is not (RFC 959 §4.2);
+    /// with 500 a client would take it that there is no SITE at all.
+    UnknownSite,
     /// The verb is known, its argument is not right.
     Argument(Verb, ArgError),
 }
@@ -308,8 +388,11 @@ pub fn split(line: &[u8]) -> (&[u8], &[u8]) {
 
 /// Finds the verb of a line.
 pub fn verb(line: &[u8]) -> Result<Verb, CommandError> {
-    let (word, _) = split(line);
+    let (word, rest) = split(line);
     let word = std::str::from_utf8(word).map_err(|_| CommandError::Unknown)?;
+    if word.eq_ignore_ascii_case("SITE") {
+        return site::verb(rest);
+    }
     match Verb::find(word) {
         Some(verb) => Ok(verb),
         None if NOT_OFFERED.iter().any(|v| v.eq_ignore_ascii_case(word)) => {
@@ -321,7 +404,13 @@ pub fn verb(line: &[u8]) -> Result<Verb, CommandError> {
 
 /// Parses the argument of a line whose verb is known.
 pub fn parse(verb: Verb, line: &[u8]) -> Result<Command, CommandError> {
-    (verb.spec().parse)(split(line).1).map_err(|error| CommandError::Argument(verb, error))
+    let (_, rest) = split(line);
+    let argument = if verb.is_site() {
+        site::words(rest).1
+    } else {
+        rest
+    };
+    (verb.spec().parse)(argument).map_err(|error| CommandError::Argument(verb, error))
 }
 
 #[cfg(test)]
@@ -335,9 +424,9 @@ mod tests {
 
     #[test]
     fn the_table_is_sorted_and_names_are_unique() {
-        let mut names: Vec<_> = TABLE.iter().map(|s| s.verb).collect();
-        assert!(names.is_sorted());
-        names.extend(TABLE.iter().flat_map(|s| s.aliases.iter().copied()));
+        assert!(TABLE.is_sorted_by_key(|s| s.verb) && SITE.is_sorted_by_key(|s| s.verb));
+        let mut names: Vec<_> = Verb::all().map(|v| v.spec().verb).collect();
+        names.extend(Verb::all().flat_map(|v| v.spec().aliases.iter().copied()));
         names.extend(NOT_OFFERED);
         let count = names.len();
         names.sort_unstable();
@@ -355,6 +444,19 @@ mod tests {
         assert_eq!(command("GET / HTTP/1.1"), Err(CommandError::Unknown));
         assert_eq!(command("SMNT x"), Err(CommandError::NotOffered));
         assert_eq!(command("\u{fc}"), Err(CommandError::Unknown));
+    }
+
+    #[test]
+    fn site_commands_are_found_in_any_case_and_among_blanks() {
+        assert!(SITE.iter().all(|s| s.verb.starts_with(site::PREFIX)));
+        let help = |about: &str| Ok(Command::Help(Some(about.to_owned())));
+        assert_eq!(command("SITE HELP"), help("SITE"));
+        assert_eq!(command("site   Help  chmod "), help("SITE CHMOD"));
+        assert_eq!(command("SITE"), Err(CommandError::SiteAlone));
+        assert_eq!(command("SITE  "), Err(CommandError::SiteAlone));
+        assert_eq!(command("SITE EXEC id"), Err(CommandError::UnknownSite));
+        assert_eq!(command("SITE \u{fc}"), Err(CommandError::UnknownSite));
+        assert_eq!(command("SITES HELP"), Err(CommandError::Unknown));
     }
 
     #[test]
@@ -376,6 +478,23 @@ mod tests {
             panic!()
         };
         assert_eq!(secret.expose(), b" a b ");
+    }
+
+    #[test]
+    fn who_gave_no_password_gets_less() {
+        let set = VerbSet::ALL.for_anonymous();
+        let has = |name| set.contains(Verb::find(name).unwrap());
+        assert!(has("RETR") && has("STOR") && has("SITE HELP"));
+        for name in [
+            "SITE CHMOD",
+            "SITE SYMLINK",
+            "SITE UMASK",
+            "SITE WHO",
+            "MFF",
+        ] {
+            assert!(!has(name), "{name}");
+        }
+        assert_eq!(VerbSet::NONE.for_anonymous(), VerbSet::NONE);
     }
 
     #[test]

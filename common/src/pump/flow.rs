@@ -60,9 +60,7 @@ impl Flow for SendFile {
             }
             Err(Errno::EAGAIN) => Step::WaitsForData(PollFlags::POLLOUT),
             Err(Errno::EINTR) => Step::Moved(0),
-            Err(errno @ (Errno::EPIPE | Errno::ECONNRESET | Errno::ETIMEDOUT)) => {
-                Step::DataLost(errno)
-            }
+            Err(errno) if is_of_network(errno) => Step::DataLost(errno),
             Err(errno) => Step::StoreFailed(errno),
         }
     }
@@ -70,6 +68,26 @@ impl Flow for SendFile {
     fn data(&self) -> BorrowedFd<'_> {
         self.data.as_fd()
     }
+}
+
+/// Whether an error of a call on a file and a socket is the socket's: those that tcp(7) and ip(7) name.
+fn is_of_network(errno: Errno) -> bool {
+    matches!(
+        errno,
+        Errno::EPIPE
+            | Errno::ECONNRESET
+            | Errno::ECONNABORTED
+            | Errno::ECONNREFUSED
+            | Errno::ETIMEDOUT
+            | Errno::EHOSTUNREACH
+            | Errno::EHOSTDOWN
+            | Errno::ENETUNREACH
+            | Errno::ENETDOWN
+            | Errno::ENETRESET
+            | Errno::ENOTCONN
+            | Errno::ENOBUFS
+            | Errno::EPROTO
+    )
 }
 
 /// A listing: from keeper's pipe to the socket without a copy.
@@ -158,7 +176,7 @@ impl Flow for ReceiveFile {
     }
 }
 
-/// A download through a stage.
+/// A download or a listing through a stage.
 pub struct SendStaged<S> {
     file: OwnedFd,
     data: OwnedFd,
@@ -170,7 +188,7 @@ pub struct SendStaged<S> {
 }
 
 impl<S: Stage> SendStaged<S> {
-    /// Sends the file from where its offset is.
+    /// Sends the file from where its offset is, or what comes out of a pipe.
     pub fn new(file: OwnedFd, data: OwnedFd, stage: S) -> Self {
         SendStaged {
             file,
@@ -198,6 +216,8 @@ impl<S: Stage> Flow for SendStaged<S> {
                     self.stage.finish(&mut self.output);
                 }
                 Ok(count) => self.stage.push(&self.input[..count], &mut self.output),
+                // A pipe whose writer is behind.
+                Err(Errno::EAGAIN) => return Step::WaitsForSource,
                 Err(Errno::EINTR) => {}
                 Err(errno) => return Step::StoreFailed(errno),
             }
@@ -217,6 +237,10 @@ impl<S: Stage> Flow for SendStaged<S> {
 
     fn data(&self) -> BorrowedFd<'_> {
         self.data.as_fd()
+    }
+
+    fn source(&self) -> Option<BorrowedFd<'_>> {
+        Some(self.file.as_fd())
     }
 }
 

@@ -61,7 +61,10 @@ pub fn accept(
                 if let Some(from) = from {
                     stranger(canonical(from));
                 }
-                continue;
+                // However many there are, the client's own deadline and its ABOR count.
+                if Instant::now() >= deadline {
+                    return Err(OpenError::TimedOut);
+                }
             }
             Err(Errno::EAGAIN) => {}
             // The connection was gone before it could be accepted.

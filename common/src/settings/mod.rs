@@ -2,6 +2,7 @@
 
 pub mod assign;
 pub mod nearest;
+pub mod networks;
 pub mod permitted;
 pub mod read;
 pub mod table;
@@ -14,6 +15,8 @@ use std::net::IpAddr;
 use std::path::PathBuf;
 use std::time::Duration;
 
+use self::networks::CharsetNetworks;
+use crate::charset::Charset;
 use crate::proto::listing::Order;
 use crate::proto::verbs::VerbSet;
 
@@ -40,6 +43,8 @@ pub struct ServerConfig {
     pub log_level: LogLevel,
     /// Lines of the greeting before `220`'s last.
     pub banner: Vec<String>,
+    /// What HOST may name (RFC 7151), in lower case; empty for anything.
+    pub host_names: Vec<String>,
     /// The uid and gid of the network half of a session.
     pub session_user: u32,
     /// Time for a login, from the connection to 230.
@@ -48,6 +53,10 @@ pub struct ServerConfig {
     pub max_login_fails: u32,
     /// How long the answer to a wrong password is held back.
     pub login_fail_delay: Duration,
+    /// How long a client may leave a reply unread.
+    pub reply_timeout: Duration,
+    /// Charsets of names for clients of some networks, over the session's.
+    pub charset_networks: CharsetNetworks,
 }
 
 impl Default for ServerConfig {
@@ -61,10 +70,13 @@ impl Default for ServerConfig {
             log_file: None,
             log_level: LogLevel::Transfers,
             banner: Vec::new(),
+            host_names: Vec::new(),
             session_user: 60621,
             login_timeout: Duration::from_secs(60),
             max_login_fails: 3,
             login_fail_delay: Duration::from_secs(1),
+            reply_timeout: Duration::from_secs(60),
+            charset_networks: CharsetNetworks::default(),
         }
     }
 }
@@ -118,6 +130,8 @@ pub struct SessionConfig {
     pub list_depth: u32,
     /// After how many entries a listing of several directories ends; zero is never.
     pub list_entries: u64,
+    /// What names are on the wire.
+    pub charset: Charset,
 }
 
 impl Default for SessionConfig {
@@ -136,6 +150,17 @@ impl Default for SessionConfig {
             list_order: Order::Unsorted,
             list_depth: 16,
             list_entries: 1_000_000,
+            charset: Charset::UTF_8,
+        }
+    }
+}
+
+impl SessionConfig {
+    /// These settings for an account that takes any password, before its own are applied.
+    pub fn for_anonymous(&self) -> SessionConfig {
+        SessionConfig {
+            permitted: self.permitted.for_anonymous(),
+            ..self.clone()
         }
     }
 }

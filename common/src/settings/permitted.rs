@@ -2,7 +2,8 @@
 
 use super::nearest::nearest;
 use super::value::{Wrong, shown, words};
-use crate::proto::verbs::{self, CommandError, Group, TABLE, Verb, VerbSet};
+use crate::proto::verbs::site::PREFIX;
+use crate::proto::verbs::{self, CommandError, Group, Verb, VerbSet};
 
 /// The verbs of MetaFTPd's word `Basic`, by their names in the command table.
 const BASIC: &[&str] = &[
@@ -48,15 +49,26 @@ fn named(name: &str) -> Result<VerbSet, Wrong> {
     {
         return Ok(set(Verb::all().filter(|v| v.spec().group == group)));
     }
+    // A SITE command is one word here, since blanks separate words.
+    if let Some(verb) = Verb::find(&spoken(name)) {
+        return Ok(set([verb]));
+    }
     match verbs::verb(name.as_bytes()) {
         Ok(verb) => Ok(set([verb])),
         // Such a verb gets 502 whatever a list says; a list written for other servers may name it.
         Err(CommandError::NotOffered) => Ok(VerbSet::NONE),
-        Err(CommandError::Unknown | CommandError::Argument(..)) => {
-            let known = TABLE.iter().flat_map(|s| s.aliases.iter().chain([&s.verb]));
+        // MetaFTPd knew only SITE as a whole.
+        Err(CommandError::SiteAlone) => Ok(set(Verb::all().filter(|verb| verb.is_site()))),
+        Err(CommandError::Unknown | CommandError::UnknownSite | CommandError::Argument(..)) => {
+            let known = Verb::all().map(Verb::spec);
+            let known = known.flat_map(|s| s.aliases.iter().chain([&s.verb]));
+            let known = known.map(|name| written(name));
             let groups = Group::ALL.map(Group::name);
-            let names = known.copied().chain(groups).chain(["ALL", "Basic"]);
-            let hint = nearest(name, names)
+            let words = groups.into_iter().chain(["ALL", "Basic", "SITE"]);
+            let names: Vec<String> = known.chain(words.map(str::to_owned)).collect();
+            let hint = Verb::find(&format!("{PREFIX}{name}"))
+                .map(|verb| written(verb.spec().verb))
+                .or_else(|| nearest(name, names.iter().map(String::as_str)).map(str::to_owned))
                 .map(|name| format!(", did you mean \"{name}\"?"))
                 .unwrap_or_default();
             Err(Wrong::Because(format!(
@@ -65,6 +77,16 @@ fn named(name: &str) -> Result<VerbSet, Wrong> {
             )))
         }
     }
+}
+
+/// The name of a verb as a list has it: `SITE_HELP`.
+pub fn written(verb: &str) -> String {
+    verb.replacen(' ', "_", 1)
+}
+
+/// The name that a word of a list stands for.
+fn spoken(word: &str) -> String {
+    word.replacen('_', " ", 1)
 }
 
 fn set(verbs: impl IntoIterator<Item = Verb>) -> VerbSet {
@@ -98,6 +120,16 @@ mod tests {
         assert!(!permits("Basic", "EPSV"));
         assert!(permits("login,Read", "USER") && !permits("login,Read", "STOR"));
         assert_eq!(parse("ALL"), Ok(VerbSet::ALL));
+    }
+
+    #[test]
+    fn site_commands_are_named_one_by_one_or_together() {
+        assert!(permits("RETR,SITE_help", "SITE HELP"));
+        assert!(!permits("ALL,-SITE_HELP", "SITE HELP"));
+        assert!(!permits("ALL,-SITE", "SITE HELP") && permits("ALL,-SITE", "HELP"));
+        assert!(permits("Basic,SITE", "SITE HELP"));
+        assert!(parse("ALL,-SITE_NONSENSE").is_err());
+        assert!(parse("ALL,-RETR_x").is_err());
     }
 
     #[test]

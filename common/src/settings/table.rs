@@ -1,6 +1,7 @@
 //! THE settings table. Flags, `Key=Value` files, help, manual and completions follow from [`TABLE`] and from nowhere
 //! else. Pure: no I/O.
 
+use super::networks::CharsetNetworks;
 use super::value::{Value, Wrong, Zero};
 use super::{Bind, JailMode, Run, ServerConfig, SessionConfig, permitted};
 
@@ -72,11 +73,13 @@ pub const TABLE: &[Setting] = &[
     setting("LogLevel",              &["loglevel"],               "log.level",             Choice(&["logins", "transfers", "commands"]), "transfers", "How much is logged; each level adds to the one before",     Server(|c, v| { c.log_level = v.log_level()?; Ok(()) })),
     setting("Banner",                &["banner"],                 "login.banner",          Text("TEXT"),     "",                   "Line of the greeting",                                                   Server(|c, v| { c.banner = vec![v.line()?]; Ok(()) })),
     setting("BannerFile",            &["bannerfile"],             "login.banner-file",     Content,          "",                   "File with the lines of the greeting, read at start, up to 8 KiB",        Server(|c, v| { c.banner = v.lines()?; Ok(()) })),
+    setting("HostNames",             &["hostnames"],              "login.host-names",      Text("LIST"),     "",                   "Names that HOST may give; without them it may give any",                 Server(|c, v| { c.host_names = v.host_names()?; Ok(()) })),
     setting("AuthMethods",           &["authmethods", "A"],       "login.methods",         Text("LIST"),     "native",             "Ways to check a password, tried in this order",                          Server(|_, v| v.auth_methods())),
     setting("AuthFile",              &["authfile", "a"],          "login.auth-file",       File,             "/etc/metaftpd.auth", "File of the native users",                                               Server(|c, v| { c.auth_file = v.path()?; Ok(()) })),
     setting("LoginTimeout",          &["logintimeout"],           "login.timeout",         Text("TIME"),     "60",                 "Time from the connection to a complete login",                           Server(|c, v| { c.login_timeout = v.interval(Zero::Refuse)?; Ok(()) })),
     setting("MaxLoginFails",         &["maxloginfails"],          "login.max-fails",       Text("NUMBER"),   "3",                  "Wrong passwords before the connection is closed",                        Server(|c, v| { c.max_login_fails = v.count()?; Ok(()) })),
     setting("LoginFailDelay",        &["loginfaildelay"],         "login.fail-delay",      Text("TIME"),     "1",                  "How long the answer to a wrong password is held back",                   Server(|c, v| { c.login_fail_delay = v.interval(Zero::Allow)?; Ok(()) })),
+    setting("ReplyTimeout",          &["replytimeout"],           "session.reply-timeout", Text("TIME"),     "60",                 "How long a client may leave a reply unread",                             Server(|c, v| { c.reply_timeout = v.interval(Zero::Refuse)?; Ok(()) })),
     setting("ChHome",                &["chhome"],                 "files.confine-home",    Switch,           "no",                 "Confine users to their home directories",                                Session(chhome)),
     setting("ChShare",               &["chshare"],                "files.confine-share",   Directory,        "",                   "Confine users to this directory; they start in their homes below it",    Session(|c, v| { c.jail = JailMode::Share(v.path()?); Ok(()) })),
     setting("Umask",                 &["umask"],                  "files.umask",           Text("MODE"),     "022",                "Mode bits that new files and directories do not get, in octal",          Session(|c, v| { c.umask = v.mode_bits()?; Ok(()) })),
@@ -85,6 +88,8 @@ pub const TABLE: &[Setting] = &[
     setting("ListOrder",             &["listorder"],              "list.order",            Choice(&["directory", "name"]), "directory", "Order of listings that ask for none; \"name\" takes memory and time", Session(|c, v| { c.list_order = v.list_order()?; Ok(()) })),
     setting("ListDepth",             &["listdepth"],              "list.depth",            Text("NUMBER"),   "16",                 "Directories that LIST -R and */* go down, 64 at most; 0: no -R",       Session(|c, v| { c.list_depth = v.depth()?; Ok(()) })),
     setting("ListEntries",           &["listentries"],            "list.entries",          Text("NUMBER"),   "1000000",            "Entries after which LIST -R and */* end, with 451; 0 is no limit",       Session(|c, v| { c.list_entries = v.count_or_zero()?; Ok(()) })),
+    setting("Charset",               &["charset"],                "files.charset",         Text("CHARSET"),  "UTF-8",              "Charset of names on the wire; UTF-8 passes all octets as they are",      Session(|c, v| { c.charset = v.charset()?; Ok(()) })),
+    setting("CharsetNetworks",       &["charsetnetworks"],        "files.charset-networks",Text("LIST"),     "",                   "Charset by client: NETWORK=CHARSET, the first match over Charset",       Server(|c, v| { c.charset_networks = CharsetNetworks::parse(v.text)?; Ok(()) })),
     setting("PermittedCommands",     &["permittedcommands"],      "session.commands",      Text("LIST"),     "ALL",                "Commands that clients may use",                                          Session(|c, v| { c.permitted = permitted::parse(v.text)?; Ok(()) })),
     setting("Idle",                  &["idle"],                   "session.idle",          Text("TIME"),     "600",                "Longest silence between commands; 0 is no limit",                        Session(|c, v| { c.idle = v.interval(Zero::Allow)?; Ok(()) })),
     setting("MaxIdle",               &["maxidle"],                "session.max-idle",      Text("TIME"),     "0",                  "Limit that clients cannot raise Idle above; 0 is none",                  Session(|c, v| { c.max_idle = v.interval(Zero::Allow)?; Ok(()) })),
@@ -274,6 +279,8 @@ mod tests {
     fn every_setting_sets_something() {
         let sample = |setting: &Setting| match (setting.key, setting.kind) {
             ("BindAddress", _) => "127.0.0.1",
+            ("Charset", _) => "GBK",
+            ("CharsetNetworks", _) => "10.0.0.0/8=GBK",
             ("Durability", _) => "rename",
             ("ListDepth", _) => "3",
             ("ListOrder", _) => "name",

@@ -4,7 +4,10 @@ use std::net::IpAddr;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
+use super::nearest::nearest;
 use super::{Bind, Durability, LogLevel, Owners};
+use crate::charset::{Charset, Unusable};
+use crate::proto::args;
 use crate::proto::listing::Order;
 
 /// The text of a value and what is needed to understand it.
@@ -156,6 +159,10 @@ impl Value<'_> {
         Ok(Bind::Interface(name.to_owned()))
     }
 
+    pub fn charset(self) -> Result<Charset, Wrong> {
+        charset(self.text)
+    }
+
     pub fn durability(self) -> Result<Durability, Wrong> {
         match self.text.to_ascii_lowercase().as_str() {
             "strict" => Ok(Durability::Strict),
@@ -210,6 +217,15 @@ impl Value<'_> {
             .collect()
     }
 
+    /// Names of hosts, as they are compared.
+    pub fn host_names(self) -> Result<Vec<String>, Wrong> {
+        let name = |word: &str| {
+            args::host(word.as_bytes())
+                .map_err(|_| Wrong::Because(format!("\"{}\" is no name of a host", shown(word))))
+        };
+        words(self.text).map(name).collect()
+    }
+
     /// The ways to check a password. Only one is built in so far, so that there is nothing to keep.
     pub fn auth_methods(self) -> Result<(), Wrong> {
         let mut methods = words(self.text).peekable();
@@ -234,6 +250,23 @@ impl Value<'_> {
         }
         Ok(())
     }
+}
+
+/// Finds a charset for names.
+pub(super) fn charset(name: &str) -> Result<Charset, Wrong> {
+    Charset::find(name).map_err(|why| {
+        Wrong::Because(match why {
+            Unusable::Unknown => {
+                let hint = nearest(name, Charset::all().map(Charset::name))
+                    .map(|name| format!(", did you mean \"{name}\"?"))
+                    .unwrap_or_default();
+                format!("unknown charset \"{}\"{hint}", shown(name))
+            }
+            Unusable::NotForNames(why) => {
+                format!("the charset \"{}\" is not for names: {why}", shown(name))
+            }
+        })
+    })
 }
 
 /// The words of a list that commas or blanks separate.
@@ -387,6 +420,31 @@ mod tests {
             .is_err()
         );
         assert!(value("/var/log/$(User).log").log_path().is_err());
+    }
+
+    #[test]
+    fn a_charset_is_one_that_names_can_have() {
+        assert_eq!(value("cp1251").charset(), value("Windows-1251").charset());
+        let wrong = |text, sentence: &str| {
+            assert_eq!(
+                value(text).charset(),
+                Err(Wrong::Because(sentence.to_owned()))
+            );
+        };
+        wrong(
+            "Shift_JSI",
+            "unknown charset \"Shift_JSI\", did you mean \"Shift_JIS\"?",
+        );
+        wrong("EBCDIC", "unknown charset \"EBCDIC\"");
+        wrong("", "unknown charset \"\"");
+        wrong(
+            "iso-2022-jp",
+            "the charset \"iso-2022-jp\" is not for names: what its octets mean depends on those before them",
+        );
+        wrong(
+            "UTF-16",
+            "the charset \"UTF-16\" is not for names: its text is full of NUL octets",
+        );
     }
 
     #[test]

@@ -1,6 +1,7 @@
 //! Transformers of data on its way: octets in, octets out. They own no descriptor and never wait. Pure: no I/O.
 
 pub mod ascii;
+pub mod charset;
 
 /// One step between file and network.
 pub trait Stage {

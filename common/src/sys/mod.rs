@@ -2,6 +2,7 @@
 #![expect(unsafe_code, reason = "this is where it is allowed")]
 
 pub mod directory;
+pub mod mode;
 
 use std::io::IoSlice;
 use std::os::fd::{AsRawFd, BorrowedFd, FromRawFd, OwnedFd, RawFd};
@@ -66,6 +67,8 @@ pub struct Datagram {
     /// Octets received; zero is the end of the connection.
     pub length: usize,
     pub descriptor: Option<OwnedFd>,
+    /// The process that sent it, in the kernel's word, where the receiver has asked for that by `SO_PASSCRED`.
+    pub sender: Option<Pid>,
 }
 
 /// Sends one datagram with at most one descriptor on it.
@@ -121,8 +124,8 @@ pub fn receive_datagram(
         iov_base: buffer.as_mut_ptr().cast(),
         iov_len: most,
     };
-    // Room for two, so that one too many is seen rather than cut off.
-    let mut control = ControlRoom([0; 4]);
+    // Room for a descriptor too many, so that it is seen rather than cut off, and for the sender.
+    let mut control = ControlRoom([0; 8]);
     // SAFETY: msghdr is plain data, and all zeros is its empty value.
     let mut header: libc::msghdr = unsafe { std::mem::zeroed() };
     header.msg_iov = &raw mut slice;
@@ -139,24 +142,26 @@ pub fn receive_datagram(
     let length = usize::try_from(Errno::result(received)?).unwrap_or(0);
     // SAFETY: the kernel has just written so many octets, at most `most`.
     unsafe { buffer.set_len(length.min(most)) };
-    let mut descriptors = received_descriptors(&header);
+    let (mut descriptors, sender) = received_control(&header);
     if header.msg_flags & (libc::MSG_TRUNC | libc::MSG_CTRUNC) != 0 || descriptors.len() > 1 {
         return Err(Errno::EMSGSIZE);
     }
     Ok(Datagram {
         length,
         descriptor: descriptors.pop(),
+        sender,
     })
 }
 
 /// Room for control messages, aligned as they must be.
 #[repr(C, align(8))]
-struct ControlRoom([u64; 4]);
+struct ControlRoom([u64; 8]);
 
-/// Takes ownership of every descriptor that arrived, so that none is lost open.
-fn received_descriptors(header: &nix::libc::msghdr) -> Vec<OwnedFd> {
+/// Takes ownership of every descriptor that arrived, so that none is lost open, and reads who sent them.
+fn received_control(header: &nix::libc::msghdr) -> (Vec<OwnedFd>, Option<Pid>) {
     use nix::libc;
     let mut descriptors = Vec::new();
+    let mut sender = None;
     // SAFETY: recvmsg has filled the header, whose control room is still alive.
     let mut message = unsafe { libc::CMSG_FIRSTHDR(header) };
     while !message.is_null() {
@@ -178,10 +183,19 @@ fn received_descriptors(header: &nix::libc::msghdr) -> Vec<OwnedFd> {
                 descriptors.push(unsafe { OwnedFd::from_raw_fd(fd) });
             }
         }
+        if part.cmsg_level == libc::SOL_SOCKET && part.cmsg_type == libc::SCM_CREDENTIALS {
+            // SAFETY: the data of such a message is one ucred, which the kernel has written; it may be unaligned.
+            let credentials = unsafe {
+                libc::CMSG_DATA(message)
+                    .cast::<libc::ucred>()
+                    .read_unaligned()
+            };
+            sender = Some(Pid::from_raw(credentials.pid));
+        }
         // SAFETY: as for CMSG_FIRSTHDR.
         message = unsafe { libc::CMSG_NXTHDR(header, message) };
     }
-    descriptors
+    (descriptors, sender)
 }
 
 /// Closes every descriptor but 0 to 2 and `kept`, whoever owns it: what a process inherited by its fork and has no use for.
@@ -213,13 +227,13 @@ fn close_range(first: u32, last: u32) -> Result<(), Errno> {
     Errno::result(result).map(drop)
 }
 
-/// A descriptor of a child that can be polled: it is readable when the child has ended.
+/// A descriptor of a process that can be polled: it is readable when the process has ended.
 ///
 /// # Errors
 /// What pidfd_open(2) says.
-pub fn watch_child(child: Pid) -> Result<OwnedFd, Errno> {
+pub fn watch_process(process: Pid) -> Result<OwnedFd, Errno> {
     // SAFETY: the call takes two numbers and touches no memory.
-    let opened = unsafe { nix::libc::syscall(nix::libc::SYS_pidfd_open, child.as_raw(), 0) };
+    let opened = unsafe { nix::libc::syscall(nix::libc::SYS_pidfd_open, process.as_raw(), 0) };
     let number = RawFd::try_from(Errno::result(opened)?).map_err(|_| Errno::EBADF)?;
     // SAFETY: the kernel has just made this descriptor (close-on-exec) for us and nobody else knows its number.
     Ok(unsafe { OwnedFd::from_raw_fd(number) })
@@ -296,6 +310,17 @@ mod tests {
                 .length,
             0
         );
+    }
+
+    #[test]
+    fn the_kernel_says_who_sent_a_datagram_where_it_is_asked() {
+        let (a, b) = pair();
+        nix::sys::socket::setsockopt(&b, nix::sys::socket::sockopt::PassCred, &true).unwrap();
+        let (read, _write) = nix::unistd::pipe().unwrap();
+        send_datagram(a.as_fd(), b"one", Some(read.as_fd())).unwrap();
+        let datagram = receive_datagram(b.as_fd(), &mut Vec::new(), 16, Wait::No).unwrap();
+        assert_eq!(datagram.sender, Some(nix::unistd::getpid()));
+        assert!(datagram.descriptor.is_some());
     }
 
     #[test]

@@ -4,6 +4,7 @@ use std::io::IoSlice;
 use std::os::fd::{AsRawFd, RawFd};
 
 use common::sandbox::Role;
+use common::sys::mode::FCHMODAT2;
 use nix::errno::Errno;
 use nix::libc::{self, c_int, c_long};
 use nix::sys::socket::{ControlMessage, MsgFlags, sendmsg};
@@ -98,6 +99,19 @@ pub(crate) const ALL: &[Attempt] = &[
         call(libc::SYS_mknodat, [fd(&hands.root), address(c"device"), (libc::S_IFCHR | 0o666) as usize, 0x103, 0, 0])
     }),
     attempt("give a file away", EVERYWHERE, |hands| call(libc::SYS_fchown, [fd(&hands.file), 1, 1, 0, 0, 0])),
+    attempt("make a program setuid", EVERYWHERE, |hands| call(libc::SYS_fchmod, [fd(&hands.file), 0o4755, 0, 0, 0, 0])),
+    attempt("make a program setuid by name", EVERYWHERE, |hands| {
+        call(FCHMODAT2, [fd(&hands.root), address(c"file"), 0o4755, libc::AT_SYMLINK_NOFOLLOW as usize, 0, 0])
+    }),
+    attempt("change a mode through a link", EVERYWHERE, |hands| {
+        call(FCHMODAT2, [fd(&hands.root), address(c"file"), 0o755, 0, 0, 0])
+    }),
+    attempt("change a mode by the old call", EVERYWHERE, |hands| {
+        call(libc::SYS_fchmodat, [fd(&hands.root), address(c"file"), 0o755, 0, 0, 0])
+    }),
+    attempt("change times through a link", EVERYWHERE, |hands| {
+        call(libc::SYS_utimensat, [fd(&hands.root), address(c"file"), 0, 0, 0, 0])
+    }),
     attempt("open by handle", EVERYWHERE, |hands| call(libc::SYS_open_by_handle_at, [fd(&hands.root), 0, 0, 0, 0, 0])),
     attempt("make a file in memory", EVERYWHERE, |_| call(libc::SYS_memfd_create, [address(c"x"), 0, 0, 0, 0, 0])),
 

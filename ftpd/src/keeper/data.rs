@@ -5,11 +5,9 @@ use std::os::fd::OwnedFd;
 
 use common::channel::FileAnswer;
 use common::jail::Failure;
-use common::net;
+use common::net::{self, Ends};
 use common::proto::hostport::Family;
 use nix::errno::Errno;
-
-use super::Ends;
 
 /// Ports below belong to services, not to clients (RFC 2577 §3).
 const FIRST_CLIENT_PORT: u16 = 1024;

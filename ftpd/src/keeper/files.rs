@@ -5,13 +5,14 @@ use std::os::fd::{BorrowedFd, OwnedFd};
 
 use common::channel::{FileAnswer, FileRequest, ListFormat, UploadAt};
 use common::jail::{Disposition, Failure, Format, Kind, Limits, ListRequest, Upload};
+use common::net::Ends;
 use common::proto::listing::{Order, Remark};
 use common::proto::verbs::{Verb, VerbSet};
 use common::wire::Octets;
 
+use super::data;
 use super::listing::ListingPump;
 use super::login::Login;
-use super::{Ends, data};
 
 /// The user's files and what is in progress on them.
 pub(super) struct Files {
@@ -45,9 +46,14 @@ impl Files {
         }
     }
 
+    /// Whether the user's permitted verbs need this request.
+    pub(super) fn permits(&self, request: &FileRequest) -> bool {
+        permits(self.login.account.permitted, request)
+    }
+
     /// Answers one request.
     pub(super) fn answer(&mut self, request: FileRequest) -> Answered {
-        if !permits(self.login.account.permitted, &request) {
+        if !self.permits(&request) {
             return (FileAnswer::NotPermitted, None);
         }
         match self.try_answer(request) {
@@ -164,6 +170,27 @@ impl Files {
                 settings.data_ports,
             )),
             FileRequest::ActiveConnect { target } => Ok(data::active_connect(&self.ends, target)),
+            FileRequest::SetMode { path, mode } => jail.set_mode(&path, mode).and(done),
+            FileRequest::SetTimes {
+                path,
+                modified,
+                accessed,
+            } => {
+                let modified = jail.set_times(&path, modified, accessed)?;
+                Ok((FileAnswer::Stamped { modified }, None))
+            }
+            FileRequest::Symlink { target, link } => {
+                jail.symlink(&target, &link, durability).and(done)
+            }
+            FileRequest::Umask { new } => {
+                if let Some(umask) = new {
+                    jail.set_umask(umask);
+                }
+                let umask = jail.umask();
+                Ok((FileAnswer::Umask { umask }, None))
+            }
+            // Not about files: these are for the listener, and keeper sees to them before it asks here.
+            FileRequest::Reinitialise | FileRequest::Who => Err(Failure::Denied),
         }
     }
 }
@@ -188,6 +215,14 @@ fn permits(permitted: VerbSet, request: &FileRequest) -> bool {
         FileRequest::Rename { .. } => &["RNTO"],
         FileRequest::PassiveListen { .. } => &["PASV", "EPSV"],
         FileRequest::ActiveConnect { .. } => &["PORT", "EPRT"],
+        FileRequest::SetMode { .. } => &["MFF", "SITE CHMOD"],
+        // Not MDTM, which is for those who only read.
+        FileRequest::SetTimes { .. } => &["MFF", "MFMT", "SITE UTIME"],
+        FileRequest::Symlink { .. } => &["SITE SYMLINK"],
+        FileRequest::Umask { .. } => &["SITE UMASK"],
+        // Whoever may log in may begin anew.
+        FileRequest::Reinitialise => return true,
+        FileRequest::Who => &["SITE WHO"],
     };
     needed_by
         .iter()
@@ -199,6 +234,47 @@ fn permits(permitted: VerbSet, request: &FileRequest) -> bool {
 mod tests {
     use super::*;
     use common::path::VirtualPath;
+    use common::proto::facts::Permissions;
+
+    #[test]
+    fn metadata_is_changed_by_those_who_may_and_not_by_readers_of_times() {
+        let path = VirtualPath::root();
+        let set_mode = FileRequest::SetMode {
+            path: path.clone(),
+            mode: Permissions::of(0o644),
+        };
+        let set_times = FileRequest::SetTimes {
+            path: path.clone(),
+            modified: 0,
+            accessed: None,
+        };
+        let symlink = FileRequest::Symlink {
+            target: path.clone(),
+            link: path,
+        };
+        let umask = FileRequest::Umask { new: None };
+        let requests = [set_mode, set_times, symlink, umask];
+        for (verb, expected) in [
+            ("MDTM", [false, false, false, false]),
+            ("MFMT", [false, true, false, false]),
+            ("MFF", [true, true, false, false]),
+            ("SITE CHMOD", [true, false, false, false]),
+            ("SITE UTIME", [false, true, false, false]),
+            ("SITE SYMLINK", [false, false, true, false]),
+            ("SITE UMASK", [false, false, false, true]),
+        ] {
+            let mut permitted = VerbSet::NONE;
+            permitted.insert(Verb::find(verb).unwrap());
+            let found = requests
+                .each_ref()
+                .map(|request| permits(permitted, request));
+            assert_eq!(found, expected, "{verb}");
+        }
+        let found = requests
+            .each_ref()
+            .map(|request| permits(VerbSet::ALL.for_anonymous(), request));
+        assert_eq!(found, [false, true, false, false]);
+    }
 
     #[test]
     fn a_request_needs_a_permitted_verb() {

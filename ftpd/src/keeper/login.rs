@@ -5,16 +5,16 @@ use std::os::fd::{AsFd, OwnedFd};
 use std::os::unix::ffi::OsStrExt;
 use std::path::{Path, PathBuf};
 
-use common::auth::native::{self, NativeError};
+use common::auth::native::{self, NativeError, Scheme};
 use common::auth::{Identity, Secret};
 use common::channel::Account;
 use common::jail::{Allowed, Jail, Viewer, open_root};
 use common::listener::Status;
+use common::net::Ends;
 use common::path::VirtualPath;
 use common::sandbox;
 use common::settings::{JailMode, SessionConfig};
 
-use super::Ends;
 use crate::setup::Setup;
 
 /// A login that was refused: what the log says. The client only hears 530.
@@ -93,7 +93,7 @@ pub(super) struct TooLate {
 /// Checks name and password and finds out what the login would get; changes nothing.
 pub(super) fn authenticate(
     setup: &Setup,
-    _ends: &Ends,
+    ends: &Ends,
     name: &[u8],
     secret: &Secret,
 ) -> Result<Admitted, Refused> {
@@ -110,7 +110,17 @@ pub(super) fn authenticate(
             real_user: identity.name,
         });
     }
-    let settings = setup.config.session.with_user_settings(record.settings());
+    // SECURITY: whoever comes in without a password is nobody's user: less is permitted, unless the account's own list of
+    // commands says otherwise.
+    let mut settings = if record.stored().scheme() == Scheme::Null {
+        setup.config.session.for_anonymous()
+    } else {
+        setup.config.session.clone()
+    };
+    if let Some(charset) = server.charset_networks.of(ends.client()) {
+        settings.charset = charset;
+    }
+    let settings = settings.with_user_settings(record.settings());
     let settings = settings.map_err(|error| Refused::Settings(error.to_string()))?;
     let (root, start) = place(server.chroot.as_deref(), &settings.jail, record.home())?;
     Ok(Admitted {
@@ -211,8 +221,10 @@ pub(super) fn become_user(setup: &Setup, admitted: Admitted) -> Result<Login, To
         start,
         permitted: settings.permitted,
         idle,
+        max_idle: settings.max_idle,
         data_timeout: settings.data_timeout,
         stall_timeout: settings.stall_timeout,
+        charset: settings.charset,
     };
     Ok(Login {
         jail,

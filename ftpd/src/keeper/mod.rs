@@ -6,19 +6,23 @@ mod files;
 mod listing;
 mod login;
 
-use std::net::{IpAddr, SocketAddr};
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 use std::time::{Duration, Instant};
 
-use common::channel::{self, Answerer, Broken, LoggedIn, LoginAnswer, LoginRequest, PreLogin};
+use common::channel::{
+    self, Answerer, Broken, FileAnswer, FileRequest, LoggedIn, LoginAnswer, LoginRequest, PreLogin,
+    Ticket,
+};
 use common::control::until;
-use common::listener::{Client, Lifeline, Sign, Status};
-use common::net;
+use common::jail::Failure;
+use common::listener::{Client, Lifeline, Reinitialised, Reports, Sign, Status};
+use common::net::Ends;
 use common::sys::{self, Fork};
 use nix::errno::Errno;
+use nix::fcntl::OFlag;
 use nix::poll::{PollFd, PollFlags, poll};
 use nix::sys::wait::{WaitPidFlag, WaitStatus, waitpid};
-use nix::unistd::Pid;
+use nix::unistd::{Pid, pipe2};
 
 use crate::session;
 use crate::setup::Setup;
@@ -26,33 +30,18 @@ use crate::setup::Setup;
 /// How long the network half may take to end when its channel has: it says 421 to a client that reads.
 const LAST_WORDS: Duration = Duration::from_secs(3);
 
-/// Both ends of the control connection, as accept saw them.
-#[derive(Clone, Copy, Debug)]
-pub(crate) struct Ends {
-    pub(crate) local: SocketAddr,
-    pub(crate) peer: SocketAddr,
-}
-
-impl Ends {
-    /// The client's address; IPv4 is shown as IPv4.
-    pub(crate) fn client(&self) -> IpAddr {
-        self.peer.ip().to_canonical()
-    }
-
-    /// The server's address on this connection.
-    pub(crate) fn server(&self) -> IpAddr {
-        self.local.ip().to_canonical()
-    }
-}
+/// So much later than the network half keeper gives a login up: it is for the network half to tell the client.
+const LOGIN_MARGIN: Duration = Duration::from_secs(2);
 
 /// Serves one client: forks the network half and stays as the trusted half. Tells how the session ended; the process
 /// must exit with that and nothing else, since it has closed what it inherited.
 pub(crate) fn serve(setup: &Setup, client: Client) -> Status {
-    let Client { socket, lifeline } = client;
-    let Ok((local, peer)) = net::ends(&socket) else {
-        return Status::Ended;
-    };
-    let ends = Ends { local, peer };
+    let Client {
+        socket,
+        ends,
+        lifeline,
+        reports,
+    } = client;
     let made = channel::pair()
         .and_then(|(asker, answerer)| sys::fork().map(|fork| (asker, answerer, fork)));
     let (asker, answerer, fork) = match made {
@@ -67,50 +56,43 @@ pub(crate) fn serve(setup: &Setup, client: Client) -> Status {
     };
     match fork {
         Fork::Child => {
-            drop((answerer, lifeline));
+            drop((answerer, lifeline, reports));
             sys::exit(session::run(setup, socket, asker, ends).code())
         }
         Fork::Parent(session) => {
             drop((socket, asker));
-            stay(setup, session, ends, lifeline, answerer)
+            let keeper = Keeper {
+                setup,
+                ends,
+                lifeline,
+                reports,
+                session,
+            };
+            match sys::watch_process(session) {
+                Ok(ended) => keeper.stay(&ended, answerer),
+                Err(errno) => {
+                    setup.log.line(&format!("pidfd_open failed: {errno}"));
+                    Status::Broken
+                }
+            }
         }
     }
 }
 
-/// Serves as the trusted half, then collects the other one.
-fn stay(
-    setup: &Setup,
-    session: Pid,
-    ends: Ends,
-    lifeline: Lifeline,
-    answerer: Answerer<PreLogin>,
-) -> Status {
-    let ended = match sys::watch_child(session) {
-        Ok(ended) => ended,
-        Err(errno) => {
-            setup.log.line(&format!("pidfd_open failed: {errno}"));
-            return Status::Broken;
-        }
-    };
-    let mut kept = vec![answerer.as_fd(), ended.as_fd()];
-    kept.extend(lifeline.descriptors());
-    kept.extend(setup.log.descriptor());
-    if let Err(errno) = sys::keep_only(&kept) {
-        setup.log.line(&format!("close_range failed: {errno}"));
-        return Status::SandboxFailed;
+/// Serves on as the next trusted half of a session whose client begins anew.
+pub(crate) fn serve_anew(setup: &Setup, session: Reinitialised) -> Status {
+    let (mut channel, ticket) = Answerer::take_over(session.channel, session.ticket);
+    if let Err(broken) = channel.answer(ticket, &FileAnswer::Done, None) {
+        return status_of(broken);
     }
     let keeper = Keeper {
         setup,
-        ends,
-        lifeline,
+        ends: session.ends,
+        lifeline: session.lifeline,
+        reports: session.reports,
+        session: session.session,
     };
-    let status = keeper.run(answerer);
-    // The channel is closed now, and with it the session ends.
-    let patience = match status {
-        Status::Misbehaved => Duration::ZERO,
-        _ => LAST_WORDS,
-    };
-    reap(session, &ended, patience).map_or(status, |session| worse(status, session))
+    keeper.stay(&session.ended, channel.log_out())
 }
 
 /// How the network half ended, if it did in time.
@@ -124,7 +106,8 @@ fn reap(session: Pid, ended: &OwnedFd, patience: Duration) -> Option<Status> {
     match waitpid(session, Some(WaitPidFlag::WNOHANG)) {
         Ok(WaitStatus::Exited(_, code)) => Some(Status::from_code(code)),
         Ok(WaitStatus::Signaled(..)) => Some(Status::Crashed),
-        Ok(_) => None,
+        // After REIN it is the listener's child, who will hear the rest.
+        Ok(_) | Err(Errno::ECHILD) => None,
         Err(_) => Some(Status::Broken),
     }
 }
@@ -142,13 +125,45 @@ struct Keeper<'a> {
     setup: &'a Setup,
     ends: Ends,
     lifeline: Lifeline,
+    reports: Reports,
+    /// The network half.
+    session: Pid,
+}
+
+/// How keeper's part in a session ended.
+enum Over {
+    Ended(Status),
+    /// Another keeper goes on.
+    HandedOver,
 }
 
 impl Keeper<'_> {
-    fn run(self, mut channel: Answerer<PreLogin>) -> Status {
+    /// Serves as the trusted half, then waits for the end of the other one.
+    fn stay(self, ended: &OwnedFd, channel: Answerer<PreLogin>) -> Status {
+        let mut kept = vec![channel.as_fd(), ended.as_fd()];
+        kept.extend(self.lifeline.descriptors());
+        kept.extend(self.reports.descriptor());
+        kept.extend(self.setup.log.descriptor());
+        if let Err(errno) = sys::keep_only(&kept) {
+            self.setup.log.line(&format!("close_range failed: {errno}"));
+            return Status::SandboxFailed;
+        }
+        let session = self.session;
+        let Over::Ended(status) = self.run(channel) else {
+            return Status::Ended;
+        };
+        // The channel is closed now, and with it the session ends.
+        let patience = match status {
+            Status::Misbehaved => Duration::ZERO,
+            _ => LAST_WORDS,
+        };
+        reap(session, ended, patience).map_or(status, |session| worse(status, session))
+    }
+
+    fn run(self, mut channel: Answerer<PreLogin>) -> Over {
         match self.log_in(&mut channel) {
             Ok((login, ticket)) => self.serve_user(channel, login, ticket),
-            Err(status) => status,
+            Err(status) => Over::Ended(status),
         }
     }
 
@@ -158,7 +173,7 @@ impl Keeper<'_> {
         channel: &mut Answerer<PreLogin>,
     ) -> Result<(login::Login, channel::Ticket), Status> {
         let server = &self.setup.config.server;
-        let deadline = Instant::now() + server.login_timeout;
+        let deadline = Instant::now() + server.login_timeout + LOGIN_MARGIN;
         let mut fails = 0;
         loop {
             self.wait_for_request(channel, deadline)?;
@@ -177,6 +192,7 @@ impl Keeper<'_> {
                             self.setup
                                 .log
                                 .line(&format!("login of '{name}' from {client}"));
+                            self.reports.logged_in(&user);
                             Ok((login, ticket))
                         }
                         Err(refused) => {
@@ -256,13 +272,13 @@ impl Keeper<'_> {
         channel: Answerer<PreLogin>,
         login: login::Login,
         ticket: channel::Ticket,
-    ) -> Status {
+    ) -> Over {
         let mut channel = channel;
         let welcome = LoginAnswer::Welcome {
             account: login.account.clone(),
         };
         if let Err(broken) = channel.answer(ticket, &welcome, None) {
-            return status_of(broken);
+            return Over::Ended(status_of(broken));
         }
         let mut channel = channel.log_in();
         let mut files = files::Files::new(login, self.ends);
@@ -271,21 +287,48 @@ impl Keeper<'_> {
         loop {
             match wait_for_work(&channel, lifeline, files.listing_pipe()) {
                 Ok(Sign::Alive) => {}
-                Ok(Sign::Stop) => return Status::Ended,
+                Ok(Sign::Stop) => return Over::Ended(Status::Ended),
                 Ok(Sign::Orphaned) => lifeline = None,
-                Err(_) => return Status::Broken,
+                Err(_) => return Over::Ended(Status::Broken),
             }
             files.step_listing();
-            match channel.receive() {
-                Ok(Some((ticket, request))) => {
-                    let (answer, descriptor) = files.answer(request);
-                    let descriptor = descriptor.as_ref().map(AsFd::as_fd);
-                    if let Err(broken) = channel.answer(ticket, &answer, descriptor) {
-                        return status_of(broken);
-                    }
-                }
-                Ok(None) => {}
-                Err(broken) => return status_of(broken),
+            let (ticket, request) = match channel.receive() {
+                Ok(Some(received)) => received,
+                Ok(None) => continue,
+                Err(broken) => return Over::Ended(status_of(broken)),
+            };
+            let (answer, descriptor) = match request {
+                FileRequest::Reinitialise => match self.hand_over(&channel, ticket) {
+                    Ok(()) => return Over::HandedOver,
+                    Err(why) => (FileAnswer::Failed { why }, None),
+                },
+                FileRequest::Who if files.permits(&request) => self.who(),
+                request => files.answer(request),
+            };
+            let descriptor = descriptor.as_ref().map(AsFd::as_fd);
+            if let Err(broken) = channel.answer(ticket, &answer, descriptor) {
+                return Over::Ended(status_of(broken));
+            }
+        }
+    }
+
+    /// Leaves the channel to another keeper, which the listener makes: this one cannot become root again.
+    fn hand_over(&self, channel: &Answerer<LoggedIn>, ticket: Ticket) -> Result<(), Failure> {
+        let handed = self
+            .reports
+            .reinitialise(channel.as_fd(), ticket.number(), self.session);
+        handed.map_err(|_| Failure::Exhausted)
+    }
+
+    /// A pipe into which the listener writes who is there.
+    fn who(&self) -> (FileAnswer, Option<OwnedFd>) {
+        let asked = pipe2(OFlag::O_CLOEXEC | OFlag::O_NONBLOCK)
+            .and_then(|(reader, writer)| self.reports.who(writer.as_fd()).map(|()| reader));
+        match asked {
+            Ok(reader) => (FileAnswer::Sessions, Some(reader)),
+            Err(_) => {
+                let why = Failure::Exhausted;
+                (FileAnswer::Failed { why }, None)
             }
         }
     }

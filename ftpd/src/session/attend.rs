@@ -4,7 +4,7 @@ use std::os::fd::{AsFd, BorrowedFd};
 
 use common::control::Control;
 use common::proto::reply::{Code, Reply};
-use common::proto::verbs::{self, MidTransfer, VerbSet};
+use common::proto::verbs::{self, MidTransfer, Verb, VerbSet};
 use common::pump::{Attendant, Interrupt};
 use nix::poll::PollFlags;
 
@@ -42,6 +42,11 @@ impl<'a> Watch<'a> {
 
     /// Answers the commands that may come now; the first one that may not stops the reading.
     fn obey(&mut self, moved: u64) -> Option<Interrupt> {
+        // RFC 959 §4.1.3: with the Synch signal ABOR acts at once, even if other commands have come before it.
+        if self.permits_abort() && self.control.take_urgent(is_abort) {
+            self.aborted = true;
+            return Some(Interrupt::Abort);
+        }
         while let Some(verb) = self.control.peek().and_then(|line| verbs::verb(line).ok()) {
             let spec = verb.spec();
             if spec.mid_transfer == MidTransfer::Later || !self.permitted.contains(verb) {
@@ -72,35 +77,33 @@ impl<'a> Watch<'a> {
         None
     }
 
-    /// Whether a complete line waits that may not be answered now: then nothing more is read.
-    fn has_waiting_line(&self) -> bool {
-        self.control.peek().is_some()
+    fn permits_abort(&self) -> bool {
+        Verb::find("ABOR").is_some_and(|verb| self.permitted.contains(verb))
     }
+}
+
+fn is_abort(line: &[u8]) -> bool {
+    verbs::verb(line).is_ok_and(|verb| verb.spec().verb == "ABOR")
 }
 
 impl Attendant for Watch<'_> {
     /// ABOR that was sent right behind the command; anything else keeps its turn.
     fn begin(&mut self) -> Option<Interrupt> {
-        let verb = self
-            .control
-            .peek()
-            .and_then(|line| verbs::verb(line).ok())?;
-        if verb.spec().verb != "ABOR" || !self.permitted.contains(verb) {
+        if !self.permits_abort() {
             return None;
         }
-        self.control.take();
+        if !self.control.take_urgent(is_abort) {
+            self.control.peek().filter(|line| is_abort(line))?;
+            self.control.take();
+        }
         self.aborted = true;
         Some(Interrupt::Abort)
     }
 
     fn watch(&self) -> [(BorrowedFd<'_>, PollFlags); 2] {
-        let control = if self.has_waiting_line() {
-            PollFlags::empty()
-        } else {
-            self.control.interest()
-        };
+        // Lines that have to wait are read all the same, as far as there is room: ABOR may be behind them.
         [
-            (self.control.as_fd(), control),
+            (self.control.as_fd(), self.control.interest()),
             (self.channel, PollFlags::empty()),
         ]
     }

@@ -20,6 +20,9 @@ pub(crate) enum DataChannel {
     Active(SocketAddr),
 }
 
+/// So many strangers are remembered while one data connection is waited for.
+const MOST_STRANGERS: usize = 10;
+
 /// Opens the data connection. The flag says that ABOR has come meanwhile.
 pub(crate) fn open(link: &mut Link, user: &mut User) -> Result<DataConnection, Stop> {
     let deadline = user.deadline_for_data();
@@ -33,18 +36,25 @@ pub(crate) fn open(link: &mut Link, user: &mut User) -> Result<DataConnection, S
             .into());
         }
         DataChannel::Passive(listener) => {
-            let (peer, log) = (link.ends.client(), &link.log);
+            let peer = link.ends.client();
+            let mut strangers = Vec::new();
             let mut watch = Watch::new(
                 &mut link.control,
                 user.files.as_fd(),
                 user.account.permitted,
             );
             let opened = accept(&listener, peer, deadline, &mut watch, |stranger| {
-                log.line(&format!(
+                if strangers.len() < MOST_STRANGERS {
+                    strangers.push(stranger);
+                }
+            });
+            let aborted = watch.aborted;
+            for stranger in strangers {
+                link.tell_of_stranger(&format!(
                     "data connection from {stranger} dropped: it is not the client {peer}"
                 ));
-            });
-            (opened, watch.aborted)
+            }
+            (opened, aborted)
         }
         DataChannel::Active(target) => {
             let socket = user

@@ -5,7 +5,9 @@ use common::proto::args::ArgError;
 use common::proto::reply::{Code, Reply};
 use common::proto::verbs::{self, Command, CommandError, Group, Spec, Verb, When};
 
-use super::commands::{access, change, inspect, listing, navigate, options, transfer};
+use super::commands::{
+    access, change, inspect, listing, modify, navigate, options, site, transfer, who,
+};
 use super::{End, Session, Stage, Stop};
 
 /// Verbs of HTTP, SMTP and the like, which browsers and attackers can be made to send here.
@@ -13,6 +15,12 @@ const OTHER_PROTOCOLS: &[&[u8]] = &[
     b"GET", b"POST", b"PUT", b"HEAD", b"DELETE", b"CONNECT", b"OPTIONS", b"PATCH", b"TRACE",
     b"EHLO", b"HELO", b"MAIL",
 ];
+
+/// Whether octets of a line whose end has not come can be none of FTP: a TLS handshake, say, or another binary protocol
+/// that would wait here for an answer until the login times out.
+pub(super) fn is_of_another_protocol(unfinished: &[u8]) -> bool {
+    matches!(unfinished.first(), Some(0..=8 | 14..=31 | 127..=254))
+}
 
 impl Session {
     /// Carries a line out. `None` where the handler has sent its replies itself.
@@ -24,6 +32,8 @@ impl Session {
     }
 
     fn try_obey(&mut self, line: &[u8]) -> Result<Reply, Stop> {
+        // Taken for every line, whatever that is: nothing is left over for a later one.
+        let pending = self.take_pending();
         let verb = match verbs::verb(line) {
             Ok(verb) => verb,
             Err(error) => return self.not_a_command(line, &error),
@@ -34,17 +44,12 @@ impl Session {
         }
         // Who cannot log in or out cannot do anything: these verbs are not up for permission.
         if spec.group != Group::Login && !self.permitted.contains(verb) {
-            return Ok(not_permitted(spec));
+            return Ok(not_permitted(verb));
         }
         log_line(&self.link.log, line, spec);
-        let pending = match &mut self.stage {
-            Stage::User(user) => std::mem::take(&mut user.pending),
-            Stage::Visitor(_) | Stage::Changing => super::Pending::default(),
-        };
-        // Setting up the data connection comes between REST or ALLO and the transfer.
-        let keeps_pending =
-            spec.group == Group::Data || matches!(spec.verb, "ALLO" | "NOOP" | "SIZE" | "MDTM");
-        if keeps_pending && let Stage::User(user) = &mut self.stage {
+        if spec.between
+            && let Stage::User(user) = &mut self.stage
+        {
             user.pending = super::Pending {
                 rename_from: None,
                 ..pending.clone()
@@ -57,17 +62,30 @@ impl Session {
         }
     }
 
+    pub(super) fn take_pending(&mut self) -> super::Pending {
+        match &mut self.stage {
+            Stage::User(user) => std::mem::take(&mut user.pending),
+            Stage::Visitor(_) | Stage::Changing => super::Pending::default(),
+        }
+    }
+
     #[rustfmt::skip]
     fn dispatch(&mut self, command: Command, pending: super::Pending) -> Result<Reply, Stop> {
         match command {
             Command::User(name)   => access::user(self, name),
             Command::Pass(secret) => access::pass(self, &secret),
             Command::Quit         => access::quit(self),
+            Command::Rein         => access::rein(self),
+            Command::Acct         => Ok(Reply::new(Code::SUPERFLUOUS, "No account is needed.")),
+            Command::Host(name)   => access::host(self, &name),
+            Command::Clnt(_)      => Ok(Reply::new(Code::OK, "Noted.")),
+            Command::Csid(_)      => Ok(Reply::new(Code::OK, inspect::own_name(matches!(self.stage, Stage::User(_))))),
+            Command::Lang(_)      => Ok(Reply::new(Code::OK, "Replies are in English (EN).")),
             Command::Feat         => Ok(inspect::feat(self.permitted, self.facts())),
             Command::Help(verb)   => Ok(inspect::help(self.permitted, verb.as_deref())),
             Command::Noop         => Ok(Reply::new(Code::OK, "Done nothing.")),
             Command::Syst         => Ok(Reply::new(Code::SYSTEM_TYPE, "UNIX Type: L8")),
-            Command::OptsUtf8     => Ok(Reply::new(Code::OK, "UTF8 is always on.")),
+            Command::OptsUtf8(utf8) => options::utf8(self, utf8),
             Command::OptsMlst(facts) => self.user().map(|(_, user)| options::facts(user, facts)),
             Command::Pwd          => self.user().map(|(_, user)| navigate::pwd(user)),
             Command::Cwd(path)    => self.user().and_then(|(_, user)| navigate::cwd(user, &path)),
@@ -82,12 +100,23 @@ impl Session {
             Command::Mlst(path)   => self.user().and_then(|(_, user)| inspect::mlst(user, &path)),
             Command::Size(path)   => self.user().and_then(|(_, user)| inspect::size(user, &path)),
             Command::Mdtm(path)   => self.user().and_then(|(_, user)| inspect::mdtm(user, &path)),
+            Command::MdtmSet { time, path, whole } => self.user().and_then(|(_, user)| modify::mdtm(user, time, &path, &whole)),
+            Command::Mff(facts, path) => self.user().and_then(|(_, user)| modify::mff(user, facts, &path)),
+            Command::Mfmt(time, path) => self.user().and_then(|(_, user)| modify::mfmt(user, time, &path)),
             Command::Stat(arg)    => self.user().and_then(|(link, user)| inspect::stat(link, user, arg.as_ref())),
+            Command::SiteWho      => self.user().and_then(|(_, user)| who::who(user)),
             Command::Dele(path)   => self.user().and_then(|(_, user)| change::dele(user, &path)),
             Command::Mkd(path)    => self.user().and_then(|(_, user)| change::mkd(user, &path)),
             Command::Rmd(path)    => self.user().and_then(|(_, user)| change::rmd(user, &path)),
             Command::Rnfr(path)   => self.user().and_then(|(_, user)| change::rnfr(user, &path)),
             Command::Rnto(path)   => self.user().and_then(|(_, user)| change::rnto(user, &path, &pending)),
+            Command::SiteChmod(mode, path) => self.user().and_then(|(_, user)| modify::chmod(user, mode, &path)),
+            Command::SiteIdle(seconds) => self.user().map(|(_, user)| site::idle(user, seconds)),
+            Command::SiteSymlink(new) => self.user().and_then(|(_, user)| modify::symlink(user, &new)),
+            Command::SiteTime(format) => Ok(site::time(format.as_deref())),
+            Command::SiteUmask(new) => self.user().and_then(|(_, user)| modify::umask(user, new)),
+            Command::SiteUtime(times) => self.user().and_then(|(_, user)| modify::utime(user, &times)),
+            Command::SiteZone     => Ok(site::zone()),
             Command::Type(kind)   => self.user().map(|(_, user)| options::representation(user, kind)),
             Command::Mode         => Ok(Reply::new(Code::OK, "Mode is stream.")),
             Command::Stru         => Ok(Reply::new(Code::OK, "Structure is file.")),
@@ -96,6 +125,9 @@ impl Session {
             Command::Pasv         => self.user().and_then(|(link, user)| options::pasv(link, user)),
             Command::Epsv(arg)    => self.user().and_then(|(link, user)| options::epsv(link, user, arg)),
             Command::Port(target) => self.user().and_then(|(link, user)| options::port(link, user, target.into())),
+            Command::Lpsv         => self.user().and_then(|(link, user)| options::lpsv(link, user)),
+            Command::Lprt(target) => self.user().and_then(|(link, user)| options::lprt(link, user, target)),
+            Command::Pret(verb)   => Ok(options::pret(self.permitted, verb)),
             Command::Eprt(target) => self.user().and_then(|(link, user)| options::eprt(link, user, target)),
         }
     }
@@ -107,6 +139,8 @@ impl Session {
             if OTHER_PROTOCOLS
                 .iter()
                 .any(|other| word.eq_ignore_ascii_case(other))
+                || word.starts_with(b"SSH-")
+                || word.first().is_some_and(|_| is_of_another_protocol(word))
                 || visitor.strange_line()
             {
                 return Err(End::NotFtp.into());
@@ -116,6 +150,10 @@ impl Session {
             CommandError::NotOffered => {
                 Reply::new(Code::NOT_OFFERED, "This command is not offered.")
             }
+            CommandError::SiteAlone => {
+                Reply::new(Code::BAD_ARGUMENT, "Which one? SITE HELP lists them.")
+            }
+            CommandError::UnknownSite => unknown_site(),
             CommandError::Unknown | CommandError::Argument(..) => {
                 Reply::new(Code::NOT_UNDERSTOOD, "Not understood.")
             }
@@ -124,13 +162,21 @@ impl Session {
 }
 
 /// What a client is told that lacks the permission: for other than files, as if the verb were not there.
-fn not_permitted(spec: &Spec) -> Reply {
-    match spec.group {
+fn not_permitted(verb: Verb) -> Reply {
+    match verb.spec().group {
         Group::Read | Group::Write => Reply::new(Code::UNAVAILABLE, "Permission denied."),
+        _ if verb.is_site() => unknown_site(),
         Group::Login | Group::Info | Group::Data | Group::Dirs => {
             Reply::new(Code::NOT_OFFERED, "This command is not offered.")
         }
     }
+}
+
+fn unknown_site() -> Reply {
+    Reply::new(
+        Code::PARAMETER_NOT_OFFERED,
+        "This SITE command is not offered.",
+    )
 }
 
 fn bad_argument(verb: Verb, error: ArgError) -> Reply {

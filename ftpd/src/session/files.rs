@@ -2,10 +2,12 @@
 
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 
-use common::channel::{Asker, Broken, FileAnswer, FileRequest, LoggedIn, Ticket, UploadAt};
+use common::channel::{
+    Asker, Broken, FileAnswer, FileRequest, LoggedIn, PreLogin, Ticket, UploadAt,
+};
 use common::jail::Failure;
 use common::path::VirtualPath;
-use common::proto::facts::FactSet;
+use common::proto::facts::{FactSet, Permissions};
 use common::proto::hostport::Family;
 use common::proto::listing::Remark;
 
@@ -66,6 +68,15 @@ impl Files {
         Files { channel }
     }
 
+    /// Leaves this keeper for another one, with which the client can log in again. Without one the session must end.
+    pub(crate) fn reinitialise(mut self) -> Result<Asker<PreLogin>, End> {
+        match self.channel.call(&FileRequest::Reinitialise)? {
+            (FileAnswer::Done, None) => Ok(self.channel.log_out()),
+            (FileAnswer::Failed { .. }, None) => Err(End::CannotBeginAnew),
+            _ => Err(End::Broken),
+        }
+    }
+
     fn call(&mut self, request: &FileRequest) -> Result<Answer, End> {
         Ok(self.channel.call(request)?)
     }
@@ -122,6 +133,31 @@ impl Files {
     /// Carries out a request whose answer is just that it is done.
     pub(crate) fn order(&mut self, request: &FileRequest) -> Asked<()> {
         expect!(self.call(request)?, FileAnswer::Done => ())
+    }
+
+    /// Sets the times of a file; the modification time that it has then.
+    pub(crate) fn set_times(
+        &mut self,
+        path: VirtualPath,
+        modified: i64,
+        accessed: Option<i64>,
+    ) -> Asked<i64> {
+        let request = FileRequest::SetTimes {
+            path,
+            modified,
+            accessed,
+        };
+        expect!(self.call(&request)?, FileAnswer::Stamped { modified } => modified)
+    }
+
+    /// The umask, after it was changed if there is a new one.
+    pub(crate) fn umask(&mut self, new: Option<Permissions>) -> Asked<Permissions> {
+        expect!(self.call(&FileRequest::Umask { new })?, FileAnswer::Umask { umask } => umask)
+    }
+
+    /// The reading end of a pipe from which the list of sessions comes.
+    pub(crate) fn who(&mut self) -> Asked<OwnedFd> {
+        expect!(self.call(&FileRequest::Who)?, FileAnswer::Sessions, fd => |pipe| pipe)
     }
 
     pub(crate) fn passive_listen(

@@ -6,6 +6,8 @@ mod commands;
 mod data;
 mod dispatch;
 mod files;
+mod gather;
+mod names;
 mod outcome;
 mod transfer;
 
@@ -16,8 +18,9 @@ use common::channel::{Account, Asker, PreLogin};
 use common::control::{Control, Lost, until};
 use common::listener::Status;
 use common::log::Log;
+use common::net::Ends;
 use common::path::VirtualPath;
-use common::proto::args::Representation;
+use common::proto::args::{Representation, Utf8};
 use common::proto::facts::FactSet;
 use common::proto::line::Input;
 use common::proto::reply::{Code, Line, Reply};
@@ -25,15 +28,24 @@ use common::proto::verbs::VerbSet;
 use common::sandbox::{self, Role};
 use nix::errno::Errno;
 use nix::poll::{PollFd, PollFlags, poll};
+use socket2::TcpKeepalive;
 use zeroize::Zeroize;
 
 use self::data::DataChannel;
 use self::files::Files;
-use crate::keeper::Ends;
+use self::names::Names;
 use crate::setup::Setup;
 
 /// Lines that are no commands before login, after which the client is taken for something else.
 const STRANGE_LINES: u32 = 10;
+
+/// So many refused data connections of a session are logged.
+const MOST_STRANGERS: u32 = 10;
+
+/// When the kernel asks whether a silent client is still there, and how often, before the connection is given up.
+const KEEPALIVE_AFTER: Duration = Duration::from_secs(120);
+const KEEPALIVE_EVERY: Duration = Duration::from_secs(30);
+const KEEPALIVE_TRIES: u32 = 4;
 
 /// Why a session is over.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -47,6 +59,8 @@ pub(crate) enum End {
     TimedOut,
     LoginFailed,
     NotFtp,
+    /// REIN, and no listener that could make another keeper.
+    CannotBeginAnew,
 }
 
 impl From<Lost> for End {
@@ -79,6 +93,22 @@ pub(crate) struct Link {
     pub(crate) control: Control,
     pub(crate) ends: Ends,
     pub(crate) log: Log,
+    /// Data connections that came from or would have led to somebody else.
+    strangers: u32,
+}
+
+impl Link {
+    /// Logs that a data connection was refused; a client cannot fill the log with that.
+    pub(crate) fn tell_of_stranger(&mut self, text: &str) {
+        self.strangers = self.strangers.saturating_add(1);
+        match self.strangers {
+            ..MOST_STRANGERS => self.log.line(text),
+            MOST_STRANGERS => self
+                .log
+                .line(&format!("{text}; more of these are not logged")),
+            _ => {}
+        }
+    }
 }
 
 /// What a session is before login.
@@ -86,6 +116,7 @@ pub(crate) struct Visitor {
     channel: Asker<PreLogin>,
     /// The name that USER gave.
     user: Option<Vec<u8>>,
+    utf8: Utf8,
     strange_lines: u32,
 }
 
@@ -95,6 +126,7 @@ pub(crate) struct User {
     pub(crate) account: Account,
     pub(crate) name: Vec<u8>,
     pub(crate) directory: VirtualPath,
+    pub(crate) names: Names,
     pub(crate) representation: Representation,
     /// The facts that MLST and MLSD show.
     pub(crate) facts: FactSet,
@@ -126,6 +158,11 @@ pub(crate) struct Session {
     pub(crate) link: Link,
     pub(crate) stage: Stage,
     pub(crate) permitted: VerbSet,
+    /// What is permitted as long as nobody has logged in.
+    permitted_to_visitors: VerbSet,
+    login_timeout: Duration,
+    /// What HOST may name; empty for anything.
+    pub(crate) host_names: Vec<String>,
     /// The end of the time for a login.
     login_deadline: Instant,
 }
@@ -153,16 +190,16 @@ pub(crate) fn run(setup: &Setup, socket: OwnedFd, channel: Asker<PreLogin>, ends
     }
     let mut session = Session {
         link: Link {
-            control: Control::new(socket),
+            control: Control::new(socket, server.reply_timeout),
+            strangers: 0,
             ends,
             log: setup.log.clone(),
         },
-        stage: Stage::Visitor(Visitor {
-            channel,
-            user: None,
-            strange_lines: 0,
-        }),
+        stage: Stage::Visitor(Visitor::new(channel)),
         permitted: setup.config.session.permitted,
+        permitted_to_visitors: setup.config.session.permitted,
+        login_timeout: server.login_timeout,
+        host_names: server.host_names.clone(),
         login_deadline: Instant::now() + server.login_timeout,
     };
     let end = match session.serve(&server.banner) {
@@ -178,6 +215,13 @@ fn prepare(socket: &OwnedFd) {
     // A connection that is dead already shows itself at the first write.
     let _ = socket.set_tcp_nodelay(true);
     let _ = socket.set_out_of_band_inline(true);
+    // A client that vanished without a word shows itself, and what forgets silent connections on the way does not forget
+    // this one during a long transfer.
+    let keepalive = TcpKeepalive::new()
+        .with_time(KEEPALIVE_AFTER)
+        .with_interval(KEEPALIVE_EVERY)
+        .with_retries(KEEPALIVE_TRIES);
+    let _ = socket.set_tcp_keepalive(&keepalive);
 }
 
 impl Session {
@@ -192,16 +236,19 @@ impl Session {
                     line.zeroize();
                     reply?
                 }
-                Input::TooLong => Some(Reply::new(Code::NOT_UNDERSTOOD, "The line is too long.")),
-                Input::Malformed => Some(Reply::new(
-                    Code::NOT_UNDERSTOOD,
-                    "The line holds a NUL or a bare CR.",
-                )),
+                Input::TooLong => Some(self.no_line("The line is too long.")),
+                Input::Malformed => Some(self.no_line("The line holds a NUL or a bare CR.")),
             };
             if let Some(reply) = reply {
                 self.link.control.reply(&reply)?;
             }
         }
+    }
+
+    /// What is no line at all stands between two commands all the same.
+    fn no_line(&mut self, text: &str) -> Reply {
+        self.take_pending();
+        Reply::new(Code::NOT_UNDERSTOOD, text)
     }
 
     /// Waits for the next line, within the time that the state allows.
@@ -217,6 +264,11 @@ impl Session {
             }
             if self.link.control.ended() {
                 return Err(End::ControlLost);
+            }
+            if matches!(self.stage, Stage::Visitor(_))
+                && dispatch::is_of_another_protocol(self.link.control.unfinished())
+            {
+                return Err(End::NotFtp);
             }
             let channel = match &self.stage {
                 Stage::User(user) => user.files.as_fd(),
@@ -253,6 +305,10 @@ impl Session {
                 Some("Too many failed logins: closing the connection."),
                 Status::LoginFailed,
             ),
+            End::CannotBeginAnew => (
+                Some("Please begin anew on another connection."),
+                Status::Ended,
+            ),
             End::NotFtp => (Some("This is an FTP server."), Status::NotFtp),
         };
         if let Some(text) = text {
@@ -260,6 +316,13 @@ impl Session {
             let _ = self.link.control.reply(&Reply::new(Code::CLOSING, text));
         }
         status
+    }
+
+    /// Begins anew with whoever is on the connection.
+    pub(crate) fn receive_visitor(&mut self, channel: Asker<PreLogin>) {
+        self.stage = Stage::Visitor(Visitor::new(channel));
+        self.permitted = self.permitted_to_visitors;
+        self.login_deadline = Instant::now() + self.login_timeout;
     }
 
     /// The facts that a client has chosen; before login, those that it will get.
@@ -298,6 +361,15 @@ fn greeting(banner: &[String]) -> Reply {
 }
 
 impl Visitor {
+    fn new(channel: Asker<PreLogin>) -> Visitor {
+        Visitor {
+            channel,
+            user: None,
+            utf8: Utf8::default(),
+            strange_lines: 0,
+        }
+    }
+
     /// Counts a line that is no command; true when there were too many of them.
     pub(crate) fn strange_line(&mut self) -> bool {
         self.strange_lines += 1;

@@ -8,14 +8,36 @@ use common::pump::{self, Interrupt, OpenError};
 use super::files::Denied;
 use super::{End, Stop};
 
+/// The most octets of a name that a reply repeats.
+const LONGEST_NAME_SHOWN: usize = 200;
+
+/// As [`file`], naming what it is about as the client typed it.
+pub(crate) fn about(typed: &[u8]) -> impl FnOnce(Denied) -> Reply {
+    move |denied| {
+        let (code, why) = reason(denied);
+        let mut text = typed[..typed.len().min(LONGEST_NAME_SHOWN)].to_vec();
+        if text.len() < typed.len() {
+            text.extend_from_slice(b"...");
+        }
+        text.extend_from_slice(b": ");
+        text.extend_from_slice(why.as_bytes());
+        Reply::new(code, text)
+    }
+}
+
 /// A file or directory that could not be had.
 pub(crate) fn file(denied: Denied) -> Reply {
+    let (code, text) = reason(denied);
+    Reply::new(code, text)
+}
+
+fn reason(denied: Denied) -> (Code, &'static str) {
     let why = match denied {
         Denied::Failed(why) => why,
-        Denied::NotPermitted => return Reply::new(Code::UNAVAILABLE, "Permission denied."),
-        Denied::TargetRefused => return Reply::new(Code::UNAVAILABLE, "Refused."),
+        Denied::NotPermitted => return (Code::UNAVAILABLE, "Permission denied."),
+        Denied::TargetRefused => return (Code::UNAVAILABLE, "Refused."),
     };
-    let (code, text) = match why {
+    match why {
         Failure::NotFound => (Code::UNAVAILABLE, "No such file or directory."),
         Failure::Denied => (Code::UNAVAILABLE, "Permission denied."),
         Failure::Exists => (Code::UNAVAILABLE, "It exists already."),
@@ -24,7 +46,10 @@ pub(crate) fn file(denied: Denied) -> Reply {
         Failure::NotEmpty => (Code::UNAVAILABLE, "The directory is not empty."),
         Failure::Special => (Code::UNAVAILABLE, "Not a regular file."),
         Failure::NameTooLong => (Code::NAME_NOT_ALLOWED, "The name is too long."),
-        Failure::Loop => (Code::UNAVAILABLE, "Too many symbolic links."),
+        Failure::Loop => (
+            Code::UNAVAILABLE,
+            "Too many symbolic links, or one that is not followed.",
+        ),
         Failure::BadOffset => (
             Code::BAD_RESTART,
             "The restart position is behind the end of the file.",
@@ -40,8 +65,7 @@ pub(crate) fn file(denied: Denied) -> Reply {
             "The server is out of resources; try later.",
         ),
         Failure::Io => (Code::LOCAL_ERROR, "The storage failed."),
-    };
-    Reply::new(code, text)
+    }
 }
 
 /// A data connection that could not be prepared.

@@ -7,6 +7,7 @@ use common::channel::{FileAnswer, FileRequest, ListFormat, Typed, UploadAt};
 use common::path::VirtualPath;
 use common::proto::facts::FactSet;
 use common::proto::hostport::Family;
+use common::proto::listing::ListOptions;
 use common::sys;
 use nix::errno::Errno;
 use nix::fcntl::{FcntlArg, OFlag, fcntl};
@@ -76,7 +77,10 @@ fn list() -> FileRequest {
         pattern: None,
         typed,
         format: ListFormat::Long,
-        all: true,
+        options: ListOptions {
+            all: true,
+            ..ListOptions::default()
+        },
         facts: FactSet::ALL,
     }
 }

@@ -10,7 +10,11 @@
     reason = "this is test code: it prepares directories, tells what it did, and whatever fails shall end the test"
 )]
 
-#[expect(unused_imports, reason = "its unit tests are run by its own target")]
+#[expect(
+    unused_imports,
+    dead_code,
+    reason = "its unit tests are run by its own target, and no listener is here"
+)]
 #[path = "../../src/keeper/mod.rs"]
 mod keeper;
 #[path = "../../src/setup.rs"]

@@ -8,8 +8,9 @@ use std::path::Path;
 use common::channel::{FileAnswer, FileRequest, ListFormat, Typed, UploadAt};
 use common::jail::Failure;
 use common::path::VirtualPath;
-use common::proto::facts::FactSet;
+use common::proto::facts::{FactSet, Permissions};
 use common::proto::hostport::Family;
+use common::proto::listing::ListOptions;
 use common::proto::verbs::{Group, Verb, VerbSet};
 
 use crate::Test;
@@ -61,6 +62,20 @@ fn writes() -> Vec<FileRequest> {
             from: path("/file"),
             to: path("/new"),
         },
+        FileRequest::SetMode {
+            path: path("/file"),
+            mode: Permissions::of(0o777),
+        },
+        FileRequest::SetTimes {
+            path: path("/file"),
+            modified: 0,
+            accessed: None,
+        },
+        FileRequest::Symlink {
+            target: path("/file"),
+            link: path("/new"),
+        },
+        FileRequest::Umask { new: None },
     ]
 }
 
@@ -94,7 +109,10 @@ fn list(directory: &str) -> FileRequest {
         pattern: None,
         typed: Typed::new(b"").unwrap(),
         format: ListFormat::Names,
-        all: true,
+        options: ListOptions {
+            all: true,
+            ..ListOptions::default()
+        },
         facts: FactSet::ALL,
     }
 }
@@ -345,6 +363,7 @@ fn outside(identity: Identity) {
         std::os::unix::fs::symlink(target, scene.home.join(name)).unwrap();
     }
     let identities = [&secret, Path::new("/etc/passwd")].map(identity_of);
+    let before = [&secret, Path::new("/etc/passwd")].map(changed);
     let whole = secret.to_str().unwrap();
     for text in [
         "/up/auth",
@@ -370,7 +389,29 @@ fn outside(identity: Identity) {
             assert!(!identities.contains(&(made.dev(), made.ino())), "{text}");
         }
         scene.ask(&FileRequest::Discard);
+        for request in [
+            FileRequest::SetMode {
+                path: path(text),
+                mode: Permissions::of(0o777),
+            },
+            FileRequest::SetTimes {
+                path: path(text),
+                modified: 1,
+                accessed: None,
+            },
+            FileRequest::Symlink {
+                target: path(text),
+                link: path("/link"),
+            },
+        ] {
+            let (answer, _) = scene.ask(&request);
+            assert!(
+                matches!(answer, FileAnswer::Failed { .. }),
+                "{request:?}: {answer:?}"
+            );
+        }
     }
+    assert_eq!([&secret, Path::new("/etc/passwd")].map(changed), before);
     assert_eq!(
         [&secret, Path::new("/etc/passwd")].map(identity_of),
         identities
@@ -381,4 +422,10 @@ fn outside(identity: Identity) {
 fn identity_of(file: &Path) -> (u64, u64) {
     let metadata = std::fs::metadata(file).unwrap();
     (metadata.dev(), metadata.ino())
+}
+
+/// When a file's mode, times or content last changed.
+fn changed(file: &Path) -> (i64, i64) {
+    let metadata = std::fs::metadata(file).unwrap();
+    (metadata.ctime(), metadata.ctime_nsec())
 }

@@ -12,8 +12,9 @@ use common::auth::Secret;
 use common::channel::{Account, FileAnswer, FileRequest, LoginAnswer, LoginRequest, UserName};
 use common::control::until;
 use common::jail::Names;
-use common::listener::{Client, Lifeline, Status};
+use common::listener::{Client, Lifeline, Reports, Status};
 use common::log::Log;
+use common::net::Ends;
 use common::sandbox::{EmptyRoot, Programs};
 use common::settings::{Config, JailMode};
 use common::sys::{self, Fork, Wait};
@@ -322,9 +323,14 @@ fn serve(identity: Identity, user: &User, config: Config, socket: OwnedFd) {
         names: Names::numeric(),
         log: Log::nowhere(),
     };
-    let lifeline = Lifeline::unattended().unwrap();
+    let client = Client {
+        ends: Ends::of(&socket).unwrap(),
+        socket,
+        lifeline: Lifeline::unattended().unwrap(),
+        reports: Reports::nowhere(),
+    };
     // As in main: what is left here must not be dropped, since keeper has closed it.
-    sys::exit(keeper::serve(&setup, Client { socket, lifeline }).code())
+    sys::exit(keeper::serve(&setup, client).code())
 }
 
 fn become_ordinary(uid: Uid, gid: Gid) {

@@ -5,6 +5,10 @@
 use super::two_digits;
 
 const DAY: i64 = 86_400;
+/// The days of 400 years.
+const ERA: i64 = 146_097;
+/// The days from 0000-03-01 to 1970-01-01.
+const MARCH_YEAR_0: i64 = 719_468;
 /// The years that four digits can show; anything beyond is shown as the nearest end.
 const EARLIEST: i64 = -62_167_219_200; // 0000-01-01T00:00:00Z
 const LATEST: i64 = 253_402_300_799; // 9999-12-31T23:59:59Z
@@ -86,8 +90,6 @@ impl Calendar {
 /// Counting starts at a first of March, so that the leap day is the last of its year, and in eras of 400 years,
 /// which all have the same length.
 fn civil(day: i64) -> (u32, u32, u32) {
-    const ERA: i64 = 146_097;
-    const MARCH_YEAR_0: i64 = 719_468; // days from 0000-03-01 to 1970-01-01
     let day = day + MARCH_YEAR_0;
     let (era, of_era) = (day.div_euclid(ERA), day.rem_euclid(ERA));
     let year = (of_era - of_era / 1_460 + of_era / 36_524 - of_era / 146_096) / 365;
@@ -101,6 +103,39 @@ fn civil(day: i64) -> (u32, u32, u32) {
         (month - 9, 1)
     };
     (narrow(era * 400 + year + next), narrow(month), narrow(date))
+}
+
+/// Reads a time stamp in UTC: `YYYYMMDD`, with `hhmm` behind it, or with `hhmmss`. What is left out is zero; a leap second
+/// counts as the one after it.
+pub fn seconds_of(stamp: &[u8]) -> Option<i64> {
+    if !matches!(stamp.len(), 8 | 12 | 14) || !stamp.iter().all(u8::is_ascii_digit) {
+        return None;
+    }
+    let part = |from: usize, to: usize| {
+        let digits = stamp.get(from..to).unwrap_or_default();
+        let each = digits.iter().map(|digit| i64::from(digit - b'0'));
+        each.fold(0, |number, digit| number * 10 + digit)
+    };
+    let (year, month, date) = (part(0, 4), part(4, 6), part(6, 8));
+    let (hour, minute, second) = (part(8, 10), part(10, 12), part(12, 14));
+    let day = day_of(year, month, date)?;
+    (hour < 24 && minute < 60 && second <= 60)
+        .then_some(day * DAY + hour * 3600 + minute * 60 + second)
+}
+
+/// The inverse of [`civil`]; `None` where the calendar has no such day.
+fn day_of(year: i64, month: i64, date: i64) -> Option<i64> {
+    if !(1..=12).contains(&month) || !(1..=31).contains(&date) {
+        return None;
+    }
+    let of_march_year = (month + 9) % 12;
+    let year_of_era = year - i64::from(month <= 2);
+    let (era, of_era) = (year_of_era.div_euclid(400), year_of_era.rem_euclid(400));
+    let of_year = (153 * of_march_year + 2) / 5 + date - 1;
+    let day = era * ERA + of_era * 365 + of_era / 4 - of_era / 100 + of_year - MARCH_YEAR_0;
+    // The 31st of a short month has become a day of the next one.
+    let same = civil(day);
+    (same == (narrow(year), narrow(month), narrow(date))).then_some(day)
 }
 
 /// A part of a date: never negative after the clamp to four digits of year, and never large.
@@ -161,10 +196,43 @@ mod tests {
         assert_eq!(listed(i64::MIN, now), "Jan 01  0000");
     }
 
+    #[test]
+    fn stamps_have_eight_twelve_or_fourteen_digits() {
+        assert_eq!(seconds_of(b"20010909014640"), Some(1_000_000_000));
+        assert_eq!(seconds_of(b"200109090146"), Some(999_999_960));
+        assert_eq!(seconds_of(b"20010909"), Some(999_993_600));
+        assert_eq!(seconds_of(b"20161231235960"), seconds_of(b"20170101000000"));
+        for stamp in [
+            "",
+            "2001",
+            "2001090901",
+            "20010909014661",
+            "20010909240000",
+            "20010909016000",
+            "2001090901464 ",
+            "-0010909",
+        ] {
+            assert_eq!(seconds_of(stamp.as_bytes()), None, "{stamp}");
+        }
+    }
+
     proptest! {
         #[test]
         fn any_second_agrees_with_jiff(seconds in EARLIEST..=253_402_207_200i64) {
             prop_assert_eq!(value(seconds), expected(seconds));
+        }
+
+        #[test]
+        fn a_written_time_is_read_as_what_it_was(seconds in EARLIEST..=LATEST) {
+            prop_assert_eq!(seconds_of(value(seconds).as_bytes()), Some(seconds));
+        }
+
+        #[test]
+        fn every_day_of_the_calendar_is_read_and_no_other(year in 0i16..=9999, month in 0i8..=13, date in 0i8..=32) {
+            let stamp = format!("{year:04}{month:02}{date:02}");
+            let expected = jiff::civil::Date::new(year, month, date).ok();
+            let expected = expected.map(|date| date.to_zoned(TimeZone::UTC).unwrap().timestamp().as_second());
+            prop_assert_eq!(seconds_of(stamp.as_bytes()), expected);
         }
 
         #[test]

@@ -38,11 +38,28 @@ enum Must {
     NoFastOpenTo,
     /// sendmsg without it.
     NoFastOpenMessage,
+    /// fchmod without setuid, setgid and sticky.
+    PlainMode,
+    /// fchmodat2 without them, and never through a link.
+    PlainModeAt,
+    /// utimensat that never goes through a link.
+    NoLinkTimes,
+}
+
+/// Everything in a mode but the permissions of owner, group and others.
+const SPECIAL_MODE: u32 = !0o777;
+
+/// The numbers of the calls, by their names.
+mod numbers {
+    pub(super) use nix::libc::*;
+
+    #[expect(non_upper_case_globals, reason = "it is named as its neighbours")]
+    pub(super) const SYS_fchmodat2: c_long = crate::sys::mode::FCHMODAT2;
 }
 
 macro_rules! calls {
     ($($name:ident $(: $must:ident)?),* $(,)?) => {
-        &[$(Call(stringify!($name), libc::$name, calls!(@ $($must)?))),*]
+        &[$(Call(stringify!($name), numbers::$name, calls!(@ $($must)?))),*]
     };
     (@) => { Must::Any };
     (@ $must:ident) => { Must::$must };
@@ -82,7 +99,8 @@ const SESSION: &[Call] = calls![
 /// Files below the root, data sockets, and the channel.
 const KEEPER: &[Call] = calls![
     SYS_openat2, SYS_fstat, SYS_newfstatat, SYS_statx, SYS_fstatfs, SYS_getdents64, SYS_readlinkat, SYS_lseek,
-    SYS_mkdirat, SYS_unlinkat, SYS_renameat, SYS_renameat2, SYS_fchmod, SYS_ftruncate, SYS_fsync, SYS_fdatasync, SYS_syncfs,
+    SYS_mkdirat, SYS_unlinkat, SYS_renameat, SYS_renameat2, SYS_symlinkat, SYS_ftruncate, SYS_fsync, SYS_fdatasync, SYS_syncfs,
+    SYS_fchmod: PlainMode, SYS_fchmodat2: PlainModeAt, SYS_utimensat: NoLinkTimes,
     SYS_faccessat, SYS_faccessat2, SYS_pipe2,
     SYS_socket: InternetStream, SYS_bind, SYS_listen, SYS_connect, SYS_setsockopt, SYS_getsockopt, SYS_getsockname,
     SYS_recvmsg, SYS_sendto: NoFastOpenTo, SYS_sendmsg: NoFastOpenMessage, SYS_wait4,
@@ -155,6 +173,9 @@ impl Must {
             Must::InternetStream => " (TCP)",
             Must::PlainFcntl => " (no owner, no flags)",
             Must::NoFastOpenTo | Must::NoFastOpenMessage => " (no fast open)",
+            Must::PlainMode => " (no setuid)",
+            Must::PlainModeAt => " (no setuid, no links)",
+            Must::NoLinkTimes => " (no links)",
         }
     }
 }
@@ -199,6 +220,10 @@ impl Must {
             SeccompCmpArgLen as Len, SeccompCmpOp as Op, SeccompCondition as Condition, SeccompRule,
         };
         let exec = u64::from(libc::PROT_EXEC.unsigned_abs());
+        let special = u64::from(SPECIAL_MODE);
+        let plain = |argument| Condition::new(argument, Len::Dword, Op::MaskedEq(special), 0);
+        let straight = u64::from(libc::AT_SYMLINK_NOFOLLOW.unsigned_abs());
+        let no_link = || Condition::new(3, Len::Dword, Op::Eq, straight);
         match self {
             Must::Any => Ok(Vec::new()),
             Must::NotExecute => {
@@ -231,6 +256,9 @@ impl Must {
                 let clear = Condition::new(argument, Len::Dword, Op::MaskedEq(flag), 0)?;
                 Ok(vec![SeccompRule::new(vec![clear])?])
             }
+            Must::PlainMode => Ok(vec![SeccompRule::new(vec![plain(1)?])?]),
+            Must::PlainModeAt => Ok(vec![SeccompRule::new(vec![plain(2)?, no_link()?])?]),
+            Must::NoLinkTimes => Ok(vec![SeccompRule::new(vec![no_link()?])?]),
         }
     }
 }

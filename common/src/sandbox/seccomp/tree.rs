@@ -7,7 +7,7 @@
 use nix::libc::{self, c_long};
 use seccompiler::{BpfProgram, TargetArch, sock_filter};
 
-use super::{Call, Must, SandboxError};
+use super::{Call, Must, SPECIAL_MODE, SandboxError};
 
 const LOAD: u16 = 0x20;
 const AND: u16 = 0x54;
@@ -178,6 +178,7 @@ fn subtree(leaves: &[Leaf]) -> Result<Vec<Step>, SandboxError> {
 impl Leaf {
     fn steps(self) -> Vec<Step> {
         let this = test(IF_EQUAL, self.first, Skip(0), Kill);
+        let straight = libc::AT_SYMLINK_NOFOLLOW.unsigned_abs();
         let [inet, inet6] = [libc::AF_INET, libc::AF_INET6].map(i32::unsigned_abs);
         match self.must {
             Must::Any if self.first == self.last => vec![test(IF_EQUAL, self.first, Allow, Kill)],
@@ -200,6 +201,25 @@ impl Leaf {
             ],
             Must::NoFastOpenTo => no_fast_open(this, 3),
             Must::NoFastOpenMessage => no_fast_open(this, 2),
+            Must::PlainMode => vec![
+                this,
+                step(LOAD, argument(1)),
+                step(AND, SPECIAL_MODE),
+                test(IF_EQUAL, 0, Allow, Kill),
+            ],
+            Must::PlainModeAt => vec![
+                this,
+                step(LOAD, argument(2)),
+                step(AND, SPECIAL_MODE),
+                test(IF_EQUAL, 0, Skip(0), Kill),
+                step(LOAD, argument(3)),
+                test(IF_EQUAL, straight, Allow, Kill),
+            ],
+            Must::NoLinkTimes => vec![
+                this,
+                step(LOAD, argument(3)),
+                test(IF_EQUAL, straight, Allow, Kill),
+            ],
             Must::InternetStream => vec![
                 this,
                 step(LOAD, argument(0)),
@@ -277,6 +297,8 @@ mod tests {
                     [0, 1030, 0x2000_0000, 0, 0, 0],
                     [0, 3, 0, 0x2000_4000, 0, 0],
                     [5, 8, 0, 0, 0, 0],
+                    [5, 0o4755, 0o755, 0x100, 0, 0],
+                    [5, 0o755, 0o2755, 0x100, 0, 0],
                 ] {
                     let got = run(&own, number, arch, arguments);
                     assert_eq!(

@@ -1,4 +1,4 @@
-//! USER, PASS, QUIT.
+//! HOST, USER, PASS, REIN, QUIT.
 
 use common::auth::Secret;
 use common::channel::{Account, LoginAnswer, LoginRequest, UserName};
@@ -9,6 +9,7 @@ use common::wire::LONGEST_SECRET;
 
 use crate::session::data::DataChannel;
 use crate::session::files::Files;
+use crate::session::names::Names;
 use crate::session::{End, Pending, Session, Stage, Stop, User, Visitor};
 
 pub(in crate::session) fn user(session: &mut Session, name: Vec<u8>) -> Result<Reply, Stop> {
@@ -77,6 +78,7 @@ fn welcome(visitor: Visitor, account: Account, name: Vec<u8>) -> User {
     User {
         files: Files::new(visitor.channel.log_in()),
         directory: account.start.clone(),
+        names: Names::new(account.charset, visitor.utf8),
         account,
         name,
         representation: Representation::Ascii,
@@ -84,6 +86,38 @@ fn welcome(visitor: Visitor, account: Account, name: Vec<u8>) -> User {
         data: DataChannel::None,
         epsv_only: false,
         pending: Pending::default(),
+    }
+}
+
+/// Everything is as on a new connection (RFC 959 §4.1.1), but for the connection itself.
+pub(in crate::session) fn rein(session: &mut Session) -> Result<Reply, Stop> {
+    let channel = match std::mem::replace(&mut session.stage, Stage::Changing) {
+        Stage::Visitor(visitor) => visitor.channel,
+        Stage::User(user) => user.files.reinitialise()?,
+        Stage::Changing => return Err(End::Broken.into()),
+    };
+    session.receive_visitor(channel);
+    Ok(Reply::new(Code::SERVICE_READY, "Ready for a new user."))
+}
+
+/// HOST (RFC 7151): there is one server yet, which may have several names.
+pub(in crate::session) fn host(session: &mut Session, name: &str) -> Result<Reply, Stop> {
+    let Stage::Visitor(visitor) = &mut session.stage else {
+        return Ok(Reply::new(
+            Code::BAD_SEQUENCE,
+            "HOST comes before the login.",
+        ));
+    };
+    // What was said to another host does not count for this one.
+    visitor.user = None;
+    let names = &session.host_names;
+    if names.is_empty() || names.iter().any(|own| own == name) {
+        Ok(Reply::new(Code::SERVICE_READY, "Host accepted."))
+    } else {
+        Ok(Reply::new(
+            Code::PARAMETER_NOT_OFFERED,
+            "This is another host.",
+        ))
     }
 }
 

@@ -1,11 +1,12 @@
 //! FEAT, HELP, STAT, SIZE, MDTM, MLST.
 
+use std::collections::BTreeSet;
 use std::time::Duration;
 
 use common::proto::args::{ListArg, PathArg, Representation};
 use common::proto::facts::{self, FactSet};
 use common::proto::reply::{Code, Line, Reply};
-use common::proto::verbs::{TABLE, Verb, VerbSet};
+use common::proto::verbs::{Verb, VerbSet};
 
 use super::listing;
 use super::navigate::resolve;
@@ -23,27 +24,59 @@ pub(in crate::session) fn feat(permitted: VerbSet, chosen: FactSet) -> Reply {
     Reply::block(Code::SYSTEM_STATUS, "Features:", lines.collect(), "End")
 }
 
+/// CSID's answer in its own form. Which version it is only users are told.
+pub(in crate::session) fn own_name(to_user: bool) -> &'static str {
+    if to_user {
+        concat!("Name=ftpd; Version=", env!("CARGO_PKG_VERSION"), ";")
+    } else {
+        "Name=ftpd;"
+    }
+}
+
+/// What a verb is for, what a word such as SITE has below it, or which verbs there are.
 pub(in crate::session) fn help(permitted: VerbSet, about: Option<&str>) -> Reply {
-    if let Some(about) = about {
-        return match Verb::find(about).filter(|&verb| permitted.contains(verb)) {
-            Some(verb) => {
-                let spec = verb.spec();
-                let syntax = format!("{} {}", spec.verb, spec.arguments);
-                Reply::new(
-                    Code::HELP,
-                    format!("Syntax: {} - {}.", syntax.trim_end(), spec.help),
-                )
-            }
-            None => Reply::new(Code::NOT_OFFERED, "This command is not offered."),
+    let offered = Verb::all().filter(|&verb| permitted.contains(verb));
+    let Some(about) = about else {
+        return list_of_verbs(offered.map(|verb| verb.spec().verb));
+    };
+    let about = about.split_ascii_whitespace().collect::<Vec<_>>().join(" ");
+    if let Some(verb) = Verb::find(&about) {
+        return match permitted.contains(verb) {
+            true => Reply::new(
+                Code::HELP,
+                format!("Syntax: {} - {}.", syntax(verb), verb.spec().help),
+            ),
+            false => not_offered(),
         };
     }
-    let names: Vec<&str> = TABLE
-        .iter()
-        .zip(Verb::all())
-        .filter(|(_, verb)| permitted.contains(*verb))
-        .map(|(s, _)| s.verb)
+    let below = format!("{about} ");
+    let lines: Vec<Line> = offered
+        .filter(|verb| verb.spec().verb.starts_with(&below))
+        .map(|verb| Line::from(format!(" {}", syntax(verb))))
         .collect();
-    let lines = names
+    if lines.is_empty() {
+        return not_offered();
+    }
+    let last = format!("HELP {about} with one of them tells more.");
+    Reply::block(Code::HELP, "These commands are offered:", lines, last)
+}
+
+fn not_offered() -> Reply {
+    Reply::new(Code::NOT_OFFERED, "This command is not offered.")
+}
+
+fn syntax(verb: Verb) -> String {
+    let spec = verb.spec();
+    format!("{} {}", spec.verb, spec.arguments)
+        .trim_end()
+        .to_owned()
+}
+
+/// The verbs; all that begin with the same word, such as SITE, are shown as this word.
+fn list_of_verbs(verbs: impl Iterator<Item = &'static str>) -> Reply {
+    let words = verbs.filter_map(|verb| verb.split(' ').next());
+    let words: Vec<&str> = words.collect::<BTreeSet<_>>().into_iter().collect();
+    let lines = words
         .chunks(8)
         .map(|row| Line::from(format!(" {}", row.join(" "))))
         .collect();
@@ -56,7 +89,7 @@ pub(in crate::session) fn help(permitted: VerbSet, about: Option<&str>) -> Reply
 }
 
 pub(in crate::session) fn size(user: &mut User, path: &PathArg) -> Result<Reply, Stop> {
-    let path = resolve(user, &path.0)?;
+    let (typed, path) = (&path.0, resolve(user, &path.0)?);
     if user.representation == Representation::Ascii {
         // RFC 3659 §4: the size is that of the transfer, which for text only the transfer itself can tell.
         return Ok(Reply::new(
@@ -64,7 +97,7 @@ pub(in crate::session) fn size(user: &mut User, path: &PathArg) -> Result<Reply,
             "SIZE is known in TYPE I only.",
         ));
     }
-    let (directory, size, _) = user.files.stat(path)?.map_err(outcome::file)?;
+    let (directory, size, _) = user.files.stat(path)?.map_err(outcome::about(typed))?;
     Ok(if directory {
         Reply::new(Code::UNAVAILABLE, "It is a directory.")
     } else {
@@ -73,18 +106,21 @@ pub(in crate::session) fn size(user: &mut User, path: &PathArg) -> Result<Reply,
 }
 
 pub(in crate::session) fn mdtm(user: &mut User, path: &PathArg) -> Result<Reply, Stop> {
-    let path = resolve(user, &path.0)?;
-    let (_, _, modified) = user.files.stat(path)?.map_err(outcome::file)?;
+    let (typed, path) = (&path.0, resolve(user, &path.0)?);
+    let (_, _, modified) = user.files.stat(path)?.map_err(outcome::about(typed))?;
     let mut text = Vec::new();
     facts::time_value(&mut text, modified);
     Ok(Reply::new(Code::FILE_STATUS, text))
 }
 
 pub(in crate::session) fn mlst(user: &mut User, path: &PathArg) -> Result<Reply, Stop> {
-    let path = resolve(user, &path.0)?;
-    let facts = user.files.facts(path, user.facts)?.map_err(outcome::file)?;
+    let (typed, path) = (&path.0, resolve(user, &path.0)?);
+    let facts = user
+        .files
+        .facts(path, user.facts)?
+        .map_err(outcome::about(typed))?;
     let mut line = vec![b' '];
-    line.extend_from_slice(&facts);
+    line.extend_from_slice(&user.names.on_wire(&facts));
     Ok(Reply::block(
         Code::ACTION_DONE,
         "Facts:",

@@ -1,25 +1,17 @@
 //! LIST, NLST, MLSD, and STAT with a path.
 
-use std::os::fd::{AsFd, OwnedFd};
-use std::time::{Duration, Instant};
+use std::os::fd::OwnedFd;
 
 use common::channel::{FileRequest, ListFormat, Pattern, Typed};
-use common::control::until;
 use common::path::VirtualPath;
 use common::proto::args::{ListArg, PathArg};
 use common::proto::listing::{ListOptions, Remark};
-use common::proto::reply::{Code, Line, Mark, Reply};
-use common::pump::{self, SendPipe};
-use nix::errno::Errno;
-use nix::poll::{PollFd, PollFlags, poll};
+use common::proto::reply::{Code, Mark, Reply};
+use common::pump::{self, SendPipe, SendStaged};
+use common::stage::charset;
 
-use super::navigate::resolve;
-use crate::session::{Link, Stop, User, data, outcome, transfer};
-
-/// The most octets of a listing that fit into a reply.
-const LONGEST_STAT: usize = 256 << 10;
-/// How long a listing for a reply may take.
-const STAT_TIMEOUT: Duration = Duration::from_secs(30);
+use super::navigate::{join, resolve};
+use crate::session::{Link, Stop, User, data, gather, outcome, transfer};
 
 pub(in crate::session) fn list(
     link: &mut Link,
@@ -70,18 +62,20 @@ pub(in crate::session) fn mlsd(
 
 /// What keeper is asked for an argument of LIST, NLST or STAT.
 fn ask(user: &mut User, argument: &ListArg, format: ListFormat) -> Result<FileRequest, Stop> {
-    let mut text = argument.path.as_slice();
-    if let Some(trimmed) = argument.without_blanks()
-        && user.files.stat(resolve(user, text)?)?.is_err()
+    // Before anything is looked for in it: in some charsets half of a character looks like a bracket.
+    let typed = user.names.on_disk(&argument.path)?;
+    let mut text = typed.as_ref();
+    if let Some(trimmed) = without_blanks(text)
+        && user.files.stat(join(user, text)?)?.is_err()
     {
         // Blanks belong to the name of a file that is there, and are a mistake of the client anywhere else.
         text = trimmed;
     }
     let (path, pattern, typed) = match pattern_in(user, text)? {
-        None => (resolve(user, text)?, None, text.to_vec()),
+        None => (join(user, text)?, None, text.to_vec()),
         Some(start) => {
             let (head, tail) = text.split_at(start);
-            let (path, pattern, typed) = below(resolve(user, head)?, head, tail);
+            let (path, pattern, typed) = below(join(user, head)?, head, tail);
             let pattern = Pattern::new(&pattern)
                 .ok_or_else(|| Reply::new(Code::BAD_ARGUMENT, "The pattern is too long."))?;
             (path, Some(pattern), typed)
@@ -99,13 +93,19 @@ fn ask(user: &mut User, argument: &ListArg, format: ListFormat) -> Result<FileRe
     })
 }
 
+/// The path without the blanks around it, which clients send by mistake; `None` where there are none.
+fn without_blanks(text: &[u8]) -> Option<&[u8]> {
+    let trimmed = text.trim_ascii();
+    (trimmed.len() < text.len()).then_some(trimmed)
+}
+
 /// Where the first component begins that is a pattern: it has wildcards and is no name as it stands.
 fn pattern_in(user: &mut User, text: &[u8]) -> Result<Option<usize>, Stop> {
     let mut start = 0;
     for component in text.split(|&octet| octet == b'/') {
         let end = start + component.len();
         let wild = component.iter().any(|b| matches!(b, b'*' | b'?' | b'['));
-        if wild && user.files.stat(resolve(user, &text[..end])?)?.is_err() {
+        if wild && user.files.stat(join(user, &text[..end])?)?.is_err() {
             return Ok(Some(start));
         }
         start = end + 1;
@@ -149,50 +149,33 @@ fn send(link: &mut Link, user: &mut User, request: &FileRequest) -> Result<Reply
 fn send_pipe(link: &mut Link, user: &mut User, pipe: OwnedFd) -> Result<transfer::Ended, Stop> {
     let connection = data::open(link, user)?;
     let socket = connection.begin(&mut link.control, &Mark::new("Here comes the listing."))?;
-    Ok(transfer::run(link, user, SendPipe::new(pipe, socket)))
+    let charset = user.names.charset();
+    Ok(if charset.is_transparent() {
+        transfer::run(link, user, SendPipe::new(pipe, socket))
+    } else {
+        let stage = charset::ToWire::new(charset);
+        transfer::run(link, user, SendStaged::new(pipe, socket, stage))
+    })
 }
 
 /// STAT with a path: a listing on the control connection (RFC 959 §4.1.3).
 pub(in crate::session) fn in_reply(user: &mut User, argument: &ListArg) -> Result<Reply, Stop> {
     let request = ask(user, argument, ListFormat::Long)?;
     let pipe = user.files.list(&request)?.map_err(outcome::file)?;
-    let (listing, whole) = read(&pipe);
+    let listing = gather::lines(&pipe, user.names);
     drop(pipe);
-    let mut lines: Vec<Line> = Vec::new();
-    for line in listing.split_inclusive(|&octet| octet == b'\n') {
-        // A line that was cut is left out.
-        if let Some(line) = line.strip_suffix(b"\r\n") {
-            lines.push(Line::new(line));
-        }
-    }
     let remark = user.files.list_end()?.map_err(outcome::file)?;
     let last = match remark {
-        _ if !whole => "There is more; LIST shows all.",
+        _ if !listing.whole => "There is more; LIST shows all.",
         Remark::Whole => "End",
         Remark::Unsorted => "It was too much to be sorted.",
         Remark::Unreadable => "Some directories cannot be read.",
         Remark::TooDeep | Remark::TooMany | Remark::TooLong => "There is more.",
     };
-    Ok(Reply::block(Code::FILE_STATUS, "Listing:", lines, last))
-}
-
-/// Reads a listing as far as it fits into a reply, and says whether that was all.
-fn read(pipe: &OwnedFd) -> (Vec<u8>, bool) {
-    let deadline = Instant::now() + STAT_TIMEOUT;
-    let mut listing = Vec::new();
-    let mut buffer = [0u8; 4096];
-    while listing.len() <= LONGEST_STAT {
-        match nix::unistd::read(pipe, &mut buffer) {
-            Ok(0) => return (listing, true),
-            Ok(count) => listing.extend_from_slice(&buffer[..count]),
-            Err(Errno::EAGAIN) => {
-                let mut ready = [PollFd::new(pipe.as_fd(), PollFlags::POLLIN)];
-                if matches!(poll(&mut ready, until(Some(deadline))), Ok(0)) {
-                    break;
-                }
-            }
-            Err(_) => break,
-        }
-    }
-    (listing, false)
+    Ok(Reply::block(
+        Code::FILE_STATUS,
+        "Listing:",
+        listing.lines,
+        last,
+    ))
 }

@@ -1,16 +1,17 @@
-//! TYPE, OPTS MLST, REST, ALLO, and where the next data connection goes: PASV, EPSV, PORT, EPRT.
+//! TYPE, OPTS MLST, REST, ALLO, and where the next data connection goes: PASV, EPSV, LPSV, PORT, EPRT,
+//! LPRT, PRET.
 
 use std::net::SocketAddr;
 
-use common::proto::args::Representation;
+use common::proto::args::{Representation, Utf8};
 use common::proto::facts::FactSet;
-use common::proto::hostport::{Family, UnknownProtocol, port_text};
+use common::proto::hostport::{Family, UnknownProtocol, long_text, port_text};
 use common::proto::reply::{Code, Reply};
-use common::proto::verbs::EpsvArg;
+use common::proto::verbs::{EpsvArg, Verb, VerbSet};
 
 use crate::session::data::DataChannel;
 use crate::session::files::Denied;
-use crate::session::{Link, Stop, User, outcome};
+use crate::session::{End, Link, Session, Stage, Stop, User, outcome};
 
 pub(in crate::session) fn representation(user: &mut User, kind: Representation) -> Reply {
     user.representation = kind;
@@ -21,6 +22,26 @@ pub(in crate::session) fn representation(user: &mut User, kind: Representation) 
             Representation::Image => "Type is image.",
         },
     )
+}
+
+/// OPTS UTF8, which clients send before the login too.
+pub(in crate::session) fn utf8(session: &mut Session, utf8: Utf8) -> Result<Reply, Stop> {
+    let charset = match &mut session.stage {
+        Stage::Visitor(visitor) => {
+            visitor.utf8 = utf8;
+            None
+        }
+        Stage::User(user) => {
+            user.names.set_utf8(utf8);
+            Some(user.names.charset())
+        }
+        Stage::Changing => return Err(End::Broken.into()),
+    };
+    // Some clients take anything but 200 for the end of the world.
+    Ok(match charset {
+        Some(charset) => Reply::new(Code::OK, format!("Names are {}.", charset.name())),
+        None => Reply::new(Code::OK, "Noted for after the login."),
+    })
 }
 
 /// OPTS MLST (RFC 3659 §7.9): which facts are shown from now on.
@@ -71,11 +92,7 @@ pub(in crate::session) fn epsv(
     user: &mut User,
     argument: EpsvArg,
 ) -> Result<Reply, Stop> {
-    let own = if link.ends.server().is_ipv4() {
-        Family::V4
-    } else {
-        Family::V6
-    };
+    let own = own_family(link);
     match argument {
         EpsvArg::All => {
             user.epsv_only = true;
@@ -91,6 +108,52 @@ pub(in crate::session) fn epsv(
     ))
 }
 
+/// The same for both families, in the form of RFC 1639 §3.3.
+pub(in crate::session) fn lpsv(link: &Link, user: &mut User) -> Result<Reply, Stop> {
+    only_epsv(user)?;
+    let address = listen(user, own_family(link))?;
+    Ok(Reply::new(
+        Code::LONG_PASSIVE,
+        format!("Entering Long Passive Mode ({})", long_text(address)),
+    ))
+}
+
+pub(in crate::session) fn lprt(
+    link: &mut Link,
+    user: &mut User,
+    target: Result<SocketAddr, UnknownProtocol>,
+) -> Result<Reply, Stop> {
+    let own = own_family(link);
+    match target {
+        Ok(target) if target.ip().is_ipv4() == (own == Family::V4) => port(link, user, target),
+        Ok(_) | Err(UnknownProtocol) => {
+            let number = if own == Family::V4 { 4 } else { 6 };
+            Ok(Reply::new(
+                Code::FAMILY_NOT_OFFERED,
+                format!("Supported address families are ({number})"),
+            ))
+        }
+    }
+}
+
+/// PRET tells a server that must choose a node by the file what the next transfer will be; here it need not know, but a
+/// command that will be refused is better refused now.
+pub(in crate::session) fn pret(permitted: VerbSet, verb: Verb) -> Reply {
+    if permitted.contains(verb) {
+        Reply::new(Code::OK, "Noted.")
+    } else {
+        Reply::new(Code::UNAVAILABLE, "Permission denied.")
+    }
+}
+
+fn own_family(link: &Link) -> Family {
+    if link.ends.server().is_ipv4() {
+        Family::V4
+    } else {
+        Family::V6
+    }
+}
+
 fn listen(user: &mut User, family: Family) -> Result<SocketAddr, Stop> {
     // The former listener is closed first: its port may be the only one.
     user.data = DataChannel::None;
@@ -103,7 +166,7 @@ fn listen(user: &mut User, family: Family) -> Result<SocketAddr, Stop> {
 }
 
 pub(in crate::session) fn port(
-    link: &Link,
+    link: &mut Link,
     user: &mut User,
     target: SocketAddr,
 ) -> Result<Reply, Stop> {
@@ -115,7 +178,7 @@ pub(in crate::session) fn port(
     };
     // Keeper refuses it again; here the client hears it before the transfer.
     if target.ip() != link.ends.client() || target.port() < 1024 {
-        link.log.line(&format!(
+        link.tell_of_stranger(&format!(
             "data connection to {target} refused: it is not the client or the port is privileged"
         ));
         return Ok(outcome::data_setup(Denied::TargetRefused));
@@ -125,15 +188,11 @@ pub(in crate::session) fn port(
 }
 
 pub(in crate::session) fn eprt(
-    link: &Link,
+    link: &mut Link,
     user: &mut User,
     target: Result<SocketAddr, UnknownProtocol>,
 ) -> Result<Reply, Stop> {
-    let own = if link.ends.server().is_ipv4() {
-        Family::V4
-    } else {
-        Family::V6
-    };
+    let own = own_family(link);
     match target {
         Ok(target) if target.ip().is_ipv4() == (own == Family::V4) => port(link, user, target),
         Ok(_) | Err(UnknownProtocol) => Ok(protocol_not_offered(own)),

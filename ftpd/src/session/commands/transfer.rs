@@ -9,7 +9,7 @@ use common::pump::{self, ReceiveFile, ReceiveStaged, SendFile, SendStaged};
 use common::stage::ascii;
 use nix::poll::{PollFd, PollFlags, poll};
 
-use super::navigate::resolve;
+use super::navigate::join;
 use crate::session::data::{self, DataChannel};
 use crate::session::{End, Link, Pending, Stop, User, outcome, transfer};
 
@@ -24,9 +24,10 @@ pub(in crate::session) fn retr(
     path: &PathArg,
     pending: &Pending,
 ) -> Result<Reply, Stop> {
-    let target = resolve(user, &path.0)?;
+    let name = user.names.on_disk(&path.0)?;
+    let target = join(user, &name)?;
     no_ascii_restart(user, pending)?;
-    let (file, size) = user.files.open(target)?.map_err(outcome::file)?;
+    let (file, size) = user.files.open(target)?.map_err(outcome::about(&path.0))?;
     if pending.restart > size {
         return Ok(Reply::new(
             Code::BAD_RESTART,
@@ -48,7 +49,7 @@ pub(in crate::session) fn retr(
             SendStaged::new(file, socket, ascii::ToWire::default()),
         ),
     };
-    log_transfer(link, "download", &path.0, ended.outcome);
+    log_transfer(link, "download", &name, ended.outcome);
     let reply = outcome::sent(ended.outcome.end)?;
     transfer::conclude(link, ended.aborted, reply)
 }
@@ -91,9 +92,13 @@ fn upload(
     pending: &Pending,
     at: UploadAt,
 ) -> Result<Reply, Stop> {
-    let target = resolve(user, &path.0)?;
+    let name = user.names.on_disk(&path.0)?;
+    let target = join(user, &name)?;
     no_ascii_restart(user, pending)?;
-    let (file, start) = user.files.create(target, at)?.map_err(outcome::file)?;
+    let (file, start) = user
+        .files
+        .create(target, at)?
+        .map_err(outcome::about(&path.0))?;
     if at != UploadAt::Replace {
         let offset = i64::try_from(start).unwrap_or(i64::MAX);
         if nix::unistd::lseek(&file, offset, nix::unistd::Whence::SeekSet).is_err() {
@@ -119,7 +124,7 @@ fn upload(
             ReceiveStaged::new(socket, file, ascii::FromWire::default()),
         ),
     };
-    log_transfer(link, "upload", &path.0, ended.outcome);
+    log_transfer(link, "upload", &name, ended.outcome);
     if ended.outcome.end == pump::End::Complete && is_abandoned(link, ended.outcome.moved) {
         // A client that dies sends the same FIN as one that is done; one that is done waits for the reply, or has said QUIT.
         user.files.discard()?.map_err(outcome::file)?;

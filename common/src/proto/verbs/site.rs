@@ -1,0 +1,49 @@
+//! The sub-table of SITE (RFC 959 §4.1.3): rows of the same kind as the command table's, named by both words. Pure: no I/O.
+
+use super::Group::{Info, Write};
+use super::When::{Always, LoggedIn};
+use super::{Command, CommandError, Spec, Verb, spec, split};
+use crate::proto::args::{self, metadata};
+
+/// What every name in [`SITE`] begins with.
+pub const PREFIX: &str = "SITE ";
+
+/// All SITE commands, in alphabetical order.
+#[rustfmt::skip]
+pub const SITE: &[Spec] = &[
+    //   verb            group  when      arguments            FEAT                   help                                     parser
+    spec("SITE CHMOD",   Write, LoggedIn, "<octal> <path>",    Some("SITE CHMOD"),    "Set the permissions, never setuid",     metadata::chmod).not_anonymous(),
+    spec("SITE HELP",    Info,  Always,   "[<word>]",          None,                  "List the SITE commands or explain one", help),
+    spec("SITE IDLE",    Info,  LoggedIn, "[<seconds>]",       Some("SITE IDLE"),     "Tell or set the longest silence",       |a| Ok(Command::SiteIdle(args::optional_number(a)?))),
+    spec("SITE SYMLINK", Write, LoggedIn, "<target> <link>",   Some("SITE SYMLINK"),  "Make a symbolic link",                  |a| Ok(Command::SiteSymlink(metadata::symlink(a)?))).not_anonymous(),
+    spec("SITE TIME",    Info,  LoggedIn, "[<format>]",        Some("SITE TIME"),     "Tell the time, as strftime has it",     |a| Ok(Command::SiteTime(args::optional_text(a)?))),
+    spec("SITE UMASK",   Write, LoggedIn, "[<octal>]",         Some("SITE UMASK"),    "Tell or set the umask",                 metadata::umask).not_anonymous(),
+    spec("SITE UTIME",   Write, LoggedIn, "<stamp> <path>|<path> <accessed> <modified> <created> UTC", Some("SITE UTIME"), "Set the times of a file", |a| Ok(Command::SiteUtime(metadata::utime(a)?))),
+    spec("SITE WHO",     Info,  LoggedIn, "",                  None,                  "List the sessions of this server",      |a| args::none(a, Command::SiteWho)).not_anonymous(),
+    spec("SITE ZONE",    Info,  LoggedIn, "",                  Some("SITE ZONE"),     "Tell the time zone of times",           |a| args::none(a, Command::SiteZone)),
+];
+
+/// Finds the row of what follows SITE.
+pub(super) fn verb(rest: &[u8]) -> Result<Verb, CommandError> {
+    match words(rest).0 {
+        b"" => Err(CommandError::SiteAlone),
+        word => std::str::from_utf8(word)
+            .ok()
+            .and_then(|word| Verb::find(&format!("{PREFIX}{word}")))
+            .ok_or(CommandError::UnknownSite),
+    }
+}
+
+/// The word behind SITE and the octets of its argument. Blanks before the word do not count.
+pub(super) fn words(rest: &[u8]) -> (&[u8], &[u8]) {
+    split(rest.trim_ascii_start())
+}
+
+/// `SITE HELP x` is `HELP SITE x`.
+fn help(argument: &[u8]) -> Result<Command, args::ArgError> {
+    let about = match args::optional_word(argument)? {
+        Some(word) => format!("{PREFIX}{word}"),
+        None => PREFIX.trim_end().to_owned(),
+    };
+    Ok(Command::Help(Some(about)))
+}

@@ -1,0 +1,291 @@
+//! The targets: each holds the product to what it promises of any octets.
+
+use std::net::SocketAddr;
+
+use common::auth::Secret;
+use common::auth::native::Record;
+use common::channel::{FileAnswer, FileRequest, LoginAnswer, LoginRequest, UploadAt, UserName};
+use common::jail::Failure;
+use common::path::{LONGEST_PATH, VirtualPath, quote};
+use common::proto::facts::{FactSet, name_in_line};
+use common::proto::hostport;
+use common::proto::line::{Input, LineReader};
+use common::proto::reply::{Code, Line, Reply};
+use common::proto::verbs;
+use common::stage::{Stage, ascii};
+use common::wire::{self, Wire};
+
+/// A function that any fuzzer can call.
+#[derive(Clone, Copy, Debug)]
+pub struct Target {
+    pub name: &'static str,
+    pub run: fn(&[u8]),
+}
+
+/// All of them.
+pub const TARGETS: &[Target] = &[
+    Target {
+        name: "line",
+        run: line,
+    },
+    Target {
+        name: "command",
+        run: command,
+    },
+    Target {
+        name: "hostport",
+        run: host_port,
+    },
+    Target {
+        name: "facts",
+        run: facts,
+    },
+    Target {
+        name: "path",
+        run: path,
+    },
+    Target {
+        name: "reply",
+        run: reply,
+    },
+    Target {
+        name: "wire",
+        run: messages,
+    },
+    Target {
+        name: "ascii",
+        run: text,
+    },
+    Target {
+        name: "record",
+        run: record,
+    },
+];
+
+/// All lines that come out when the octets arrive in pieces of this size.
+fn lines(octets: &[u8], piece: usize) -> Vec<Input> {
+    let mut reader = LineReader::default();
+    let mut lines = Vec::new();
+    let mut rest = octets;
+    while !rest.is_empty() {
+        let count = reader.room().min(rest.len()).min(piece);
+        if count == 0 {
+            let taken = reader.take();
+            assert!(taken.is_some(), "a reader without room has a line");
+            lines.extend(taken);
+            continue;
+        }
+        reader.push(&rest[..count]);
+        rest = &rest[count..];
+    }
+    lines.extend(std::iter::from_fn(|| reader.take()));
+    lines
+}
+
+/// Lines do not depend on how the network cuts them, and hold no line end.
+fn line(octets: &[u8]) {
+    let whole = lines(octets, octets.len().max(1));
+    assert_eq!(whole, lines(octets, 1));
+    assert_eq!(whole, lines(octets, 7));
+    for input in whole {
+        if let Input::Line(line) = input {
+            assert!(!line.iter().any(|b| matches!(b, b'\r' | b'\n' | 0)));
+        }
+    }
+}
+
+/// Whatever the line: a command, or an error that says which verb it is about.
+fn command(octets: &[u8]) {
+    for line in octets.split(|&b| b == b'\n') {
+        let line = line.strip_suffix(b"\r").unwrap_or(line);
+        if let Ok(verb) = verbs::verb(line) {
+            assert!(!verb.spec().verb.is_empty());
+            // Its value is of no interest, but it must be one.
+            drop(verbs::parse(verb, line));
+        }
+    }
+}
+
+/// What is read as an address is written so that it is read as the same one.
+fn host_port(octets: &[u8]) {
+    for word in octets.split(|&b| b == b' ') {
+        if let Ok(address) = hostport::parse_port(word) {
+            let text = hostport::port_text(address);
+            assert_eq!(hostport::parse_port(text.as_bytes()), Ok(address));
+        }
+        if let Ok(Ok(address)) = hostport::parse_lprt(word) {
+            let text = hostport::long_text(address);
+            assert_eq!(hostport::parse_lprt(text.as_bytes()), Ok(Ok(address)));
+        }
+        if let Ok(Ok(address)) = hostport::parse_eprt(word) {
+            let family = if address.is_ipv4() { 1 } else { 2 };
+            let text = format!("|{family}|{}|{}|", address.ip(), address.port());
+            let plain = SocketAddr::new(address.ip(), address.port());
+            assert_eq!(hostport::parse_eprt(text.as_bytes()), Ok(Ok(plain)));
+        }
+    }
+}
+
+/// A choice of facts is named so that it is the same choice; a name in a line ends no line.
+fn facts(octets: &[u8]) {
+    let chosen = FactSet::parse(octets);
+    assert_eq!(FactSet::parse(chosen.list().as_bytes()), chosen);
+    let mut line = Vec::new();
+    name_in_line(&mut line, octets);
+    assert_eq!(line.len(), octets.len());
+    assert!(!line.iter().any(|b| matches!(b, b'\r' | b'\n')));
+}
+
+/// A path is absolute and normalised, or refused; a quoted one can be read back.
+fn path(octets: &[u8]) {
+    let mut directory = VirtualPath::root();
+    for argument in octets.split(|&b| b == b'\n') {
+        let Ok(joined) = directory.join(argument) else {
+            continue;
+        };
+        let bytes = joined.as_bytes();
+        assert!(bytes.starts_with(b"/") && bytes.len() <= LONGEST_PATH);
+        assert!(!bytes.contains(&0));
+        if !joined.is_root() {
+            for name in bytes[1..].split(|&b| b == b'/') {
+                assert!(!matches!(name, b"" | b"." | b".."), "{joined}");
+            }
+            assert!(joined.parent().as_bytes().len() < bytes.len());
+        }
+        assert_eq!(VirtualPath::new(bytes).as_ref(), Ok(&joined));
+        let quoted = quote(bytes);
+        let inside = quoted[1..quoted.len() - 1].to_vec();
+        let mut unquoted = Vec::new();
+        let mut octets = inside.into_iter();
+        while let Some(octet) = octets.next() {
+            if octet == b'"' {
+                assert_eq!(octets.next(), Some(b'"'));
+            }
+            unquoted.push(octet);
+        }
+        assert_eq!(unquoted, bytes);
+        directory = joined;
+    }
+}
+
+/// Whatever text a reply holds, a strict reader of another making sees exactly one.
+fn reply(octets: &[u8]) {
+    // The reader is stricter than names are: other control characters and lines without end are not its own.
+    let strict = |c: char| c.is_ascii_control() && !matches!(c, '\r' | '\n' | '\0');
+    let text = String::from_utf8_lossy(octets).replace(strict, "_");
+    let text: String = text.chars().take(2000).collect();
+    let block = Reply::block(
+        Code::FILE_STATUS,
+        "Listing:",
+        text.split('\n').map(Line::from).collect(),
+        text.as_str(),
+    );
+    for (reply, code) in [(Reply::new(Code::OK, text.as_str()), 200), (block, 213)] {
+        let mut wire = Vec::new();
+        reply.encode(&mut wire);
+        match tests::Reply::take(&wire) {
+            Ok(Some((read, length))) => assert_eq!((read.code, length), (code, wire.len())),
+            other => panic!("{other:?}: {}", wire.escape_ascii()),
+        }
+    }
+}
+
+/// What decodes encodes to the same octets, in each phase.
+fn messages(octets: &[u8]) {
+    decode_in_each_phase(octets);
+    // Most octets are no message at all: so are changed ones of real messages, but less so.
+    let samples = samples();
+    let [choice, changes @ ..] = octets else {
+        return;
+    };
+    let mut message = samples[usize::from(*choice) % samples.len()].clone();
+    for change in changes.chunks_exact(2).take(4) {
+        let at = usize::from(change[0]) % message.len();
+        message[at] = change[1];
+    }
+    decode_in_each_phase(&message);
+}
+
+fn samples() -> Vec<Vec<u8>> {
+    fn encoded(message: &impl Wire) -> Vec<u8> {
+        let mut out = Vec::new();
+        message.put(&mut out);
+        out
+    }
+    let path = || VirtualPath::new(b"/some/path").unwrap_or_else(|_| VirtualPath::root());
+    let target = SocketAddr::from(([127, 0, 0, 1], 50_000));
+    vec![
+        encoded(&LoginRequest::Authenticate {
+            user: UserName::new(b"name").unwrap_or_default(),
+            secret: Secret::new(b"password"),
+        }),
+        encoded(&FileRequest::Open { path: path() }),
+        encoded(&FileRequest::Create {
+            path: path(),
+            at: UploadAt::Offset { offset: 5 },
+        }),
+        encoded(&FileRequest::Rename {
+            from: path(),
+            to: path(),
+        }),
+        encoded(&FileRequest::Facts {
+            path: path(),
+            wanted: FactSet::ALL,
+        }),
+        encoded(&FileRequest::ActiveConnect { target }),
+        encoded(&LoginAnswer::Refused { last: true }),
+        encoded(&FileAnswer::Listening { address: target }),
+        encoded(&FileAnswer::Failed {
+            why: Failure::NoSpace,
+        }),
+    ]
+}
+
+fn decode_in_each_phase(octets: &[u8]) {
+    fn there_and_back<T: Wire>(octets: &[u8]) -> bool {
+        let Ok(message) = wire::decode::<T>(octets) else {
+            return false;
+        };
+        let mut out = Vec::new();
+        message.put(&mut out);
+        assert_eq!(out, octets);
+        true
+    }
+    let login = there_and_back::<LoginRequest>(octets);
+    let file = there_and_back::<FileRequest>(octets);
+    assert!(!(login && file), "a request of both phases");
+    there_and_back::<LoginAnswer>(octets);
+    there_and_back::<FileAnswer>(octets);
+}
+
+/// TYPE A does not depend on the pieces that the data comes in.
+fn text(octets: &[u8]) {
+    fn run(mut stage: impl Stage, octets: &[u8], piece: usize) -> Vec<u8> {
+        let mut out = Vec::new();
+        octets
+            .chunks(piece)
+            .for_each(|part| stage.push(part, &mut out));
+        stage.finish(&mut out);
+        out
+    }
+    let wire = run(ascii::ToWire::default(), octets, octets.len().max(1));
+    assert_eq!(wire, run(ascii::ToWire::default(), octets, 1));
+    let file = run(ascii::FromWire::default(), octets, octets.len().max(1));
+    assert_eq!(file, run(ascii::FromWire::default(), octets, 1));
+    if !octets.contains(&b'\r') {
+        assert_eq!(run(ascii::FromWire::default(), &wire, 5), octets);
+    }
+}
+
+/// A line of the user file is a record that is written as it was read, or an error.
+fn record(octets: &[u8]) {
+    for line in octets.split(|&b| b == b'\n') {
+        if let Ok(record) = Record::parse(line) {
+            let again = Record::parse(&record.encode());
+            assert_eq!(
+                again.map(|again| again.encode()).ok(),
+                Some(record.encode())
+            );
+        }
+    }
+}
