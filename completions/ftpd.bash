@@ -23,7 +23,7 @@ _ftpd() {
 
     case "${cmd}" in
         ftpd)
-            opts="-f -p -i -4 -I -l -A -a -h -V --config --check --port --bindaddress --nodemon --inetd --sessionuser --chroot --logfile --loglevel --banner --bannerfile --hostnames --authmethods --authfile --logintimeout --maxloginfails --loginfaildelay --replytimeout --chhome --chshare --umask --durability --charset --charsetnetworks --permittedcommands --idle --maxidle --dclow --dchigh --dcrange --datatimeout --stalltimeout --help --version"
+            opts="-f -p -i -4 -I -l -A -a -h -V --config --check --port --bindaddress --nodemon --inetd --sessionuser --chroot --logfile --loglevel --banner --bannerfile --hostnames --authmethods --authfile --logintimeout --maxloginfails --loginfaildelay --replytimeout --chhome --chshare --umask --durability --listowners --listorder --listdepth --listentries --charset --charsetnetworks --permittedcommands --idle --maxidle --dclow --dchigh --dcrange --datatimeout --stalltimeout --help --version"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 1 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -214,6 +214,22 @@ _ftpd() {
                     ;;
                 --durability)
                     COMPREPLY=($(compgen -W "strict rename" -- "${cur}"))
+                    return 0
+                    ;;
+                --listowners)
+                    COMPREPLY=($(compgen -W "names numbers hidden" -- "${cur}"))
+                    return 0
+                    ;;
+                --listorder)
+                    COMPREPLY=($(compgen -W "directory name" -- "${cur}"))
+                    return 0
+                    ;;
+                --listdepth)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --listentries)
+                    COMPREPLY=($(compgen -f "${cur}"))
                     return 0
                     ;;
                 --charset)

@@ -21,6 +21,13 @@ complete -c ftpd -l chshare -d 'Confine users to this directory; they start in t
 complete -c ftpd -l umask -d 'Mode bits that new files and directories do not get, in octal [default: 022]' -r
 complete -c ftpd -l durability -d 'What a confirmed upload survives: a power cut, or only the end of ftpd [default: strict]' -r -f -a "strict\t''
 rename\t''"
+complete -c ftpd -l listowners -d 'How listings show owners and groups [default: names]' -r -f -a "names\t''
+numbers\t''
+hidden\t''"
+complete -c ftpd -l listorder -d 'Order of listings that ask for none; "name" takes memory and time [default: directory]' -r -f -a "directory\t''
+name\t''"
+complete -c ftpd -l listdepth -d 'Directories that LIST -R and */* go down, 64 at most; 0: no -R [default: 16]' -r
+complete -c ftpd -l listentries -d 'Entries after which LIST -R and */* end, with 451; 0 is no limit [default: 1000000]' -r
 complete -c ftpd -l charset -d 'Charset of names on the wire; UTF-8 passes all octets as they are [default: UTF-8]' -r
 complete -c ftpd -l charsetnetworks -d 'Charset by client: NETWORK=CHARSET, the first match over Charset' -r
 complete -c ftpd -l permittedcommands -d 'Commands that clients may use [default: ALL]' -r

@@ -375,11 +375,11 @@ impl Model {
         250
     }
 
-    /// The names in the root, as NLST sends them.
+    /// The names in the root, as NLST sends them: so that each can be typed as it stands (RFC 1123 §4.1.2.7).
     fn names(&self) -> Vec<u8> {
         let names = self.tree.keys().filter(|name| name.rfind('/') == Some(0));
         names
-            .flat_map(|name| format!("{}\r\n", &name[1..]).into_bytes())
+            .flat_map(|name| format!("{name}\r\n").into_bytes())
             .collect()
     }
 

@@ -180,7 +180,7 @@ fn devices_have_their_numbers_where_files_have_their_size() {
         ..FILE
     };
     assert!(
-        long(&device).contains(" users       8,  17 May 01"),
+        long(&device).contains(" users      8,  17 May 01"),
         "{}",
         long(&device)
     );
