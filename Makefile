@@ -35,4 +35,4 @@ prepare-build:
 	@packaging/prepare.sh build
 
 prepare-test:
-	@packaging/prepare.sh test
+	@packaging/prepare.sh test '$(TARGET)'

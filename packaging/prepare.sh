@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# Makes sure that the programs which `make` needs are there: `prepare.sh build` or `prepare.sh test`. Root gets missing
+# Makes sure that the programs which `make` needs are there: `prepare.sh build` or `prepare.sh test TARGET`. Root gets missing
 # Debian packages through apt-get; anybody else gets a sentence that names them. Touches nothing if all is there.
 set -eu
 
@@ -11,7 +11,7 @@ PATH=$PATH:/usr/sbin:/sbin
 case ${1-} in
     build) wanted=$build ;;
     test) wanted="$build $test" ;;
-    *) echo "usage: $0 build|test" >&2; exit 2 ;;
+    *) echo "usage: $0 build | test TARGET" >&2; exit 2 ;;
 esac
 
 if ! command -v cargo >/dev/null; then
@@ -27,7 +27,10 @@ done
 if ! [ -e "$(cc -print-file-name=crt1.o 2>/dev/null)" ]; then
     missing+=(libc6-dev)
 fi
-[ ${#missing[@]} -gt 0 ] || exit 0
+if [ ${#missing[@]} -eq 0 ]; then
+    [ "$1" != test ] || exec "$(dirname "$0")/peers.sh" "${2:?the directory that cargo builds in}/peers"
+    exit 0
+fi
 
 if [ "$(id -u)" != 0 ] || ! command -v apt-get >/dev/null; then
     echo "Missing system packages: ${missing[*]}. On Debian: apt-get install --no-install-recommends ${missing[*]}" >&2
@@ -45,3 +48,4 @@ fi
 export DEBIAN_FRONTEND=noninteractive
 apt-get update -qq
 apt-get install -y -qq --no-install-recommends "${missing[@]}" >&2
+[ "$1" != test ] || exec "$(dirname "$0")/peers.sh" "${2:?the directory that cargo builds in}/peers"

@@ -78,6 +78,7 @@ transcripts! {
     site,
     small_verbs,
     telnet,
+    wrong_once,
     wrong_password,
 }
 

@@ -32,7 +32,8 @@ pub fn find(name: &str) -> Option<PathBuf> {
         .find(|candidate| candidate.is_file())
 }
 
-fn missing(what: &str) -> bool {
+/// Says that something is missing, whatever it is; gives `false`.
+pub fn missing(what: &str) -> bool {
     let test = std::thread::current();
     let test = test.name().unwrap_or("a test").to_owned();
     assert!(

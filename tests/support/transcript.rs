@@ -20,6 +20,7 @@ use std::path::{Path, PathBuf};
 
 use crate::client::{Client, DataConnection, eprt_line, port_line};
 use crate::input::{Names, matches, octets};
+use crate::reply::Reply;
 use crate::reply::Text;
 use crate::server::Login;
 
@@ -32,16 +33,7 @@ pub fn directory() -> PathBuf {
 #[track_caller]
 pub fn play(name: &str, login: &Login) {
     let text = std::fs::read_to_string(directory().join(name)).unwrap();
-    let mut player = Player {
-        client: Client::connect_quietly(login.address),
-        server: login.address,
-        names: Names::from([
-            ("user", login.name.clone()),
-            ("password", login.password.clone()),
-        ]),
-        passive: None,
-        data: None,
-    };
+    let mut player = Player::new(login);
     for (number, line) in text.lines().enumerate() {
         let step = std::panic::catch_unwind(std::panic::AssertUnwindSafe(|| player.step(line)));
         let problem = match step {
@@ -51,6 +43,45 @@ pub fn play(name: &str, login: &Login) {
         };
         panic!("{name}:{}: {line}\n  {problem}", number + 1);
     }
+}
+
+/// The servers of others that take part in a transcript.
+pub fn twins(text: &str) -> Vec<&str> {
+    text.lines()
+        .filter_map(|line| line.strip_prefix("# twins: "))
+        .flat_map(str::split_whitespace)
+        .collect()
+}
+
+/// Plays a transcript with a server of somebody else's. Gives every difference that the transcript does not explain, and
+/// every explanation of one that is not there.
+pub fn play_with_twin(text: &str, twin: &str, login: &Login) -> Vec<String> {
+    let mut player = Player::new(login);
+    let mut differences = Vec::new();
+    let lines: Vec<&str> = text.lines().collect();
+    for (index, line) in lines.iter().enumerate() {
+        let own = lines[index + 1..]
+            .iter()
+            .map_while(|line| line.strip_prefix("V: "))
+            .find_map(|own| own.strip_prefix(twin)?.trim_start().split(' ').next());
+        let step = std::panic::catch_unwind(std::panic::AssertUnwindSafe(|| {
+            player.step_with_twin(line, own)
+        }));
+        match step {
+            Ok(Ok(())) => {}
+            Ok(Err(difference)) => {
+                differences.push(format!("line {}: {line}: {difference}", index + 1))
+            }
+            Err(_) => {
+                differences.push(format!(
+                    "line {}: {line}: the conversation broke",
+                    index + 1
+                ));
+                break;
+            }
+        }
+    }
+    differences
 }
 
 struct Player {
@@ -63,10 +94,50 @@ struct Player {
 }
 
 impl Player {
+    #[track_caller]
+    fn new(login: &Login) -> Player {
+        Player {
+            client: Client::connect_quietly(login.address),
+            server: login.address,
+            names: Names::from([
+                ("user", login.name.clone()),
+                ("password", login.password.clone()),
+            ]),
+            passive: None,
+            data: None,
+        }
+    }
+
+    /// A step with a server of somebody else's, whose own answer may be told.
+    fn step_with_twin(&mut self, line: &str, own: Option<&str>) -> Result<(), String> {
+        match line.split_once(": ") {
+            Some(("S", "(end)")) => self.step(line),
+            Some(("S", expected)) => {
+                let code = expected.split(' ').next().unwrap_or(expected);
+                let reply = self.next_reply();
+                match own {
+                    Some(own) if matches(code, &reply.code.to_string()) && own != code => Err(
+                        format!("the transcript explains {own}, but it answers as we do: {reply}"),
+                    ),
+                    _ if matches(own.unwrap_or(code), &reply.code.to_string()) => Ok(()),
+                    _ => Err(format!("it answers {reply}")),
+                }
+            }
+            Some(("D", what)) if what.starts_with("expect") => match (self.data(what), own) {
+                (Err(_), Some("data")) => Ok(()),
+                (Ok(()), Some(_)) => {
+                    Err("the transcript explains other data, but they are ours".into())
+                }
+                (result, _) => result,
+            },
+            _ => self.step(line),
+        }
+    }
+
     fn step(&mut self, line: &str) -> Result<(), String> {
         let (who, what) = line.split_once(": ").unwrap_or((line, ""));
         match who {
-            "" => {}
+            "" | "V" => {}
             comment if comment.starts_with('#') => {}
             "C" => {
                 let mut line = octets(what, &self.names)?;
@@ -84,7 +155,7 @@ impl Player {
     }
 
     fn reply(&mut self, expected: &str) -> Result<(), String> {
-        let reply = self.client.reply();
+        let reply = self.next_reply();
         let (code, pattern) = expected.split_once(' ').unwrap_or((expected, "*"));
         let pattern = self.text(&octets(pattern, &self.names)?);
         if !matches(code, &reply.code.to_string())
@@ -95,6 +166,12 @@ impl Player {
         {
             return Err(format!("got {reply}"));
         }
+        Ok(())
+    }
+
+    /// Reads a reply and keeps the port that it may name.
+    fn next_reply(&mut self) -> Reply {
+        let reply = self.client.reply();
         let text = reply.text();
         let inner = text
             .split_once('(')
@@ -111,7 +188,7 @@ impl Player {
             }
             _ => {}
         }
-        Ok(())
+        reply
     }
 
     fn data(&mut self, what: &str) -> Result<(), String> {

@@ -1,0 +1,45 @@
+#!/usr/bin/env bash
+# Unpacks Debian's FTP servers side by side into a directory, for the tests that play the same conversations with them:
+# `peers.sh DIRECTORY`. As packages they exclude one another. Starts nothing; needs root for missing libraries only.
+set -eu
+
+directory=${1:?usage: peers.sh DIRECTORY}
+servers='vsftpd proftpd-core pure-ftpd'
+
+missing=()
+for server in $servers; do
+    [ -e "$directory/$server/.whole" ] || missing+=("$server")
+done
+[ ${#missing[@]} -gt 0 ] || exit 0
+
+if ! command -v apt-get >/dev/null; then
+    echo "Without apt-get the peers ${missing[*]} are not there: their tests are skipped." >&2
+    exit 0
+fi
+
+[ "$(id -u)" != 0 ] || apt-get update -qq
+mkdir -p "$directory"
+cd "$directory"
+for server in "${missing[@]}"; do
+    # What it needs and is not there; the package itself stays out.
+    libraries=$(apt-cache depends "$server" | awk '$1 == "Depends:" && $2 ~ /^lib/ { print $2 }')
+    absent=()
+    for library in $libraries; do
+        dpkg-query -W -f '${Status}' "$library" 2>/dev/null | grep -q '^install ok installed' || absent+=("$library")
+    done
+    if [ ${#absent[@]} -gt 0 ]; then
+        if [ "$(id -u)" != 0 ]; then
+            echo "$server needs ${absent[*]}: its tests are skipped." >&2
+            continue
+        fi
+        DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends "${absent[@]}" >&2
+    fi
+    rm -rf "$server"
+    package=$(mktemp -d)
+    # apt drops its privileges, and then must be able to write there.
+    chmod 777 "$package"
+    (cd "$package" && apt-get download -qq "$server" >&2)
+    dpkg-deb -x "$package"/*.deb "$server"
+    rm -rf "$package"
+    touch "$server/.whole"
+done

@@ -1,0 +1,238 @@
+//! Debian's FTP servers, unpacked beside each other, each serving the home of a user made for it. Needs root.
+
+use std::fs;
+use std::io::Write;
+use std::net::{SocketAddr, TcpListener, TcpStream};
+use std::path::{Path, PathBuf};
+use std::process::{Child, Command, Stdio};
+
+use tests::scratch::{Scratch, give};
+use tests::server::Login;
+use tests::user::SystemUser;
+use tests::wait;
+
+const PASSWORD: &str = "correct horse";
+
+/// Where `packaging/peers.sh` has put a server.
+pub(crate) fn program(name: &str) -> Option<PathBuf> {
+    let package = if name == "proftpd" {
+        "proftpd-core"
+    } else {
+        name
+    };
+    let target = Path::new(env!("CARGO_TARGET_TMPDIR")).parent()?;
+    let program = target
+        .join("peers")
+        .join(package)
+        .join("usr/sbin")
+        .join(name);
+    program.exists().then_some(program)
+}
+
+/// A running server with the files that the transcripts speak of.
+pub(crate) struct Twin {
+    child: Child,
+    pub(crate) login: Login,
+    /// What it needs outside its directory.
+    left: Vec<PathBuf>,
+    _user: SystemUser,
+    _scratch: Scratch,
+}
+
+impl Twin {
+    pub(crate) fn start(name: &str, program: &Path) -> Twin {
+        let scratch = Scratch::new();
+        let user = SystemUser::with_groups(0);
+        set_password(&user.name);
+        let home = scratch.directory("home");
+        furnish(&home);
+        own(&home, &user);
+        settle(&user.name, &home);
+        // None of them can choose a port itself.
+        let free = TcpListener::bind("127.0.0.1:0").unwrap();
+        let address = free.local_addr().unwrap();
+        drop(free);
+        let place = Place {
+            scratch: &scratch,
+            home: &home,
+            user: &user,
+            address,
+        };
+        let (arguments, left) = match name {
+            "vsftpd" => place.vsftpd(),
+            "proftpd" => place.proftpd(),
+            _ => place.pure_ftpd(),
+        };
+        let child = Command::new("setpriv")
+            .args(["--pdeathsig", "KILL", "--"])
+            .arg(program)
+            .args(arguments)
+            .stdin(Stdio::null())
+            .stdout(Stdio::null())
+            .stderr(Stdio::null())
+            .spawn()
+            .unwrap();
+        let login = Login {
+            address,
+            name: user.name.clone(),
+            password: PASSWORD.into(),
+        };
+        let twin = Twin {
+            child,
+            login,
+            left,
+            _user: user,
+            _scratch: scratch,
+        };
+        wait::until("the twin listens", || TcpStream::connect(address).is_ok());
+        twin
+    }
+}
+
+impl Drop for Twin {
+    fn drop(&mut self) {
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+        for path in &self.left {
+            let _ = fs::remove_file(path);
+        }
+    }
+}
+
+/// Gives a user of the system a home and a shell.
+fn settle(user: &str, home: &Path) {
+    let settled = Command::new("usermod")
+        .arg("--home")
+        .arg(home)
+        .args(["--shell", "/bin/sh", user])
+        .status()
+        .unwrap();
+    assert!(settled.success(), "usermod");
+}
+
+fn set_password(user: &str) {
+    let mut child = Command::new("chpasswd")
+        .args(["-c", "SHA512"])
+        .stdin(Stdio::piped())
+        .spawn()
+        .unwrap();
+    let mut stdin = child.stdin.take().unwrap();
+    stdin
+        .write_all(format!("{user}:{PASSWORD}\n").as_bytes())
+        .unwrap();
+    drop(stdin);
+    assert!(child.wait().unwrap().success(), "chpasswd");
+}
+
+/// The hash that chpasswd has made.
+fn hash_of(user: &str) -> String {
+    let shadow = fs::read_to_string("/etc/shadow").unwrap();
+    let line = shadow
+        .lines()
+        .find(|line| line.split(':').next() == Some(user));
+    line.unwrap().split(':').nth(1).unwrap().to_owned()
+}
+
+/// As the servers of the other tests are furnished.
+fn furnish(home: &Path) {
+    fs::create_dir(home.join("sub")).unwrap();
+    for (name, content) in [
+        ("hello.txt", "hello world\n"),
+        ("lines.txt", "one\ntwo\n"),
+        ("sub/inner.txt", "inner\n"),
+    ] {
+        fs::write(home.join(name), content).unwrap();
+    }
+}
+
+fn own(directory: &Path, user: &SystemUser) {
+    give(directory, user.uid, user.gid);
+    for entry in fs::read_dir(directory).unwrap() {
+        let path = entry.unwrap().path();
+        if path.is_dir() {
+            own(&path, user);
+        } else {
+            give(&path, user.uid, user.gid);
+        }
+    }
+}
+
+/// What a configuration speaks of.
+struct Place<'a> {
+    scratch: &'a Scratch,
+    home: &'a Path,
+    user: &'a SystemUser,
+    address: SocketAddr,
+}
+
+impl Place<'_> {
+    fn file(&self, name: &str, content: &str) -> PathBuf {
+        use std::os::unix::fs::PermissionsExt;
+        let path = self.scratch.join(name);
+        fs::write(&path, content).unwrap();
+        fs::set_permissions(&path, fs::Permissions::from_mode(0o600)).unwrap();
+        path
+    }
+
+    fn vsftpd(&self) -> (Vec<PathBuf>, Vec<PathBuf>) {
+        let service = PathBuf::from("/etc/pam.d").join(&self.user.name);
+        fs::write(
+            &service,
+            "auth required pam_unix.so\naccount required pam_unix.so\n",
+        )
+        .unwrap();
+        let empty = self.scratch.directory("empty");
+        let settings = format!(
+            "listen=YES\nbackground=NO\nlisten_address={}\nlisten_port={}\nanonymous_enable=NO\nlocal_enable=YES\n\
+             write_enable=YES\nlocal_root={}\nchroot_local_user=YES\nallow_writeable_chroot=YES\nlocal_umask=022\n\
+             check_shell=NO\nascii_upload_enable=YES\nascii_download_enable=YES\nasync_abor_enable=YES\n\
+             pam_service_name={}\nsecure_chroot_dir={}\nseccomp_sandbox=NO\nxferlog_enable=NO\n",
+            self.address.ip(),
+            self.address.port(),
+            self.home.display(),
+            self.user.name,
+            empty.display(),
+        );
+        (vec![self.file("vsftpd.conf", &settings)], vec![service])
+    }
+
+    fn proftpd(&self) -> (Vec<PathBuf>, Vec<PathBuf>) {
+        let (uid, gid) = (self.user.uid, self.user.gid);
+        let name = &self.user.name;
+        let passwd = format!(
+            "{name}:{}:{uid}:{gid}::{}:/bin/sh\n",
+            hash_of(name),
+            self.home.display()
+        );
+        let passwd = self.file("passwd", &passwd);
+        let group = self.file("group", &format!("{name}:x:{gid}:\n"));
+        let settings = format!(
+            "ServerName twin\nServerType standalone\nDefaultAddress {}\nPort {}\nUseIPv6 off\nUseReverseDNS off\n\
+             User nobody\nGroup nogroup\nAuthOrder mod_auth_file.c\nAuthUserFile {}\nAuthGroupFile {}\n\
+             RequireValidShell off\nDefaultRoot {}\nAllowOverwrite on\nAllowStoreRestart on\nWtmpLog off\nTransferLog none\n\
+             SystemLog none\nScoreboardFile {}\nPidFile {}\n",
+            self.address.ip(),
+            self.address.port(),
+            passwd.display(),
+            group.display(),
+            self.home.display(),
+            self.scratch.join("scoreboard").display(),
+            self.scratch.join("pid").display(),
+        );
+        let file = self.file("proftpd.conf", &settings);
+        (
+            vec!["-n".into(), "-q".into(), "-c".into(), file],
+            Vec::new(),
+        )
+    }
+
+    fn pure_ftpd(&self) -> (Vec<PathBuf>, Vec<PathBuf>) {
+        let listen = format!("{},{}", self.address.ip(), self.address.port());
+        let pid = self.scratch.join("pid").display().to_string();
+        let arguments = [
+            "-S", &listen, "-4", "-E", "-H", "-l", "unix", "-A", "-u", "1", "-f", "none", "-g",
+            &pid,
+        ];
+        (arguments.map(PathBuf::from).to_vec(), Vec::new())
+    }
+}
