@@ -5,7 +5,7 @@ set -eu
 
 # program:package
 build='cc:gcc ld:binutils'
-test='curl:curl lftp:lftp tnftp:tnftp wget:wget python3:python3 vsftpd:vsftpd setpriv:util-linux useradd:passwd'
+test='curl:curl lftp:lftp tnftp:tnftp wget:wget python3:python3 vsftpd:vsftpd ncftp:ncftp inetutils-ftp:inetutils-ftp rclone:rclone perl:perl node:nodejs npm:npm setpriv:util-linux useradd:passwd'
 PATH=$PATH:/usr/sbin:/sbin
 
 case ${1-} in
@@ -19,6 +19,14 @@ if ! command -v cargo >/dev/null; then
     exit 1
 fi
 
+# What is no package to be installed.
+rest() {
+    [ "$1" = test ] || return 0
+    local target=${2:?the directory that cargo builds in}
+    "$(dirname "$0")/peers.sh" "$target/peers"
+    "$(dirname "$0")/clients.sh" "$target/clients"
+}
+
 missing=()
 for pair in $wanted; do
     command -v "${pair%:*}" >/dev/null || missing+=("${pair#*:}")
@@ -28,7 +36,7 @@ if ! [ -e "$(cc -print-file-name=crt1.o 2>/dev/null)" ]; then
     missing+=(libc6-dev)
 fi
 if [ ${#missing[@]} -eq 0 ]; then
-    [ "$1" != test ] || exec "$(dirname "$0")/peers.sh" "${2:?the directory that cargo builds in}/peers"
+    rest "$@"
     exit 0
 fi
 
@@ -48,4 +56,4 @@ fi
 export DEBIAN_FRONTEND=noninteractive
 apt-get update -qq
 apt-get install -y -qq --no-install-recommends "${missing[@]}" >&2
-[ "$1" != test ] || exec "$(dirname "$0")/peers.sh" "${2:?the directory that cargo builds in}/peers"
+rest "$@"

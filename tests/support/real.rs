@@ -271,7 +271,7 @@ fn python(login: &Login, mode: Mode, arguments: &[&str]) {
 
 /// Runs a client with a home directory of its own and a limit of time; its standard input is `script`.
 #[track_caller]
-fn finish(command: &mut Command, script: &str) {
+pub fn finish(command: &mut Command, script: &str) {
     let home = Scratch::new();
     let mut limited = Command::new("timeout");
     limited
