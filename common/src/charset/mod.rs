@@ -1,5 +1,5 @@
 //! Charsets of names on the wire: names on disk are octets, normally UTF-8, and a client with another charset sends and
-//! sees them in that one. What the charset cannot say is escaped (see [`escape`]), so that no name is lost. Pure: no I/O.
+//! sees them in that one. What the charset cannot say is escaped (`escape.rs` says how), so that no name is lost. Pure: no I/O.
 //!
 //! Offered are charsets that contain ASCII as it is and have no state: then `/` is `/` and nothing else, text can be
 //! converted piece by piece, and the escapes, which are ASCII, can stand anywhere.

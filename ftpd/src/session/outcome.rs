@@ -11,7 +11,7 @@ use super::{End, Stop};
 /// The most octets of a name that a reply repeats.
 const LONGEST_NAME_SHOWN: usize = 200;
 
-/// As [`file`], naming what it is about as the client typed it.
+/// As [`file()`], naming what it is about as the client typed it.
 pub(crate) fn about(typed: &[u8]) -> impl FnOnce(Denied) -> Reply {
     move |denied| {
         let (code, why) = reason(denied);
