@@ -55,7 +55,7 @@ fn a_long_listing_is_converted_to_its_end() {
     assert_eq!(lines.len(), count);
     for (number, line) in lines.into_iter().enumerate() {
         let name = b" \xe4\xee\xe2\xee\xeb\xfc\xed\xee \xe4\xeb\xe8\xed\xed\xee\xe5 \xe8\xec\xff \xf4\xe0\xe9\xeb\xe0\r\n";
-        let expected = [format!("{number:04}").as_bytes(), &name[..]].concat();
+        let expected = [format!("d/{number:04}").as_bytes(), &name[..]].concat();
         assert_eq!(line, expected);
     }
     let long = client.receive(Data::Epsv, "LIST d");

@@ -57,6 +57,7 @@ transcripts! {
     before_login,
     charset,
     charset_japanese,
+    copy,
     directories,
     escapes,
     extended,
@@ -78,6 +79,8 @@ transcripts! {
     site,
     small_verbs,
     telnet,
+    trees,
+    unique,
     wrong_once,
     wrong_password,
 }

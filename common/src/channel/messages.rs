@@ -74,6 +74,18 @@ messages! {
         48 => Reinitialise,
         /// → `Sessions` with the reading end of a pipe, into which the listener writes.
         49 => Who,
+        /// All regular files below a directory. → `Tree`, in its own time.
+        80 => MeasureTree { path: VirtualPath },
+        /// A directory and all that is in it. → `Tree`, in its own time.
+        81 => RemoveTree { path: VirtualPath },
+        /// A copy of a regular file. → `Done`, in its own time.
+        82 => Copy { from: VirtualPath, to: VirtualPath },
+        /// What takes its own time is given up and answered as far as it came. → `Done`.
+        83 => Cancel,
+        /// A directory and those that lead to it. → `Done`.
+        84 => MakeDirs { path: VirtualPath },
+        /// → `Space`.
+        85 => Space { path: VirtualPath },
         64 => SetMode { path: VirtualPath, mode: Permissions },
         /// Seconds since 1970; without `accessed` that time stays. → `Stamped`.
         65 => SetTimes { path: VirtualPath, modified: i64, accessed: Option<i64> },
@@ -102,10 +114,34 @@ messages! {
         /// The target is not the client, or its port is privileged.
         12 => TargetRefused,
         13 => Sessions,
+        /// Octets of files, or entries that were removed, and the first with which it did not work.
+        80 => Tree { count: u64, failed: Option<Failed> },
+        81 => Space { octets: u64 },
         /// The modification time that it has now.
         64 => Stamped { modified: i64 },
         65 => Umask { umask: Permissions },
         96 => Listed { remark: Remark },
+    }
+}
+
+/// An entry of a tree with which something did not work.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Failed {
+    /// Its path below the tree's own directory; empty for that itself.
+    pub path: Octets<LONGEST_TYPED>,
+    pub why: Failure,
+}
+
+impl Wire for Failed {
+    fn put(&self, out: &mut Vec<u8>) {
+        self.path.put(out);
+        self.why.put(out);
+    }
+    fn take(input: &mut &[u8]) -> Result<Self, Malformed> {
+        Ok(Failed {
+            path: Wire::take(input)?,
+            why: Wire::take(input)?,
+        })
     }
 }
 

@@ -14,6 +14,7 @@ mod pattern;
 mod place;
 mod root;
 mod sorted;
+mod tree;
 mod upload;
 mod viewer;
 mod walk;
@@ -38,6 +39,7 @@ pub use listing::{Format, Limits, ListRequest, Listing, Step};
 pub use names::Names;
 pub use pattern::LONGEST_PATTERN;
 pub use root::open_root;
+pub use tree::{Copying, Outcome, Progress, Tree};
 pub use upload::{Disposition, Upload};
 pub use viewer::{Allowed, Viewer};
 

@@ -3,7 +3,7 @@
 
 use std::os::fd::{BorrowedFd, OwnedFd};
 
-use common::channel::{FileAnswer, FileRequest, ListFormat, UploadAt};
+use common::channel::{FileAnswer, FileRequest, ListFormat, Ticket, UploadAt};
 use common::jail::{Disposition, Failure, Format, Kind, Limits, ListRequest, Upload};
 use common::net::Ends;
 use common::proto::listing::{Order, Remark};
@@ -13,6 +13,7 @@ use common::wire::Octets;
 use super::data;
 use super::listing::ListingPump;
 use super::login::Login;
+use super::work::Work;
 
 /// The user's files and what is in progress on them.
 pub(super) struct Files {
@@ -20,6 +21,7 @@ pub(super) struct Files {
     ends: Ends,
     upload: Option<Upload>,
     listing: Option<ListingPump>,
+    work: Option<Work>,
 }
 
 type Answered = (FileAnswer, Option<OwnedFd>);
@@ -31,6 +33,47 @@ impl Files {
             ends,
             upload: None,
             listing: None,
+            work: None,
+        }
+    }
+
+    /// Whether there is work that needs no waiting.
+    pub(super) fn has_work(&self) -> bool {
+        self.work.is_some()
+    }
+
+    /// Goes on with the work; gives its answer when it is done.
+    pub(super) fn step_work(&mut self) -> Option<(Ticket, FileAnswer)> {
+        let answered = self.work.as_mut()?.step()?;
+        self.work = None;
+        Some(answered)
+    }
+
+    /// Gives the work up; gives its answer.
+    pub(super) fn cancel_work(&mut self) -> Option<(Ticket, FileAnswer)> {
+        self.work.take().map(Work::cancel)
+    }
+
+    /// Begins work that is answered in its own time; `Some` is the answer where there is nothing to wait for.
+    pub(super) fn begin_work(
+        &mut self,
+        ticket: Ticket,
+        request: &FileRequest,
+    ) -> Option<FileAnswer> {
+        if !self.permits(request) {
+            return Some(FileAnswer::NotPermitted);
+        }
+        if self.work.is_some() {
+            let why = Failure::Busy;
+            return Some(FileAnswer::Failed { why });
+        }
+        let Login { jail, settings, .. } = &self.login;
+        match Work::begin(jail, settings.durability, ticket, request) {
+            Ok(work) => {
+                self.work = Some(work);
+                None
+            }
+            Err(why) => Some(FileAnswer::Failed { why }),
         }
     }
 
@@ -189,8 +232,18 @@ impl Files {
                 let umask = jail.umask();
                 Ok((FileAnswer::Umask { umask }, None))
             }
-            // Not about files: these are for the listener, and keeper sees to them before it asks here.
-            FileRequest::Reinitialise | FileRequest::Who => Err(Failure::Denied),
+            FileRequest::MakeDirs { path } => jail.make_dirs(&path, durability).and(done),
+            FileRequest::Space { path } => {
+                let octets = jail.space(&path)?;
+                Ok((FileAnswer::Space { octets }, None))
+            }
+            // Keeper sees to these before it asks here: they are for the listener, or take their own time.
+            FileRequest::Reinitialise
+            | FileRequest::Who
+            | FileRequest::MeasureTree { .. }
+            | FileRequest::RemoveTree { .. }
+            | FileRequest::Copy { .. }
+            | FileRequest::Cancel => Err(Failure::Denied),
         }
     }
 }
@@ -203,10 +256,20 @@ fn permits(permitted: VerbSet, request: &FileRequest) -> bool {
             at: UploadAt::Append,
             ..
         } => &["APPE"],
-        FileRequest::Create { .. } => &["STOR"],
-        FileRequest::Commit | FileRequest::Discard => &["STOR", "APPE"],
+        FileRequest::Create { .. } => &["STOR", "STOU"],
+        FileRequest::Commit | FileRequest::Discard => &["STOR", "APPE", "STOU"],
         FileRequest::List { .. } | FileRequest::ListEnd => &["LIST", "NLST", "MLSD", "STAT"],
-        FileRequest::Stat { .. } => &["SIZE", "MDTM", "RNFR", "STAT", "LIST", "NLST", "MLSD"],
+        FileRequest::Stat { .. } => &[
+            "SIZE",
+            "MDTM",
+            "RNFR",
+            "STAT",
+            "LIST",
+            "NLST",
+            "MLSD",
+            "STOU",
+            "SITE CPFR",
+        ],
         FileRequest::Facts { .. } => &["MLST", "MLSD"],
         FileRequest::ChangeDir { .. } => &["CWD", "CDUP"],
         FileRequest::Remove { .. } => &["DELE"],
@@ -220,8 +283,13 @@ fn permits(permitted: VerbSet, request: &FileRequest) -> bool {
         FileRequest::SetTimes { .. } => &["MFF", "MFMT", "SITE UTIME"],
         FileRequest::Symlink { .. } => &["SITE SYMLINK"],
         FileRequest::Umask { .. } => &["SITE UMASK"],
-        // Whoever may log in may begin anew.
-        FileRequest::Reinitialise => return true,
+        FileRequest::MeasureTree { .. } => &["DSIZ"],
+        FileRequest::RemoveTree { .. } => &["RMDA", "SITE RMDIR"],
+        FileRequest::Copy { .. } => &["SITE CPTO"],
+        FileRequest::MakeDirs { .. } => &["SITE MKDIR"],
+        FileRequest::Space { .. } => &["AVBL"],
+        // Whoever may log in may begin anew, and give up what was begun.
+        FileRequest::Reinitialise | FileRequest::Cancel => return true,
         FileRequest::Who => &["SITE WHO"],
     };
     needed_by

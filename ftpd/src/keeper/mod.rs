@@ -5,6 +5,7 @@ mod data;
 mod files;
 mod listing;
 mod login;
+mod work;
 
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 use std::time::{Duration, Instant};
@@ -285,13 +286,18 @@ impl Keeper<'_> {
         // Watched until it hangs up: then the listener is gone, and a session that is logged in goes on without.
         let mut lifeline = Some(&self.lifeline);
         loop {
-            match wait_for_work(&channel, lifeline, files.listing_pipe()) {
+            match wait_for_work(&channel, lifeline, files.listing_pipe(), files.has_work()) {
                 Ok(Sign::Alive) => {}
                 Ok(Sign::Stop) => return Over::Ended(Status::Ended),
                 Ok(Sign::Orphaned) => lifeline = None,
                 Err(_) => return Over::Ended(Status::Broken),
             }
             files.step_listing();
+            if let Some((ticket, answer)) = files.step_work()
+                && let Err(broken) = channel.answer(ticket, &answer, None)
+            {
+                return Over::Ended(status_of(broken));
+            }
             let (ticket, request) = match channel.receive() {
                 Ok(Some(received)) => received,
                 Ok(None) => continue,
@@ -303,6 +309,20 @@ impl Keeper<'_> {
                     Err(why) => (FileAnswer::Failed { why }, None),
                 },
                 FileRequest::Who if files.permits(&request) => self.who(),
+                FileRequest::Cancel => {
+                    if let Some((ticket, answer)) = files.cancel_work()
+                        && let Err(broken) = channel.answer(ticket, &answer, None)
+                    {
+                        return Over::Ended(status_of(broken));
+                    }
+                    (FileAnswer::Done, None)
+                }
+                request if work::takes_its_time(&request) => {
+                    match files.begin_work(ticket, &request) {
+                        Some(answer) => (answer, None),
+                        None => continue,
+                    }
+                }
                 request => files.answer(request),
             };
             let descriptor = descriptor.as_ref().map(AsFd::as_fd);
@@ -334,11 +354,12 @@ impl Keeper<'_> {
     }
 }
 
-/// Waits for a request, for room in a listing's pipe, or for a sign of the listener.
+/// Waits for a request, for room in a listing's pipe, or for a sign of the listener; only looks where there is work.
 fn wait_for_work(
     channel: &Answerer<LoggedIn>,
     lifeline: Option<&Lifeline>,
     listing: Option<BorrowedFd<'_>>,
+    busy: bool,
 ) -> Result<Sign, Errno> {
     let unused = || PollFd::new(channel.as_fd(), PollFlags::empty());
     let mut ready = [
@@ -348,7 +369,8 @@ fn wait_for_work(
         }),
         listing.map_or_else(unused, |pipe| PollFd::new(pipe, PollFlags::POLLOUT)),
     ];
-    match poll(&mut ready, until(None)) {
+    let limit = busy.then(Instant::now);
+    match poll(&mut ready, until(limit)) {
         Ok(_) | Err(Errno::EINTR) => {}
         Err(errno) => return Err(errno),
     }

@@ -6,7 +6,7 @@ use common::proto::reply::{Code, Reply};
 use common::proto::verbs::{self, Command, CommandError, Group, Spec, Verb, When};
 
 use super::commands::{
-    access, change, inspect, listing, modify, navigate, options, site, transfer, who,
+    access, change, inspect, listing, modify, navigate, options, site, transfer, tree, who,
 };
 use super::{End, Session, Stage, Stop};
 
@@ -52,6 +52,7 @@ impl Session {
         {
             user.pending = super::Pending {
                 rename_from: None,
+                copy_from: None,
                 ..pending.clone()
             };
         }
@@ -104,6 +105,13 @@ impl Session {
             Command::Mff(facts, path) => self.user().and_then(|(_, user)| modify::mff(user, facts, &path)),
             Command::Mfmt(time, path) => self.user().and_then(|(_, user)| modify::mfmt(user, time, &path)),
             Command::Stat(arg)    => self.user().and_then(|(link, user)| inspect::stat(link, user, arg.as_ref())),
+            Command::Rmda(path)   => self.user().and_then(|(link, user)| tree::rmda(link, user, &path)),
+            Command::Dsiz(path)   => self.user().and_then(|(link, user)| tree::dsiz(link, user, &path)),
+            Command::Avbl(path)   => self.user().and_then(|(_, user)| tree::avbl(user, &path)),
+            Command::Stou         => self.user().and_then(|(link, user)| transfer::stou(link, user, &pending)),
+            Command::SiteMkdir(path) => self.user().and_then(|(_, user)| tree::mkdirs(user, &path)),
+            Command::SiteCpfr(path) => self.user().and_then(|(_, user)| tree::cpfr(user, &path)),
+            Command::SiteCpto(path) => self.user().and_then(|(link, user)| tree::cpto(link, user, &path, &pending)),
             Command::SiteWho      => self.user().and_then(|(_, user)| who::who(user)),
             Command::Dele(path)   => self.user().and_then(|(_, user)| change::dele(user, &path)),
             Command::Mkd(path)    => self.user().and_then(|(_, user)| change::mkd(user, &path)),

@@ -3,7 +3,7 @@
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 
 use common::channel::{
-    Asker, Broken, FileAnswer, FileRequest, LoggedIn, PreLogin, Ticket, UploadAt,
+    Asker, Broken, Failed, FileAnswer, FileRequest, LoggedIn, PreLogin, Ticket, UploadAt,
 };
 use common::jail::Failure;
 use common::path::VirtualPath;
@@ -20,6 +20,20 @@ pub(crate) enum Denied {
     NotPermitted,
     /// The data connection would lead elsewhere, or to another family.
     TargetRefused,
+}
+
+/// What work that takes its own time came to.
+pub(crate) enum Worked {
+    Done,
+    Tree(TreeOutcome),
+}
+
+/// What became of a tree.
+pub(crate) struct TreeOutcome {
+    /// Octets of files, or entries that were removed.
+    pub(crate) count: u64,
+    /// The first entry with which it did not work.
+    pub(crate) failed: Option<Failed>,
 }
 
 /// The channel after login.
@@ -153,6 +167,33 @@ impl Files {
     /// The umask, after it was changed if there is a new one.
     pub(crate) fn umask(&mut self, new: Option<Permissions>) -> Asked<Permissions> {
         expect!(self.call(&FileRequest::Umask { new })?, FileAnswer::Umask { umask } => umask)
+    }
+
+    /// Begins work that takes its own time: the answer is fetched by [`worked`](Self::worked).
+    pub(crate) fn begin(&mut self, request: &FileRequest) -> Result<Ticket, End> {
+        Ok(self.channel.ask(request)?)
+    }
+
+    /// What work has come to, once it has.
+    pub(crate) fn worked(&mut self, ticket: Ticket) -> Result<Option<Result<Worked, Denied>>, End> {
+        match self.channel.receive(ticket)? {
+            None => Ok(None),
+            Some((FileAnswer::Tree { count, failed }, None)) => {
+                Ok(Some(Ok(Worked::Tree(TreeOutcome { count, failed }))))
+            }
+            Some(answer) => expect!(answer, FileAnswer::Done => Worked::Done).map(Some),
+        }
+    }
+
+    /// Gives work up that was begun; its answer comes all the same. Nobody waits for the answer to this.
+    pub(crate) fn cancel(&mut self) -> Result<(), End> {
+        let ticket = self.channel.ask(&FileRequest::Cancel)?;
+        self.channel.forget(ticket);
+        Ok(())
+    }
+
+    pub(crate) fn space(&mut self, path: VirtualPath) -> Asked<u64> {
+        expect!(self.call(&FileRequest::Space { path })?, FileAnswer::Space { octets } => octets)
     }
 
     /// The reading end of a pipe from which the list of sessions comes.

@@ -145,6 +145,8 @@ pub(crate) struct Pending {
     pub(crate) declared: Option<u64>,
     /// RNFR's path.
     pub(crate) rename_from: Option<VirtualPath>,
+    /// SITE CPFR's path.
+    pub(crate) copy_from: Option<VirtualPath>,
 }
 
 pub(crate) enum Stage {

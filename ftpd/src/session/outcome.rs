@@ -31,6 +31,11 @@ pub(crate) fn file(denied: Denied) -> Reply {
     Reply::new(code, text)
 }
 
+/// Why something with a file did not work, as a sentence.
+pub(crate) fn text(why: Failure) -> &'static str {
+    reason(Denied::Failed(why)).1
+}
+
 fn reason(denied: Denied) -> (Code, &'static str) {
     let why = match denied {
         Denied::Failed(why) => why,

@@ -2,6 +2,7 @@
 
 use std::time::Instant;
 
+use common::channel::FileRequest;
 use common::proto::reply::{Code, Reply};
 use common::pump::{self, Attendant, Flow, Outcome};
 use nix::poll::{PollFd, PollFlags, poll};
@@ -9,7 +10,7 @@ use std::os::fd::AsFd;
 
 use super::attend::Watch;
 use super::data::after_abort;
-use super::files::Denied;
+use super::files::{Denied, Files, Worked};
 use super::{End, Link, Stop, User, outcome};
 
 /// A flow that has ended.
@@ -51,10 +52,43 @@ pub(crate) fn commit(
     moved: u64,
 ) -> Result<(Result<u64, Denied>, bool), End> {
     let ticket = user.files.commit()?;
-    let mut aborted = false;
+    attended(
+        link,
+        user,
+        moved,
+        |files| files.committed(ticket),
+        |_| Ok(()),
+    )
+}
+
+/// Has work done that takes its own time. ABOR ends it where it is.
+pub(crate) fn work(
+    link: &mut Link,
+    user: &mut User,
+    request: &FileRequest,
+) -> Result<(Result<Worked, Denied>, bool), End> {
+    let ticket = user.files.begin(request)?;
+    attended(link, user, 0, |files| files.worked(ticket), Files::cancel)
+}
+
+/// Waits for an answer of keeper's while the client is looked after. A client that is gone does not undo what it asked for:
+/// the answer is still waited for, but for what `cancel` gives up.
+fn attended<T>(
+    link: &mut Link,
+    user: &mut User,
+    moved: u64,
+    mut answer: impl FnMut(&mut Files) -> Result<Option<T>, End>,
+    cancel: impl Fn(&mut Files) -> Result<(), End>,
+) -> Result<(T, bool), End> {
+    let (mut aborted, mut alone) = (false, false);
     loop {
-        if let Some(committed) = user.files.committed(ticket)? {
-            return Ok((committed, aborted));
+        if let Some(answer) = answer(&mut user.files)? {
+            return Ok((answer, aborted));
+        }
+        if alone {
+            let mut ready = [PollFd::new(user.files.as_fd(), PollFlags::POLLIN)];
+            let _ = poll(&mut ready, common::control::until(None::<Instant>));
+            continue;
         }
         let mut watch = Watch::new(
             &mut link.control,
@@ -71,26 +105,13 @@ pub(crate) fn commit(
             let _ = poll(&mut ready, common::control::until(None::<Instant>));
             [0, 1].map(|index: usize| ready[index].revents().unwrap_or(PollFlags::empty()))
         };
-        // A client that is gone does not undo what it sent in full: the answer is still waited for.
         let interrupt = watch.attend(events, moved);
+        let ends = watch.aborted && !aborted;
         aborted |= watch.aborted;
-        if interrupt == Some(pump::Interrupt::ControlLost) {
-            return wait_without_client(user, ticket, aborted);
+        alone = interrupt == Some(pump::Interrupt::ControlLost);
+        if ends || alone {
+            cancel(&mut user.files)?;
         }
-    }
-}
-
-fn wait_without_client(
-    user: &mut User,
-    ticket: common::channel::Ticket,
-    aborted: bool,
-) -> Result<(Result<u64, Denied>, bool), End> {
-    loop {
-        if let Some(committed) = user.files.committed(ticket)? {
-            return Ok((committed, aborted));
-        }
-        let mut ready = [PollFd::new(user.files.as_fd(), PollFlags::POLLIN)];
-        let _ = poll(&mut ready, common::control::until(None::<Instant>));
     }
 }
 

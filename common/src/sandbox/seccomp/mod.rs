@@ -101,7 +101,7 @@ const KEEPER: &[Call] = calls![
     SYS_openat2, SYS_fstat, SYS_newfstatat, SYS_statx, SYS_fstatfs, SYS_getdents64, SYS_readlinkat, SYS_lseek,
     SYS_mkdirat, SYS_unlinkat, SYS_renameat, SYS_renameat2, SYS_symlinkat, SYS_ftruncate, SYS_fsync, SYS_fdatasync, SYS_syncfs,
     SYS_fchmod: PlainMode, SYS_fchmodat2: PlainModeAt, SYS_utimensat: NoLinkTimes,
-    SYS_faccessat, SYS_faccessat2, SYS_pipe2,
+    SYS_faccessat, SYS_faccessat2, SYS_pipe2, SYS_copy_file_range,
     SYS_socket: InternetStream, SYS_bind, SYS_listen, SYS_connect, SYS_setsockopt, SYS_getsockopt, SYS_getsockname,
     SYS_recvmsg, SYS_sendto: NoFastOpenTo, SYS_sendmsg: NoFastOpenMessage, SYS_wait4,
 ];

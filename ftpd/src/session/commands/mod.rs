@@ -9,4 +9,5 @@ pub(super) mod navigate;
 pub(super) mod options;
 pub(super) mod site;
 pub(super) mod transfer;
+pub(super) mod tree;
 pub(super) mod who;

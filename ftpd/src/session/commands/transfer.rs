@@ -1,8 +1,10 @@
-//! RETR, STOR, APPE, ABOR.
+//! RETR, STOR, STOU, APPE, ABOR.
 
+use std::hash::{BuildHasher, RandomState};
 use std::os::fd::AsFd;
 
 use common::channel::UploadAt;
+use common::jail::Failure;
 use common::proto::args::{PathArg, Representation};
 use common::proto::reply::{Code, Mark, Reply};
 use common::pump::{self, ReceiveFile, ReceiveStaged, SendFile, SendStaged};
@@ -11,8 +13,11 @@ use nix::poll::{PollFd, PollFlags, poll};
 
 use super::navigate::join;
 use crate::session::data::{self, DataChannel};
+use crate::session::files::Denied;
 use crate::session::{End, Link, Pending, Stop, User, outcome, transfer};
 
+/// How often a unique name is tried.
+const TRIES: usize = 4;
 /// From so many octets on, the end of an upload is looked at twice.
 const LONG_UPLOAD: u64 = 64 << 10;
 /// How long the second look takes, in milliseconds.
@@ -64,7 +69,33 @@ pub(in crate::session) fn stor(
         0 => UploadAt::Replace,
         offset => UploadAt::Offset { offset },
     };
-    upload(link, user, path, pending, at)
+    let mark = mark(user, &path.0, None);
+    upload(link, user, path, pending, at, &mark)
+}
+
+/// A name that nobody else has: the mark tells it (RFC 1123 §4.1.2.9).
+pub(in crate::session) fn stou(
+    link: &mut Link,
+    user: &mut User,
+    pending: &Pending,
+) -> Result<Reply, Stop> {
+    for _ in 0..TRIES {
+        // 64 random bits: that two clients come to the same name is not to be expected.
+        let random = RandomState::new().hash_one(user.directory.as_bytes());
+        let name = PathArg(format!("upload-{random:016x}").into_bytes());
+        if user.files.stat(join(user, &name.0)?)? != Err(Denied::Failed(Failure::NotFound)) {
+            continue;
+        }
+        let mut text = b"FILE: ".to_vec();
+        text.extend_from_slice(&name.0);
+        let pending = Pending {
+            restart: 0,
+            ..pending.clone()
+        };
+        let mark = Mark::new(text);
+        return upload(link, user, &name, &pending, UploadAt::Replace, &mark);
+    }
+    Ok(Reply::new(Code::BUSY, "No unique name was found."))
 }
 
 pub(in crate::session) fn appe(
@@ -73,16 +104,12 @@ pub(in crate::session) fn appe(
     path: &PathArg,
     pending: &Pending,
 ) -> Result<Reply, Stop> {
-    upload(
-        link,
-        user,
-        path,
-        &Pending {
-            restart: 0,
-            ..pending.clone()
-        },
-        UploadAt::Append,
-    )
+    let mark = mark(user, &path.0, None);
+    let pending = Pending {
+        restart: 0,
+        ..pending.clone()
+    };
+    upload(link, user, path, &pending, UploadAt::Append, &mark)
 }
 
 fn upload(
@@ -91,6 +118,7 @@ fn upload(
     path: &PathArg,
     pending: &Pending,
     at: UploadAt,
+    mark: &Mark,
 ) -> Result<Reply, Stop> {
     let name = user.names.on_disk(&path.0)?;
     let target = join(user, &name)?;
@@ -114,8 +142,7 @@ fn upload(
         user.files.discard()?.map_err(outcome::file)?;
         return opened.map(|_| Reply::new(Code::LOCAL_ERROR, "No data connection."));
     };
-    let mark = mark(user, &path.0, None);
-    let socket = connection.begin(&mut link.control, &mark)?;
+    let socket = connection.begin(&mut link.control, mark)?;
     let ended = match user.representation {
         Representation::Image => transfer::run(link, user, ReceiveFile::new(socket, file)),
         Representation::Ascii => transfer::run(
