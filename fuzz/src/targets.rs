@@ -5,7 +5,7 @@ use std::net::SocketAddr;
 use common::auth::Secret;
 use common::auth::native::Record;
 use common::channel::{FileAnswer, FileRequest, LoginAnswer, LoginRequest, UploadAt, UserName};
-use common::jail::Failure;
+use common::jail::{Failure, LONGEST_PATTERN, Pattern};
 use common::path::{LONGEST_PATH, VirtualPath, quote};
 use common::proto::facts::{FactSet, name_in_line};
 use common::proto::hostport;
@@ -31,6 +31,10 @@ pub const TARGETS: &[Target] = &[
     Target {
         name: "command",
         run: command,
+    },
+    Target {
+        name: "glob",
+        run: glob,
     },
     Target {
         name: "hostport",
@@ -102,6 +106,29 @@ fn command(octets: &[u8]) {
             assert!(!verb.spec().verb.is_empty());
             // Its value is of no interest, but it must be one.
             drop(verbs::parse(verb, line));
+        }
+    }
+}
+
+/// A pattern is matched in time; without wildcards it is the name, and a star matches all that shows itself.
+fn glob(octets: &[u8]) {
+    let mut parts = octets.split(|&b| b == b'\n');
+    let pattern = parts.next().unwrap_or_default();
+    let Ok(compiled) = Pattern::new(pattern) else {
+        assert!(pattern.len() > LONGEST_PATTERN);
+        return;
+    };
+    let plain = !pattern.iter().any(|b| b"*?[]\\".contains(b));
+    for name in parts
+        .chain([pattern])
+        .filter(|name| !name.is_empty() && name.len() < 256)
+    {
+        let matches = compiled.matches(name);
+        if plain {
+            assert_eq!(matches, name == pattern);
+        }
+        if let Ok(star) = Pattern::new(b"*") {
+            assert_eq!(star.matches(name), !name.starts_with(b"."));
         }
     }
 }

@@ -37,7 +37,7 @@ pub use crate::proto::facts::{FactSet, Kind, Permissions, Stat};
 pub use failure::Failure;
 pub use listing::{Format, Limits, ListRequest, Listing, Step};
 pub use names::Names;
-pub use pattern::LONGEST_PATTERN;
+pub use pattern::{LONGEST_PATTERN, Pattern};
 pub use root::open_root;
 pub use tree::{Copying, Outcome, Progress, Tree};
 pub use upload::{Disposition, Upload};

@@ -10,7 +10,7 @@ pub const LONGEST_PATTERN: usize = 256;
 
 /// A pattern for the names in one directory.
 #[derive(Clone, Debug)]
-pub(super) struct Pattern(Vec<Part>);
+pub struct Pattern(Vec<Part>);
 
 #[derive(Clone, Debug, PartialEq, Eq)]
 enum Part {
@@ -36,7 +36,7 @@ const OCTET: Unit = 0x11_0000;
 impl Pattern {
     /// Reads a pattern. Only its length can be wrong: a bracket that nothing closes stands for itself, and so does a
     /// backslash at the end; before that it takes the meaning from what follows.
-    pub(super) fn new(octets: &[u8]) -> Result<Self, Failure> {
+    pub fn new(octets: &[u8]) -> Result<Self, Failure> {
         if octets.len() > LONGEST_PATTERN {
             return Err(Failure::NameTooLong);
         }
@@ -70,7 +70,7 @@ impl Pattern {
     }
 
     /// Whether a name matches. A leading dot is matched only by a dot.
-    pub(super) fn matches(&self, name: &[u8]) -> bool {
+    pub fn matches(&self, name: &[u8]) -> bool {
         let dotted = self.0.first() == Some(&Part::Unit(u32::from(b'.')));
         if name.starts_with(b".") && !dotted {
             return false;
