@@ -13,7 +13,7 @@ use crate::undo::{self, Undo};
 pub(crate) const BIG: u64 = 1 << 30;
 pub(crate) const SMALL: usize = 4096;
 pub(crate) const SMALL_FILES: usize = 1000;
-pub(crate) const LISTED: usize = 10_000;
+pub(crate) const LISTED: usize = 100_000;
 
 const MEMORY: &str = "/dev/shm";
 const PREFIX: &str = "ftpbench.";

@@ -52,6 +52,7 @@ impl Running {
             home,
             credentials,
             ports,
+            programs,
         };
         let arguments = (server.arguments)(&place)?;
         let log = File::create_new(run.join("log"))?;

@@ -71,9 +71,11 @@ pub(crate) const SCENARIOS: &[Scenario] = &[
     Scenario { name: "small-stor", run: small::stor,
         figures: &[rate("STOR 4 KiB files", "1/s"), cost("  server CPU", "µs/file")] },
     Scenario { name: "list", run: listing::list,
-        figures: &[rate("LIST 10,000 entries", "entries/s"), cost("  server CPU", "µs/entry")] },
+        figures: &[rate("LIST 100,000 entries", "entries/s"), cost("  server CPU", "µs/entry"), aside("  first octet", "ms")] },
+    Scenario { name: "nlst", run: listing::nlst,
+        figures: &[rate("NLST 100,000 entries", "entries/s"), cost("  server CPU", "µs/entry"), aside("  first octet", "ms")] },
     Scenario { name: "mlsd", run: listing::mlsd,
-        figures: &[rate("MLSD 10,000 entries", "entries/s"), cost("  server CPU", "µs/entry")] },
+        figures: &[rate("MLSD 100,000 entries", "entries/s"), cost("  server CPU", "µs/entry"), aside("  first octet", "ms")] },
     Scenario { name: "memory", run: memory::idle,
         figures: &[cost("PSS of idle sessions", "KiB each")] },
 ];

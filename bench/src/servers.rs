@@ -9,7 +9,7 @@ use std::os::unix::fs::OpenOptionsExt;
 use std::path::{Path, PathBuf};
 use std::process;
 
-use nix::unistd::geteuid;
+use nix::unistd::{User, geteuid};
 
 use crate::account::PAM_SERVICE;
 use crate::client::Credentials;
@@ -33,12 +33,22 @@ pub(crate) enum Rights {
 pub(crate) const SERVERS: &[Server] = &[
     Server { name: "ftpd",   program: |programs| programs.ftpd.clone(),  rights: Rights::Any,  arguments: ftpd },
     Server { name: "vsftpd", program: |_| "/usr/sbin/vsftpd".into(),     rights: Rights::Root, arguments: vsftpd },
+    Server { name: "proftpd", program: |programs| programs.peer("proftpd-core/usr/sbin/proftpd"), rights: Rights::Root, arguments: proftpd },
+    Server { name: "pure-ftpd", program: |programs| programs.peer("pure-ftpd/usr/sbin/pure-ftpd"), rights: Rights::Root, arguments: pure_ftpd },
 ];
 
 /// Where the programs are that have no fixed place.
 #[derive(Clone, Debug)]
 pub(crate) struct Programs {
     pub(crate) ftpd: PathBuf,
+}
+
+impl Programs {
+    /// Where `packaging/peers.sh` has put what is no installed package, beside what cargo builds.
+    fn peer(&self, path: &str) -> PathBuf {
+        let target = self.ftpd.parent().and_then(Path::parent);
+        target.unwrap_or(Path::new(".")).join("peers").join(path)
+    }
 }
 
 /// What one start of a server needs to know.
@@ -49,6 +59,7 @@ pub(crate) struct Place<'a> {
     pub(crate) home: &'a Path,
     pub(crate) credentials: &'a Credentials,
     pub(crate) ports: Ports,
+    pub(crate) programs: &'a Programs,
 }
 
 impl Server {
@@ -114,6 +125,86 @@ fn vsftpd(place: &Place) -> io::Result<Vec<OsString>> {
         .collect();
     write(&configuration, &text)?;
     Ok(vec![configuration.into()])
+}
+
+/// The account as a line of passwd(5) with the hash of its password.
+fn passwd_line(place: &Place, home: &str) -> io::Result<String> {
+    let name = &place.credentials.user;
+    let shadow = fs::read_to_string("/etc/shadow")?;
+    let hash = shadow.lines().find_map(|line| {
+        let (user, rest) = line.split_once(':')?;
+        (user == name).then(|| rest.split(':').next().unwrap_or_default())
+    });
+    let user = User::from_name(name)?.ok_or_else(|| io::Error::other("the user is gone"))?;
+    let hash = hash.ok_or_else(|| io::Error::other("the user has no password"))?;
+    Ok(format!("{name}:{hash}:{}:{}::{home}:", user.uid, user.gid))
+}
+
+fn proftpd(place: &Place) -> io::Result<Vec<OsString>> {
+    let Ports { control, low, high } = place.ports;
+    let home = place.home.display();
+    let passwd = place.run.join("passwd");
+    write(
+        &passwd,
+        &format!("{}/bin/sh\n", passwd_line(place, &home.to_string())?),
+    )?;
+    let configuration = place.run.join("proftpd.conf");
+    let run = place.run.display();
+    let text = format!(
+        "ServerName bench\nServerType standalone\nDefaultAddress 127.0.0.1\nPort {control}\nUseIPv6 off\n\
+         UseReverseDNS off\nUser nobody\nGroup nogroup\nAuthOrder mod_auth_file.c\nAuthUserFile {}\n\
+         RequireValidShell off\nDefaultRoot {home}\nPassivePorts {low} {high}\nMaxInstances none\nAllowOverwrite on\n\
+         WtmpLog off\nTransferLog none\nSystemLog none\nScoreboardFile {run}/scoreboard\nPidFile {run}/pid\nDelayEngine off\n",
+        passwd.display()
+    );
+    write(&configuration, &text)?;
+    Ok(["-n".into(), "-q".into(), "-c".into(), configuration.into()].into())
+}
+
+/// It lets half as many users in as it has passive ports.
+fn pure_ftpd(place: &Place) -> io::Result<Vec<OsString>> {
+    let Ports { control, low, high } = place.ports;
+    let passwd = place.run.join("users");
+    let home = format!("{}/./", place.home.display());
+    write(
+        &passwd,
+        &format!("{}:::::::::::\n", passwd_line(place, &home)?),
+    )?;
+    let database = place.run.join("users.pdb");
+    let made = process::Command::new(place.programs.peer("pure-ftpd/usr/bin/pure-pw"))
+        .arg("mkdb")
+        .arg(&database)
+        .arg("-f")
+        .arg(&passwd)
+        .status()?;
+    if !made.success() {
+        return Err(io::Error::other("pure-pw made no database"));
+    }
+    let arguments = [
+        "-S".to_owned(),
+        format!("127.0.0.1,{control}"),
+        "-4".to_owned(),
+        "-E".to_owned(),
+        "-H".to_owned(),
+        "-l".to_owned(),
+        format!("puredb:{}", database.display()),
+        "-A".to_owned(),
+        "-c".to_owned(),
+        "20000".to_owned(),
+        "-C".to_owned(),
+        "20000".to_owned(),
+        "-L".to_owned(),
+        "1000000:8".to_owned(),
+        "-p".to_owned(),
+        format!("{low}:{high}"),
+        "-u".to_owned(),
+        "1".to_owned(),
+        "-f".to_owned(),
+        "none".to_owned(),
+        "-g".to_owned(),
+        place.run.join("pid").display().to_string(),
+    ];
+    Ok(arguments.map(OsString::from).into())
 }
 
 fn write(path: &Path, text: &str) -> io::Result<()> {

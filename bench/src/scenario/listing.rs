@@ -1,5 +1,7 @@
 //! Listings of a large directory. Every listing must name exactly the files that are there.
 
+use std::time::Instant;
+
 use super::Subject;
 use crate::client::collect;
 use crate::data::{LISTED, listed_name};
@@ -13,6 +15,12 @@ pub(super) fn list(subject: &Subject) -> Result<Vec<f64>, Failure> {
         let name = line.rsplit(' ').next()?;
         let entry = !line.starts_with("total ") && name != "." && name != "..";
         entry.then_some(name)
+    })
+}
+
+pub(super) fn nlst(subject: &Subject) -> Result<Vec<f64>, Failure> {
+    listing(subject, "NLST", |line| {
+        (line != "." && line != "..").then_some(line)
     })
 }
 
@@ -32,11 +40,18 @@ fn listing(
 ) -> Result<Vec<f64>, Failure> {
     let mut session = subject.session()?;
     session.command("CWD list", &[250])?;
-    let mut listings = Vec::new();
+    let (mut listings, mut waits) = (Vec::new(), Vec::new());
     let (count, took) = subject.measured(|| {
         subject.repeat(|_| {
             let limit = LISTED as u64 * LONGEST_ENTRY;
-            listings.push(session.transfer(command, |data| collect(data, limit))?);
+            let (first, listing) = session.transfer(command, |data| {
+                // From the mark, which has been read, to the first octet.
+                let begun = Instant::now();
+                data.peek(&mut [0])?;
+                Ok((begun.elapsed(), collect(data, limit)?))
+            })?;
+            waits.push(first);
+            listings.push(listing);
             Ok(())
         })
     })?;
@@ -48,6 +63,10 @@ fn listing(
     Ok(vec![
         took.per_second(entries),
         took.server_micros_each(entries),
+        waits
+            .iter()
+            .max()
+            .map_or(0.0, |wait| wait.as_secs_f64() * 1e3),
     ])
 }
 
