@@ -193,6 +193,8 @@ messages! {
         2 => Append,
         /// In the middle (REST).
         3 => Offset { offset: u64 },
+        /// A new file under a name that nothing has (STOU).
+        4 => New,
     }
 }
 

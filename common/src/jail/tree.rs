@@ -5,7 +5,7 @@ use std::os::fd::{AsFd, OwnedFd};
 
 use nix::errno::Errno;
 use nix::fcntl::{OFlag, copy_file_range};
-use nix::sys::statfs::fstatfs;
+use nix::sys::statvfs::fstatvfs;
 use nix::unistd::{UnlinkatFlags, read, unlinkat, write};
 
 use super::entries::Hint;
@@ -17,6 +17,8 @@ use crate::settings::Durability;
 
 /// Directories that a tree is gone down: each is open meanwhile.
 const DEEPEST: usize = 200;
+/// Directories that are made at once.
+const MOST_MADE: usize = 64;
 /// Entries that one step looks at.
 const LOOKS: usize = 256;
 /// Octets that one step copies.
@@ -101,7 +103,7 @@ impl Jail {
         })
     }
 
-    /// Makes a directory and those that lead to it. What is there already is no error, if it is a directory.
+    /// Makes a directory and those that lead to it, of which some may be there.
     pub fn make_dirs(&self, path: &VirtualPath, durability: Durability) -> Result<(), Failure> {
         let mut missing = Vec::new();
         let mut next = path.clone();
@@ -118,6 +120,9 @@ impl Jail {
         if missing.is_empty() {
             return Err(Failure::Exists);
         }
+        if missing.len() > MOST_MADE {
+            return Err(Failure::NameTooLong);
+        }
         missing
             .iter()
             .rev()
@@ -126,10 +131,11 @@ impl Jail {
 
     /// How many octets the user may still store on the file system of a directory.
     pub fn space(&self, path: &VirtualPath) -> Result<u64, Failure> {
-        let directory = self.enter(path, OFlag::O_RDONLY)?;
-        let system = fstatfs(&directory)?;
-        let block = u64::try_from(system.block_size()).unwrap_or(0);
-        Ok(system.blocks_available().saturating_mul(block))
+        let directory = self.enter(path, OFlag::O_PATH)?;
+        let system = fstatvfs(&directory)?;
+        Ok(system
+            .blocks_available()
+            .saturating_mul(system.fragment_size()))
     }
 
     /// Begins to copy a regular file: like an upload, the copy has its name when it is whole.

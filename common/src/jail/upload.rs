@@ -3,7 +3,7 @@
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 
 use nix::errno::Errno;
-use nix::fcntl::{AtFlags, OFlag, OpenHow, ResolveFlag, openat2, renameat};
+use nix::fcntl::{AtFlags, OFlag, OpenHow, RenameFlags, ResolveFlag, openat2, renameat, renameat2};
 use nix::sys::stat::{Mode, fchmod, fstat};
 use nix::unistd::{
     AccessFlags, UnlinkatFlags, Whence, faccessat, fdatasync, ftruncate, lseek, syncfs, unlinkat,
@@ -24,6 +24,8 @@ const PERMISSIONS: u32 = 0o777;
 pub enum Disposition {
     /// It stays until the upload is complete, and is then replaced (STOR).
     Replace,
+    /// There must be none, now and at the end (STOU).
+    New,
     /// It is written on at its end (APPE).
     Append,
     /// It is overwritten from an offset on, and ends where the upload ends (REST and STOR). 0 is `Replace`.
@@ -54,7 +56,15 @@ struct Hidden {
     directory: OwnedFd,
     temporary: Vec<u8>,
     target: Vec<u8>,
+    taken: Taken,
     renamed: bool,
+}
+
+/// What becomes of a file that has the name when the upload gets it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Taken {
+    Replaced,
+    Kept,
 }
 
 impl Drop for Hidden {
@@ -72,14 +82,19 @@ impl Jail {
     pub fn create(&self, path: &VirtualPath, disposition: Disposition) -> Result<Upload, Failure> {
         let place = self.place(path)?.ok_or(Failure::IsADirectory)?;
         match disposition {
-            Disposition::Replace | Disposition::At(0) => self.begin(place),
+            Disposition::Replace | Disposition::At(0) => self.begin(place, Taken::Replaced),
+            Disposition::New => match place.look() {
+                Err(Errno::ENOENT) => self.begin(place, Taken::Kept),
+                Ok(_) => Err(Failure::Exists),
+                Err(errno) => Err(errno.into()),
+            },
             Disposition::Append => match self.in_place(&place, OFlag::O_APPEND) {
                 Ok((file, stat)) => Ok(Upload {
                     file,
                     start: stat.size,
                     end: End::Nothing,
                 }),
-                Err(Failure::NotFound) => self.begin(place),
+                Err(Failure::NotFound) => self.begin(place, Taken::Replaced),
                 Err(failure) => Err(failure),
             },
             Disposition::At(start) => {
@@ -99,7 +114,7 @@ impl Jail {
     }
 
     /// Creates the hidden file of an upload.
-    fn begin(&self, place: Place<'_>) -> Result<Upload, Failure> {
+    fn begin(&self, place: Place<'_>, taken: Taken) -> Result<Upload, Failure> {
         let replaced = replaceable(&place)?;
         let mode = match &replaced {
             Some(stat) => stat.mode & PERMISSIONS,
@@ -111,6 +126,7 @@ impl Jail {
             directory: place.directory,
             temporary,
             target: place.name.to_vec(),
+            taken,
             renamed: false,
         };
         if let Some(replaced) = replaced {
@@ -173,7 +189,13 @@ impl Hidden {
     fn rename(mut self, file: &OwnedFd, durability: Durability) -> Result<(), Failure> {
         let settle = Settle::prepare_in(&self.directory, durability)?;
         let (from, to) = (self.temporary.as_slice(), self.target.as_slice());
-        renameat(&self.directory, from, &self.directory, to)?;
+        match self.taken {
+            Taken::Replaced => renameat(&self.directory, from, &self.directory, to)?,
+            Taken::Kept => {
+                let flags = RenameFlags::RENAME_NOREPLACE;
+                renameat2(&self.directory, from, &self.directory, to, flags)?;
+            }
+        }
         self.renamed = true;
         match settle {
             // A drop box: the whole file system is synced through the file.

@@ -119,6 +119,7 @@ impl Files {
                 self.upload = None;
                 let disposition = match at {
                     UploadAt::Replace => Disposition::Replace,
+                    UploadAt::New => Disposition::New,
                     UploadAt::Append => Disposition::Append,
                     UploadAt::Offset { offset } => Disposition::At(offset),
                 };
@@ -256,7 +257,10 @@ fn permits(permitted: VerbSet, request: &FileRequest) -> bool {
             at: UploadAt::Append,
             ..
         } => &["APPE"],
-        FileRequest::Create { .. } => &["STOR", "STOU"],
+        FileRequest::Create {
+            at: UploadAt::New, ..
+        } => &["STOU"],
+        FileRequest::Create { .. } => &["STOR"],
         FileRequest::Commit | FileRequest::Discard => &["STOR", "APPE", "STOU"],
         FileRequest::List { .. } | FileRequest::ListEnd => &["LIST", "NLST", "MLSD", "STAT"],
         FileRequest::Stat { .. } => &[
@@ -292,10 +296,18 @@ fn permits(permitted: VerbSet, request: &FileRequest) -> bool {
         FileRequest::Reinitialise | FileRequest::Cancel => return true,
         FileRequest::Who => &["SITE WHO"],
     };
-    needed_by
-        .iter()
-        .filter_map(|name| Verb::find(name))
-        .any(|verb| permitted.contains(verb))
+    let has = |name: &&str| Verb::find(name).is_some_and(|verb| permitted.contains(verb));
+    needed_by.iter().any(&has) && implied(request).iter().all(has)
+}
+
+/// What a request does at once that takes several verbs otherwise: who lacks one of them cannot have it this way.
+fn implied(request: &FileRequest) -> &'static [&'static str] {
+    match request {
+        FileRequest::RemoveTree { .. } => &["DELE", "RMD"],
+        FileRequest::Copy { .. } => &["RETR", "STOR"],
+        FileRequest::MakeDirs { .. } => &["MKD"],
+        _ => &[],
+    }
 }
 
 #[cfg(test)]
@@ -367,6 +379,17 @@ mod tests {
             }
         ));
         assert!(!permits(read_only, &FileRequest::Commit));
+        let mut without_delete = VerbSet::ALL;
+        without_delete.remove(Verb::find("DELE").unwrap());
+        let tree = FileRequest::RemoveTree { path: path.clone() };
+        assert!(permits(VerbSet::ALL, &tree) && !permits(without_delete, &tree));
+        let mut copier = VerbSet::ALL;
+        copier.remove(Verb::find("STOR").unwrap());
+        let copy = FileRequest::Copy {
+            from: path.clone(),
+            to: path.clone(),
+        };
+        assert!(permits(VerbSet::ALL, &copy) && !permits(copier, &copy));
         assert!(!permits(VerbSet::NONE, &FileRequest::Open { path }));
     }
 }

@@ -76,6 +76,17 @@ fn writes() -> Vec<FileRequest> {
             link: path("/new"),
         },
         FileRequest::Umask { new: None },
+        create(UploadAt::New),
+        FileRequest::RemoveTree {
+            path: path("/directory"),
+        },
+        FileRequest::Copy {
+            from: path("/file"),
+            to: path("/new"),
+        },
+        FileRequest::MakeDirs {
+            path: path("/new/below"),
+        },
     ]
 }
 
@@ -96,6 +107,13 @@ fn reads() -> Vec<FileRequest> {
         FileRequest::ChangeDir {
             path: path("/directory"),
         },
+        FileRequest::MeasureTree {
+            path: path("/directory"),
+        },
+        FileRequest::Space {
+            path: path("/directory"),
+        },
+        FileRequest::Who,
         FileRequest::PassiveListen { family: Family::V4 },
         FileRequest::ActiveConnect {
             target: SocketAddr::from((CLIENT, 2000)),

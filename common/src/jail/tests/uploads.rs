@@ -1,7 +1,7 @@
 //! Tests of uploads: what is on the disk before, during and after.
 
 use super::*;
-use Disposition::{Append, At, Replace};
+use Disposition::{Append, At, New, Replace};
 use nix::unistd::write;
 
 impl Place {
@@ -240,4 +240,21 @@ fn directories_cannot_be_uploaded_to() {
             );
         }
     }
+}
+
+#[test]
+fn a_unique_upload_replaces_nothing() {
+    let place = Place::new();
+    place.write("taken", "old");
+    assert_eq!(place.begin("/taken", New).unwrap_err(), Failure::Exists);
+    let upload = place.begin("/name", New).unwrap();
+    write(upload.descriptor(), b"new").unwrap();
+    // Somebody else comes to the same name first.
+    place.write("name", "first");
+    assert_eq!(upload.commit(Rename), Err(Failure::Exists));
+    assert_eq!(place.read("name"), "first");
+    assert_eq!(place.names(), ["name", "taken"]);
+    let upload = place.begin("/free", New).unwrap();
+    write(upload.descriptor(), b"new").unwrap();
+    assert_eq!(upload.commit(Rename), Ok(3));
 }

@@ -1,10 +1,8 @@
 //! RETR, STOR, STOU, APPE, ABOR.
 
-use std::hash::{BuildHasher, RandomState};
 use std::os::fd::AsFd;
 
 use common::channel::UploadAt;
-use common::jail::Failure;
 use common::proto::args::{PathArg, Representation};
 use common::proto::reply::{Code, Mark, Reply};
 use common::pump::{self, ReceiveFile, ReceiveStaged, SendFile, SendStaged};
@@ -13,11 +11,8 @@ use nix::poll::{PollFd, PollFlags, poll};
 
 use super::navigate::join;
 use crate::session::data::{self, DataChannel};
-use crate::session::files::Denied;
 use crate::session::{End, Link, Pending, Stop, User, outcome, transfer};
 
-/// How often a unique name is tried.
-const TRIES: usize = 4;
 /// From so many octets on, the end of an upload is looked at twice.
 const LONG_UPLOAD: u64 = 64 << 10;
 /// How long the second look takes, in milliseconds.
@@ -79,23 +74,21 @@ pub(in crate::session) fn stou(
     user: &mut User,
     pending: &Pending,
 ) -> Result<Reply, Stop> {
-    for _ in 0..TRIES {
-        // 64 random bits: that two clients come to the same name is not to be expected.
-        let random = RandomState::new().hash_one(user.directory.as_bytes());
-        let name = PathArg(format!("upload-{random:016x}").into_bytes());
-        if user.files.stat(join(user, &name.0)?)? != Err(Denied::Failed(Failure::NotFound)) {
-            continue;
-        }
-        let mut text = b"FILE: ".to_vec();
-        text.extend_from_slice(&name.0);
-        let pending = Pending {
-            restart: 0,
-            ..pending.clone()
-        };
-        let mark = Mark::new(text);
-        return upload(link, user, &name, &pending, UploadAt::Replace, &mark);
-    }
-    Ok(Reply::new(Code::BUSY, "No unique name was found."))
+    // 64 random bits: that two clients come to the same name is not to be expected, and then keeper refuses the second.
+    let Ok(random) = getrandom::u64() else {
+        return Ok(Reply::new(
+            Code::LOCAL_ERROR,
+            "There is no random name now.",
+        ));
+    };
+    let name = PathArg(format!("upload-{random:016x}").into_bytes());
+    let mut text = b"FILE: ".to_vec();
+    text.extend_from_slice(&name.0);
+    let pending = Pending {
+        restart: 0,
+        ..pending.clone()
+    };
+    upload(link, user, &name, &pending, UploadAt::New, &Mark::new(text))
 }
 
 pub(in crate::session) fn appe(
@@ -127,7 +120,7 @@ fn upload(
         .files
         .create(target, at)?
         .map_err(outcome::about(&path.0))?;
-    if at != UploadAt::Replace {
+    if !matches!(at, UploadAt::Replace | UploadAt::New) {
         let offset = i64::try_from(start).unwrap_or(i64::MAX);
         if nix::unistd::lseek(&file, offset, nix::unistd::Whence::SeekSet).is_err() {
             user.files.discard()?.map_err(outcome::file)?;
@@ -160,7 +153,7 @@ fn upload(
     let mut reply = outcome::received(ended.outcome.end)?;
     let mut aborted = ended.aborted;
     let too_short = user.representation == Representation::Image
-        && at == UploadAt::Replace
+        && matches!(at, UploadAt::Replace | UploadAt::New)
         && pending
             .declared
             .is_some_and(|declared| ended.outcome.moved < declared);
