@@ -108,7 +108,7 @@ pub(crate) struct Model {
     pub(crate) epsv_only: bool,
     /// Whether a data connection has been agreed upon.
     pub(crate) data: bool,
-    pub(crate) tree: BTreeMap<&'static str, Node>,
+    pub(crate) tree: BTreeMap<String, Node>,
 }
 
 /// What the model says of a step.
@@ -327,7 +327,7 @@ impl Model {
         if self.node(path).is_some() || !self.has_parent(path) {
             return 550;
         }
-        self.tree.insert(PATHS[path], Node::Directory);
+        self.tree.insert(PATHS[path].to_owned(), Node::Directory);
         257
     }
 
@@ -339,7 +339,6 @@ impl Model {
         250
     }
 
-    /// Only what the model can name afterwards is moved: a directory goes where nothing of it is lost.
     fn rename(&mut self, from: Option<usize>, to: usize) -> u16 {
         let Some(from) = from else { return 503 };
         let (old, new) = (PATHS[from], PATHS[to]);
@@ -354,24 +353,21 @@ impl Model {
             return 550;
         }
         let below = format!("{old}/");
-        let moved: Vec<&'static str> = self
+        let moved: Vec<String> = self
             .tree
             .keys()
             .filter(|name| name.starts_with(&below))
-            .copied()
+            .cloned()
             .collect();
         for name in moved {
-            // Its new name is one that no step speaks of, or one that it does.
-            let content = self.tree.remove(name);
-            let name = format!("{new}/{}", &name[below.len()..]);
-            if let (Some(content), Some(known)) =
-                (content, PATHS.iter().find(|path| **path == name))
-            {
-                self.tree.insert(known, content);
+            // No step may speak of its new name, but it is there.
+            if let Some(content) = self.tree.remove(&name) {
+                self.tree
+                    .insert(format!("{new}/{}", &name[below.len()..]), content);
             }
         }
         self.tree.remove(old);
-        self.tree.insert(new, node);
+        self.tree.insert(new.to_owned(), node);
         250
     }
 
@@ -447,7 +443,7 @@ impl Model {
         } else {
             whole = sent;
         }
-        self.tree.insert(PATHS[path], Node::File(whole));
+        self.tree.insert(PATHS[path].to_owned(), Node::File(whole));
         Expected { code: 226, moves }
     }
 }
