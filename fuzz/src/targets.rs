@@ -291,8 +291,8 @@ fn text(octets: &[u8]) {
         let mut out = Vec::new();
         octets
             .chunks(piece)
-            .for_each(|part| stage.push(part, &mut out));
-        stage.finish(&mut out);
+            .for_each(|part| stage.push(part, &mut out).expect("any octets are text"));
+        stage.finish(&mut out).expect("text may end anywhere");
         out
     }
     let wire = run(ascii::ToWire::default(), octets, octets.len().max(1));

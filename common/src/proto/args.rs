@@ -9,6 +9,7 @@ pub use self::metadata::{NewFacts, NewLink, NewTimes};
 use super::facts::FactSet;
 use super::hostport::Family;
 use super::listing::{ListOptions, Order};
+use super::representation::Type;
 use super::verbs::{Command, EpsvArg};
 
 /// Why an argument is refused.
@@ -35,15 +36,6 @@ impl fmt::Display for ArgError {
 /// A path as typed: resolved against the working directory later.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct PathArg(pub Vec<u8>);
-
-/// How octets on the wire relate to octets in the file (RFC 959 §3.1.1).
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Representation {
-    /// NVT-ASCII, non-print: lines end in CR LF on the wire, in LF in the file.
-    Ascii,
-    /// As it is.
-    Image,
-}
 
 /// Whether names on the wire are UTF-8 because the client says so (`OPTS UTF8`).
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -159,7 +151,7 @@ pub(super) fn epsv(argument: &[u8]) -> Result<EpsvArg, ArgError> {
 }
 
 /// `A`, `A N`, `I`, `L 8`; what RFC 959 knows beyond is 504.
-pub(super) fn representation(argument: &[u8]) -> Result<Representation, ArgError> {
+pub(super) fn representation_type(argument: &[u8]) -> Result<Type, ArgError> {
     let words: Vec<Vec<u8>> = argument
         .split(|&b| b == b' ')
         .filter(|w| !w.is_empty())
@@ -168,8 +160,8 @@ pub(super) fn representation(argument: &[u8]) -> Result<Representation, ArgError
     let words: Vec<&[u8]> = words.iter().map(Vec::as_slice).collect();
     match words[..] {
         [] => Err(ArgError::Missing),
-        [b"A"] | [b"A", b"N"] => Ok(Representation::Ascii),
-        [b"I"] | [b"L", b"8"] | [b"L8"] => Ok(Representation::Image),
+        [b"A"] | [b"A", b"N"] => Ok(Type::Ascii),
+        [b"I"] | [b"L", b"8"] | [b"L8"] => Ok(Type::Image),
         [b"A", b"T" | b"C"] | [b"E"] | [b"E", b"N" | b"T" | b"C"] => Err(ArgError::NotOffered),
         [b"L", size] if !size.is_empty() && size.iter().all(u8::is_ascii_digit) => {
             Err(ArgError::NotOffered)
@@ -339,11 +331,11 @@ mod tests {
 
     #[test]
     fn types_follow_rfc_959() {
-        assert_eq!(representation(b"a n"), Ok(Representation::Ascii));
-        assert_eq!(representation(b"L 8"), Ok(Representation::Image));
-        assert_eq!(representation(b"L 36"), Err(ArgError::NotOffered));
-        assert_eq!(representation(b"E"), Err(ArgError::NotOffered));
-        assert_eq!(representation(b"X"), Err(ArgError::Syntax));
+        assert_eq!(representation_type(b"a n"), Ok(Type::Ascii));
+        assert_eq!(representation_type(b"L 8"), Ok(Type::Image));
+        assert_eq!(representation_type(b"L 36"), Err(ArgError::NotOffered));
+        assert_eq!(representation_type(b"E"), Err(ArgError::NotOffered));
+        assert_eq!(representation_type(b"X"), Err(ArgError::Syntax));
     }
 
     fn listed(argument: &[u8]) -> (ListOptions, Vec<u8>) {

@@ -6,4 +6,5 @@ pub mod hostport;
 pub mod line;
 pub mod listing;
 pub mod reply;
+pub mod representation;
 pub mod verbs;

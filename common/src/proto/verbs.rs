@@ -7,11 +7,10 @@ use std::fmt;
 
 pub use self::site::SITE;
 
-use super::args::{
-    self, ArgError, ListArg, NewFacts, NewLink, NewTimes, PathArg, Representation, Utf8,
-};
+use super::args::{self, ArgError, ListArg, NewFacts, NewLink, NewTimes, PathArg, Utf8};
 use super::facts::{FactSet, Permissions};
 use super::hostport::{self, Family};
+use super::representation::Type;
 use crate::auth::Secret;
 
 /// What a verb does to the session or the files; permission lists and hooks speak of these groups.
@@ -144,7 +143,7 @@ pub enum Command {
     Stou,
     Stru,
     Syst,
-    Type(Representation),
+    Type(Type),
     User(Vec<u8>),
 }
 
@@ -293,7 +292,7 @@ pub const TABLE: &[Spec] = &[
     spec("STOU", Write, LoggedIn, "",                       None,              "Upload a file under a new name",        |_| Ok(Command::Stou)),
     spec("STRU", Data,  LoggedIn, "F",                      None,              "File structure: file",                  args::stru),
     spec("SYST", Info,  Always,   "",                       None,              "Tell the kind of system",               |_| Ok(Command::Syst)),
-    spec("TYPE", Data,  LoggedIn, "<A [N]|I|L 8>",          Some("TVFS"),      "Representation type",                   |a| Ok(Command::Type(args::representation(a)?))),
+    spec("TYPE", Data,  LoggedIn, "<A [N]|I|L 8>",          Some("TVFS"),      "Representation type",                   |a| Ok(Command::Type(args::representation_type(a)?))),
     spec("USER", Login, Always,   "<name>",                 None,              "Say who logs in",                       |a| Ok(Command::User(args::user(a)?))),
 ];
 

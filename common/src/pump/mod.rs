@@ -1,8 +1,13 @@
 //! The one pump: moves data between a descriptor and a data connection while it watches the control connection and the
 //! channel, so that ABOR, STAT and timeouts work whatever the disk or the network does.
 
-mod flow;
 mod open;
+mod receive;
+mod sendfile;
+mod source;
+mod splice;
+mod staged;
+mod wire;
 
 use std::os::fd::BorrowedFd;
 use std::time::{Duration, Instant};
@@ -10,10 +15,15 @@ use std::time::{Duration, Instant};
 use nix::errno::Errno;
 use nix::poll::{PollFd, PollFlags, poll};
 
-pub use flow::{ReceiveFile, ReceiveStaged, SendFile, SendPipe, SendStaged};
 pub use open::{DataConnection, OpenError, accept, await_connect};
+pub use receive::ReceiveFile;
+pub use sendfile::SendFile;
+pub use source::Source;
+pub use splice::SendPipe;
+pub use staged::{ReceiveStaged, SendStaged};
 
 use crate::control::until;
+use crate::stage::Fault;
 
 /// After so many octets without a wait, the attendant is asked all the same.
 const BREATH: u64 = 8 << 20;
@@ -31,6 +41,8 @@ pub enum Step {
     DataLost(Errno),
     /// The file could not be read or written.
     StoreFailed(Errno),
+    /// The octets are not what they should be.
+    Spoiled(Fault),
 }
 
 /// A direction and a way of moving data; owns the data connection and what is at its other end.
@@ -72,6 +84,7 @@ pub enum End {
     Interrupted(Interrupt),
     DataLost(Errno),
     StoreFailed(Errno),
+    Spoiled(Fault),
     /// Nothing moved for too long.
     Stalled,
 }
@@ -112,6 +125,7 @@ pub fn run(flow: &mut dyn Flow, attendant: &mut dyn Attendant, stall: Duration) 
             Step::Complete => break End::Complete,
             Step::DataLost(errno) => break End::DataLost(errno),
             Step::StoreFailed(errno) => break End::StoreFailed(errno),
+            Step::Spoiled(fault) => break End::Spoiled(fault),
         };
         unattended = 0;
         if waits && deadline.is_none() && !stall.is_zero() {

@@ -2,7 +2,7 @@
 
 use memchr::memchr;
 
-use super::Stage;
+use super::{Fault, Stage};
 
 /// File to wire: each LF that has no CR before it gets one.
 #[derive(Debug, Default)]
@@ -11,7 +11,7 @@ pub struct ToWire {
 }
 
 impl Stage for ToWire {
-    fn push(&mut self, mut input: &[u8], out: &mut Vec<u8>) {
+    fn push(&mut self, mut input: &[u8], out: &mut Vec<u8>) -> Result<(), Fault> {
         out.reserve(input.len() + input.len() / 16);
         while let Some(end) = memchr(b'\n', input) {
             let cr_before = if end == 0 {
@@ -28,9 +28,12 @@ impl Stage for ToWire {
         if let Some(&last) = input.last() {
             self.after_cr = last == b'\r';
         }
+        Ok(())
     }
 
-    fn finish(&mut self, _: &mut Vec<u8>) {}
+    fn finish(&mut self, _: &mut Vec<u8>) -> Result<(), Fault> {
+        Ok(())
+    }
 }
 
 /// Wire to file: CR LF becomes LF; any other CR stays.
@@ -41,7 +44,7 @@ pub struct FromWire {
 }
 
 impl Stage for FromWire {
-    fn push(&mut self, mut input: &[u8], out: &mut Vec<u8>) {
+    fn push(&mut self, mut input: &[u8], out: &mut Vec<u8>) -> Result<(), Fault> {
         out.reserve(input.len() + 1);
         if let (true, Some(&first)) = (self.held_cr, input.first()) {
             if first != b'\n' {
@@ -54,7 +57,7 @@ impl Stage for FromWire {
             match input.get(cr + 1) {
                 None => {
                     self.held_cr = true;
-                    return;
+                    return Ok(());
                 }
                 Some(b'\n') => {}
                 Some(_) => out.push(b'\r'),
@@ -62,12 +65,14 @@ impl Stage for FromWire {
             input = &input[cr + 1..];
         }
         out.extend_from_slice(input);
+        Ok(())
     }
 
-    fn finish(&mut self, out: &mut Vec<u8>) {
+    fn finish(&mut self, out: &mut Vec<u8>) -> Result<(), Fault> {
         if std::mem::take(&mut self.held_cr) {
             out.push(b'\r');
         }
+        Ok(())
     }
 }
 
@@ -79,9 +84,9 @@ mod tests {
     fn run(mut stage: impl Stage, input: &[u8], chunk: usize) -> Vec<u8> {
         let mut out = Vec::new();
         for piece in input.chunks(chunk) {
-            stage.push(piece, &mut out);
+            stage.push(piece, &mut out).unwrap();
         }
-        stage.finish(&mut out);
+        stage.finish(&mut out).unwrap();
         out
     }
 

@@ -2,7 +2,7 @@
 
 use memchr::memrchr;
 
-use super::Stage;
+use super::{Fault, Stage};
 use crate::charset::Charset;
 
 /// Disk to wire, line by line, so that nothing that belongs together is cut.
@@ -37,7 +37,7 @@ impl ToWire {
 }
 
 impl Stage for ToWire {
-    fn push(&mut self, input: &[u8], out: &mut Vec<u8>) {
+    fn push(&mut self, input: &[u8], out: &mut Vec<u8>) -> Result<(), Fault> {
         let whole = memrchr(b'\n', input).map_or(0, |end| end + 1);
         let (lines, begun) = input.split_at(whole);
         if let Some(first) = lines.iter().position(|&octet| octet == b'\n') {
@@ -52,11 +52,13 @@ impl Stage for ToWire {
             }
         }
         self.held.extend_from_slice(begun);
+        Ok(())
     }
 
-    fn finish(&mut self, out: &mut Vec<u8>) {
+    fn finish(&mut self, out: &mut Vec<u8>) -> Result<(), Fault> {
         self.put(&self.held, out);
         self.held.clear();
+        Ok(())
     }
 }
 
@@ -69,9 +71,9 @@ mod tests {
         let mut stage = ToWire::new(charset);
         let mut out = Vec::new();
         for piece in listing.chunks(chunk) {
-            stage.push(piece, &mut out);
+            stage.push(piece, &mut out).unwrap();
         }
-        stage.finish(&mut out);
+        stage.finish(&mut out).unwrap();
         out
     }
 

@@ -125,7 +125,7 @@ impl Session {
             Command::SiteUmask(new) => self.user().and_then(|(_, user)| modify::umask(user, new)),
             Command::SiteUtime(times) => self.user().and_then(|(_, user)| modify::utime(user, &times)),
             Command::SiteZone     => Ok(site::zone()),
-            Command::Type(kind)   => self.user().map(|(_, user)| options::representation(user, kind)),
+            Command::Type(kind)   => self.user().map(|(_, user)| options::representation_type(user, kind)),
             Command::Mode         => Ok(Reply::new(Code::OK, "Mode is stream.")),
             Command::Stru         => Ok(Reply::new(Code::OK, "Structure is file.")),
             Command::Rest(offset) => self.user().map(|(_, user)| options::rest(user, offset)),

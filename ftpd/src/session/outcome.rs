@@ -4,6 +4,7 @@ use common::jail::Failure;
 use common::proto::listing::Remark;
 use common::proto::reply::{Code, Reply};
 use common::pump::{self, Interrupt, OpenError};
+use common::stage::{Fault, NotOffered};
 
 use super::files::Denied;
 use super::{End, Stop};
@@ -162,11 +163,37 @@ fn moved(outcome: pump::End, store_failed: impl FnOnce() -> Reply) -> Result<Rep
             "The data connection broke.",
         )),
         pump::End::StoreFailed(_) => Ok(store_failed()),
+        pump::End::Spoiled(fault) => Ok(spoiled(fault)),
         pump::End::Stalled => Ok(Reply::new(
             Code::TRANSFER_ABORTED,
             "The transfer made no progress.",
         )),
     }
+}
+
+/// Data that cannot be taken as it came.
+fn spoiled(fault: Fault) -> Reply {
+    let (code, text) = match fault {
+        Fault::Corrupt => (Code::LOCAL_ERROR, "The data is damaged; nothing was kept."),
+        Fault::Truncated => (
+            Code::TRANSFER_ABORTED,
+            "The data ends too early; nothing was kept.",
+        ),
+        Fault::Trailing => (
+            Code::LOCAL_ERROR,
+            "There is more behind the end of the data; nothing was kept.",
+        ),
+        Fault::Swollen => (
+            Code::QUOTA_EXCEEDED,
+            "The data becomes far more than was sent; nothing was kept.",
+        ),
+    };
+    Reply::new(code, text)
+}
+
+/// A combination of TYPE, MODE and the like that has no meaning.
+pub(crate) fn not_offered(NotOffered(text): NotOffered) -> Reply {
+    Reply::new(Code::PARAMETER_NOT_OFFERED, text)
 }
 
 fn end(interrupt: Interrupt) -> End {

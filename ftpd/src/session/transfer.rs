@@ -1,15 +1,20 @@
-//! Runs one transfer: the flow through the pump, what became of it, and the replies that ABOR is owed.
+//! Every transfer goes through here: the data connection, the flow through the pump, what became of it, and the replies
+//! that ABOR is owed.
 
+use std::os::fd::{AsFd, OwnedFd};
 use std::time::Instant;
 
 use common::channel::FileRequest;
-use common::proto::reply::{Code, Reply};
-use common::pump::{self, Attendant, Flow, Outcome};
+use common::proto::reply::{Code, Mark, Reply};
+use common::pump::{
+    self, Attendant, Flow, Outcome, ReceiveFile, ReceiveStaged, SendFile, SendPipe, SendStaged,
+    Source,
+};
+use common::stage::Plan;
 use nix::poll::{PollFd, PollFlags, poll};
-use std::os::fd::AsFd;
 
 use super::attend::Watch;
-use super::data::after_abort;
+use super::data::{self, after_abort};
 use super::files::{Denied, Files, Worked};
 use super::{End, Link, Stop, User, outcome};
 
@@ -20,8 +25,50 @@ pub(crate) struct Ended {
     pub(crate) aborted: bool,
 }
 
+/// Sends a file or a listing: opens the data connection, tells the client, and runs the octets through what is planned.
+pub(crate) fn send(
+    link: &mut Link,
+    user: &mut User,
+    source: Source,
+    plan: Plan,
+    mark: &Mark,
+) -> Result<Ended, Stop> {
+    let socket = data::open(link, user)?.begin(&mut link.control, mark)?;
+    Ok(match source {
+        Source::File { file, offset, end } if plan.is_direct() => {
+            run(link, user, SendFile::new(file, socket, offset, end))
+        }
+        Source::Pipe(pipe) if plan.is_direct() => run(link, user, SendPipe::new(pipe, socket)),
+        source => run(
+            link,
+            user,
+            SendStaged::new(source, socket, plan.into_chain()),
+        ),
+    })
+}
+
+/// Receives a file, likewise, to where its offset is.
+pub(crate) fn receive(
+    link: &mut Link,
+    user: &mut User,
+    file: OwnedFd,
+    plan: Plan,
+    mark: &Mark,
+) -> Result<Ended, Stop> {
+    let socket = data::open(link, user)?.begin(&mut link.control, mark)?;
+    Ok(if plan.is_direct() {
+        run(link, user, ReceiveFile::new(socket, file))
+    } else {
+        run(
+            link,
+            user,
+            ReceiveStaged::new(socket, file, plan.into_chain()),
+        )
+    })
+}
+
 /// Moves the data; the connection is closed when the flow is dropped at the end.
-pub(crate) fn run(link: &mut Link, user: &User, mut flow: impl Flow) -> Ended {
+fn run(link: &mut Link, user: &User, mut flow: impl Flow) -> Ended {
     let mut watch = Watch::new(
         &mut link.control,
         user.files.as_fd(),

@@ -2,9 +2,9 @@
 
 use common::auth::Secret;
 use common::channel::{Account, LoginAnswer, LoginRequest, UserName};
-use common::proto::args::Representation;
 use common::proto::facts::FactSet;
 use common::proto::reply::{Code, Reply};
+use common::proto::representation::Representation;
 use common::wire::LONGEST_SECRET;
 
 use crate::session::data::DataChannel;
@@ -81,7 +81,7 @@ fn welcome(visitor: Visitor, account: Account, name: Vec<u8>) -> User {
         names: Names::new(account.charset, visitor.utf8),
         account,
         name,
-        representation: Representation::Ascii,
+        representation: Representation::default(),
         facts: FactSet::ALL,
         data: DataChannel::None,
         epsv_only: false,

@@ -3,9 +3,10 @@
 use std::collections::BTreeSet;
 use std::time::Duration;
 
-use common::proto::args::{ListArg, PathArg, Representation};
+use common::proto::args::{ListArg, PathArg};
 use common::proto::facts::{self, FactSet};
 use common::proto::reply::{Code, Line, Reply};
+use common::proto::representation::Type;
 use common::proto::verbs::{Verb, VerbSet};
 
 use super::listing;
@@ -90,7 +91,7 @@ fn list_of_verbs(verbs: impl Iterator<Item = &'static str>) -> Reply {
 
 pub(in crate::session) fn size(user: &mut User, path: &PathArg) -> Result<Reply, Stop> {
     let (typed, path) = (&path.0, resolve(user, &path.0)?);
-    if user.representation == Representation::Ascii {
+    if user.representation.kind == Type::Ascii {
         // RFC 3659 §4: the size is that of the transfer, which for text only the transfer itself can tell.
         return Ok(Reply::new(
             Code::UNAVAILABLE,
@@ -141,9 +142,9 @@ pub(in crate::session) fn stat(
 }
 
 fn status(link: &Link, user: &User) -> Reply {
-    let kind = match user.representation {
-        Representation::Ascii => "ASCII",
-        Representation::Image => "image",
+    let kind = match user.representation.kind {
+        Type::Ascii => "ASCII",
+        Type::Image => "image",
     };
     let idle = match user.account.idle {
         Duration::ZERO => "no idle timeout".to_owned(),

@@ -1,17 +1,15 @@
 //! LIST, NLST, MLSD, and STAT with a path.
 
-use std::os::fd::OwnedFd;
-
 use common::channel::{FileRequest, ListFormat, Pattern, Typed};
 use common::path::VirtualPath;
 use common::proto::args::{ListArg, PathArg};
 use common::proto::listing::{ListOptions, Remark};
 use common::proto::reply::{Code, Mark, Reply};
-use common::pump::{self, SendPipe, SendStaged};
-use common::stage::charset;
+use common::pump::{self, Source};
+use common::stage::{Cargo, Options, Plan};
 
 use super::navigate::{join, resolve};
-use crate::session::{Link, Stop, User, data, gather, outcome, transfer};
+use crate::session::{Link, Stop, User, gather, outcome, transfer};
 
 pub(in crate::session) fn list(
     link: &mut Link,
@@ -133,8 +131,12 @@ fn below(mut path: VirtualPath, typed: &[u8], pattern: &[u8]) -> (VirtualPath, V
 }
 
 fn send(link: &mut Link, user: &mut User, request: &FileRequest) -> Result<Reply, Stop> {
+    let cargo = Cargo::Listing(user.names.charset());
+    let plan = Plan::new(user.representation, Options::default(), cargo);
+    let plan = plan.map_err(outcome::not_offered)?;
     let pipe = user.files.list(request)?.map_err(outcome::file)?;
-    let sent = send_pipe(link, user, pipe);
+    let mark = Mark::new("Here comes the listing.");
+    let sent = transfer::send(link, user, Source::Pipe(pipe), plan, &mark);
     // Without a data connection too: keeper keeps what it has made ready until it is told.
     let listed = user.files.list_end()?;
     let ended = sent?;
@@ -144,18 +146,6 @@ fn send(link: &mut Link, user: &mut User, request: &FileRequest) -> Result<Reply
         (end, _) => outcome::sent(end)?,
     };
     transfer::conclude(link, ended.aborted, reply)
-}
-
-fn send_pipe(link: &mut Link, user: &mut User, pipe: OwnedFd) -> Result<transfer::Ended, Stop> {
-    let connection = data::open(link, user)?;
-    let socket = connection.begin(&mut link.control, &Mark::new("Here comes the listing."))?;
-    let charset = user.names.charset();
-    Ok(if charset.is_transparent() {
-        transfer::run(link, user, SendPipe::new(pipe, socket))
-    } else {
-        let stage = charset::ToWire::new(charset);
-        transfer::run(link, user, SendStaged::new(pipe, socket, stage))
-    })
 }
 
 /// STAT with a path: a listing on the control connection (RFC 959 §4.1.3).

@@ -3,23 +3,24 @@
 
 use std::net::SocketAddr;
 
-use common::proto::args::{Representation, Utf8};
+use common::proto::args::Utf8;
 use common::proto::facts::FactSet;
 use common::proto::hostport::{Family, UnknownProtocol, long_text, port_text};
 use common::proto::reply::{Code, Reply};
+use common::proto::representation::Type;
 use common::proto::verbs::{EpsvArg, Verb, VerbSet};
 
 use crate::session::data::DataChannel;
 use crate::session::files::Denied;
 use crate::session::{End, Link, Session, Stage, Stop, User, outcome};
 
-pub(in crate::session) fn representation(user: &mut User, kind: Representation) -> Reply {
-    user.representation = kind;
+pub(in crate::session) fn representation_type(user: &mut User, kind: Type) -> Reply {
+    user.representation.kind = kind;
     Reply::new(
         Code::OK,
         match kind {
-            Representation::Ascii => "Type is ASCII.",
-            Representation::Image => "Type is image.",
+            Type::Ascii => "Type is ASCII.",
+            Type::Image => "Type is image.",
         },
     )
 }

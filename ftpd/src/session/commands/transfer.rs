@@ -3,14 +3,15 @@
 use std::os::fd::AsFd;
 
 use common::channel::UploadAt;
-use common::proto::args::{PathArg, Representation};
+use common::proto::args::PathArg;
 use common::proto::reply::{Code, Mark, Reply};
-use common::pump::{self, ReceiveFile, ReceiveStaged, SendFile, SendStaged};
-use common::stage::ascii;
+use common::proto::representation::Type;
+use common::pump::{self, Source};
+use common::stage::{Cargo, Options, Plan};
 use nix::poll::{PollFd, PollFlags, poll};
 
 use super::navigate::join;
-use crate::session::data::{self, DataChannel};
+use crate::session::data::DataChannel;
 use crate::session::{End, Link, Pending, Stop, User, outcome, transfer};
 
 /// From so many octets on, the end of an upload is looked at twice.
@@ -26,7 +27,7 @@ pub(in crate::session) fn retr(
 ) -> Result<Reply, Stop> {
     let name = user.names.on_disk(&path.0)?;
     let target = join(user, &name)?;
-    no_ascii_restart(user, pending)?;
+    let plan = plan(user, pending, Cargo::Download)?;
     let (file, size) = user.files.open(target)?.map_err(outcome::about(&path.0))?;
     if pending.restart > size {
         return Ok(Reply::new(
@@ -34,21 +35,13 @@ pub(in crate::session) fn retr(
             "The restart position is behind the end of the file.",
         ));
     }
-    let connection = data::open(link, user)?;
-    let mark = mark(user, &path.0, Some(size - pending.restart));
-    let socket = connection.begin(&mut link.control, &mark)?;
-    let ended = match user.representation {
-        Representation::Image => transfer::run(
-            link,
-            user,
-            SendFile::new(file, socket, pending.restart, size),
-        ),
-        Representation::Ascii => transfer::run(
-            link,
-            user,
-            SendStaged::new(file, socket, ascii::ToWire::default()),
-        ),
+    let source = Source::File {
+        file,
+        offset: pending.restart,
+        end: size,
     };
+    let mark = mark(user, &path.0, Some(size - pending.restart));
+    let ended = transfer::send(link, user, source, plan, &mark)?;
     log_transfer(link, "download", &name, ended.outcome);
     let reply = outcome::sent(ended.outcome.end)?;
     transfer::conclude(link, ended.aborted, reply)
@@ -115,7 +108,7 @@ fn upload(
 ) -> Result<Reply, Stop> {
     let name = user.names.on_disk(&path.0)?;
     let target = join(user, &name)?;
-    no_ascii_restart(user, pending)?;
+    let plan = plan(user, pending, Cargo::Upload)?;
     let (file, start) = user
         .files
         .create(target, at)?
@@ -130,19 +123,12 @@ fn upload(
             ));
         }
     }
-    let opened = data::open(link, user);
-    let Ok(connection) = opened else {
-        user.files.discard()?.map_err(outcome::file)?;
-        return opened.map(|_| Reply::new(Code::LOCAL_ERROR, "No data connection."));
-    };
-    let socket = connection.begin(&mut link.control, mark)?;
-    let ended = match user.representation {
-        Representation::Image => transfer::run(link, user, ReceiveFile::new(socket, file)),
-        Representation::Ascii => transfer::run(
-            link,
-            user,
-            ReceiveStaged::new(socket, file, ascii::FromWire::default()),
-        ),
+    let ended = match transfer::receive(link, user, file, plan, mark) {
+        Ok(ended) => ended,
+        Err(stop) => {
+            user.files.discard()?.map_err(outcome::file)?;
+            return Err(stop);
+        }
     };
     log_transfer(link, "upload", &name, ended.outcome);
     if ended.outcome.end == pump::End::Complete && is_abandoned(link, ended.outcome.moved) {
@@ -152,7 +138,7 @@ fn upload(
     }
     let mut reply = outcome::received(ended.outcome.end)?;
     let mut aborted = ended.aborted;
-    let too_short = user.representation == Representation::Image
+    let too_short = user.representation.kind == Type::Image
         && matches!(at, UploadAt::Replace | UploadAt::New)
         && pending
             .declared
@@ -183,26 +169,22 @@ fn is_abandoned(link: &mut Link, moved: u64) -> bool {
     link.control.is_gone()
 }
 
-/// An offset counts octets of the representation, which for text is not the file's.
-fn no_ascii_restart(user: &User, pending: &Pending) -> Result<(), Stop> {
-    if pending.restart > 0 && user.representation == Representation::Ascii {
-        return Err(Reply::new(
-            Code::PARAMETER_NOT_OFFERED,
-            "REST is offered in TYPE I only.",
-        )
-        .into());
-    }
-    Ok(())
+fn plan(user: &User, pending: &Pending, cargo: Cargo) -> Result<Plan, Stop> {
+    let options = Options {
+        restart: pending.restart,
+    };
+    let plan = Plan::new(user.representation, options, cargo);
+    Ok(plan.map_err(outcome::not_offered)?)
 }
 
 fn mark(user: &User, name: &[u8], size: Option<u64>) -> Mark {
-    let kind = match user.representation {
-        Representation::Ascii => "ASCII",
-        Representation::Image => "BINARY",
+    let kind = match user.representation.kind {
+        Type::Ascii => "ASCII",
+        Type::Image => "BINARY",
     };
     let mut text = format!("Opening {kind} mode data connection for ").into_bytes();
     text.extend_from_slice(name);
-    if let (Some(size), Representation::Image) = (size, user.representation) {
+    if let (Some(size), Type::Image) = (size, user.representation.kind) {
         text.extend_from_slice(format!(" ({size} bytes)").as_bytes());
     }
     text.push(b'.');

@@ -1,0 +1,67 @@
+//! An upload without stages: from the socket to the file.
+
+use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
+
+use nix::errno::Errno;
+
+use super::wire::Wire;
+use super::{Flow, Step};
+
+/// The buffer of an upload: small until it was full once, so that small files cost no large one.
+const FIRST_PIECE: usize = 8 << 10;
+const PIECE: usize = 256 << 10;
+
+/// A file on its way from the socket.
+#[derive(Debug)]
+pub struct ReceiveFile {
+    wire: Wire,
+    file: OwnedFd,
+    buffer: Vec<u8>,
+}
+
+impl ReceiveFile {
+    /// Writes what arrives from where the file's offset is.
+    pub fn new(data: OwnedFd, file: OwnedFd) -> ReceiveFile {
+        ReceiveFile {
+            wire: Wire::new(data),
+            file,
+            buffer: vec![0; FIRST_PIECE],
+        }
+    }
+
+    fn receive(&mut self) -> Result<usize, Step> {
+        let count = self.wire.receive(&mut self.buffer)?;
+        write_all(&self.file, &self.buffer[..count])?;
+        if count == self.buffer.len() && count < PIECE {
+            self.buffer = vec![0; PIECE];
+        }
+        Ok(count)
+    }
+}
+
+impl Flow for ReceiveFile {
+    fn step(&mut self) -> Step {
+        match self.receive() {
+            Ok(0) => Step::Complete,
+            Ok(count) => Step::Moved(count as u64),
+            Err(step) => step,
+        }
+    }
+
+    fn data(&self) -> BorrowedFd<'_> {
+        self.wire.as_fd()
+    }
+}
+
+/// Writes everything, at the offset of the file.
+pub(super) fn write_all(file: &OwnedFd, mut octets: &[u8]) -> Result<(), Step> {
+    while !octets.is_empty() {
+        match nix::unistd::write(file, octets) {
+            Ok(0) => return Err(Step::StoreFailed(Errno::EIO)),
+            Ok(count) => octets = &octets[count..],
+            Err(Errno::EINTR) => {}
+            Err(errno) => return Err(Step::StoreFailed(errno)),
+        }
+    }
+    Ok(())
+}

@@ -1,0 +1,131 @@
+//! Both directions through a chain of stages.
+
+use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
+
+use super::receive::write_all;
+use super::source::Source;
+use super::wire::Wire;
+use super::{Flow, Step};
+use crate::stage::{Chain, Stage};
+
+/// The buffer before the stages.
+const PIECE: usize = 64 << 10;
+
+/// A download or a listing through stages.
+pub struct SendStaged {
+    source: Source,
+    wire: Wire,
+    chain: Chain,
+    input: Vec<u8>,
+    output: Vec<u8>,
+    sent: usize,
+    at_end: bool,
+}
+
+impl SendStaged {
+    pub fn new(source: Source, data: OwnedFd, chain: Chain) -> SendStaged {
+        SendStaged {
+            source,
+            wire: Wire::new(data),
+            input: vec![0; PIECE.min(chain.appetite())],
+            chain,
+            output: Vec::new(),
+            sent: 0,
+            at_end: false,
+        }
+    }
+
+    /// Makes the next octets ready to be sent.
+    fn prepare(&mut self) -> Result<(), Step> {
+        self.sent = 0;
+        self.output.clear();
+        if self.at_end {
+            return Err(Step::Complete);
+        }
+        let made = match self.source.read(&mut self.input)? {
+            0 => {
+                self.at_end = true;
+                self.chain.finish(&mut self.output)
+            }
+            count => self.chain.push(&self.input[..count], &mut self.output),
+        };
+        made.map_err(Step::Spoiled)
+    }
+
+    fn send(&mut self) -> Result<usize, Step> {
+        if self.sent == self.output.len() {
+            self.prepare()?;
+            if self.output.is_empty() {
+                return Ok(0);
+            }
+        }
+        let count = self.wire.send(&self.output[self.sent..])?;
+        self.sent += count;
+        Ok(count)
+    }
+}
+
+impl Flow for SendStaged {
+    fn step(&mut self) -> Step {
+        match self.send() {
+            Ok(count) => Step::Moved(count as u64),
+            Err(step) => step,
+        }
+    }
+
+    fn data(&self) -> BorrowedFd<'_> {
+        self.wire.as_fd()
+    }
+
+    fn source(&self) -> Option<BorrowedFd<'_>> {
+        Some(self.source.as_fd())
+    }
+}
+
+/// An upload through stages.
+pub struct ReceiveStaged {
+    wire: Wire,
+    file: OwnedFd,
+    chain: Chain,
+    input: Vec<u8>,
+    output: Vec<u8>,
+}
+
+impl ReceiveStaged {
+    /// Writes what comes out of the stages from where the file's offset is.
+    pub fn new(data: OwnedFd, file: OwnedFd, chain: Chain) -> ReceiveStaged {
+        ReceiveStaged {
+            wire: Wire::new(data),
+            file,
+            input: vec![0; PIECE.min(chain.appetite())],
+            chain,
+            output: Vec::new(),
+        }
+    }
+
+    fn receive(&mut self) -> Result<usize, Step> {
+        let count = self.wire.receive(&mut self.input)?;
+        self.output.clear();
+        let made = match count {
+            0 => self.chain.finish(&mut self.output),
+            count => self.chain.push(&self.input[..count], &mut self.output),
+        };
+        made.map_err(Step::Spoiled)?;
+        write_all(&self.file, &self.output)?;
+        Ok(count)
+    }
+}
+
+impl Flow for ReceiveStaged {
+    fn step(&mut self) -> Step {
+        match self.receive() {
+            Ok(0) => Step::Complete,
+            Ok(count) => Step::Moved(count as u64),
+            Err(step) => step,
+        }
+    }
+
+    fn data(&self) -> BorrowedFd<'_> {
+        self.wire.as_fd()
+    }
+}

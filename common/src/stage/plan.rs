@@ -1,0 +1,103 @@
+//! Decides what a transfer does to its octets, once and before anything is opened. Pure: no I/O.
+
+use super::{Chain, ascii, charset};
+use crate::charset::Charset;
+use crate::proto::representation::{Representation, Type};
+
+/// What is moved, and in which direction.
+#[derive(Clone, Copy, Debug)]
+pub enum Cargo {
+    /// A file to the client.
+    Download,
+    /// A file from the client.
+    Upload,
+    /// Names in this charset, in lines that are as they should be.
+    Listing(Charset),
+}
+
+/// What a client has asked for besides the representation.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Options {
+    /// REST's offset.
+    pub restart: u64,
+}
+
+/// A combination that has no meaning here (504), as a sentence.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct NotOffered(pub &'static str);
+
+/// What a transfer does to its octets.
+#[derive(Default)]
+pub struct Plan {
+    chain: Chain,
+}
+
+impl Plan {
+    /// Decides.
+    ///
+    /// # Errors
+    /// The combination is not offered.
+    pub fn new(
+        representation: Representation,
+        options: Options,
+        cargo: Cargo,
+    ) -> Result<Plan, NotOffered> {
+        let chain = Chain::default();
+        let chain = match (cargo, representation.kind) {
+            // Its lines have the ends of the wire already, and no place in them has a number.
+            (Cargo::Listing(charset), _) if charset.is_transparent() => chain,
+            (Cargo::Listing(charset), _) => chain.then(charset::ToWire::new(charset)),
+            // An offset counts octets of the representation, which for text is not the file's.
+            (Cargo::Download | Cargo::Upload, Type::Ascii) if options.restart > 0 => {
+                return Err(NotOffered("REST is offered in TYPE I only."));
+            }
+            (Cargo::Download, Type::Ascii) => chain.then(ascii::ToWire::default()),
+            (Cargo::Upload, Type::Ascii) => chain.then(ascii::FromWire::default()),
+            (Cargo::Download | Cargo::Upload, Type::Image) => chain,
+        };
+        Ok(Plan { chain })
+    }
+
+    /// Whether the octets stay as they are, so that the kernel can move them.
+    pub fn is_direct(&self) -> bool {
+        self.chain.is_empty()
+    }
+
+    /// The stages, in the order of the transfer.
+    pub fn into_chain(self) -> Chain {
+        self.chain
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn plan(kind: Type, restart: u64, cargo: Cargo) -> Result<bool, NotOffered> {
+        Plan::new(Representation { kind }, Options { restart }, cargo).map(|plan| plan.is_direct())
+    }
+
+    #[test]
+    fn what_needs_no_stage_is_left_to_the_kernel() {
+        let transparent = Cargo::Listing(Charset::UTF_8);
+        let latin = Cargo::Listing(Charset::find("windows-1252").unwrap());
+        for kind in [Type::Ascii, Type::Image] {
+            let direct = Ok(kind == Type::Image);
+            assert_eq!(plan(kind, 0, Cargo::Download), direct);
+            assert_eq!(plan(kind, 0, Cargo::Upload), direct);
+            assert_eq!(plan(kind, 0, transparent), Ok(true));
+            assert_eq!(plan(kind, 0, latin), Ok(false));
+        }
+    }
+
+    #[test]
+    fn text_has_no_offset() {
+        assert_eq!(plan(Type::Image, 5, Cargo::Download), Ok(true));
+        assert!(plan(Type::Ascii, 5, Cargo::Download).is_err());
+        assert!(plan(Type::Ascii, 5, Cargo::Upload).is_err());
+        assert_eq!(
+            plan(Type::Ascii, 5, Cargo::Listing(Charset::UTF_8)),
+            Ok(true)
+        );
+    }
+}
