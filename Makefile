@@ -22,6 +22,7 @@ test: prepare-test ## Run everything that CI runs, with the real clients
 
 soak: prepare-test ## Run the tests that take minutes and gigabytes
 	cargo test --release --package tests -- --ignored
+	cargo test --release --package common --lib -- --ignored --nocapture
 	cargo run --release --package fuzz -- --runs 5000000
 
 bench: prepare-build ## Measure ftpd, and vsftpd beside it where it is installed

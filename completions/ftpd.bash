@@ -23,7 +23,7 @@ _ftpd() {
 
     case "${cmd}" in
         ftpd)
-            opts="-f -p -i -4 -I -l -A -a -h -V --config --check --port --bindaddress --nodemon --inetd --sessionuser --chroot --logfile --loglevel --banner --bannerfile --hostnames --authmethods --authfile --logintimeout --maxloginfails --loginfaildelay --replytimeout --chhome --chshare --umask --durability --listowners --listorder --listdepth --listentries --charset --charsetnetworks --permittedcommands --idle --maxidle --dclow --dchigh --dcrange --datatimeout --stalltimeout --help --version"
+            opts="-f -p -i -4 -I -l -A -a -h -V --config --check --port --bindaddress --nodemon --inetd --sessionuser --chroot --logfile --loglevel --banner --bannerfile --hostnames --authmethods --authfile --passwordcost --logintimeout --maxloginfails --loginfaildelay --replytimeout --chhome --chshare --umask --durability --listowners --listorder --listdepth --listentries --charset --charsetnetworks --permittedcommands --idle --maxidle --dclow --dchigh --dcrange --datatimeout --stalltimeout --help --version"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 1 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -179,6 +179,10 @@ _ftpd() {
                     if [[ "${BASH_VERSINFO[0]}" -ge 4 ]]; then
                         compopt -o filenames
                     fi
+                    return 0
+                    ;;
+                --passwordcost)
+                    COMPREPLY=($(compgen -f "${cur}"))
                     return 0
                     ;;
                 --logintimeout)

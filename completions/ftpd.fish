@@ -12,6 +12,7 @@ complete -c ftpd -l bannerfile -d 'File with the lines of the greeting, read at 
 complete -c ftpd -l hostnames -d 'Names that HOST may give; without them it may give any' -r
 complete -c ftpd -s A -l authmethods -d 'Ways to check a password, tried in this order [default: native]' -r
 complete -c ftpd -s a -l authfile -d 'File of the native users [default: /etc/metaftpd.auth]' -r -F
+complete -c ftpd -l passwordcost -d 'Cost of new argon2id hashes: KiB, passes, lanes; about 50 ms of one core [default: m=32768,t=3,p=1]' -r
 complete -c ftpd -l logintimeout -d 'Time from the connection to a complete login [default: 60]' -r
 complete -c ftpd -l maxloginfails -d 'Wrong passwords before the connection is closed [default: 3]' -r
 complete -c ftpd -l loginfaildelay -d 'How long the answer to a wrong password is held back [default: 1]' -r

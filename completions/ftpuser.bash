@@ -67,7 +67,7 @@ _ftpuser() {
             return 0
             ;;
         ftpuser__subcmd__add)
-            opts="-t -a -u -h --type --auth-file --home --real-user --replace --password-stdin --password-file --help"
+            opts="-t -a -u -h --type --cost --auth-file --home --real-user --replace --password-stdin --password-file --help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -78,6 +78,10 @@ _ftpuser() {
                     return 0
                     ;;
                 -t)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --cost)
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
                     ;;
@@ -241,7 +245,7 @@ _ftpuser() {
             return 0
             ;;
         ftpuser__subcmd__passwd)
-            opts="-a -t -h --auth-file --type --password-stdin --password-file --help"
+            opts="-a -t -h --auth-file --type --cost --password-stdin --password-file --help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -260,6 +264,10 @@ _ftpuser() {
                     return 0
                     ;;
                 -t)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --cost)
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
                     ;;

@@ -110,7 +110,7 @@ fn a_new_user_has_argon2id_and_the_file_is_private() {
     );
     let text = users.text();
     assert!(
-        text.starts_with("fred:argon2id::$argon2id$v=19$m=19456,t=2,p=1$"),
+        text.starts_with("fred:argon2id::$argon2id$v=19$m=32768,t=3,p=1$"),
         "{text}"
     );
     assert!(

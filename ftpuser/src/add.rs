@@ -12,7 +12,7 @@ use common::cli::out;
 use common::settings::check_user_setting;
 use nix::unistd::{User, geteuid};
 
-use crate::{Failure, file, name, password, scheme, warn_of_old};
+use crate::{Failure, cost, file, name, password, scheme, warn_of_old};
 
 /// The words behind the name: MetaFTPd's password and home, and settings.
 #[derive(Debug, Default, PartialEq)]
@@ -40,7 +40,7 @@ pub(crate) fn run(arguments: &ArgMatches) -> Result<(), Failure> {
     }
     let secret = secret(arguments, &words, scheme, &name)?;
     warn_of_old(scheme);
-    let stored = Stored::new(scheme, &name, &secret)?;
+    let stored = Stored::new(scheme, cost(arguments), &name, &secret)?;
     let record =
         Record::new(name, stored, &real_user, &home, words.settings).map_err(Failure::failed)?;
     let mut edit = Edit::begin_or_create(file(arguments))?;

@@ -14,6 +14,7 @@ use clap::ArgMatches;
 use common::auth::Secret;
 use common::auth::native::{Edit, NativeError, PasswordError, Scheme, Stored};
 use common::cli::{self, out};
+use common::settings::Cost;
 
 /// Why a sub-command did not do what it was asked for.
 enum Failure {
@@ -83,7 +84,8 @@ fn change_password(arguments: &ArgMatches) -> Result<(), Failure> {
     warn_of_old(scheme);
     let mut edit = Edit::begin(file(arguments))?;
     // The digests of old types are made with the name as the file has it now.
-    let stored = Stored::new(scheme, &edit.name_of(name(arguments))?, &secret)?;
+    let known = edit.name_of(name(arguments))?;
+    let stored = Stored::new(scheme, cost(arguments), &known, &secret)?;
     edit.set_password(name(arguments), &stored)?;
     Ok(edit.commit()?)
 }
@@ -123,4 +125,11 @@ fn scheme(arguments: &ArgMatches) -> Scheme {
         .get_one::<Scheme>("type")
         .copied()
         .unwrap_or(Scheme::Argon2id)
+}
+
+fn cost(arguments: &ArgMatches) -> Cost {
+    arguments
+        .get_one::<Cost>("cost")
+        .copied()
+        .unwrap_or_default()
 }

@@ -5,6 +5,7 @@ use std::path::PathBuf;
 use clap::{Arg, ArgAction, ArgGroup, Command, value_parser};
 
 use crate::auth::native::{DEFAULT_FILE, Scheme};
+use crate::settings::Cost;
 
 /// The home of users whose files belong to a user shared by all, such as nobody: where Debian keeps what FTP serves.
 pub const SHARED_HOME: &str = "/srv/ftp";
@@ -47,6 +48,7 @@ pub fn command() -> Command {
                 .arg(name())
                 .arg(file())
                 .arg(scheme())
+                .arg(cost())
                 .args(password())
                 .group(ArgGroup::new("password").args(["password-stdin", "password-file"])),
         )
@@ -72,6 +74,7 @@ fn add() -> Command {
                 .help("Settings that are this user's own"),
         )
         .arg(scheme())
+        .arg(cost())
         .arg(file())
         .arg(
             Arg::new("home")
@@ -125,6 +128,15 @@ fn scheme() -> Arg {
         .default_value(Scheme::Argon2id.name())
         .value_parser(|word: &str| Scheme::find(word).map_err(|error| error.to_string()))
         .help(format!("How the password is kept: {names}"))
+}
+
+fn cost() -> Arg {
+    Arg::new("cost")
+        .long("cost")
+        .value_name("COST")
+        .default_value(Cost::default().to_string())
+        .value_parser(|text: &str| Cost::parse(text).map_err(|wrong| wrong.sentence(text)))
+        .help("What an argon2id hash costs: KiB of memory, passes, lanes")
 }
 
 fn password() -> [Arg; 2] {

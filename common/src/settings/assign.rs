@@ -132,10 +132,7 @@ pub(super) fn settle(session: &mut SessionConfig) -> Result<(), String> {
 
 impl Assignment {
     fn error(&self, wrong: Wrong) -> SettingError {
-        let sentence = match wrong {
-            Wrong::Not(expected) => format!("\"{}\" is not {expected}", shown(&self.text)),
-            Wrong::Because(sentence) => sentence,
-        };
+        let sentence = wrong.sentence(&self.text);
         let message = match self.origin {
             // The flag has said which setting it is.
             Origin::Flag(_) => sentence,

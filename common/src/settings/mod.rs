@@ -1,6 +1,7 @@
 //! THE settings: the table of all keys and flags, and the typed configuration that they produce. Pure except `read`.
 
 pub mod assign;
+mod cost;
 pub mod nearest;
 pub mod networks;
 pub mod permitted;
@@ -9,6 +10,7 @@ pub mod table;
 pub mod value;
 
 pub use assign::{Origin, SettingError, check_user_setting};
+pub use cost::Cost;
 pub use read::{DEFAULT_FILE, Loaded, load};
 
 use std::net::IpAddr;
@@ -36,6 +38,8 @@ pub struct ServerConfig {
     pub bind: Bind,
     pub run: Run,
     pub auth_file: PathBuf,
+    /// What new password hashes cost, and the check of a user who does not exist.
+    pub password_cost: Cost,
     /// Every session is confined to this directory (`-chroot`).
     pub chroot: Option<PathBuf>,
     /// Where log lines go; `None` is the standard error when in the foreground, else nowhere.
@@ -66,6 +70,7 @@ impl Default for ServerConfig {
             bind: Bind::Any,
             run: Run::Background,
             auth_file: PathBuf::from("/etc/metaftpd.auth"),
+            password_cost: Cost::default(),
             chroot: None,
             log_file: None,
             log_level: LogLevel::Transfers,

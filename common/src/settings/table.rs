@@ -3,7 +3,7 @@
 
 use super::networks::CharsetNetworks;
 use super::value::{Value, Wrong, Zero};
-use super::{Bind, JailMode, Run, ServerConfig, SessionConfig, permitted};
+use super::{Bind, Cost, JailMode, Run, ServerConfig, SessionConfig, permitted};
 
 /// One row: everything that is known about a setting.
 pub struct Setting {
@@ -76,6 +76,7 @@ pub const TABLE: &[Setting] = &[
     setting("HostNames",             &["hostnames"],              "login.host-names",      Text("LIST"),     "",                   "Names that HOST may give; without them it may give any",                 Server(|c, v| { c.host_names = v.host_names()?; Ok(()) })),
     setting("AuthMethods",           &["authmethods", "A"],       "login.methods",         Text("LIST"),     "native",             "Ways to check a password, tried in this order",                          Server(|_, v| v.auth_methods())),
     setting("AuthFile",              &["authfile", "a"],          "login.auth-file",       File,             "/etc/metaftpd.auth", "File of the native users",                                               Server(|c, v| { c.auth_file = v.path()?; Ok(()) })),
+    setting("PasswordCost",          &["passwordcost"],           "login.password-cost",   Text("COST"),     "m=32768,t=3,p=1",    "Cost of new argon2id hashes: KiB, passes, lanes; about 50 ms of one core", Server(|c, v| { c.password_cost = Cost::parse(v.text)?; Ok(()) })),
     setting("LoginTimeout",          &["logintimeout"],           "login.timeout",         Text("TIME"),     "60",                 "Time from the connection to a complete login",                           Server(|c, v| { c.login_timeout = v.interval(Zero::Refuse)?; Ok(()) })),
     setting("MaxLoginFails",         &["maxloginfails"],          "login.max-fails",       Text("NUMBER"),   "3",                  "Wrong passwords before the connection is closed",                        Server(|c, v| { c.max_login_fails = v.count()?; Ok(()) })),
     setting("LoginFailDelay",        &["loginfaildelay"],         "login.fail-delay",      Text("TIME"),     "1",                  "How long the answer to a wrong password is held back",                   Server(|c, v| { c.login_fail_delay = v.interval(Zero::Allow)?; Ok(()) })),
@@ -286,6 +287,7 @@ mod tests {
             ("ListOrder", _) => "name",
             ("ListOwners", _) => "hidden",
             ("LogLevel", _) => "commands",
+            ("PasswordCost", _) => "m=8,t=1,p=1",
             ("PermittedCommands", _) => "READ",
             ("DataConnectionPortRange", _) => "2000-3000",
             ("Umask", _) => "077",

@@ -27,6 +27,16 @@ pub enum Wrong {
     Because(String),
 }
 
+impl Wrong {
+    /// The sentence about a text that is not a value.
+    pub fn sentence(self, text: &str) -> String {
+        match self {
+            Wrong::Not(expected) => format!("\"{}\" is not {expected}", shown(text)),
+            Wrong::Because(sentence) => sentence,
+        }
+    }
+}
+
 fn not(expected: &str) -> Wrong {
     Wrong::Not(expected.to_owned())
 }
@@ -285,7 +295,7 @@ pub(super) fn shown(text: &str) -> String {
 }
 
 /// A decimal number: digits only, where `FromStr` would let a plus sign pass.
-fn digits<N: std::str::FromStr>(text: &str) -> Option<N> {
+pub(super) fn digits<N: std::str::FromStr>(text: &str) -> Option<N> {
     text.bytes()
         .all(|b| b.is_ascii_digit())
         .then(|| text.parse().ok())?

@@ -98,7 +98,8 @@ pub(super) fn authenticate(
     secret: &Secret,
 ) -> Result<Admitted, Refused> {
     let server = &setup.config.server;
-    let record = native::authenticate(&server.auth_file, name, secret).map_err(Refused::Native)?;
+    let record = native::authenticate(&server.auth_file, server.password_cost, name, secret)
+        .map_err(Refused::Native)?;
     let identity = Identity::of_real_user(record.real_user())
         .map_err(|error| Refused::Identity(error.to_string()))?;
     if sandbox::is_root() {

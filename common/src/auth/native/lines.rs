@@ -5,7 +5,7 @@ use std::io::{self, Read};
 use zeroize::Zeroize;
 
 /// Large enough that a file of 100,000 users is some sixty reads.
-const BUFFER: usize = 256 * 1024;
+const BUFFER: usize = 128 * 1024;
 
 /// The lines of a file that holds secrets: the buffer is wiped at the end.
 pub(super) struct Lines<R> {

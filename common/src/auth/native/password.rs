@@ -9,11 +9,8 @@ use subtle::ConstantTimeEq;
 use super::record::{FieldError, Name, RecordError, field};
 use crate::auth::Secret;
 use crate::digest::{Algorithm, Digest, Hasher, hex};
+use crate::settings::Cost;
 
-/// The cost of new records: 19 MiB, two passes, one lane.
-const COST: (u32, u32, u32) = (19 * 1024, 2, 1);
-/// The highest cost of a stored record that is still verified: memory in KiB, passes, lanes.
-const HIGHEST_COST: (u32, u32, u32) = (256 * 1024, 16, 8);
 /// The length of argon2id salts and of MetaFTPd's, in octets.
 const SALT: usize = 16;
 const OLD_SALT: usize = 20;
@@ -169,8 +166,14 @@ enum Kept {
 }
 
 impl Stored {
-    /// Prepares a password for the file. `name` as the record will have it; `Null` ignores the password.
-    pub fn new(scheme: Scheme, name: &Name, secret: &Secret) -> Result<Stored, PasswordError> {
+    /// Prepares a password for the file. `name` as the record will have it; `Null` ignores the password, and all but
+    /// argon2id the cost.
+    pub fn new(
+        scheme: Scheme,
+        cost: Cost,
+        name: &Name,
+        secret: &Secret,
+    ) -> Result<Stored, PasswordError> {
         let octets = secret.expose();
         if scheme == Scheme::Null {
             return Ok(Stored(Kept::Nothing));
@@ -191,7 +194,7 @@ impl Stored {
                 field("password", octets)?;
                 Kept::Plain(secret.clone())
             }
-            None => Kept::Argon2id(Box::new(argon2id(secret, &random::<SALT>()?)?)),
+            None => Kept::Argon2id(Box::new(argon2id(cost, secret, &random::<SALT>()?)?)),
         };
         Ok(Stored(kept))
     }
@@ -248,6 +251,14 @@ impl Stored {
         }
     }
 
+    /// What verifying costs, for argon2id.
+    pub fn cost(&self) -> Option<Cost> {
+        match &self.0 {
+            Kept::Argon2id(hash) => cost(hash),
+            Kept::Nothing | Kept::Plain(_) | Kept::Digest(..) => None,
+        }
+    }
+
     pub(super) fn verify(&self, name: &Name, secret: &Secret) -> Result<Verdict, PasswordError> {
         let equal = match &self.0 {
             Kept::Nothing => true,
@@ -279,9 +290,9 @@ impl fmt::Debug for Stored {
 
 /// Does the work of verifying a new record and forgets the outcome, so that the time of an answer does not tell
 /// whether there is such a user.
-pub fn verify_nobody(secret: &Secret) {
+pub fn verify_nobody(cost: Cost, secret: &Secret) {
     // Without the memory there is no time to spend either; a real user's check would have failed as well.
-    std::hint::black_box(argon2id(secret, &[0; SALT]).is_ok());
+    std::hint::black_box(argon2id(cost, secret, &[0; SALT]).is_ok());
 }
 
 fn old_digest(algorithm: Algorithm, name: &Name, salt: &[u8], secret: &Secret) -> Digest {
@@ -292,11 +303,11 @@ fn old_digest(algorithm: Algorithm, name: &Name, salt: &[u8], secret: &Secret) -
     hasher.finish()
 }
 
-fn argon2id(secret: &Secret, salt: &[u8; SALT]) -> Result<PasswordHash, PasswordError> {
-    // These parameters, lengths and names are constants: the only failure that is left is a lack of memory.
+fn argon2id(cost: Cost, secret: &Secret, salt: &[u8; SALT]) -> Result<PasswordHash, PasswordError> {
+    // A cost is within the limits, lengths and names are constants: the only failure that is left is a lack of memory.
     let failed = || PasswordError::OutOfMemory;
-    let (memory, passes, lanes) = COST;
-    let params = Params::new(memory, passes, lanes, Some(HASH)).map_err(|_| failed())?;
+    let params =
+        Params::new(cost.memory, cost.passes, cost.lanes, Some(HASH)).map_err(|_| failed())?;
     let written = ParamsString::try_from(&params).map_err(|_| failed())?;
     let mut hash = [0; HASH];
     Argon2::new(argon2::Algorithm::Argon2id, Version::V0x13, params)
@@ -318,13 +329,20 @@ fn parse_argon2id(secret: &[u8]) -> Result<PasswordHash, RecordError> {
         .and_then(|text| PasswordHash::new(text).ok())
         .filter(|stored| stored.algorithm == ARGON2ID_IDENT && parts(stored).is_some())
         .ok_or(RecordError::Secret("a PHC string of argon2id"))?;
-    let params = Params::try_from(&stored).map_err(|_| RecordError::Cost)?;
-    let (memory, passes, lanes) = HIGHEST_COST;
     // SECURITY: one record must not be able to take the machine's memory or hours of its time.
-    if params.m_cost() > memory || params.t_cost() > passes || params.p_cost() > lanes {
+    if !cost(&stored).is_some_and(Cost::is_bearable) {
         return Err(RecordError::Cost);
     }
     Ok(stored)
+}
+
+fn cost(stored: &PasswordHash) -> Option<Cost> {
+    let params = Params::try_from(stored).ok()?;
+    Some(Cost {
+        memory: params.m_cost(),
+        passes: params.t_cost(),
+        lanes: params.p_cost(),
+    })
 }
 
 /// The function, the salt and the hash of a PHC string; `None` where one is missing, unknown or too short.

@@ -7,8 +7,9 @@ use std::path::{Path, PathBuf};
 
 use super::lines::Lines;
 use super::record::{Fields, LONGEST_LINE, Record, RecordError, shown};
-use super::{Distrust, NativeError, Scheme, Verdict, verify_nobody};
+use super::{Distrust, NativeError, Verdict, verify_nobody};
 use crate::auth::Secret;
+use crate::settings::Cost;
 
 /// Mode bits that nobody needs: writing by the group, anything by the world. A group may read, so that a daemon without
 /// root can share the file.
@@ -122,16 +123,25 @@ pub(super) fn is_line_of(line: &[u8], name: &[u8]) -> bool {
 }
 
 /// Checks a login against the file as a daemon does. Whatever the reason, a refusal takes at least the time of one argon2id
-/// verification, so that time does not tell who exists.
-pub fn authenticate(path: &Path, name: &[u8], secret: &Secret) -> Result<Record, NativeError> {
+/// verification of this cost, so that time does not tell who exists.
+pub fn authenticate(
+    path: &Path,
+    cost: Cost,
+    name: &[u8],
+    secret: &Secret,
+) -> Result<Record, NativeError> {
     let found = UserFile::open_trusted(path).and_then(|users| users.find(name));
     match &found {
         Ok(record) => match record.verify(secret)? {
             Verdict::Accept => return found,
-            Verdict::Refuse if record.stored().scheme() == Scheme::Argon2id => {}
-            Verdict::Refuse => verify_nobody(secret),
+            Verdict::Refuse
+                if record
+                    .stored()
+                    .cost()
+                    .is_some_and(|c| c.work() >= cost.work()) => {}
+            Verdict::Refuse => verify_nobody(cost, secret),
         },
-        Err(_) => verify_nobody(secret),
+        Err(_) => verify_nobody(cost, secret),
     }
     found.and(Err(NativeError::WrongPassword))
 }

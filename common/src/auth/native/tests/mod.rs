@@ -9,6 +9,14 @@ use proptest::prelude::*;
 
 use super::*;
 use crate::auth::Secret;
+use crate::settings::Cost;
+
+/// What need not be safe need not take time.
+const CHEAP: Cost = Cost {
+    memory: 8,
+    passes: 1,
+    lanes: 1,
+};
 
 fn secret(text: &str) -> Secret {
     Secret::new(text.as_bytes())
@@ -16,7 +24,7 @@ fn secret(text: &str) -> Secret {
 
 fn record(name: &str, scheme: Scheme, password: &str) -> Record {
     let name = Name::new(name.as_bytes()).unwrap();
-    let stored = Stored::new(scheme, &name, &secret(password)).unwrap();
+    let stored = Stored::new(scheme, CHEAP, &name, &secret(password)).unwrap();
     Record::new(name, stored, "nobody", Path::new("/srv"), Vec::new()).unwrap()
 }
 
