@@ -7,7 +7,7 @@ use std::os::unix::ffi::OsStrExt;
 use std::path::Path;
 use std::process::{Command, Output, Stdio};
 
-use tests::binaries;
+use tests::{binaries, require};
 
 fn run(program: impl AsRef<OsStr>, directory: &Path, arguments: &[&OsStr]) -> Output {
     Command::new(program)
@@ -52,6 +52,20 @@ fn sums_are_those_of_coreutils_to_the_octet() {
         assert_eq!(ours.stdout, theirs.stdout, "{algorithm}");
         assert!(ours.status.success() && ours.stderr.is_empty());
     }
+}
+
+/// Its program shows names that are no text in its own way.
+#[test]
+fn blake3_is_that_of_b3sum() {
+    if !require::programs(&["b3sum"]) {
+        return;
+    }
+    let (directory, _) = files();
+    let names = ["large", "empty"].map(OsStr::new);
+    let arguments = [&["sum", "-a", "blake3"].map(OsStr::new)[..], &names].concat();
+    let ours = run(binaries::path("ftphash"), directory.path(), &arguments);
+    let theirs = run("b3sum", directory.path(), &names);
+    assert_eq!(ours.stdout, theirs.stdout);
 }
 
 #[test]

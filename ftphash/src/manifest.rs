@@ -61,7 +61,7 @@ impl Entry {
         let algorithm = match (asked, tag) {
             (Some(asked), Some(tag)) if asked != tag => return None,
             (Some(algorithm), _) | (None, Some(algorithm)) => algorithm,
-            // Whirlpool is as long as SHA-512 and comes later.
+            // Whirlpool is as long as SHA-512, and BLAKE3 as SHA-256; both come later.
             (None, None) => {
                 let length = digest.as_bytes().len();
                 Algorithm::ALL.into_iter().find(|a| a.length() == length)?

@@ -60,7 +60,7 @@ impl Scheme {
             Some(Algorithm::Sha256) => Ok(Scheme::Sha256),
             Some(Algorithm::Sha512) => Ok(Scheme::Sha512),
             Some(Algorithm::Whirlpool) => Ok(Scheme::Whirlpool),
-            Some(Algorithm::Crc32) => Err(RecordError::RefusedType(shown())),
+            Some(Algorithm::Crc32 | Algorithm::Blake3) => Err(RecordError::RefusedType(shown())),
             None => Err(match word.to_ascii_lowercase().as_str() {
                 "challenge" | "jh-224" | "jh-256" | "jh-384" | "jh-512" => {
                     RecordError::RefusedType(shown())
