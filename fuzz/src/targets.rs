@@ -12,6 +12,7 @@ use common::proto::hostport;
 use common::proto::line::{Input, LineReader};
 use common::proto::reply::{Code, Line, Reply};
 use common::proto::verbs;
+use common::stage::tar::{self, Event, Sort};
 use common::stage::{Stage, ascii};
 use common::wire::{self, Wire};
 
@@ -59,6 +60,10 @@ pub const TARGETS: &[Target] = &[
     Target {
         name: "ascii",
         run: text,
+    },
+    Target {
+        name: "archive",
+        run: archive,
     },
     Target {
         name: "record",
@@ -302,6 +307,90 @@ fn text(octets: &[u8]) {
     if !octets.contains(&b'\r') {
         assert_eq!(run(ascii::FromWire::default(), &wire, 5), octets);
     }
+}
+
+/// Entries with their content, and whether they became whole.
+type Entries = Vec<(tar::Found, Vec<u8>, bool)>;
+
+/// What is told of an archive when it arrives in pieces of this size, its contents put together again.
+fn entries(octets: &[u8], piece: usize) -> (Entries, Option<tar::Malformed>) {
+    let mut reader = tar::Reader::default();
+    let mut found = Entries::new();
+    for mut input in octets.chunks(piece) {
+        loop {
+            match reader.next(&mut input) {
+                Ok(Some(Event::Entry(entry))) => found.push((entry, Vec::new(), false)),
+                Ok(Some(Event::Data(data))) => {
+                    let last = found.last_mut();
+                    last.unwrap_or_else(|| unreachable!("content without an entry"))
+                        .1
+                        .extend_from_slice(data);
+                }
+                Ok(Some(Event::Whole)) => {
+                    let last = found.last_mut();
+                    last.unwrap_or_else(|| unreachable!("an end without an entry"))
+                        .2 = true;
+                }
+                Ok(None) => break,
+                Err(malformed) => return (found, Some(malformed)),
+            }
+        }
+        assert!(input.is_empty());
+    }
+    (found, reader.finish().err())
+}
+
+/// An archive does not depend on how the network cuts it, and an entry that is whole has the size that it said.
+fn archive(octets: &[u8]) {
+    for archive in [octets.to_vec(), plausible(octets)] {
+        let whole = entries(&archive, archive.len().max(1));
+        assert_eq!(whole, entries(&archive, 511));
+        for (found, content, is_whole) in &whole.0 {
+            assert!(!found.path.is_empty() && found.mode <= 0o777);
+            assert!(found.size == 0 || found.sort == Sort::File);
+            assert_eq!(*is_whole, content.len() as u64 == found.size);
+        }
+        let unfinished = whole.0.iter().filter(|(_, _, is_whole)| !is_whole);
+        assert!(unfinished.count() <= usize::from(whole.1.is_some()));
+    }
+}
+
+/// Blocks with right checksums made of these octets, which chance alone would never find.
+fn plausible(octets: &[u8]) -> Vec<u8> {
+    const KINDS: &[u8] = b"0005xxLKg12\0";
+    let mut out = Vec::new();
+    for piece in octets.chunks(400) {
+        let mut block = [0u8; tar::BLOCK];
+        let [kind, form, rest @ ..] = piece else {
+            break;
+        };
+        let (name, content) = rest.split_at(rest.len().min(100 * usize::from(form & 1)));
+        block[..name.len()].copy_from_slice(name);
+        // A record whose length is right for most, where the form says so.
+        let content = match form & 2 {
+            0 => content.to_vec(),
+            _ => {
+                // Three digits, a blank, the key with its sign, and the end.
+                let mut record = format!("{} path=", content.len() + 10).into_bytes();
+                record.extend_from_slice(content);
+                record.push(b'\n');
+                record
+            }
+        };
+        block[156] = KINDS[usize::from(*kind) % KINDS.len()];
+        block[124..136].copy_from_slice(format!("{:011o} ", content.len()).as_bytes());
+        if form & 4 == 0 {
+            block[257..265].copy_from_slice(b"ustar\x0000");
+        }
+        block[148..156].fill(b' ');
+        let sum: u32 = block.iter().map(|&octet| u32::from(octet)).sum();
+        block[148..156].copy_from_slice(format!("{sum:06o}\0 ").as_bytes());
+        out.extend_from_slice(&block);
+        out.extend_from_slice(&content);
+        out.resize(out.len() + tar::padding(content.len() as u64), 0);
+    }
+    out.extend_from_slice(&tar::END);
+    out
 }
 
 /// A line of the user file is a record that is written as it was read, or an error.

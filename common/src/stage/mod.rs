@@ -4,6 +4,7 @@ pub mod ascii;
 mod chain;
 pub mod charset;
 mod plan;
+pub mod tar;
 
 pub use self::chain::Chain;
 pub use self::plan::{Cargo, NotOffered, Options, Plan};
