@@ -5,8 +5,9 @@ use std::net::SocketAddr;
 use common::auth::Secret;
 use common::auth::native::Record;
 use common::channel::{FileAnswer, FileRequest, LoginAnswer, LoginRequest, UploadAt, UserName};
-use common::jail::{Failure, LONGEST_PATTERN, Pattern};
+use common::jail::Failure;
 use common::path::{LONGEST_PATH, VirtualPath, quote};
+use common::pattern::{LONGEST_PATTERN, Pattern};
 use common::proto::facts::{FactSet, name_in_line};
 use common::proto::hostport;
 use common::proto::line::{Input, LineReader};
@@ -128,12 +129,12 @@ fn glob(octets: &[u8]) {
         .chain([pattern])
         .filter(|name| !name.is_empty() && name.len() < 256)
     {
-        let matches = compiled.matches(name);
+        let matches = compiled.matches_file(name);
         if plain {
             assert_eq!(matches, name == pattern);
         }
         if let Ok(star) = Pattern::new(b"*") {
-            assert_eq!(star.matches(name), !name.starts_with(b"."));
+            assert_eq!(star.matches_file(name), !name.starts_with(b"."));
         }
     }
 }

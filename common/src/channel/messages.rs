@@ -6,9 +6,10 @@ use std::time::Duration;
 
 use crate::auth::Secret;
 use crate::charset::Charset;
-use crate::jail::{Failure, LONGEST_PATTERN};
+use crate::jail::Failure;
 use crate::messages;
 use crate::path::VirtualPath;
+use crate::pattern::LONGEST_PATTERN;
 use crate::proto::facts::{FactSet, Permissions};
 use crate::proto::hostport::Family;
 use crate::proto::listing::{ListOptions, Order, Remark};

@@ -9,13 +9,13 @@ use nix::sys::stat::fstat;
 
 use super::entries::{Entry, Hint};
 use super::lines::{self, Lines, Name};
-use super::pattern::Pattern;
 use super::place::is_temporary;
 use super::sorted::Sorted;
 use super::viewer::Holder;
 use super::walk::{Choice, Links, Stage, Walk};
-use super::{Failure, Jail, LONGEST_PATTERN, describe, look};
+use super::{Failure, Jail, describe, look};
 use crate::path::VirtualPath;
+use crate::pattern::{LONGEST_PATTERN, Pattern, TooLong};
 use crate::proto::facts::{FactSet, Stat, name_in_line};
 use crate::proto::listing::{ListOptions, Order, Remark};
 
@@ -220,7 +220,7 @@ fn patterns(pattern: Option<&[u8]>) -> Result<Vec<Pattern>, Failure> {
     }
     pattern
         .split(|&octet| octet == b'/')
-        .map(Pattern::new)
+        .map(|part| Pattern::new(part).map_err(|TooLong| Failure::NameTooLong))
         .collect()
 }
 
@@ -549,7 +549,7 @@ fn accepts(choice: Choice, patterns: &[Pattern], name: &[u8]) -> bool {
     match choice {
         Choice::All => true,
         Choice::Plain => !dotted,
-        Choice::Matching(number) => patterns[number].matches(name),
+        Choice::Matching(number) => patterns[number].matches_file(name),
     }
 }
 

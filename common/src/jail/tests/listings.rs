@@ -1,6 +1,7 @@
 //! Tests of listings: which lines there are, and that nothing but lines comes out.
 
 use super::*;
+use crate::pattern::LONGEST_PATTERN;
 use crate::proto::listing::{ListOptions, Order, Remark};
 use crate::proto::verbs::Verb;
 use crate::settings::Owners;

@@ -1,16 +1,18 @@
-//! The patterns of NLST and LIST: `*`, `?` and `[…]` over the names of one directory. Matches names; never walks.
+//! Patterns for names of files and of users: `*`, `?` and `[…]`. Pure: matches names, never walks.
 //!
 //! Names are octets, so a pattern is matched against units: whole characters where a name is UTF-8, single octets where it
 //! is not. `?` is one unit, and every name can be matched.
 
-use super::Failure;
-
 /// The longest pattern, in octets, slashes included: matching a name costs at most pattern times name.
 pub const LONGEST_PATTERN: usize = 256;
 
-/// A pattern for the names in one directory.
-#[derive(Clone, Debug)]
+/// A pattern for the names in one directory, or of users.
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Pattern(Vec<Part>);
+
+/// The pattern is longer than [`LONGEST_PATTERN`].
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct TooLong;
 
 #[derive(Clone, Debug, PartialEq, Eq)]
 enum Part {
@@ -36,9 +38,9 @@ const OCTET: Unit = 0x11_0000;
 impl Pattern {
     /// Reads a pattern. Only its length can be wrong: a bracket that nothing closes stands for itself, and so does a
     /// backslash at the end; before that it takes the meaning from what follows.
-    pub fn new(octets: &[u8]) -> Result<Self, Failure> {
+    pub fn new(octets: &[u8]) -> Result<Self, TooLong> {
         if octets.len() > LONGEST_PATTERN {
-            return Err(Failure::NameTooLong);
+            return Err(TooLong);
         }
         let units = units(octets);
         let mut rest = units.as_slice();
@@ -69,12 +71,14 @@ impl Pattern {
         Ok(Pattern(parts))
     }
 
-    /// Whether a name matches. A leading dot is matched only by a dot.
-    pub fn matches(&self, name: &[u8]) -> bool {
+    /// Whether the name of a file matches. A leading dot is matched only by a dot.
+    pub fn matches_file(&self, name: &[u8]) -> bool {
         let dotted = self.0.first() == Some(&Part::Unit(u32::from(b'.')));
-        if name.starts_with(b".") && !dotted {
-            return false;
-        }
+        (dotted || !name.starts_with(b".")) && self.matches(name)
+    }
+
+    /// Whether all of a name matches.
+    pub fn matches(&self, name: &[u8]) -> bool {
         let (mut parts, mut rest) = (self.0.as_slice(), name);
         // Where to go on when what follows a `*` does not match here: that `*` takes one unit more. The stars before it
         // need not be tried again, so no pattern costs more than its length times that of the name.
@@ -193,7 +197,7 @@ mod tests {
     fn matches(pattern: &str, name: &str) -> bool {
         Pattern::new(pattern.as_bytes())
             .unwrap()
-            .matches(name.as_bytes())
+            .matches_file(name.as_bytes())
     }
 
     #[test]
@@ -221,6 +225,7 @@ mod tests {
         assert!(!matches("[.]profile", ".profile"));
         assert!(matches(".*", ".profile"));
         assert!(matches("\\.p*", ".profile"));
+        assert!(Pattern::new(b"*").unwrap().matches(b".profile"));
     }
 
     #[test]
@@ -272,7 +277,7 @@ mod tests {
     fn long_patterns_are_refused() {
         assert!(Pattern::new(&[b'?'; LONGEST_PATTERN]).is_ok());
         let refused = Pattern::new(&[b'?'; LONGEST_PATTERN + 1]);
-        assert_eq!(refused.err(), Some(Failure::NameTooLong));
+        assert_eq!(refused.err(), Some(TooLong));
     }
 
     #[test]
