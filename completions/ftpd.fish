@@ -13,10 +13,16 @@ complete -c ftpd -l hostnames -d 'Names that HOST may give; without them it may 
 complete -c ftpd -s A -l authmethods -d 'Ways to check a password, tried in this order [default: native]' -r
 complete -c ftpd -s a -l authfile -d 'File of the native users [default: /etc/metaftpd.auth]' -r -F
 complete -c ftpd -l passwordcost -d 'Cost of new argon2id hashes: KiB, passes, lanes; about 50 ms of one core [default: m=32768,t=3,p=1]' -r
+complete -c ftpd -l allowusers -d 'Only these may log in: names, patterns, @groups; in any case' -r
+complete -c ftpd -l denyusers -d 'These may not log in, even if AllowUsers names them' -r
 complete -c ftpd -l logintimeout -d 'Time from the connection to a complete login [default: 60]' -r
 complete -c ftpd -l maxloginfails -d 'Wrong passwords before the connection is closed [default: 3]' -r
 complete -c ftpd -l loginfaildelay -d 'How long the answer to a wrong password is held back [default: 1]' -r
 complete -c ftpd -l replytimeout -d 'How long a client may leave a reply unread [default: 60]' -r
+complete -c ftpd -l enabled -d 'Whether an account may be used at all' -r
+complete -c ftpd -l expires -d 'Last day on which an account may log in' -r
+complete -c ftpd -l allowednetworks -d 'Networks that an account may log in from, by default all' -r
+complete -c ftpd -l loginhours -d 'Days and times at which an account may log in, by default any' -r
 complete -c ftpd -l chhome -d 'Confine users to their home directories' -r
 complete -c ftpd -l chshare -d 'Confine users to this directory; they start in their homes below it' -r -f -a "(__fish_complete_directories)"
 complete -c ftpd -l umask -d 'Mode bits that new files and directories do not get, in octal [default: 022]' -r

@@ -1,6 +1,8 @@
-//! The time of day as a client may ask for it. UTC, as are all times that it is shown: a session can open no zone's file.
+//! The time of day: in UTC as a client may ask for it, as a session can open no zone's file; and as the server's clock on the
+//! wall has it, for rules about logins.
 
 use jiff::Timestamp;
+use jiff::civil::DateTime;
 use jiff::fmt::strtime;
 use jiff::tz::TimeZone;
 
@@ -18,6 +20,13 @@ pub fn now(format: &str) -> Option<String> {
     strtime::format(format, &now)
         .ok()
         .filter(|text| text.len() <= LONGEST_TEXT)
+}
+
+/// The present time in the zone of this system; `None` where it cannot be told which that is. It reads the zone's files, so
+/// it is for processes that still can.
+pub fn local() -> Option<DateTime> {
+    let zone = TimeZone::try_system().ok()?;
+    Some(Timestamp::now().to_zoned(zone).datetime())
 }
 
 #[cfg(test)]

@@ -6,6 +6,7 @@ pub mod charset;
 pub mod digest;
 pub mod path;
 pub mod pattern;
+pub mod policy;
 pub mod proto;
 pub mod settings;
 pub mod stage;

@@ -150,6 +150,7 @@ const PURE: &[&str] = &[
     "common::digest",
     "common::path",
     "common::pattern",
+    "common::policy",
     "common::proto",
     "common::settings",
     "common::stage",

@@ -5,7 +5,7 @@ use std::fmt;
 use std::path::PathBuf;
 
 use nix::errno::Errno;
-use nix::unistd::{User, getgrouplist};
+use nix::unistd::{Group, User, getgrouplist};
 
 /// A real user, with everything that must be set to become them.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -45,6 +45,12 @@ impl fmt::Display for IdentityError {
 }
 
 impl std::error::Error for IdentityError {}
+
+/// The number of a group of the system; `None` if there is none, or the system cannot be asked.
+pub fn group_id(name: &str) -> Option<u32> {
+    let group = Group::from_name(name).ok()??;
+    Some(group.gid.as_raw())
+}
 
 impl Identity {
     /// Makes the system's name services load what they need, so that processes forked later share it and no library is

@@ -5,5 +5,5 @@ mod identity;
 pub mod native;
 mod secret;
 
-pub use identity::{Identity, IdentityError};
+pub use identity::{Identity, IdentityError, group_id};
 pub use secret::Secret;

@@ -97,6 +97,7 @@ fn heading(topic: &str) -> &'static str {
         "run" => "Running",
         "log" => "Logging",
         "login" => "Logging in",
+        "account" => "Accounts",
         "files" => "Files",
         "list" => "Listings",
         "session" => "Sessions",

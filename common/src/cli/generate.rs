@@ -139,6 +139,7 @@ fn ftpd(page: &mut Roff) {
     for setting in SETTINGS.iter().filter(|s| s.scope() != Scope::CommandLine) {
         key(page, setting);
     }
+    accounts(page);
     permitted(page);
     charsets(page);
     commands(page);
@@ -166,6 +167,40 @@ fn key(page: &mut Roff, setting: &Setting) {
         facts.push("user".to_owned());
     }
     page.text([roman(format!("{} ({}).", setting.doc, facts.join("; ")))]);
+}
+
+fn accounts(page: &mut Roff) {
+    page.control("SS", ["Who may log in"]);
+    page.text([
+        bold("AllowUsers"),
+        roman(" and "),
+        bold("DenyUsers"),
+        roman(
+            " are lists of names, patterns with *, ? and [], and @group for the members of a group of the system, separated by \
+             commas or blanks. They are compared in any case, with the name that the client sent and with the name of the \
+             account: one of them is enough to deny, and both are needed to allow. The groups are those of the real user; a \
+             group that does not exist has no members, and in DenyUsers keeps everybody out.",
+        ),
+    ]);
+    page.control("PP", []);
+    page.text([
+        bold("LoginHours"),
+        roman(
+            " has parts such as Mon-Fri/08:00-18:00, Sat or 22:00-06:00, in the time zone of the server. A part over midnight \
+             belongs to the day that it begins on. ",
+        ),
+        bold("AllowedNetworks"),
+        roman(
+            " has parts such as 192.0.2.0/24, 2001:db8::/32 or 192.0.2.7. They, ",
+        ),
+        bold("Enabled"),
+        roman(" and "),
+        bold("Expires"),
+        roman(
+            " are about logins, and end no session. A refusal by any of these rules is answered as a wrong password is; the log \
+             says which rule it was. A rule that is written wrong refuses the logins that it is for.",
+        ),
+    ]);
 }
 
 fn permitted(page: &mut Roff) {

@@ -19,6 +19,7 @@ use std::time::Duration;
 
 use self::networks::CharsetNetworks;
 use crate::charset::Charset;
+use crate::policy::{Names, Policy};
 use crate::proto::listing::Order;
 use crate::proto::verbs::VerbSet;
 
@@ -51,6 +52,9 @@ pub struct ServerConfig {
     pub host_names: Vec<String>,
     /// The uid and gid of the network half of a session.
     pub session_user: u32,
+    /// Who may log in; `None` is everybody.
+    pub allow_users: Option<Names>,
+    pub deny_users: Names,
     /// Time for a login, from the connection to 230.
     pub login_timeout: Duration,
     /// Wrong passwords before the session is closed.
@@ -77,6 +81,8 @@ impl Default for ServerConfig {
             banner: Vec::new(),
             host_names: Vec::new(),
             session_user: 60621,
+            allow_users: None,
+            deny_users: Names::default(),
             login_timeout: Duration::from_secs(60),
             max_login_fails: 3,
             login_fail_delay: Duration::from_secs(1),
@@ -112,6 +118,8 @@ pub enum Run {
 /// Settings of one session.
 #[derive(Clone, Debug, PartialEq)]
 pub struct SessionConfig {
+    /// When and from where the account may log in.
+    pub policy: Policy,
     pub jail: JailMode,
     /// Random passive ports are chosen from here, both ends included.
     pub data_ports: (u16, u16),
@@ -142,6 +150,7 @@ pub struct SessionConfig {
 impl Default for SessionConfig {
     fn default() -> Self {
         SessionConfig {
+            policy: Policy::default(),
             jail: JailMode::None,
             data_ports: (49152, 65535),
             idle: Duration::from_secs(600),

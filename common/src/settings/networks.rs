@@ -1,4 +1,4 @@
-//! Lists of networks with a charset each: `10.0.0.0/8=windows-1251, 2001:db8::/32=GBK`. Pure: no I/O.
+//! Networks, `10.0.0.0/8`, and charsets for them, `10.0.0.0/8=windows-1251`. Pure: no I/O.
 
 use std::net::IpAddr;
 
@@ -7,9 +7,31 @@ use crate::charset::Charset;
 
 /// The addresses that begin with the same bits.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-struct Network {
+pub struct Network {
     address: IpAddr,
     prefix: u8,
+}
+
+/// A list of networks.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Networks(Vec<Network>);
+
+impl Networks {
+    /// Reads a list, which is not empty.
+    pub fn parse(list: &str) -> Result<Networks, Wrong> {
+        let networks: Vec<_> = words(list).map(Network::parse).collect::<Result<_, _>>()?;
+        if networks.is_empty() {
+            return Err(Wrong::Not(
+                "a list such as 10.0.0.0/8,2001:db8::/32".to_owned(),
+            ));
+        }
+        Ok(Networks(networks))
+    }
+
+    /// Whether the address is in one of them.
+    pub fn contain(&self, address: IpAddr) -> bool {
+        self.0.iter().any(|network| network.contains(address))
+    }
 }
 
 /// Charsets of networks; the first that an address belongs to counts.

@@ -1,9 +1,10 @@
 //! THE settings table. Flags, `Key=Value` files, help, manual and completions follow from [`TABLE`] and from nowhere
 //! else. Pure: no I/O.
 
-use super::networks::CharsetNetworks;
+use super::networks::{CharsetNetworks, Networks};
 use super::value::{Value, Wrong, Zero};
 use super::{Bind, Cost, JailMode, Run, ServerConfig, SessionConfig, permitted};
+use crate::policy::{Hours, Names};
 
 /// One row: everything that is known about a setting.
 pub struct Setting {
@@ -77,10 +78,16 @@ pub const TABLE: &[Setting] = &[
     setting("AuthMethods",           &["authmethods", "A"],       "login.methods",         Text("LIST"),     "native",             "Ways to check a password, tried in this order",                          Server(|_, v| v.auth_methods())),
     setting("AuthFile",              &["authfile", "a"],          "login.auth-file",       File,             "/etc/metaftpd.auth", "File of the native users",                                               Server(|c, v| { c.auth_file = v.path()?; Ok(()) })),
     setting("PasswordCost",          &["passwordcost"],           "login.password-cost",   Text("COST"),     "m=32768,t=3,p=1",    "Cost of new argon2id hashes: KiB, passes, lanes; about 50 ms of one core", Server(|c, v| { c.password_cost = Cost::parse(v.text)?; Ok(()) })),
+    setting("AllowUsers",            &["allowusers"],             "login.allow-users",     Text("LIST"),     "",                   "Only these may log in: names, patterns, @groups; in any case",           Server(|c, v| { c.allow_users = Some(Names::parse(v.text)?); Ok(()) })),
+    setting("DenyUsers",             &["denyusers"],              "login.deny-users",      Text("LIST"),     "",                   "These may not log in, even if AllowUsers names them",                    Server(|c, v| { c.deny_users = Names::parse(v.text)?; Ok(()) })),
     setting("LoginTimeout",          &["logintimeout"],           "login.timeout",         Text("TIME"),     "60",                 "Time from the connection to a complete login",                           Server(|c, v| { c.login_timeout = v.interval(Zero::Refuse)?; Ok(()) })),
     setting("MaxLoginFails",         &["maxloginfails"],          "login.max-fails",       Text("NUMBER"),   "3",                  "Wrong passwords before the connection is closed",                        Server(|c, v| { c.max_login_fails = v.count()?; Ok(()) })),
     setting("LoginFailDelay",        &["loginfaildelay"],         "login.fail-delay",      Text("TIME"),     "1",                  "How long the answer to a wrong password is held back",                   Server(|c, v| { c.login_fail_delay = v.interval(Zero::Allow)?; Ok(()) })),
     setting("ReplyTimeout",          &["replytimeout"],           "session.reply-timeout", Text("TIME"),     "60",                 "How long a client may leave a reply unread",                             Server(|c, v| { c.reply_timeout = v.interval(Zero::Refuse)?; Ok(()) })),
+    setting("Enabled",               &["enabled"],                "account.enabled",       Switch,           "yes",                "Whether an account may be used at all",                                  Session(|c, v| { c.policy.enabled = v.switch()?; Ok(()) })),
+    setting("Expires",               &["expires"],                "account.expires",       Text("DAY"),      "",                   "Last day on which an account may log in",                                Session(|c, v| { c.policy.expires = Some(v.day()?); Ok(()) })),
+    setting("AllowedNetworks",       &["allowednetworks"],        "account.networks",      Text("LIST"),     "",                   "Networks that an account may log in from, by default all",               Session(|c, v| { c.policy.networks = Some(Networks::parse(v.text)?); Ok(()) })),
+    setting("LoginHours",            &["loginhours"],             "account.hours",         Text("LIST"),     "",                   "Days and times at which an account may log in, by default any",          Session(|c, v| { c.policy.hours = Some(Hours::parse(v.text)?); Ok(()) })),
     setting("ChHome",                &["chhome"],                 "files.confine-home",    Switch,           "no",                 "Confine users to their home directories",                                Session(chhome)),
     setting("ChShare",               &["chshare"],                "files.confine-share",   Directory,        "",                   "Confine users to this directory; they start in their homes below it",    Session(|c, v| { c.jail = JailMode::Share(v.path()?); Ok(()) })),
     setting("Umask",                 &["umask"],                  "files.umask",           Text("MODE"),     "022",                "Mode bits that new files and directories do not get, in octal",          Session(|c, v| { c.umask = v.mode_bits()?; Ok(()) })),
@@ -111,7 +118,6 @@ pub(super) const EXCLUSIVE: &[(&str, &str)] = &[
 
 /// MetaFTPd's keys that are not offered yet: worth a better answer than "unknown".
 pub(super) const NOT_YET: &[&str] = &[
-    "AllowUsers",
     "ConfirmTransfer",
     "ConfirmTransfers",
     "ConnectDownHook",
@@ -120,7 +126,6 @@ pub(super) const NOT_YET: &[&str] = &[
     "DataConnectUpScript",
     "DefaultGroup",
     "DeleteHook",
-    "DenyUsers",
     "DownloadHook",
     "Locks",
     "LoginHook",
@@ -282,7 +287,11 @@ mod tests {
             ("BindAddress", _) => "127.0.0.1",
             ("Charset", _) => "GBK",
             ("CharsetNetworks", _) => "10.0.0.0/8=GBK",
+            ("AllowedNetworks", _) => "10.0.0.0/8",
             ("Durability", _) => "rename",
+            ("Enabled", _) => "no",
+            ("Expires", _) => "2027-01-31",
+            ("LoginHours", _) => "Mon",
             ("ListDepth", _) => "3",
             ("ListOrder", _) => "name",
             ("ListOwners", _) => "hidden",

@@ -4,6 +4,8 @@ use std::net::IpAddr;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
+use jiff::civil::Date;
+
 use super::nearest::nearest;
 use super::{Bind, Durability, LogLevel, Owners};
 use crate::charset::{Charset, Unusable};
@@ -127,6 +129,15 @@ impl Value<'_> {
             return Err(not("a time longer than zero"));
         }
         Ok(interval)
+    }
+
+    /// A day of the calendar.
+    pub fn day(self) -> Result<Date, Wrong> {
+        let bytes = self.text.as_bytes();
+        // FromStr knows other forms of ISO 8601 too, and drops a time of day.
+        let plain = bytes.len() == 10 && bytes[4] == b'-' && bytes[7] == b'-';
+        let day = self.text.parse().ok().filter(|_| plain);
+        day.ok_or_else(|| not("a day such as 2027-01-31"))
     }
 
     /// A path, made absolute if a base directory is known.
@@ -280,13 +291,13 @@ pub(super) fn charset(name: &str) -> Result<Charset, Wrong> {
 }
 
 /// The words of a list that commas or blanks separate.
-pub(super) fn words(list: &str) -> impl Iterator<Item = &str> {
+pub(crate) fn words(list: &str) -> impl Iterator<Item = &str> {
     list.split(|c: char| c == ',' || c.is_whitespace())
         .filter(|word| !word.is_empty())
 }
 
 /// A value as a message shows it: on one line and not endless.
-pub(super) fn shown(text: &str) -> String {
+pub(crate) fn shown(text: &str) -> String {
     let mut shown: String = text.chars().take(80).flat_map(char::escape_debug).collect();
     if text.chars().count() > 80 {
         shown.push('…');
@@ -295,7 +306,7 @@ pub(super) fn shown(text: &str) -> String {
 }
 
 /// A decimal number: digits only, where `FromStr` would let a plus sign pass.
-pub(super) fn digits<N: std::str::FromStr>(text: &str) -> Option<N> {
+pub(crate) fn digits<N: std::str::FromStr>(text: &str) -> Option<N> {
     text.bytes()
         .all(|b| b.is_ascii_digit())
         .then(|| text.parse().ok())?

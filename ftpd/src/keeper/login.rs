@@ -5,15 +5,17 @@ use std::os::fd::{AsFd, OwnedFd};
 use std::os::unix::ffi::OsStrExt;
 use std::path::{Path, PathBuf};
 
-use common::auth::native::{self, NativeError, Scheme};
-use common::auth::{Identity, Secret};
+use common::auth::native::{self, NativeError, Record, Scheme};
+use common::auth::{Identity, Secret, group_id};
 use common::channel::Account;
+use common::clock;
 use common::jail::{Allowed, Jail, Viewer, open_root};
 use common::listener::Status;
 use common::net::Ends;
 use common::path::VirtualPath;
+use common::policy::{Denied, Who};
 use common::sandbox;
-use common::settings::{JailMode, SessionConfig};
+use common::settings::{JailMode, ServerConfig, SessionConfig};
 
 use crate::setup::Setup;
 
@@ -29,6 +31,10 @@ pub(super) enum Refused {
         real_user: String,
     },
     Settings(String),
+    /// The account's own rules.
+    Policy(Denied),
+    /// AllowUsers or DenyUsers.
+    Listed(String),
     Directory {
         path: PathBuf,
         why: String,
@@ -54,7 +60,8 @@ impl fmt::Display for Refused {
                     "files are to be served as {real_user}: only root can do that, and ftpd does not run as root"
                 )
             }
-            Refused::Settings(error) => write!(f, "{error}"),
+            Refused::Settings(error) | Refused::Listed(error) => write!(f, "{error}"),
+            Refused::Policy(denied) => write!(f, "{denied}"),
             Refused::Directory { path, why } => write!(f, "directory {}: {why}", path.display()),
             Refused::OutsideShare { home, share } => {
                 write!(
@@ -98,8 +105,20 @@ pub(super) fn authenticate(
     secret: &Secret,
 ) -> Result<Admitted, Refused> {
     let server = &setup.config.server;
-    let record = native::authenticate(&server.auth_file, server.password_cost, name, secret)
-        .map_err(Refused::Native)?;
+    let cost = server.password_cost;
+    let record =
+        native::authenticate(&server.auth_file, cost, name, secret).map_err(Refused::Native)?;
+    let admitted = admit(setup, ends, name, &record);
+    if admitted.is_err() {
+        // SECURITY: the right password to an account that may not log in takes the time of a wrong one.
+        record.make_up_for(cost, secret);
+    }
+    admitted
+}
+
+/// Finds out whether somebody who has shown that they are this user may log in, and what they would get.
+fn admit(setup: &Setup, ends: &Ends, name: &[u8], record: &Record) -> Result<Admitted, Refused> {
+    let server = &setup.config.server;
     let identity = Identity::of_real_user(record.real_user())
         .map_err(|error| Refused::Identity(error.to_string()))?;
     if sandbox::is_root() {
@@ -118,11 +137,21 @@ pub(super) fn authenticate(
     } else {
         setup.config.session.clone()
     };
+    let who = Who {
+        typed: name,
+        stored: record.name().as_bytes(),
+        groups: &identity.groups,
+    };
+    listed(server, who).map_err(Refused::Listed)?;
     if let Some(charset) = server.charset_networks.of(ends.client()) {
         settings.charset = charset;
     }
     let settings = settings.with_user_settings(record.settings());
     let settings = settings.map_err(|error| Refused::Settings(error.to_string()))?;
+    settings
+        .policy
+        .judge(ends.client(), clock::local)
+        .map_err(Refused::Policy)?;
     let (root, start) = place(server.chroot.as_deref(), &settings.jail, record.home())?;
     Ok(Admitted {
         identity,
@@ -130,6 +159,22 @@ pub(super) fn authenticate(
         root,
         start,
     })
+}
+
+/// Asks the lists of users; `Err` says which of them refuses.
+fn listed(server: &ServerConfig, who: Who<'_>) -> Result<(), String> {
+    match server.deny_users.deny(who, group_id) {
+        Ok(false) => {}
+        Ok(true) => return Err("DenyUsers: names this user".to_owned()),
+        // SECURITY: a user who may be a member of it is not let in.
+        Err(group) => return Err(format!("DenyUsers: this system has no group {group:?}")),
+    }
+    match &server.allow_users {
+        Some(users) if !users.allow(who, group_id) => {
+            Err("AllowUsers: does not name this user".to_owned())
+        }
+        Some(_) | None => Ok(()),
+    }
 }
 
 /// Opens the directory that becomes the session's `/` and finds where in it the session starts.

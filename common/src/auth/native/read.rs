@@ -134,12 +134,7 @@ pub fn authenticate(
     match &found {
         Ok(record) => match record.verify(secret)? {
             Verdict::Accept => return found,
-            Verdict::Refuse
-                if record
-                    .stored()
-                    .cost()
-                    .is_some_and(|c| c.work() >= cost.work()) => {}
-            Verdict::Refuse => verify_nobody(cost, secret),
+            Verdict::Refuse => record.make_up_for(cost, secret),
         },
         Err(_) => verify_nobody(cost, secret),
     }

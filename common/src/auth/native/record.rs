@@ -7,9 +7,10 @@ use std::fmt;
 use std::os::unix::ffi::OsStrExt;
 use std::path::{Path, PathBuf};
 
-use super::password::{PasswordError, Stored, Verdict};
+use super::password::{PasswordError, Stored, Verdict, verify_nobody};
 use crate::auth::Secret;
 use crate::path::{LONGEST_NAME, LONGEST_PATH};
+use crate::settings::Cost;
 
 /// The longest line that is a record, in octets.
 pub const LONGEST_LINE: usize = 64 * 1024;
@@ -165,6 +166,14 @@ impl Record {
     /// Checks a password, in a time that does not tell how much of it was right.
     pub fn verify(&self, secret: &Secret) -> Result<Verdict, PasswordError> {
         self.stored.verify(&self.name, secret)
+    }
+
+    /// Makes up for what verifying this record cost less than a new one would: every refusal takes at least that time.
+    pub fn make_up_for(&self, cost: Cost, secret: &Secret) {
+        let spent = self.stored.cost().map_or(0, Cost::work);
+        if spent < cost.work() {
+            verify_nobody(cost, secret);
+        }
     }
 }
 

@@ -1,0 +1,186 @@
+//! Which accounts may log in: their own rules, the server's lists of users, and what is written wrong in either.
+
+#![allow(clippy::unwrap_used, reason = "whatever fails shall end the test")]
+
+use std::time::SystemTime;
+
+use nix::unistd::Group;
+use tests::user::ordinary;
+use tests::{Server, Setup};
+
+/// A server that answers guesses at once and without end.
+fn setup() -> Setup {
+    Setup::new()
+        .setting("LoginFailDelay=0")
+        .setting("MaxLoginFails=100")
+        .setting("PasswordCost=m=8,t=1,p=1")
+}
+
+/// Tries to log in with the right password; returns the reply to it.
+fn login(server: &Server, name: &str) -> String {
+    let mut client = server.connect();
+    client.expect(&format!("USER {name}"), 331);
+    let reply = client.command(&format!("PASS {}", server.login.password));
+    format!("{} {}", reply.code, reply.text())
+}
+
+/// What every refusal is answered with: the answer to a wrong password.
+fn refusal(server: &Server) -> String {
+    let mut client = server.connect();
+    client.expect("USER tester", 331);
+    format!("530 {}", client.expect("PASS wrong", 530).text())
+}
+
+/// A day of the week that is neither today nor next to it in any zone.
+fn another_day() -> &'static str {
+    let now = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH);
+    let days = now.unwrap().as_secs() / 86_400;
+    // The first day of the era was a Thursday.
+    ["Thu", "Fri", "Sat", "Sun", "Mon", "Tue", "Wed"][(days as usize + 3) % 7]
+}
+
+#[test]
+fn an_account_is_refused_by_its_rules_and_the_log_says_which() {
+    let hours = format!("LoginHours={}", another_day());
+    let rules = [
+        ("Enabled=no", "Enabled: the account is disabled"),
+        (
+            "Expires=2020-02-29",
+            "Expires: the account's last day was 2020-02-29",
+        ),
+        (
+            "AllowedNetworks=10.0.0.0/8,::/0",
+            "AllowedNetworks: 127.0.0.1 is in none of them",
+        ),
+        (&hours, "LoginHours: it is"),
+        (
+            "Enabled=maybe",
+            "user setting: Enabled: \"maybe\" is not yes or no",
+        ),
+        (
+            "Expires=2027-02-30",
+            "user setting: Expires: \"2027-02-30\" is not a day",
+        ),
+        (
+            "AllowedNetworks=127.0.0.1/8",
+            "user setting: AllowedNetworks: \"127.0.0.1/8\" has bits behind",
+        ),
+        (
+            "AllowedNetworks=127.0.0.0/33",
+            "user setting: AllowedNetworks: \"127.0.0.0/33\" is not",
+        ),
+        (
+            "LoginHours=00:00-25:00",
+            "user setting: LoginHours: \"00:00-25:00\" is not",
+        ),
+        ("LoginHours=", "user setting: LoginHours: \"\" is not"),
+        ("Nonsense=1", "user setting: unknown key \"Nonsense\""),
+        (
+            "AuthFile=/tmp/x",
+            "AuthFile is a setting of the server, not of a user",
+        ),
+        ("Enabled", "settings hold a word that is not Key=Value"),
+    ];
+    let accounts = rules.iter().enumerate();
+    let server = accounts
+        .fold(setup(), |setup, (number, (settings, _))| {
+            setup.account(&format!("user{number}"), "plain", settings)
+        })
+        .start();
+    let expected = refusal(&server);
+    for (number, (settings, logged)) in rules.iter().enumerate() {
+        let name = format!("user{number}");
+        assert_eq!(login(&server, &name), expected, "{settings}");
+        let line = server
+            .log
+            .line_with(&[&format!("login of '{name}'"), "failed"]);
+        assert!(line.contains(logged), "{settings}: {line}");
+    }
+    // None of them harms another user.
+    server.logged_in().expect("NOOP", 200);
+}
+
+#[test]
+fn rules_that_hold_let_in() {
+    let rules = [
+        "Enabled=yes",
+        "Expires=2999-12-31",
+        "AllowedNetworks=10.0.0.0/8,127.0.0.0/8",
+        "LoginHours=Mon-Sun",
+        "LoginHours=00:00-12:00,12:00-24:00 Enabled=yes Expires=2999-12-31 AllowedNetworks=127.0.0.1",
+    ];
+    let accounts = rules.iter().enumerate();
+    let server = accounts
+        .fold(setup(), |setup, (number, settings)| {
+            setup.account(&format!("user{number}"), "plain", settings)
+        })
+        .start();
+    for (number, settings) in rules.iter().enumerate() {
+        let reply = login(&server, &format!("user{number}"));
+        assert!(reply.starts_with("230"), "{settings}: {reply}");
+    }
+}
+
+#[test]
+fn a_rule_of_the_server_is_for_all_who_have_none_of_their_own() {
+    let server = setup()
+        .setting("AllowedNetworks=10.0.0.0/8")
+        .account("near", "plain", "AllowedNetworks=127.0.0.0/8")
+        .start();
+    assert_eq!(login(&server, "tester"), refusal(&server));
+    assert!(login(&server, "near").starts_with("230"));
+}
+
+#[test]
+fn denied_users_stay_out_in_any_case_and_spelling() {
+    let group = Group::from_gid(ordinary().gid).unwrap().unwrap().name;
+    for list in [
+        "fred,root",
+        "root fred",
+        "FR?D",
+        "f*",
+        "*",
+        &format!("@{group}"),
+    ] {
+        let server = setup()
+            .setting(&format!("DenyUsers={list}"))
+            .account("Fred", "plain", "")
+            .start();
+        let expected = refusal(&server);
+        for name in ["Fred", "fred", "FRED"] {
+            assert_eq!(login(&server, name), expected, "{list}: {name}");
+        }
+        server
+            .log
+            .line_with(&["login of 'FRED'", "DenyUsers: names this user"]);
+    }
+}
+
+#[test]
+fn only_allowed_users_come_in_where_there_is_such_a_list() {
+    let server = setup()
+        .setting("AllowUsers=fred, guest*")
+        .setting("DenyUsers=guest7")
+        .account("Fred", "plain", "")
+        .account("guest1", "plain", "")
+        .account("guest7", "plain", "")
+        .start();
+    for name in ["fred", "FRED", "guest1"] {
+        assert!(login(&server, name).starts_with("230"), "{name}");
+    }
+    let expected = refusal(&server);
+    for name in ["tester", "guest7", "nobody-knows"] {
+        assert_eq!(login(&server, name), expected, "{name}");
+    }
+    server
+        .log
+        .line_with(&["login of 'tester'", "AllowUsers: does not name this user"]);
+}
+
+#[test]
+fn a_list_with_a_group_that_is_not_there_lets_nobody_in() {
+    for list in ["AllowUsers=@no-such-group", "DenyUsers=@no-such-group"] {
+        let server = setup().setting(list).start();
+        assert_eq!(login(&server, "tester"), refusal(&server), "{list}");
+    }
+}
