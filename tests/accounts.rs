@@ -2,11 +2,12 @@
 
 #![allow(clippy::unwrap_used, reason = "whatever fails shall end the test")]
 
+use std::os::unix::fs::PermissionsExt;
 use std::time::SystemTime;
 
 use nix::unistd::Group;
 use tests::user::ordinary;
-use tests::{Server, Setup};
+use tests::{Data, Server, Setup};
 
 /// A server that answers guesses at once and without end.
 fn setup() -> Setup {
@@ -183,4 +184,30 @@ fn a_list_with_a_group_that_is_not_there_lets_nobody_in() {
         let server = setup().setting(list).start();
         assert_eq!(login(&server, "tester"), refusal(&server), "{list}");
     }
+}
+
+#[test]
+fn anonymous_has_another_name_and_a_umask_of_its_own() {
+    let server = setup()
+        .account("anonymous", "null", "PermittedCommands=ALL")
+        .account("guest", "null", "PermittedCommands=ALL Umask=027")
+        .start();
+    for (name, mode) in [("ftp", 0o600), ("FTP", 0o600), ("guest", 0o640)] {
+        let mut client = server.connect();
+        client.login(name, "me@example.org");
+        client.upload(Data::Epsv, "new", b"content");
+        let metadata = std::fs::metadata(server.home.join("new")).unwrap();
+        assert_eq!(metadata.permissions().mode() & 0o777, mode, "{name}");
+        client.expect("DELE new", 250);
+    }
+    server.log.line_with(&["login of 'FTP' from"]);
+}
+
+#[test]
+fn who_is_denied_is_denied_under_the_other_name() {
+    let server = setup()
+        .account("anonymous", "null", "")
+        .setting("DenyUsers=anonymous")
+        .start();
+    assert_eq!(login(&server, "ftp"), refusal(&server));
 }

@@ -111,6 +111,10 @@ fn an_account_without_a_password_gets_less_unless_its_settings_say_otherwise() {
         "SITE SYMLINK file link",
         "SITE UMASK",
         "MFF UNIX.mode=0600; file",
+        "MFMT 20010909014640 file",
+        "DELE file",
+        "STOR new",
+        "MKD new",
     ];
     let mut client = server.connect();
     client.login("anonymous", "me@example.org");
@@ -122,8 +126,8 @@ fn an_account_without_a_password_gets_less_unless_its_settings_say_otherwise() {
         site.contains("SITE IDLE") && !site.contains("CHMOD"),
         "{site}"
     );
-    client.expect("MFMT 20010909014640 file", 213);
     assert_eq!(server.names(), ["file"]);
+    assert_eq!(client.receive(Data::Epsv, "RETR file"), b"content");
     let mut client = server.connect();
     client.login("trusted", "");
     client.expect("SITE CHMOD 600 file", 200);

@@ -218,16 +218,23 @@ fn permitted(page: &mut Roff) {
              refused is not advertised by FEAT and HELP."
         )),
     ]);
-    let withheld = Verb::all().map(Verb::spec).filter(|spec| !spec.anonymous);
+    let withheld = Verb::all()
+        .map(Verb::spec)
+        .filter(|spec| !spec.anonymous && spec.group != Group::Write);
     let withheld: Vec<_> = withheld.map(|spec| spec.verb).collect();
     page.control("PP", []);
     page.text([
         roman("An account without a password, of the type "),
         bold("null"),
         roman(format!(
-            ", may not use {} unless its own settings have a list of commands, which then decides alone.",
+            ", may only read: no command of the group {}, nor {}, unless its own settings have a list of commands, which \
+             then decides alone. What it makes is for its owner only, unless they have an Umask too. Who logs in as ftp \
+             gets the account ",
+            Group::Write.name(),
             withheld.join(", ")
         )),
+        bold("anonymous"),
+        roman(", if there is no ftp and that account is of this type."),
     ]);
 }
 

@@ -174,6 +174,7 @@ impl SessionConfig {
     pub fn for_anonymous(&self) -> SessionConfig {
         SessionConfig {
             permitted: self.permitted.for_anonymous(),
+            umask: self.umask | 0o077,
             ..self.clone()
         }
     }

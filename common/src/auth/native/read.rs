@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf};
 
 use super::lines::Lines;
 use super::record::{Fields, LONGEST_LINE, Record, RecordError, shown};
-use super::{Distrust, NativeError, Verdict, verify_nobody};
+use super::{Distrust, NativeError, Scheme, Verdict, verify_nobody};
 use crate::auth::Secret;
 use crate::settings::Cost;
 
@@ -81,6 +81,18 @@ impl UserFile {
         Err(NativeError::NoSuchUser(shown(name)))
     }
 
+    /// Finds who logs in under a name: `ftp` is another name for `anonymous` (RFC 1635), if that takes any password.
+    pub fn find_login(&self, name: &[u8]) -> Result<Record, NativeError> {
+        match self.find(name) {
+            Err(NativeError::NoSuchUser(_)) if name.eq_ignore_ascii_case(b"ftp") => self
+                .find(b"anonymous")
+                .ok()
+                .filter(|record| record.stored().scheme() == Scheme::Null)
+                .ok_or_else(|| NativeError::NoSuchUser(shown(name))),
+            found => found,
+        }
+    }
+
     /// Reads all lines but comments and empty ones.
     pub fn entries(&self) -> Result<Vec<Entry>, NativeError> {
         let mut lines = self.lines();
@@ -130,7 +142,7 @@ pub fn authenticate(
     name: &[u8],
     secret: &Secret,
 ) -> Result<Record, NativeError> {
-    let found = UserFile::open_trusted(path).and_then(|users| users.find(name));
+    let found = UserFile::open_trusted(path).and_then(|users| users.find_login(name));
     match &found {
         Ok(record) => match record.verify(secret)? {
             Verdict::Accept => return found,

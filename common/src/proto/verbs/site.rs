@@ -12,16 +12,16 @@ pub const PREFIX: &str = "SITE ";
 #[rustfmt::skip]
 pub const SITE: &[Spec] = &[
     //   verb            group  when      arguments            FEAT                   help                                     parser
-    spec("SITE CHMOD",   Write, LoggedIn, "<octal> <path>",    Some("SITE CHMOD"),    "Set the permissions, never setuid",     metadata::chmod).not_anonymous(),
+    spec("SITE CHMOD",   Write, LoggedIn, "<octal> <path>",    Some("SITE CHMOD"),    "Set the permissions, never setuid",     metadata::chmod),
     spec("SITE CPFR",    Info,  LoggedIn, "<path>",            None,                  "Copy on the server: the file",          |a| Ok(Command::SiteCpfr(args::path(a)?))),
     spec("SITE CPTO",    Write, LoggedIn, "<path>",            Some("SITE CPTO"),     "Copy on the server: the copy",          |a| Ok(Command::SiteCpto(args::path(a)?))),
     spec("SITE HELP",    Info,  Always,   "[<word>]",          None,                  "List the SITE commands or explain one", help),
     spec("SITE IDLE",    Info,  LoggedIn, "[<seconds>]",       Some("SITE IDLE"),     "Tell or set the longest silence",       |a| Ok(Command::SiteIdle(args::optional_number(a)?))),
     spec("SITE MKDIR",   Write, LoggedIn, "<path>",            Some("SITE MKDIR"),    "Make a directory and those above it",   |a| Ok(Command::SiteMkdir(args::path(a)?))),
     spec("SITE RMDIR",   Write, LoggedIn, "<path>",            Some("SITE RMDIR"),    "Remove a directory and all in it",      |a| Ok(Command::Rmda(args::path(a)?))),
-    spec("SITE SYMLINK", Write, LoggedIn, "<target> <link>",   Some("SITE SYMLINK"),  "Make a symbolic link",                  |a| Ok(Command::SiteSymlink(metadata::symlink(a)?))).not_anonymous(),
+    spec("SITE SYMLINK", Write, LoggedIn, "<target> <link>",   Some("SITE SYMLINK"),  "Make a symbolic link",                  |a| Ok(Command::SiteSymlink(metadata::symlink(a)?))),
     spec("SITE TIME",    Info,  LoggedIn, "[<format>]",        Some("SITE TIME"),     "Tell the time, as strftime has it",     |a| Ok(Command::SiteTime(args::optional_text(a)?))),
-    spec("SITE UMASK",   Write, LoggedIn, "[<octal>]",         Some("SITE UMASK"),    "Tell or set the umask",                 metadata::umask).not_anonymous(),
+    spec("SITE UMASK",   Write, LoggedIn, "[<octal>]",         Some("SITE UMASK"),    "Tell or set the umask",                 metadata::umask),
     spec("SITE UTIME",   Write, LoggedIn, "<stamp> <path>|<path> <accessed> <modified> <created> UTC", Some("SITE UTIME"), "Set the times of a file", |a| Ok(Command::SiteUtime(metadata::utime(a)?))),
     spec("SITE WHO",     Info,  LoggedIn, "",                  None,                  "List the sessions of this server",      |a| args::none(a, Command::SiteWho)).not_anonymous(),
     spec("SITE ZONE",    Info,  LoggedIn, "",                  Some("SITE ZONE"),     "Tell the time zone of times",           |a| args::none(a, Command::SiteZone)),

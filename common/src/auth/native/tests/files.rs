@@ -177,6 +177,29 @@ fn a_login_needs_the_right_password_and_a_trusted_file() {
 }
 
 #[test]
+fn ftp_is_anonymous_where_that_takes_any_password() {
+    let find = |text: &str, name: &str| {
+        let users = Scene::new(text);
+        let users = UserFile::open(&users.file).unwrap();
+        users
+            .find_login(name.as_bytes())
+            .map(|r| r.name().to_string())
+            .ok()
+    };
+    let anonymous = "Anonymous:null:::nobody:/srv:\n";
+    for name in ["ftp", "FTP", "anonymous"] {
+        assert_eq!(find(anonymous, name).as_deref(), Some("Anonymous"));
+    }
+    assert_eq!(find("anonymous:plain::pw:nobody:/srv:\n", "ftp"), None);
+    assert_eq!(find("anonymous:nul:::nobody:/srv:\n", "ftp"), None);
+    let both = format!("{anonymous}ftp:plain::pw:nobody:/srv:\n");
+    assert_eq!(find(&both, "FTP").as_deref(), Some("ftp"));
+    let broken = format!("{anonymous}ftp:broken\n");
+    assert_eq!(find(&broken, "ftp"), None);
+    assert_eq!(find(anonymous, "ftpd"), None);
+}
+
+#[test]
 fn changes_keep_every_other_line_as_it_is() {
     let odd = "# comment: keep\n\nbroken line\nFRED:jh-512:00:00:nobody:/srv/fred:Odd  Spacing=1\n\tx:y\n";
     let scene = Scene::new(format!("{odd}cut:plain:"));
