@@ -13,6 +13,7 @@ complete -c ftpd -l hostnames -d 'Names that HOST may give; without them it may 
 complete -c ftpd -s A -l authmethods -d 'Ways to check a password, tried in this order [default: native]' -r
 complete -c ftpd -s a -l authfile -d 'File of the native users [default: /etc/metaftpd.auth]' -r -F
 complete -c ftpd -l passwordcost -d 'Cost of new argon2id hashes: KiB, passes, lanes; about 50 ms of one core [default: m=32768,t=3,p=1]' -r
+complete -c ftpd -l update-pass -d 'Type that passwords of the user file get when their users log in' -r
 complete -c ftpd -l allowusers -d 'Only these may log in: names, patterns, @groups; in any case' -r
 complete -c ftpd -l denyusers -d 'These may not log in, even if AllowUsers names them' -r
 complete -c ftpd -l logintimeout -d 'Time from the connection to a complete login [default: 60]' -r

@@ -211,3 +211,35 @@ fn who_is_denied_is_denied_under_the_other_name() {
         .start();
     assert_eq!(login(&server, "ftp"), refusal(&server));
 }
+
+#[test]
+fn passwords_are_kept_in_the_new_way_after_a_login() {
+    for (start, kind) in [(Setup::new(), "argon2id"), (Setup::rootless(), "sha-512")] {
+        let server = start
+            .setting("LoginFailDelay=0")
+            .setting("MaxLoginFails=100")
+            .setting("PasswordCost=m=8,t=1,p=1")
+            .flag(&["-update-pass", kind])
+            .account("anonymous", "null", "")
+            .start();
+        let file = server.scratch.join("auth");
+        let before = std::fs::read_to_string(&file).unwrap();
+        refusal(&server);
+        assert!(login(&server, "anonymous").starts_with("230"));
+        assert_eq!(std::fs::read_to_string(&file).unwrap(), before);
+        for _ in 0..2 {
+            assert!(login(&server, "TESTER").starts_with("230"));
+            let text = std::fs::read_to_string(&file).unwrap();
+            assert!(text.starts_with(&format!("tester:{kind}:")), "{text}");
+            assert!(!text.lines().next().unwrap().contains("correct horse"));
+            assert!(text.contains("\nanonymous:null:"), "{text}");
+            assert_eq!(
+                std::fs::metadata(&file).unwrap().permissions().mode() & 0o777,
+                0o600
+            );
+        }
+        server
+            .log
+            .line_with(&["password of 'tester' is kept as", kind]);
+    }
+}

@@ -6,12 +6,14 @@ pub mod nearest;
 pub mod networks;
 pub mod permitted;
 pub mod read;
+mod scheme;
 pub mod table;
 pub mod value;
 
 pub use assign::{Origin, SettingError, check_user_setting};
 pub use cost::Cost;
 pub use read::{DEFAULT_FILE, Loaded, load};
+pub use scheme::{NoScheme, Scheme};
 
 use std::net::IpAddr;
 use std::path::PathBuf;
@@ -41,6 +43,8 @@ pub struct ServerConfig {
     pub auth_file: PathBuf,
     /// What new password hashes cost, and the check of a user who does not exist.
     pub password_cost: Cost,
+    /// The type that a password gets when its user logs in.
+    pub update_pass: Option<Scheme>,
     /// Every session is confined to this directory (`-chroot`).
     pub chroot: Option<PathBuf>,
     /// Where log lines go; `None` is the standard error when in the foreground, else nowhere.
@@ -75,6 +79,7 @@ impl Default for ServerConfig {
             run: Run::Background,
             auth_file: PathBuf::from("/etc/metaftpd.auth"),
             password_cost: Cost::default(),
+            update_pass: None,
             chroot: None,
             log_file: None,
             log_level: LogLevel::Transfers,

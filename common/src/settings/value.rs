@@ -7,7 +7,7 @@ use std::time::Duration;
 use jiff::civil::Date;
 
 use super::nearest::nearest;
-use super::{Bind, Durability, LogLevel, Owners};
+use super::{Bind, Durability, LogLevel, Owners, Scheme};
 use crate::charset::{Charset, Unusable};
 use crate::proto::args;
 use crate::proto::listing::Order;
@@ -129,6 +129,17 @@ impl Value<'_> {
             return Err(not("a time longer than zero"));
         }
         Ok(interval)
+    }
+
+    /// A type that passwords can be changed to.
+    pub fn scheme(self) -> Result<Scheme, Wrong> {
+        match Scheme::find(self.text) {
+            Ok(Scheme::Null) => Err(Wrong::Because(
+                "the type null would let everybody in".to_owned(),
+            )),
+            Ok(scheme) => Ok(scheme),
+            Err(error) => Err(Wrong::Because(error.to_string())),
+        }
     }
 
     /// A day of the calendar.

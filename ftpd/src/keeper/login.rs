@@ -5,7 +5,7 @@ use std::os::fd::{AsFd, OwnedFd};
 use std::os::unix::ffi::OsStrExt;
 use std::path::{Path, PathBuf};
 
-use common::auth::native::{self, NativeError, Record, Scheme};
+use common::auth::native::{self, NativeError, Record, Scheme, Updated};
 use common::auth::{Identity, Secret, group_id};
 use common::channel::Account;
 use common::clock;
@@ -109,11 +109,38 @@ pub(super) fn authenticate(
     let record =
         native::authenticate(&server.auth_file, cost, name, secret).map_err(Refused::Native)?;
     let admitted = admit(setup, ends, name, &record);
-    if admitted.is_err() {
+    if admitted.is_ok() {
+        update_password(setup, &record, secret);
+    } else {
         // SECURITY: the right password to an account that may not log in takes the time of a wrong one.
         record.make_up_for(cost, secret);
     }
     admitted
+}
+
+/// Keeps the password as `UpdatePass` wants it. Whatever goes wrong with that is no reason to keep its owner out.
+fn update_password(setup: &Setup, record: &Record, secret: &Secret) {
+    let server = &setup.config.server;
+    let Some(scheme) = server.update_pass else {
+        return;
+    };
+    let kind = scheme.name();
+    let outcome = match native::update(
+        &server.auth_file,
+        record,
+        scheme,
+        server.password_cost,
+        secret,
+    ) {
+        Ok(Updated::Nothing) => return,
+        Ok(Updated::Stronger) => format!("is kept as {kind} now"),
+        Ok(Updated::Weaker) => format!("is kept as {kind} now, which is weaker than before"),
+        Err(error) => format!("could not be kept as {kind}: {error}"),
+    };
+    let name = record.name();
+    setup
+        .log
+        .line(&format!("UpdatePass: the password of '{name}' {outcome}"));
 }
 
 /// Finds out whether somebody who has shown that they are this user may log in, and what they would get.

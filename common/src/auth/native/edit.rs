@@ -47,15 +47,20 @@ enum Missing {
 impl Edit {
     /// Locks and reads a file that is there.
     pub fn begin(path: &Path) -> Result<Edit, NativeError> {
-        Edit::lock(path, Missing::Fail)
+        Edit::lock(path, Missing::Fail, FlockArg::LockExclusive)
+    }
+
+    /// Locks and reads a file that is there, unless another editor has it: [`NativeError::Busy`].
+    pub fn begin_at_once(path: &Path) -> Result<Edit, NativeError> {
+        Edit::lock(path, Missing::Fail, FlockArg::LockExclusiveNonblock)
     }
 
     /// Locks and reads a file, which is made with mode 0600 if need be.
     pub fn begin_or_create(path: &Path) -> Result<Edit, NativeError> {
-        Edit::lock(path, Missing::Create)
+        Edit::lock(path, Missing::Create, FlockArg::LockExclusive)
     }
 
-    fn lock(path: &Path, missing: Missing) -> Result<Edit, NativeError> {
+    fn lock(path: &Path, missing: Missing, how: FlockArg) -> Result<Edit, NativeError> {
         let io = |errno: Errno| NativeError::io(path, errno);
         let file_name = path.file_name().ok_or_else(|| io(Errno::EISDIR))?;
         let parent = path.parent().filter(|p| !p.as_os_str().is_empty());
@@ -64,7 +69,10 @@ impl Edit {
         let directory = open(parent, flags, Mode::empty()).map_err(io)?;
         let locked = loop {
             let file = open_file(&directory, file_name, missing).map_err(io)?;
-            let locked = Flock::lock(file, FlockArg::LockExclusive).map_err(|(_, e)| io(e))?;
+            let locked = Flock::lock(file, how).map_err(|(_, errno)| match errno {
+                Errno::EWOULDBLOCK => NativeError::Busy,
+                errno => io(errno),
+            })?;
             let opened = locked.metadata().map_err(|e| NativeError::io(path, e))?;
             if !opened.is_file() {
                 return Err(NativeError::Untrusted {
@@ -137,6 +145,15 @@ impl Edit {
         let place = place.ok_or_else(|| NativeError::NoSuchUser(shown(name)))?;
         let octets = self.lines[place].split(|&b| b == b':').next();
         Name::new(octets.unwrap_or_default()).map_err(|e| self.malformed(place, e.into()))
+    }
+
+    /// Whether the user's line is still this record, in any spelling of it.
+    pub fn holds(&self, record: &Record) -> bool {
+        let line = self
+            .first(record.name().as_bytes())
+            .map(|place| &self.lines[place]);
+        line.and_then(|line| Record::parse(line.strip_suffix(b"\n").unwrap_or(line)).ok())
+            .is_some_and(|held| held.encode() == record.encode())
     }
 
     /// Gives a user another password and leaves the rest of the line as it is. So a user whose old type is refused can

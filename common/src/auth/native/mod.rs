@@ -10,15 +10,19 @@ mod read;
 mod record;
 #[cfg(test)]
 mod tests;
+mod update;
 
 use std::fmt;
 use std::io;
 use std::path::{Path, PathBuf};
 
+pub use crate::settings::Scheme;
 pub use edit::{Edit, Existing};
-pub use password::{PasswordError, Scheme, Stored, Verdict, verify_nobody};
+pub use password::{PasswordError, Stored, Verdict, verify_nobody};
 pub use read::{Entry, UserFile, authenticate};
 pub use record::{FieldError, FieldFault, LONGEST_LINE, Name, Record, RecordError, Setting, shown};
+
+pub use update::{Updated, update};
 
 /// Where the file is unless a setting says otherwise.
 pub const DEFAULT_FILE: &str = "/etc/metaftpd.auth";
@@ -30,6 +34,8 @@ pub enum NativeError {
     /// `Edit::put` was told not to replace.
     UserExists(String),
     WrongPassword,
+    /// Another editor has the file, and was not to be waited for.
+    Busy,
     /// The user's line is not a record that can log in.
     Malformed {
         file: PathBuf,
@@ -79,6 +85,7 @@ impl fmt::Display for NativeError {
             NativeError::NoSuchUser(name) => write!(f, "no user {name}"),
             NativeError::UserExists(name) => write!(f, "user {name} exists already"),
             NativeError::WrongPassword => f.write_str("wrong password"),
+            NativeError::Busy => f.write_str("the user file is being edited"),
             NativeError::Malformed { file, line, why } => {
                 write!(f, "{}:{line}: {why}", file.display())
             }
@@ -116,6 +123,7 @@ impl std::error::Error for NativeError {
             NativeError::NoSuchUser(_)
             | NativeError::UserExists(_)
             | NativeError::WrongPassword
+            | NativeError::Busy
             | NativeError::Untrusted { .. } => None,
         }
     }

@@ -9,7 +9,7 @@ use subtle::ConstantTimeEq;
 use super::record::{FieldError, Name, RecordError, field};
 use crate::auth::Secret;
 use crate::digest::{Algorithm, Digest, Hasher, hex};
-use crate::settings::Cost;
+use crate::settings::{Cost, Scheme};
 
 /// The length of argon2id salts and of MetaFTPd's, in octets.
 const SALT: usize = 16;
@@ -17,82 +17,6 @@ const OLD_SALT: usize = 20;
 /// The length of a new argon2id hash, and the shortest that is verified, in octets.
 const HASH: usize = 32;
 const SHORTEST_HASH: usize = 16;
-
-/// How a password is kept.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Scheme {
-    /// No password: every one is accepted.
-    Null,
-    /// The password itself.
-    Plain,
-    Md5,
-    Sha1,
-    Sha256,
-    Sha512,
-    Whirlpool,
-    Argon2id,
-}
-
-impl Scheme {
-    pub const ALL: [Scheme; 8] = [
-        Scheme::Argon2id,
-        Scheme::Null,
-        Scheme::Plain,
-        Scheme::Md5,
-        Scheme::Sha1,
-        Scheme::Sha256,
-        Scheme::Sha512,
-        Scheme::Whirlpool,
-    ];
-
-    /// Finds a type by its word in the file. SECURITY: `null` in another case was no password in MetaFTPd and is none here.
-    pub fn find(word: &str) -> Result<Scheme, RecordError> {
-        match word {
-            "null" => return Ok(Scheme::Null),
-            "plain" | "plaintext" => return Ok(Scheme::Plain),
-            "argon2id" => return Ok(Scheme::Argon2id),
-            _ => {}
-        }
-        let shown = || word.chars().take(32).collect::<String>();
-        match Algorithm::find(word) {
-            Some(Algorithm::Md5) => Ok(Scheme::Md5),
-            Some(Algorithm::Sha1) => Ok(Scheme::Sha1),
-            Some(Algorithm::Sha256) => Ok(Scheme::Sha256),
-            Some(Algorithm::Sha512) => Ok(Scheme::Sha512),
-            Some(Algorithm::Whirlpool) => Ok(Scheme::Whirlpool),
-            Some(Algorithm::Crc32 | Algorithm::Blake3) => Err(RecordError::RefusedType(shown())),
-            None => Err(match word.to_ascii_lowercase().as_str() {
-                "challenge" | "jh-224" | "jh-256" | "jh-384" | "jh-512" => {
-                    RecordError::RefusedType(shown())
-                }
-                _ => RecordError::UnknownType(shown()),
-            }),
-        }
-    }
-
-    /// The word that we write; MetaFTPd reads all but `argon2id`.
-    pub fn name(self) -> &'static str {
-        match self {
-            Scheme::Null => "null",
-            Scheme::Plain => "plain",
-            Scheme::Argon2id => "argon2id",
-            Scheme::Md5 | Scheme::Sha1 | Scheme::Sha256 | Scheme::Sha512 | Scheme::Whirlpool => {
-                self.algorithm().map_or("", Algorithm::name)
-            }
-        }
-    }
-
-    fn algorithm(self) -> Option<Algorithm> {
-        match self {
-            Scheme::Md5 => Some(Algorithm::Md5),
-            Scheme::Sha1 => Some(Algorithm::Sha1),
-            Scheme::Sha256 => Some(Algorithm::Sha256),
-            Scheme::Sha512 => Some(Algorithm::Sha512),
-            Scheme::Whirlpool => Some(Algorithm::Whirlpool),
-            Scheme::Null | Scheme::Plain | Scheme::Argon2id => None,
-        }
-    }
-}
 
 /// What a password check found.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

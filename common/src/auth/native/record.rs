@@ -10,7 +10,7 @@ use std::path::{Path, PathBuf};
 use super::password::{PasswordError, Stored, Verdict, verify_nobody};
 use crate::auth::Secret;
 use crate::path::{LONGEST_NAME, LONGEST_PATH};
-use crate::settings::Cost;
+use crate::settings::{Cost, NoScheme};
 
 /// The longest line that is a record, in octets.
 pub const LONGEST_LINE: usize = 64 * 1024;
@@ -315,9 +315,7 @@ pub enum RecordError {
     TooLong,
     TooFewFields,
     Field(FieldError),
-    /// A password type of MetaFTPd that we do not verify.
-    RefusedType(String),
-    UnknownType(String),
+    Scheme(NoScheme),
     /// The type wants a secret, and there is none.
     EmptySecret,
     /// The secret is not what its type makes.
@@ -332,16 +330,19 @@ impl From<FieldError> for RecordError {
     }
 }
 
+impl From<NoScheme> for RecordError {
+    fn from(error: NoScheme) -> Self {
+        RecordError::Scheme(error)
+    }
+}
+
 impl fmt::Display for RecordError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             RecordError::TooLong => write!(f, "line longer than {LONGEST_LINE} octets"),
             RecordError::TooFewFields => f.write_str("fewer than six fields"),
             RecordError::Field(error) => error.fmt(f),
-            RecordError::RefusedType(name) => {
-                write!(f, "passwords of type {name} are not supported")
-            }
-            RecordError::UnknownType(name) => write!(f, "unknown password type {name:?}"),
+            RecordError::Scheme(error) => error.fmt(f),
             RecordError::EmptySecret => f.write_str("secret is empty"),
             RecordError::Secret(what) => write!(f, "secret is not {what}"),
             RecordError::Cost => f.write_str("the cost of the argon2id hash is above the limit"),

@@ -11,6 +11,8 @@ use std::time::{Duration, Instant};
 
 use super::*;
 
+mod updates;
+
 /// A user file with these octets and mode 0600.
 struct Scene {
     file: PathBuf,
@@ -90,7 +92,10 @@ fn a_bad_line_denies_its_user_and_no_other() {
     };
     assert_eq!(
         refused("jim"),
-        (1, RecordError::RefusedType("jh-512".to_owned()))
+        (
+            1,
+            RecordError::Scheme(NoScheme::Refused("jh-512".to_owned()))
+        )
     );
     assert_eq!(refused("cut"), (5, RecordError::TooFewFields));
     assert_eq!(refused("long"), (7, RecordError::TooLong));

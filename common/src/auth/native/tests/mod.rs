@@ -9,7 +9,7 @@ use proptest::prelude::*;
 
 use super::*;
 use crate::auth::Secret;
-use crate::settings::Cost;
+use crate::settings::{Cost, NoScheme};
 
 /// What need not be safe need not take time.
 const CHEAP: Cost = Cost {

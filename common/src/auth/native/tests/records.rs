@@ -49,12 +49,18 @@ fn plain_and_null_do_what_they_say() {
 fn types_that_are_not_verified_are_refused_by_name() {
     for word in ["jh-224", "jh-256", "jh-384", "JH-512", "challenge", "crc32"] {
         let error = parse(&format!("fred:{word}:00:00:nobody:/srv:")).unwrap_err();
-        assert_eq!(error, RecordError::RefusedType(word.to_owned()));
+        assert_eq!(
+            error,
+            RecordError::Scheme(NoScheme::Refused(word.to_owned()))
+        );
         assert!(error.to_string().contains(word));
     }
     for word in ["NULL", "Plain", "", "nul", "argon2i", "ARGON2ID", "null "] {
         let error = parse(&format!("fred:{word}::secret:nobody:/srv:")).unwrap_err();
-        assert_eq!(error, RecordError::UnknownType(word.to_owned()));
+        assert_eq!(
+            error,
+            RecordError::Scheme(NoScheme::Unknown(word.to_owned()))
+        );
     }
 }
 
