@@ -46,6 +46,7 @@ complete -c ftpd -l dchigh -d 'Highest port of passive data connections [default
 complete -c ftpd -l dcrange -d 'Both of these in one [default: 49152-65535]' -r
 complete -c ftpd -l datatimeout -d 'How long a data connection may take to come about [default: 30]' -r
 complete -c ftpd -l stalltimeout -d 'How long a transfer may make no progress [default: 300]' -r
+complete -c ftpd -l inflateratio -d 'How many times larger MODE Z uploads may get, from 64 MiB up; 0 is any [default: 200]' -r
 complete -c ftpd -l check -d 'Check the configuration and start nothing'
 complete -c ftpd -s 4 -d 'Listen on IPv4 addresses only'
 complete -c ftpd -l nodemon -d 'Stay in the foreground'

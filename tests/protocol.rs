@@ -67,6 +67,7 @@ transcripts! {
     client_lftp,
     client_mainframe,
     client_rclone,
+    compressed,
     copy,
     directories,
     escapes,

@@ -12,9 +12,11 @@ use common::proto::facts::{FactSet, name_in_line};
 use common::proto::hostport;
 use common::proto::line::{Input, LineReader};
 use common::proto::reply::{Code, Line, Reply};
+use common::proto::representation::Level;
 use common::proto::verbs;
+use common::stage::deflate::{Deflate, Inflate};
 use common::stage::tar::{self, Event, Sort};
-use common::stage::{Stage, ascii};
+use common::stage::{Fault, Stage, ascii};
 use common::wire::{self, Wire};
 
 /// A function that any fuzzer can call.
@@ -65,6 +67,10 @@ pub const TARGETS: &[Target] = &[
     Target {
         name: "archive",
         run: archive,
+    },
+    Target {
+        name: "inflate",
+        run: stream,
     },
     Target {
         name: "record",
@@ -392,6 +398,36 @@ fn plausible(octets: &[u8]) -> Vec<u8> {
     }
     out.extend_from_slice(&tar::END);
     out
+}
+
+/// A stream of MODE Z, however it is cut and whatever changed in it, is what was sent or a fault; it never swells a buffer.
+fn stream(octets: &[u8]) {
+    fn run(stage: &mut dyn Stage, octets: &[u8], piece: usize) -> Result<Vec<u8>, Fault> {
+        let mut out = Vec::new();
+        for part in octets.chunks(piece.min(stage.appetite())) {
+            let before = out.len();
+            stage.push(part, &mut out)?;
+            assert!(out.len() - before <= 1100 * part.len() + 64 * 1024);
+        }
+        stage.finish(&mut out).map(|()| out)
+    }
+    let inflated = |stream: &[u8], piece| run(&mut Inflate::new(0), stream, piece);
+    let level = Level::new(octets.first().map_or(0, |octet| octet % 10)).unwrap_or_default();
+    let whole = run(&mut Deflate::new(level), octets, 64 << 10).expect("anything can be deflated");
+    assert_eq!(inflated(&whole, 5).as_deref(), Ok(octets));
+    // Octets of the input say what becomes of the stream, and the input is one itself behind a header.
+    let mut damaged = whole.clone();
+    for pair in octets.chunks(2).take(3) {
+        let place = usize::from(pair[0]) * 251 % damaged.len();
+        damaged[place] ^= pair.last().copied().unwrap_or(1);
+    }
+    for stream in [damaged, [&[0x78, 0x9c], octets].concat(), octets.to_vec()] {
+        let result = inflated(&stream, 4096);
+        assert_eq!(result.is_ok(), inflated(&stream, 1).is_ok());
+        if result.is_ok() {
+            assert_eq!(result, inflated(&stream, 7));
+        }
+    }
 }
 
 /// A line of the user file is a record that is written as it was read, or an error.

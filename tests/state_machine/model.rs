@@ -64,7 +64,7 @@ const fn fixed(line: &'static str, code: u16, before_login: u16, keeps: bool) ->
 }
 
 #[rustfmt::skip]
-pub(crate) const FIXED: [Fixed; 23] = [
+pub(crate) const FIXED: [Fixed; 24] = [
     fixed("NOOP", 200, 200, true),
     fixed("FEAT", 211, 211, false),
     fixed("HELP", 214, 214, false),
@@ -75,6 +75,7 @@ pub(crate) const FIXED: [Fixed; 23] = [
     fixed("TYPE E", 504, 530, true),
     fixed("MODE S", 200, 530, true),
     fixed("MODE B", 504, 530, true),
+    fixed("OPTS MODE Z LEVEL 3", 200, 530, false),
     fixed("STRU F", 200, 530, true),
     fixed("STRU R", 504, 530, true),
     fixed("OPTS UTF8 ON", 200, 200, false),

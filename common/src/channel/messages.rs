@@ -157,6 +157,8 @@ pub struct Account {
     pub max_idle: Duration,
     pub data_timeout: Duration,
     pub stall_timeout: Duration,
+    /// How many times more than it was an upload in MODE Z may become; zero is no limit.
+    pub inflate_ratio: u64,
     /// What names are on the wire, unless the client says that it speaks UTF-8.
     pub charset: Charset,
 }
@@ -169,6 +171,7 @@ impl Wire for Account {
         self.max_idle.put(out);
         self.data_timeout.put(out);
         self.stall_timeout.put(out);
+        self.inflate_ratio.put(out);
         self.charset.put(out);
     }
     fn take(input: &mut &[u8]) -> Result<Self, Malformed> {
@@ -179,6 +182,7 @@ impl Wire for Account {
             max_idle: Wire::take(input)?,
             data_timeout: Wire::take(input)?,
             stall_timeout: Wire::take(input)?,
+            inflate_ratio: Wire::take(input)?,
             charset: Wire::take(input)?,
         })
     }

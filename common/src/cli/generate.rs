@@ -5,6 +5,7 @@ use clap_complete::Shell;
 use clap_mangen::Man;
 use clap_mangen::roff::{Inline, Roff, bold, italic, roman};
 
+use super::transfers;
 use crate::charset::Charset;
 use crate::proto::verbs::{Group, Verb, When};
 use crate::settings::DEFAULT_FILE;
@@ -142,6 +143,7 @@ fn ftpd(page: &mut Roff) {
     accounts(page);
     permitted(page);
     charsets(page);
+    transfers::section(page);
     commands(page);
     closing(page);
 }

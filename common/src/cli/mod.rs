@@ -8,6 +8,7 @@ pub mod ftpproxy;
 pub mod ftpuser;
 mod generate;
 pub mod out;
+mod transfers;
 
 use std::ffi::OsString;
 

@@ -9,7 +9,7 @@ pub use self::metadata::{NewFacts, NewLink, NewTimes};
 use super::facts::FactSet;
 use super::hostport::Family;
 use super::listing::{ListOptions, Order};
-use super::representation::Type;
+use super::representation::{Level, Mode, Type};
 use super::verbs::{Command, EpsvArg};
 
 /// Why an argument is refused.
@@ -173,7 +173,8 @@ pub(super) fn representation_type(argument: &[u8]) -> Result<Type, ArgError> {
 pub(super) fn mode(argument: &[u8]) -> Result<Command, ArgError> {
     match argument.trim_ascii() {
         b"" => Err(ArgError::Missing),
-        b"S" | b"s" => Ok(Command::Mode),
+        b"S" | b"s" => Ok(Command::Mode(Mode::Stream)),
+        b"Z" | b"z" => Ok(Command::Mode(Mode::Deflate)),
         [_] => Err(ArgError::NotOffered),
         _ => Err(ArgError::Syntax),
     }
@@ -258,7 +259,8 @@ pub(super) fn announced(argument: &[u8]) -> Result<Command, ArgError> {
     }
 }
 
-/// `UTF8 [ON|OFF]`: what names are on the wire; without either, and for an old draft's `NLST`, it is ON. `MLST [fact;…]`: which facts are shown.
+/// `UTF8 [ON|OFF]`: what names are on the wire; without either, and for an old draft's `NLST`, it is ON. `MLST [fact;…]`: which
+/// facts are shown. `MODE Z [LEVEL n]`: how hard it compresses.
 pub(super) fn opts(argument: &[u8]) -> Result<Command, ArgError> {
     let (option, rest) = super::verbs::split(argument.trim_ascii());
     match option.to_ascii_uppercase().as_slice() {
@@ -269,8 +271,30 @@ pub(super) fn opts(argument: &[u8]) -> Result<Command, ArgError> {
             _ => Err(ArgError::Syntax),
         },
         b"MLST" => Ok(Command::OptsMlst(FactSet::parse(rest))),
+        b"MODE" => deflate_level(rest).map(Command::OptsMode),
         _ => Err(ArgError::Syntax),
     }
+}
+
+/// `Z`, and pairs of a name and a value (draft-preston-ftpext-deflate-04 §3): LEVEL, and the one engine that there is.
+fn deflate_level(argument: &[u8]) -> Result<Option<Level>, ArgError> {
+    let words = argument.to_ascii_uppercase();
+    let mut words = words.split(|&b| b == b' ').filter(|word| !word.is_empty());
+    match words.next() {
+        None => return Err(ArgError::Missing),
+        Some(b"Z") => {}
+        Some(_) => return Err(ArgError::NotOffered),
+    }
+    let mut level = None;
+    while let Some(name) = words.next() {
+        match (name, words.next().ok_or(ArgError::Missing)?) {
+            (b"LEVEL", &[digit @ b'0'..=b'9']) => level = Level::new(digit - b'0'),
+            (b"LEVEL", _) => return Err(ArgError::Syntax),
+            (b"ENGINE", b"ZLIB") => {}
+            _ => return Err(ArgError::NotOffered),
+        }
+    }
+    Ok(level)
 }
 
 /// Options of ls before the path, apart or together. Unknown letters are ignored, as clients send them by habit; `--`
@@ -393,6 +417,23 @@ mod tests {
             assert_eq!(opts(argument), Ok(Command::OptsUtf8(utf8)));
         }
         assert_eq!(opts(b"UTF8 yes"), Err(ArgError::Syntax));
+    }
+
+    #[test]
+    fn mode_z_has_ten_levels() {
+        let level = |number| Ok(Command::OptsMode(Level::new(number)));
+        assert_eq!(opts(b"MODE Z LEVEL 0"), level(0));
+        assert_eq!(opts(b"mode z  engine zlib level 9"), level(9));
+        assert_eq!(opts(b"MODE Z"), Ok(Command::OptsMode(None)));
+        for wrong in ["MODE Z LEVEL 10", "MODE Z LEVEL -1", "MODE Z LEVEL x"] {
+            assert_eq!(opts(wrong.as_bytes()), Err(ArgError::Syntax), "{wrong}");
+        }
+        for other in ["MODE S", "MODE Z ENGINE LZS", "MODE Z METHOD 8"] {
+            assert_eq!(opts(other.as_bytes()), Err(ArgError::NotOffered), "{other}");
+        }
+        for short in ["MODE", "MODE Z LEVEL"] {
+            assert_eq!(opts(short.as_bytes()), Err(ArgError::Missing), "{short}");
+        }
     }
 
     #[test]

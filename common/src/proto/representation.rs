@@ -1,4 +1,4 @@
-//! How octets on the wire relate to octets in files: what TYPE chooses (RFC 959 §3.1). Pure: no I/O.
+//! How octets on the wire relate to octets in files: what TYPE and MODE choose (RFC 959 §3). Pure: no I/O.
 
 /// The representation type (RFC 959 §3.1.1).
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -9,15 +9,51 @@ pub enum Type {
     Image,
 }
 
+/// The transmission mode (RFC 959 §3.4).
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Mode {
+    /// As it is.
+    Stream,
+    /// `Z`: compressed, for files and listings alike (draft-preston-ftpext-deflate-04).
+    Deflate,
+}
+
+/// How hard MODE Z tries, from 0 (not at all) to 9.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Level(u8);
+
+impl Level {
+    pub fn new(number: u8) -> Option<Level> {
+        (number <= 9).then_some(Level(number))
+    }
+
+    pub fn number(self) -> u8 {
+        self.0
+    }
+}
+
+impl Default for Level {
+    fn default() -> Self {
+        Level(6)
+    }
+}
+
 /// What a session has chosen for all its transfers.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Representation {
     pub kind: Type,
+    pub mode: Mode,
+    /// For what MODE Z sends.
+    pub level: Level,
 }
 
 impl Default for Representation {
     /// RFC 959 §5.1
     fn default() -> Self {
-        Representation { kind: Type::Ascii }
+        Representation {
+            kind: Type::Ascii,
+            mode: Mode::Stream,
+            level: Level::default(),
+        }
     }
 }

@@ -10,7 +10,7 @@ pub use self::site::SITE;
 use super::args::{self, ArgError, ListArg, NewFacts, NewLink, NewTimes, PathArg, Utf8};
 use super::facts::{FactSet, Permissions};
 use super::hostport::{self, Family};
-use super::representation::Type;
+use super::representation::{Level, Mode, Type};
 use crate::auth::Secret;
 
 /// What a verb does to the session or the files; permission lists and hooks speak of these groups.
@@ -107,10 +107,12 @@ pub enum Command {
     Mkd(PathArg),
     Mlsd(PathArg),
     Mlst(PathArg),
-    Mode,
+    Mode(Mode),
     Nlst(ListArg),
     Noop,
     OptsMlst(FactSet),
+    /// MODE Z's level; none asks for it.
+    OptsMode(Option<Level>),
     OptsUtf8(Utf8),
     Pass(Secret),
     Pasv,
@@ -269,10 +271,10 @@ pub const TABLE: &[Spec] = &[
     spec("MKD",  Write, LoggedIn, "<path>",                 None,              "Make a directory",                      |a| Ok(Command::Mkd(args::path(a)?))).also(&["XMKD"]),
     spec("MLSD", Dirs,  LoggedIn, "[<path>]",               None,              "List a directory for programs",         |a| Ok(Command::Mlsd(args::optional_path(a)))),
     spec("MLST", Info,  LoggedIn, "[<path>]",               Some(super::facts::FEAT), "Facts of one file",              |a| Ok(Command::Mlst(args::optional_path(a)))),
-    spec("MODE", Data,  LoggedIn, "S",                      None,              "Transfer mode: stream",                 args::mode),
+    spec("MODE", Data,  LoggedIn, "<S|Z>",                  Some("MODE Z"),    "Transfer mode: stream, or compressed",  args::mode),
     spec("NLST", Dirs,  LoggedIn, "[-aldRtSr] [<path>]",    None,              "List names only",                       |a| Ok(Command::Nlst(args::list(a)?))),
     spec("NOOP", Info,  Always,   "",                       None,              "Do nothing",                            |_| Ok(Command::Noop)).mid_transfer().between(),
-    spec("OPTS", Info,  Always,   "UTF8 [ON|OFF]|MLST [<fact>;…]", Some("UTF8"),      "Set an option",                         args::opts),
+    spec("OPTS", Info,  Always,   "UTF8 [ON|OFF]|MLST [<fact>;…]|MODE Z [LEVEL <0-9>]", Some("UTF8"),      "Set an option",                         args::opts),
     spec("PASS", Login, Always,   "<password>",             None,              "Give the password",                     |a| Ok(Command::Pass(Secret::new(a)))).secret(),
     spec("PASV", Data,  LoggedIn, "",                       Some("PASV"),      "Wait for a data connection (IPv4)",     |a| args::none(a, Command::Pasv)).also(&["P@SW"]),
     spec("PORT", Data,  LoggedIn, "<h1,h2,h3,h4,p1,p2>",    None,              "Connect data to this address (IPv4)",   |a| Ok(Command::Port(hostport::parse_port(a)?))),

@@ -7,6 +7,7 @@ mod sendfile;
 mod source;
 mod splice;
 mod staged;
+mod store;
 mod wire;
 
 use std::os::fd::BorrowedFd;
@@ -25,8 +26,9 @@ pub use staged::{ReceiveStaged, SendStaged};
 use crate::control::until;
 use crate::stage::Fault;
 
-/// After so many octets without a wait, the attendant is asked all the same.
+/// After so many octets, or so long, without a wait, the attendant is asked all the same: some octets make much work.
 const BREATH: u64 = 8 << 20;
+const LONG_BREATH: Duration = Duration::from_millis(100);
 
 /// What one step of a flow came to.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -101,6 +103,7 @@ pub struct Outcome {
 pub fn run(flow: &mut dyn Flow, attendant: &mut dyn Attendant, stall: Duration) -> Outcome {
     let mut moved = 0;
     let mut unattended = 0;
+    let mut attended = Instant::now();
     let mut deadline = None;
     if let Some(interrupt) = attendant.begin() {
         let end = End::Interrupted(interrupt);
@@ -112,7 +115,7 @@ pub fn run(flow: &mut dyn Flow, attendant: &mut dyn Attendant, stall: Duration) 
                 moved += count;
                 unattended += count;
                 deadline = None;
-                if unattended < BREATH {
+                if unattended < BREATH && attended.elapsed() < LONG_BREATH {
                     continue;
                 }
                 (None, false)
@@ -136,7 +139,9 @@ pub fn run(flow: &mut dyn Flow, attendant: &mut dyn Attendant, stall: Duration) 
         } else {
             Some(Instant::now())
         };
-        match watch(wait_for, attendant, limit, moved) {
+        let woken = watch(wait_for, attendant, limit, moved);
+        attended = Instant::now();
+        match woken {
             Woken::Ready => {}
             Woken::TimedOut if waits => break End::Stalled,
             Woken::TimedOut => {}

@@ -2,8 +2,7 @@
 
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 
-use nix::errno::Errno;
-
+use super::store::Store;
 use super::wire::Wire;
 use super::{Flow, Step};
 
@@ -15,7 +14,7 @@ const PIECE: usize = 256 << 10;
 #[derive(Debug)]
 pub struct ReceiveFile {
     wire: Wire,
-    file: OwnedFd,
+    store: Store,
     buffer: Vec<u8>,
 }
 
@@ -24,14 +23,14 @@ impl ReceiveFile {
     pub fn new(data: OwnedFd, file: OwnedFd) -> ReceiveFile {
         ReceiveFile {
             wire: Wire::new(data),
-            file,
+            store: Store::new(file),
             buffer: vec![0; FIRST_PIECE],
         }
     }
 
     fn receive(&mut self) -> Result<usize, Step> {
         let count = self.wire.receive(&mut self.buffer)?;
-        write_all(&self.file, &self.buffer[..count])?;
+        self.store.write(&self.buffer[..count])?;
         if count == self.buffer.len() && count < PIECE {
             self.buffer = vec![0; PIECE];
         }
@@ -51,17 +50,4 @@ impl Flow for ReceiveFile {
     fn data(&self) -> BorrowedFd<'_> {
         self.wire.as_fd()
     }
-}
-
-/// Writes everything, at the offset of the file.
-pub(super) fn write_all(file: &OwnedFd, mut octets: &[u8]) -> Result<(), Step> {
-    while !octets.is_empty() {
-        match nix::unistd::write(file, octets) {
-            Ok(0) => return Err(Step::StoreFailed(Errno::EIO)),
-            Ok(count) => octets = &octets[count..],
-            Err(Errno::EINTR) => {}
-            Err(errno) => return Err(Step::StoreFailed(errno)),
-        }
-    }
-    Ok(())
 }

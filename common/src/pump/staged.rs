@@ -2,8 +2,8 @@
 
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 
-use super::receive::write_all;
 use super::source::Source;
+use super::store::Store;
 use super::wire::Wire;
 use super::{Flow, Step};
 use crate::stage::{Chain, Stage};
@@ -85,7 +85,7 @@ impl Flow for SendStaged {
 /// An upload through stages.
 pub struct ReceiveStaged {
     wire: Wire,
-    file: OwnedFd,
+    store: Store,
     chain: Chain,
     input: Vec<u8>,
     output: Vec<u8>,
@@ -96,22 +96,33 @@ impl ReceiveStaged {
     pub fn new(data: OwnedFd, file: OwnedFd, chain: Chain) -> ReceiveStaged {
         ReceiveStaged {
             wire: Wire::new(data),
-            file,
-            input: vec![0; PIECE.min(chain.appetite())],
+            store: Store::new(file),
+            input: vec![0; PIECE],
             chain,
             output: Vec::new(),
         }
     }
 
+    /// Octets that were written to the file.
+    pub fn stored(&self) -> u64 {
+        self.store.octets()
+    }
+
     fn receive(&mut self) -> Result<usize, Step> {
         let count = self.wire.receive(&mut self.input)?;
-        self.output.clear();
-        let made = match count {
-            0 => self.chain.finish(&mut self.output),
-            count => self.chain.push(&self.input[..count], &mut self.output),
-        };
-        made.map_err(Step::Spoiled)?;
-        write_all(&self.file, &self.output)?;
+        // Each piece is written before the next one: a few octets can become many.
+        for piece in self.input[..count].chunks(self.chain.appetite()) {
+            self.output.clear();
+            let pushed = self.chain.push(piece, &mut self.output);
+            pushed.map_err(Step::Spoiled)?;
+            self.store.write(&self.output)?;
+        }
+        if count == 0 {
+            self.output.clear();
+            let finished = self.chain.finish(&mut self.output);
+            finished.map_err(Step::Spoiled)?;
+            self.store.write(&self.output)?;
+        }
         Ok(count)
     }
 }

@@ -136,6 +136,8 @@ pub struct SessionConfig {
     pub data_timeout: Duration,
     /// How long a transfer may make no progress.
     pub stall_timeout: Duration,
+    /// How many times more than it was an upload in MODE Z may become; zero is no limit.
+    pub inflate_ratio: u64,
     pub permitted: VerbSet,
     /// Mode bits that new files and directories do not get.
     pub umask: u32,
@@ -162,6 +164,7 @@ impl Default for SessionConfig {
             max_idle: Duration::ZERO,
             data_timeout: Duration::from_secs(30),
             stall_timeout: Duration::from_secs(300),
+            inflate_ratio: 200,
             permitted: VerbSet::ALL,
             umask: 0o022,
             durability: Durability::Strict,

@@ -107,6 +107,7 @@ pub const TABLE: &[Setting] = &[
     setting("DataConnectionPortRange",&["dcrange"],               "data.ports",            Text("LOW-HIGH"), "49152-65535",        "Both of these in one",                                                   Session(|c, v| { c.data_ports = v.port_range(1024)?; Ok(()) })),
     setting("DataTimeout",           &["datatimeout"],            "data.timeout",          Text("TIME"),     "30",                 "How long a data connection may take to come about",                      Session(|c, v| { c.data_timeout = v.interval(Zero::Refuse)?; Ok(()) })),
     setting("StallTimeout",          &["stalltimeout"],           "data.stall-timeout",    Text("TIME"),     "300",                "How long a transfer may make no progress",                               Session(|c, v| { c.stall_timeout = v.interval(Zero::Refuse)?; Ok(()) })),
+    setting("InflateRatio",          &["inflateratio"],           "data.inflate-ratio",    Text("NUMBER"),   "200",                "How many times larger MODE Z uploads may get, from 64 MiB up; 0 is any",      Session(|c, v| { c.inflate_ratio = v.count_or_zero()?; Ok(()) })),
 ];
 
 /// Settings that one source cannot both make, because each would undo the other.

@@ -3,6 +3,7 @@
 pub mod ascii;
 mod chain;
 pub mod charset;
+pub mod deflate;
 mod plan;
 pub mod tar;
 

@@ -1,8 +1,8 @@
 //! Decides what a transfer does to its octets, once and before anything is opened. Pure: no I/O.
 
-use super::{Chain, ascii, charset};
+use super::{Chain, ascii, charset, deflate};
 use crate::charset::Charset;
-use crate::proto::representation::{Representation, Type};
+use crate::proto::representation::{Mode, Representation, Type};
 
 /// What is moved, and in which direction.
 #[derive(Clone, Copy, Debug)]
@@ -20,6 +20,8 @@ pub enum Cargo {
 pub struct Options {
     /// REST's offset.
     pub restart: u64,
+    /// How many times more than it was an upload in MODE Z may become; zero is no limit.
+    pub inflate_ratio: u64,
 }
 
 /// A combination that has no meaning here (504), as a sentence.
@@ -42,7 +44,12 @@ impl Plan {
         options: Options,
         cargo: Cargo,
     ) -> Result<Plan, NotOffered> {
-        let chain = Chain::default();
+        let chain = match (cargo, representation.mode) {
+            (Cargo::Upload, Mode::Deflate) => {
+                Chain::default().then(deflate::Inflate::new(options.inflate_ratio))
+            }
+            _ => Chain::default(),
+        };
         let chain = match (cargo, representation.kind) {
             // Its lines have the ends of the wire already, and no place in them has a number.
             (Cargo::Listing(charset), _) if charset.is_transparent() => chain,
@@ -54,6 +61,12 @@ impl Plan {
             (Cargo::Download, Type::Ascii) => chain.then(ascii::ToWire::default()),
             (Cargo::Upload, Type::Ascii) => chain.then(ascii::FromWire::default()),
             (Cargo::Download | Cargo::Upload, Type::Image) => chain,
+        };
+        let chain = match (cargo, representation.mode) {
+            (Cargo::Download | Cargo::Listing(_), Mode::Deflate) => {
+                chain.then(deflate::Deflate::new(representation.level))
+            }
+            _ => chain,
         };
         Ok(Plan { chain })
     }
@@ -71,10 +84,19 @@ impl Plan {
 
 #[cfg(test)]
 mod tests {
+    use super::super::Stage;
     use super::*;
 
     fn plan(kind: Type, restart: u64, cargo: Cargo) -> Result<bool, NotOffered> {
-        Plan::new(Representation { kind }, Options { restart }, cargo).map(|plan| plan.is_direct())
+        let representation = Representation {
+            kind,
+            ..Representation::default()
+        };
+        let options = Options {
+            restart,
+            ..Options::default()
+        };
+        Plan::new(representation, options, cargo).map(|plan| plan.is_direct())
     }
 
     #[test]
@@ -87,6 +109,36 @@ mod tests {
             assert_eq!(plan(kind, 0, Cargo::Upload), direct);
             assert_eq!(plan(kind, 0, transparent), Ok(true));
             assert_eq!(plan(kind, 0, latin), Ok(false));
+        }
+    }
+
+    /// What a download and an upload make of each other's octets, in pieces.
+    #[test]
+    fn the_way_there_leads_back() {
+        for (kind, mode) in [Type::Ascii, Type::Image]
+            .into_iter()
+            .flat_map(|kind| [Mode::Stream, Mode::Deflate].map(|mode| (kind, mode)))
+        {
+            let representation = Representation {
+                kind,
+                mode,
+                ..Representation::default()
+            };
+            let run = |cargo, octets: &[u8]| {
+                let plan = Plan::new(representation, Options::default(), cargo).unwrap();
+                let (mut chain, mut out) = (plan.into_chain(), Vec::new());
+                for piece in octets.chunks(3) {
+                    chain.push(piece, &mut out).unwrap();
+                }
+                chain.finish(&mut out).unwrap();
+                out
+            };
+            let file = b"one\ntwo\nthree\0\nand no end";
+            let wire = run(Cargo::Download, file);
+            assert_eq!(wire == file, (kind, mode) == (Type::Image, Mode::Stream));
+            assert_eq!(run(Cargo::Upload, &wire), file, "{kind:?} {mode:?}");
+            let listing = run(Cargo::Listing(Charset::UTF_8), b"a\r\nb\r\n");
+            assert_eq!(listing == b"a\r\nb\r\n", mode == Mode::Stream);
         }
     }
 

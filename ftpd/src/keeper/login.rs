@@ -297,6 +297,7 @@ pub(super) fn become_user(setup: &Setup, admitted: Admitted) -> Result<Login, To
         max_idle: settings.max_idle,
         data_timeout: settings.data_timeout,
         stall_timeout: settings.stall_timeout,
+        inflate_ratio: settings.inflate_ratio,
         charset: settings.charset,
     };
     Ok(Login {

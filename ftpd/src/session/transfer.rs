@@ -21,6 +21,8 @@ use super::{End, Link, Stop, User, outcome};
 /// A flow that has ended.
 pub(crate) struct Ended {
     pub(crate) outcome: Outcome,
+    /// Octets that a file got; the data connection may have carried fewer.
+    pub(crate) stored: u64,
     /// ABOR has come and wants a reply of its own.
     pub(crate) aborted: bool,
 }
@@ -36,14 +38,13 @@ pub(crate) fn send(
     let socket = data::open(link, user)?.begin(&mut link.control, mark)?;
     Ok(match source {
         Source::File { file, offset, end } if plan.is_direct() => {
-            run(link, user, SendFile::new(file, socket, offset, end))
+            run(link, user, &mut SendFile::new(file, socket, offset, end))
         }
-        Source::Pipe(pipe) if plan.is_direct() => run(link, user, SendPipe::new(pipe, socket)),
-        source => run(
-            link,
-            user,
-            SendStaged::new(source, socket, plan.into_chain()),
-        ),
+        Source::Pipe(pipe) if plan.is_direct() => run(link, user, &mut SendPipe::new(pipe, socket)),
+        source => {
+            let chain = plan.into_chain();
+            run(link, user, &mut SendStaged::new(source, socket, chain))
+        }
     })
 }
 
@@ -56,27 +57,28 @@ pub(crate) fn receive(
     mark: &Mark,
 ) -> Result<Ended, Stop> {
     let socket = data::open(link, user)?.begin(&mut link.control, mark)?;
-    Ok(if plan.is_direct() {
-        run(link, user, ReceiveFile::new(socket, file))
-    } else {
-        run(
-            link,
-            user,
-            ReceiveStaged::new(socket, file, plan.into_chain()),
-        )
+    if plan.is_direct() {
+        return Ok(run(link, user, &mut ReceiveFile::new(socket, file)));
+    }
+    let mut flow = ReceiveStaged::new(socket, file, plan.into_chain());
+    let ended = run(link, user, &mut flow);
+    Ok(Ended {
+        stored: flow.stored(),
+        ..ended
     })
 }
 
-/// Moves the data; the connection is closed when the flow is dropped at the end.
-fn run(link: &mut Link, user: &User, mut flow: impl Flow) -> Ended {
+/// Moves the data; the connection is closed when the flow is dropped.
+fn run(link: &mut Link, user: &User, flow: &mut dyn Flow) -> Ended {
     let mut watch = Watch::new(
         &mut link.control,
         user.files.as_fd(),
         user.account.permitted,
     );
-    let outcome = pump::run(&mut flow, &mut watch, user.account.stall_timeout);
+    let outcome = pump::run(flow, &mut watch, user.account.stall_timeout);
     Ended {
         outcome,
+        stored: outcome.moved,
         aborted: watch.aborted,
     }
 }

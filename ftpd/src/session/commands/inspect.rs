@@ -6,7 +6,7 @@ use std::time::Duration;
 use common::proto::args::{ListArg, PathArg};
 use common::proto::facts::{self, FactSet};
 use common::proto::reply::{Code, Line, Reply};
-use common::proto::representation::Type;
+use common::proto::representation::{Mode, Type};
 use common::proto::verbs::{Verb, VerbSet};
 
 use super::listing;
@@ -146,6 +146,10 @@ fn status(link: &Link, user: &User) -> Reply {
         Type::Ascii => "ASCII",
         Type::Image => "image",
     };
+    let mode = match user.representation.mode {
+        Mode::Stream => "stream",
+        Mode::Deflate => "Z",
+    };
     let idle = match user.account.idle {
         Duration::ZERO => "no idle timeout".to_owned(),
         idle => format!("idle timeout {} s", idle.as_secs()),
@@ -155,7 +159,7 @@ fn status(link: &Link, user: &User) -> Reply {
     let lines = vec![
         format!(" Connected from {}", link.ends.client()).into(),
         name.into(),
-        format!(" TYPE {kind}, MODE stream, STRU file; {idle}").into(),
+        format!(" TYPE {kind}, MODE {mode}, STRU file; {idle}").into(),
     ];
     Reply::block(Code::SYSTEM_STATUS, "Status:", lines, "End")
 }

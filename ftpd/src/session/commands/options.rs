@@ -1,4 +1,4 @@
-//! TYPE, OPTS MLST, REST, ALLO, and where the next data connection goes: PASV, EPSV, LPSV, PORT, EPRT,
+//! TYPE, MODE, OPTS MLST, REST, ALLO, and where the next data connection goes: PASV, EPSV, LPSV, PORT, EPRT,
 //! LPRT, PRET.
 
 use std::net::SocketAddr;
@@ -7,7 +7,7 @@ use common::proto::args::Utf8;
 use common::proto::facts::FactSet;
 use common::proto::hostport::{Family, UnknownProtocol, long_text, port_text};
 use common::proto::reply::{Code, Reply};
-use common::proto::representation::Type;
+use common::proto::representation::{Level, Mode, Type};
 use common::proto::verbs::{EpsvArg, Verb, VerbSet};
 
 use crate::session::data::DataChannel;
@@ -23,6 +23,24 @@ pub(in crate::session) fn representation_type(user: &mut User, kind: Type) -> Re
             Type::Image => "Type is image.",
         },
     )
+}
+
+pub(in crate::session) fn mode(user: &mut User, mode: Mode) -> Reply {
+    user.representation.mode = mode;
+    Reply::new(
+        Code::OK,
+        match mode {
+            Mode::Stream => "Mode is stream.",
+            Mode::Deflate => "Mode is Z: data is compressed.",
+        },
+    )
+}
+
+/// OPTS MODE Z: how hard what is sent is compressed. What arrives may be of any level.
+pub(in crate::session) fn level(user: &mut User, level: Option<Level>) -> Reply {
+    let level = level.unwrap_or(user.representation.level);
+    user.representation.level = level;
+    Reply::new(Code::OK, format!("MODE Z LEVEL is {}.", level.number()))
 }
 
 /// OPTS UTF8, which clients send before the login too.

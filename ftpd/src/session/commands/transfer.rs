@@ -142,7 +142,7 @@ fn upload(
         && matches!(at, UploadAt::Replace | UploadAt::New)
         && pending
             .declared
-            .is_some_and(|declared| ended.outcome.moved < declared);
+            .is_some_and(|declared| ended.stored < declared);
     if ended.outcome.end != pump::End::Complete || too_short {
         user.files.discard()?.map_err(outcome::file)?;
         if too_short && ended.outcome.end == pump::End::Complete {
@@ -172,6 +172,7 @@ fn is_abandoned(link: &mut Link, moved: u64) -> bool {
 fn plan(user: &User, pending: &Pending, cargo: Cargo) -> Result<Plan, Stop> {
     let options = Options {
         restart: pending.restart,
+        inflate_ratio: user.account.inflate_ratio,
     };
     let plan = Plan::new(user.representation, options, cargo);
     Ok(plan.map_err(outcome::not_offered)?)
