@@ -23,7 +23,7 @@ _ftpd() {
 
     case "${cmd}" in
         ftpd)
-            opts="-f -p -i -4 -I -l -A -a -h -V --config --check --port --bindaddress --nodemon --inetd --sessionuser --chroot --logfile --loglevel --banner --bannerfile --hostnames --authmethods --authfile --passwordcost --update-pass --allowusers --denyusers --logintimeout --maxloginfails --loginfaildelay --replytimeout --enabled --expires --allowednetworks --loginhours --chhome --chshare --umask --durability --listowners --listorder --listdepth --listentries --charset --charsetnetworks --permittedcommands --idle --maxidle --dclow --dchigh --dcrange --datatimeout --stalltimeout --inflateratio --help --version"
+            opts="-f -p -i -4 -I -l -A -a -h -V --config --check --user --from --json --port --bindaddress --nodemon --inetd --sessionuser --chroot --logfile --loglevel --banner --bannerfile --hostnames --authmethods --authfile --passwordcost --update-pass --allowusers --denyusers --logintimeout --maxloginfails --loginfaildelay --replytimeout --enabled --expires --allowednetworks --loginhours --chhome --chshare --umask --durability --listowners --listorder --listdepth --listentries --charset --charsetnetworks --permittedcommands --idle --maxidle --dclow --dchigh --dcrange --datatimeout --stalltimeout --inflateratio --help --version"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 1 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -57,6 +57,14 @@ _ftpd() {
                     if [[ "${BASH_VERSINFO[0]}" -ge 4 ]]; then
                         compopt -o filenames
                     fi
+                    return 0
+                    ;;
+                --user)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --from)
+                    COMPREPLY=($(compgen -f "${cur}"))
                     return 0
                     ;;
                 --port)

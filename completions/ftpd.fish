@@ -1,4 +1,6 @@
 complete -c ftpd -s f -l config -d 'Read this configuration [default: /etc/metaftpd.conf]' -r -F
+complete -c ftpd -l user -d 'With --check: tell what a login of this user would get, and where each part comes from' -r
+complete -c ftpd -l from -d 'With --user: the address that the login would come from' -r
 complete -c ftpd -s p -l port -d 'Port of the control connection; 0 is any free one [default: 21]' -r
 complete -c ftpd -s i -l bindaddress -d 'Address or network interface to listen on, by default all' -r
 complete -c ftpd -l sessionuser -d 'User and group number of the network half of a session; owns nothing [default: 60621]' -r
@@ -48,6 +50,7 @@ complete -c ftpd -l datatimeout -d 'How long a data connection may take to come 
 complete -c ftpd -l stalltimeout -d 'How long a transfer may make no progress [default: 300]' -r
 complete -c ftpd -l inflateratio -d 'How many times larger MODE Z uploads may get, from 64 MiB up; 0 is any [default: 200]' -r
 complete -c ftpd -l check -d 'Check the configuration and start nothing'
+complete -c ftpd -l json -d 'With --user: print one JSON object'
 complete -c ftpd -s 4 -d 'Listen on IPv4 addresses only'
 complete -c ftpd -l nodemon -d 'Stay in the foreground'
 complete -c ftpd -s I -l inetd -d 'Serve one session on descriptor 0, started by inetd'

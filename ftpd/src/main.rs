@@ -1,6 +1,7 @@
 //! The FTP daemon. `main` only finds out which role this process has: daemon, inetd session, or a check of the
 //! configuration.
 
+mod check;
 mod daemon;
 mod keeper;
 mod session;
@@ -30,6 +31,9 @@ fn configuration() -> ControlFlow<ExitCode, Config> {
     let matches = cli::matches(cli::ftpd::command());
     match cli::ftpd::configuration(&matches) {
         ControlFlow::Break(status) => ControlFlow::Break(status),
-        ControlFlow::Continue(loaded) => ControlFlow::Continue(loaded.config),
+        ControlFlow::Continue(loaded) => match cli::ftpd::question(&matches) {
+            Some(question) => ControlFlow::Break(check::answer(&loaded, &question)),
+            None => ControlFlow::Continue(loaded.config),
+        },
     }
 }

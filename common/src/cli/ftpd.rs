@@ -1,12 +1,15 @@
 //! The command line of `ftpd`, made from the settings table, and what it says about a configuration.
 
+use std::ffi::OsString;
+use std::net::{IpAddr, Ipv4Addr};
 use std::ops::ControlFlow;
+use std::os::unix::ffi::OsStrExt;
 use std::path::PathBuf;
 use std::process::ExitCode;
 
 use clap::{Arg, ArgAction, ArgMatches, Command, ValueHint, value_parser};
 
-use super::out::{complain, print};
+use super::out::complain;
 use crate::settings::read::FILE_FLAG;
 use crate::settings::table::{Kind, Scope, Setting, TABLE};
 use crate::settings::{DEFAULT_FILE, Loaded, load};
@@ -35,11 +38,54 @@ pub fn command() -> Command {
                 .action(ArgAction::SetTrue)
                 .help("Check the configuration and start nothing"),
         )
+        .arg(
+            Arg::new("user")
+                .long("user")
+                .value_name("NAME")
+                .value_parser(value_parser!(OsString))
+                .requires("check")
+                .help("With --check: tell what a login of this user would get, and where each part comes from"),
+        )
+        .arg(
+            Arg::new("from")
+                .long("from")
+                .value_name("ADDRESS")
+                .value_parser(value_parser!(IpAddr))
+                .default_value("127.0.0.1")
+                .help("With --user: the address that the login would come from"),
+        )
+        .arg(
+            Arg::new("json")
+                .long("json")
+                .action(ArgAction::SetTrue)
+                .requires("user")
+                .help("With --user: print one JSON object"),
+        )
         .args(TABLE.iter().map(flag))
 }
 
-/// Loads what the command line says and tells what is wrong with it. `Break` is the status to end with: the
-/// configuration is wrong, or it was only to be checked.
+/// What `--check` is asked about beside the configuration itself.
+pub struct Question<'a> {
+    /// The user whose login is asked about.
+    pub user: Option<&'a [u8]>,
+    pub from: IpAddr,
+    pub json: bool,
+}
+
+/// What the command line asks; `None` without `--check`.
+pub fn question(matches: &ArgMatches) -> Option<Question<'_>> {
+    let user = matches.get_one::<OsString>("user");
+    matches.get_flag("check").then(|| Question {
+        user: user.map(|name| name.as_bytes()),
+        from: matches
+            .get_one("from")
+            .copied()
+            .unwrap_or(IpAddr::V4(Ipv4Addr::LOCALHOST)),
+        json: matches.get_flag("json"),
+    })
+}
+
+/// Loads what the command line says and tells what is wrong with it. `Break` is the status to end with.
 pub fn configuration(matches: &ArgMatches) -> ControlFlow<ExitCode, Loaded> {
     let loaded = load(matches);
     let warnings = loaded.iter().flat_map(|loaded| &loaded.warnings);
@@ -50,10 +96,6 @@ pub fn configuration(matches: &ArgMatches) -> ControlFlow<ExitCode, Loaded> {
                 complain("ftpd", error);
             }
             ControlFlow::Break(ExitCode::from(1))
-        }
-        Ok(_) if matches.get_flag("check") => {
-            print("configuration is fine\n");
-            ControlFlow::Break(ExitCode::SUCCESS)
         }
         Ok(loaded) => ControlFlow::Continue(loaded),
     }

@@ -323,6 +323,10 @@ fn closing(page: &mut Roff) {
                 "The configuration is wrong, or the server cannot start.",
             ),
             ("2", "The command line is wrong."),
+            (
+                "3",
+                "--check --user: the configuration is right, and a login of this user would be refused.",
+            ),
         ],
     );
     let auth_file = Setting::find("AuthFile").map_or("", |setting| setting.default);

@@ -68,6 +68,14 @@ impl Names {
         unknown.map_or(Ok(false), Err)
     }
 
+    /// The groups that the list names.
+    pub fn groups(&self) -> impl Iterator<Item = &str> {
+        self.0.iter().filter_map(|word| match word {
+            Word::Group(name) => Some(name.as_str()),
+            Word::Name(_) => None,
+        })
+    }
+
     /// Whether the list names somebody by the stored name and by the typed one. A group that does not exist has no members.
     pub fn allow(&self, who: Who<'_>, group: impl Fn(&str) -> Option<u32>) -> bool {
         self.0.iter().any(|word| match word {

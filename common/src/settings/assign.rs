@@ -61,8 +61,8 @@ pub(super) struct Assignment {
     pub(super) origin: Origin,
 }
 
-/// Which source made each setting; a setting that is not here has its default.
-pub(super) type Origins = BTreeMap<&'static str, Origin>;
+/// Which source made each setting, and the text that it had there; a setting that is not here has its default.
+pub(super) type Origins = BTreeMap<&'static str, (Origin, String)>;
 
 /// Finds the setting of a key that a file or a user's entry names, or says why there is none.
 pub(super) fn lookup(key: &str) -> Result<&'static Setting, String> {
@@ -108,7 +108,7 @@ pub(super) fn apply(
         };
         match done {
             Ok(()) => {
-                origins.insert(assignment.setting.key, assignment.origin);
+                origins.insert(assignment.setting.key, (assignment.origin, assignment.text));
             }
             Err(wrong) => errors.push(assignment.error(wrong)),
         }

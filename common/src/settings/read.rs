@@ -36,8 +36,13 @@ impl Loaded {
     pub fn origin(&self, setting: &Setting) -> Origin {
         self.origins
             .get(setting.key)
-            .cloned()
-            .unwrap_or(Origin::Default)
+            .map_or(Origin::Default, |(origin, _)| origin.clone())
+    }
+
+    /// Tells the text that a setting was made with.
+    pub fn text(&self, setting: &Setting) -> &str {
+        let made = self.origins.get(setting.key);
+        made.map_or(setting.default, |(_, text)| text)
     }
 }
 
@@ -59,7 +64,7 @@ pub fn load(matches: &ArgMatches) -> Result<Loaded, Vec<SettingError>> {
     }
     if let Err(message) = settle(&mut config.session) {
         // The last source that moved a bound is the one to correct.
-        let bound = |key| origins.get(key).cloned();
+        let bound = |key| origins.get(key).map(|(origin, _)| origin.clone());
         let origin = bound("DataConnectionHighPort")
             .into_iter()
             .chain(bound("DataConnectionLowPort"))

@@ -3,6 +3,7 @@
 
 mod data;
 mod files;
+pub(crate) mod grant;
 mod listing;
 mod login;
 mod work;

@@ -68,26 +68,36 @@ impl UserFile {
 
     /// Finds a user by name, in any ASCII case. The first line with the name decides, even if it is not a record.
     pub fn find(&self, name: &[u8]) -> Result<Record, NativeError> {
+        self.find_line(name).map(|(_, record)| record)
+    }
+
+    /// Finds a user and the number of the line.
+    fn find_line(&self, name: &[u8]) -> Result<(u64, Record), NativeError> {
         let mut lines = self.lines();
         while let Some(line) = lines.next().map_err(|e| self.io(e))? {
             if is_line_of(line.octets, name) {
-                return Record::parse(line.octets).map_err(|why| NativeError::Malformed {
-                    file: self.path.clone(),
-                    line: line.number,
-                    why,
+                let number = line.number;
+                let record = Record::parse(line.octets);
+                return record.map(|record| (number, record)).map_err(|why| {
+                    NativeError::Malformed {
+                        file: self.path.clone(),
+                        line: number,
+                        why,
+                    }
                 });
             }
         }
         Err(NativeError::NoSuchUser(shown(name)))
     }
 
-    /// Finds who logs in under a name: `ftp` is another name for `anonymous` (RFC 1635), if that takes any password.
-    pub fn find_login(&self, name: &[u8]) -> Result<Record, NativeError> {
-        match self.find(name) {
+    /// Finds who logs in under a name, and the number of the line: `ftp` is another name for `anonymous` (RFC 1635), if that
+    /// takes any password.
+    pub fn find_login(&self, name: &[u8]) -> Result<(u64, Record), NativeError> {
+        match self.find_line(name) {
             Err(NativeError::NoSuchUser(_)) if name.eq_ignore_ascii_case(b"ftp") => self
-                .find(b"anonymous")
+                .find_line(b"anonymous")
                 .ok()
-                .filter(|record| record.stored().scheme() == Scheme::Null)
+                .filter(|(_, record)| record.stored().scheme() == Scheme::Null)
                 .ok_or_else(|| NativeError::NoSuchUser(shown(name))),
             found => found,
         }
@@ -142,7 +152,9 @@ pub fn authenticate(
     name: &[u8],
     secret: &Secret,
 ) -> Result<Record, NativeError> {
-    let found = UserFile::open_trusted(path).and_then(|users| users.find_login(name));
+    let found = UserFile::open_trusted(path)
+        .and_then(|users| users.find_login(name))
+        .map(|(_, record)| record);
     match &found {
         Ok(record) => match record.verify(secret)? {
             Verdict::Accept => return found,

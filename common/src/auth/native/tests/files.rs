@@ -188,7 +188,7 @@ fn ftp_is_anonymous_where_that_takes_any_password() {
         let users = UserFile::open(&users.file).unwrap();
         users
             .find_login(name.as_bytes())
-            .map(|r| r.name().to_string())
+            .map(|(_, r)| r.name().to_string())
             .ok()
     };
     let anonymous = "Anonymous:null:::nobody:/srv:\n";

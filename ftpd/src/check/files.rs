@@ -1,0 +1,154 @@
+//! Looks at the files, directories, users and groups that a configuration names. Opens nothing for writing.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::os::fd::AsFd;
+use std::path::Path;
+
+use common::auth::native::{Entry, UserFile};
+use common::auth::{Identity, group_id};
+use common::jail::open_root;
+use common::sandbox::is_root;
+use common::settings::{Config, JailMode, ServerConfig};
+use nix::errno::Errno;
+use nix::sys::stat::stat;
+use nix::unistd::{AccessFlags, Uid, User, access};
+
+use super::Finding::{self, Error, Warning};
+
+/// The lowest port that anybody may listen on.
+const FREE_PORT: u16 = 1024;
+
+/// Looks at everything.
+pub(super) fn look(config: &Config) -> Vec<Finding> {
+    let server = &config.server;
+    let mut found = Vec::new();
+    directories(config, &mut found);
+    log_file(server, &mut found);
+    identities(server, &mut found);
+    match UserFile::open_trusted(&server.auth_file).and_then(|users| users.entries()) {
+        Ok(entries) => users(config, &entries, &mut found),
+        Err(error) => found.push(Error(format!("AuthFile: {error}: nobody can log in"))),
+    }
+    found
+}
+
+fn directories(config: &Config, found: &mut Vec<Finding>) {
+    let outer = config.server.chroot.as_deref();
+    let base = match open_root(None, outer.unwrap_or(Path::new("/"))) {
+        Ok(base) => base,
+        Err(errno) => return found.push(Error(unusable("Chroot", outer, errno))),
+    };
+    if let JailMode::Share(share) = &config.session.jail
+        && let Err(errno) = open_root(Some(base.as_fd()), share)
+    {
+        found.push(Error(unusable("ChShare", Some(share), errno)));
+    }
+}
+
+fn unusable(key: &str, path: Option<&Path>, errno: Errno) -> String {
+    let why = match errno {
+        Errno::ENOTDIR => "is a symbolic link or no directory",
+        Errno::ELOOP => "has a symbolic link on the way; write the real path",
+        other => other.desc(),
+    };
+    format!("{key}: {}: {why}", path.unwrap_or(Path::new("/")).display())
+}
+
+fn log_file(server: &ServerConfig, found: &mut Vec<Finding>) {
+    let Some(path) = &server.log_file else {
+        return;
+    };
+    let parent = path.parent().unwrap_or(Path::new("/"));
+    let asked = match access(path, AccessFlags::W_OK) {
+        Err(Errno::ENOENT) => access(parent, AccessFlags::W_OK | AccessFlags::X_OK),
+        asked => asked,
+    };
+    if let Err(errno) = asked {
+        found.push(Error(format!(
+            "LogFile: {}: {}",
+            path.display(),
+            errno.desc()
+        )));
+    }
+}
+
+fn identities(server: &ServerConfig, found: &mut Vec<Finding>) {
+    if !is_root() && (1..FREE_PORT).contains(&server.port) {
+        found.push(Warning(format!(
+            "Port: {} needs root or CAP_NET_BIND_SERVICE",
+            server.port
+        )));
+    }
+    // The logger runs as the next one.
+    for uid in [server.session_user, server.session_user + 1] {
+        if let Ok(Some(user)) = User::from_uid(Uid::from_raw(uid)) {
+            found.push(Warning(format!(
+                "SessionUser: uid {uid} should be nobody's, and belongs to {}",
+                user.name
+            )));
+        }
+    }
+    let denied = server.deny_users.groups().map(|group| ("DenyUsers", group));
+    let allowed = server.allow_users.iter().flat_map(|users| users.groups());
+    for (key, group) in denied.chain(allowed.map(|group| ("AllowUsers", group))) {
+        if group_id(group).is_none() {
+            let effect = match key {
+                "DenyUsers" => "nobody can log in",
+                _ => "it has no members",
+            };
+            found.push(Warning(format!(
+                "{key}: this system has no group {group:?}: {effect}"
+            )));
+        }
+    }
+}
+
+fn users(config: &Config, entries: &[Entry], found: &mut Vec<Finding>) {
+    let file = config.server.auth_file.display();
+    let mut names: BTreeMap<Vec<u8>, u64> = BTreeMap::new();
+    let mut asked: BTreeSet<&str> = BTreeSet::new();
+    if entries.is_empty() {
+        found.push(Warning(format!("{file} has no users")));
+    }
+    for entry in entries {
+        let mut warn = |text: String| {
+            found.push(Warning(format!(
+                "{file}:{}: user {:?}: {text}",
+                entry.line, entry.name
+            )));
+        };
+        let key = entry.name.to_ascii_lowercase().into_bytes();
+        if let Some(first) = names.get(&key) {
+            warn(format!(
+                "line {first} decides about this name, so this one is without effect"
+            ));
+            continue;
+        }
+        names.insert(key, entry.line);
+        let record = match &entry.record {
+            Ok(record) => record,
+            Err(why) => {
+                warn(format!("cannot log in: {why}"));
+                continue;
+            }
+        };
+        if let Err(error) = config.session.with_user_settings(record.settings()) {
+            warn(format!("cannot log in: {}", error.message));
+        }
+        if asked.insert(record.real_user())
+            && let Err(error) = Identity::of_real_user(record.real_user())
+        {
+            warn(format!("cannot log in: {error}"));
+        }
+        // Those below a chroot are of another file system than this one's paths.
+        if config.server.chroot.is_none()
+            && let Err(errno) = stat(record.home())
+        {
+            warn(format!(
+                "home {}: {}",
+                record.home().display(),
+                errno.desc()
+            ));
+        }
+    }
+}

@@ -1,0 +1,280 @@
+//! What a login of one user would get, and where each part of it comes from. Asks what keeper would ask, but the password.
+
+use std::fmt::Write;
+use std::net::IpAddr;
+use std::path::Path;
+
+use common::auth::Identity;
+use common::auth::native::{Record, UserFile, shown};
+use common::proto::verbs::Verb;
+use common::settings::permitted::written;
+use common::settings::table::{Scope, Setting, TABLE};
+use common::settings::{JailMode, Loaded, Origin, SessionConfig};
+use nix::unistd::{Gid, Group};
+use serde_json::{Map, Value, json};
+
+use crate::keeper::grant::{Claim, place};
+
+/// How wide a table gets before a list is broken.
+const WIDTH: usize = 100;
+
+/// What a login would get, as far as it gets.
+pub(super) struct Answer {
+    /// Why it would be refused.
+    pub(super) refused: Option<String>,
+    facts: Vec<Fact>,
+}
+
+/// One part of it.
+struct Fact {
+    name: String,
+    value: String,
+    from: String,
+}
+
+/// Keys that a fact of another name tells together, or that have their own.
+const TOLD: &[&str] = &[
+    "ChHome",
+    "ChShare",
+    "DataConnectionLowPort",
+    "DataConnectionHighPort",
+    "DataConnectionPortRange",
+    "PermittedCommands",
+];
+
+/// Finds out what would happen if this user came from this address with the right password.
+pub(super) fn ask(loaded: &Loaded, user: &[u8], client: IpAddr) -> Answer {
+    let mut answer = Answer {
+        refused: None,
+        facts: Vec::new(),
+    };
+    answer.tell("client", client, "-from");
+    let file = &loaded.config.server.auth_file;
+    match UserFile::open_trusted(file).and_then(|users| users.find_login(user)) {
+        Ok((line, record)) => {
+            let claim = Claim {
+                typed: user,
+                record: &record,
+                client,
+            };
+            let entry = format!("{}:{line}", file.display());
+            answer.claim(loaded, &claim, &entry);
+        }
+        Err(error) => {
+            answer.tell("method", "native", loaded_from(loaded, "AuthMethods"));
+            answer.refuse(&error);
+        }
+    }
+    answer
+}
+
+impl Answer {
+    fn tell(&mut self, name: &str, value: impl ToString, from: impl ToString) {
+        self.facts.push(Fact {
+            name: name.to_owned(),
+            value: value.to_string(),
+            from: from.to_string(),
+        });
+    }
+
+    /// The first reason is the one that the log would have.
+    fn refuse(&mut self, why: &impl ToString) {
+        self.refused.get_or_insert_with(|| why.to_string());
+    }
+
+    fn claim(&mut self, loaded: &Loaded, claim: &Claim<'_>, entry: &str) {
+        let server = &loaded.config.server;
+        let record = claim.record;
+        self.tell("account", record.name(), entry);
+        self.tell("method", "native", loaded_from(loaded, "AuthMethods"));
+        self.tell("password", record.stored().scheme().name(), entry);
+        match claim.identity(server) {
+            Ok(identity) => {
+                self.identity(&identity, entry);
+                if let Err(refused) = claim.ask_lists(server, &identity) {
+                    self.refuse(&refused);
+                }
+            }
+            Err(refused) => {
+                self.tell("real user", shown(record.real_user().as_bytes()), entry);
+                self.refuse(&refused);
+            }
+        }
+        match claim.settings(&loaded.config) {
+            Ok(settings) => {
+                if let Err(refused) = claim.ask_rules(&settings) {
+                    self.refuse(&refused);
+                }
+                self.place(loaded, claim, &settings, entry);
+                self.settings(loaded, claim, &settings, entry);
+            }
+            Err(refused) => self.refuse(&refused),
+        }
+    }
+
+    fn identity(&mut self, identity: &Identity, entry: &str) {
+        let user = format!("{} ({})", identity.name, identity.uid);
+        self.tell("real user", user, entry);
+        let mut groups = vec![identity.gid];
+        groups.extend(identity.groups.iter().filter(|&&gid| gid != identity.gid));
+        let groups: Vec<_> = groups.into_iter().map(group).collect();
+        self.tell("groups", groups.join(", "), "this system");
+    }
+
+    fn place(&mut self, loaded: &Loaded, claim: &Claim<'_>, settings: &SessionConfig, entry: &str) {
+        let chroot = loaded.config.server.chroot.as_deref();
+        let home = claim.record.home();
+        let outer = chroot.unwrap_or(Path::new("/"));
+        let below = |path: &Path| outer.join(path.strip_prefix("/").unwrap_or(path));
+        let (root, key) = match &settings.jail {
+            JailMode::None => (outer.to_owned(), "Chroot"),
+            JailMode::Home => (below(home), "ChHome"),
+            JailMode::Share(share) => (below(share), "ChShare"),
+        };
+        let from = from(loaded, claim.record, &[key], entry);
+        self.tell("root directory", root.display(), format!("{key}: {from}"));
+        match place(chroot, &settings.jail, home) {
+            Ok((_, start)) => self.tell("start directory", start, entry),
+            Err(refused) => {
+                self.tell("home", home.display(), entry);
+                self.refuse(&refused);
+            }
+        }
+    }
+
+    fn settings(
+        &mut self,
+        loaded: &Loaded,
+        claim: &Claim<'_>,
+        settings: &SessionConfig,
+        entry: &str,
+    ) {
+        let record = claim.record;
+        let (low, high) = settings.data_ports;
+        let keys = [
+            "DataConnectionPortRange",
+            "DataConnectionLowPort",
+            "DataConnectionHighPort",
+        ];
+        self.tell(
+            "data ports",
+            format!("{low}-{high}"),
+            from(loaded, record, &keys, entry),
+        );
+        for setting in TABLE
+            .iter()
+            .filter(|s| s.scope() == Scope::Session && !TOLD.contains(&s.key))
+        {
+            let own = own(record, setting);
+            let text = own.unwrap_or_else(|| loaded.text(setting));
+            let mut source = from(loaded, record, &[setting.key], entry);
+            let value = match setting.key {
+                "Umask" => {
+                    if claim.is_anonymous() && own.is_none() {
+                        source = format!("{source}, and the type null");
+                    }
+                    format!("{:03o}", settings.umask)
+                }
+                "Charset" => {
+                    let networks = &loaded.config.server.charset_networks;
+                    if own.is_none() && networks.of(claim.client).is_some() {
+                        source = format!(
+                            "CharsetNetworks: {}",
+                            loaded_from(loaded, "CharsetNetworks")
+                        );
+                    }
+                    settings.charset.name().to_owned()
+                }
+                "Idle" => settings.idle.as_secs().to_string(),
+                _ if text.is_empty() => "-".to_owned(),
+                _ => text.to_owned(),
+            };
+            self.tell(setting.key, value, source);
+        }
+        let mut source = from(loaded, record, &["PermittedCommands"], entry);
+        if claim.is_anonymous()
+            && Setting::find("PermittedCommands")
+                .and_then(|s| own(record, s))
+                .is_none()
+        {
+            source = format!("{source}, and the type null");
+        }
+        let permitted = Verb::all().filter(|&verb| settings.permitted.contains(verb));
+        let permitted: Vec<_> = permitted.map(|verb| written(verb.spec().verb)).collect();
+        self.tell("PermittedCommands", permitted.join(" "), source);
+    }
+
+    /// Aligned columns: what, where from, and what it is, which may take several lines.
+    pub(super) fn table(&self) -> String {
+        let width = |text: fn(&Fact) -> &str| {
+            let widths = self.facts.iter().map(|fact| text(fact).chars().count());
+            widths.max().unwrap_or(0)
+        };
+        let (names, sources) = (width(|fact| &fact.name), width(|fact| &fact.from));
+        let indent = names + sources + 4;
+        let mut text = match &self.refused {
+            None => "the login would succeed\n".to_owned(),
+            Some(why) => format!("the login would be refused: {why}\n"),
+        };
+        for Fact { name, value, from } in &self.facts {
+            let _ = write!(text, "{name:<names$}  {from:<sources$} ");
+            let mut column = indent - 1;
+            for word in value.split(' ') {
+                let length = word.chars().count();
+                if column > indent && column + 1 + length > WIDTH.max(indent + 40) {
+                    let _ = write!(text, "\n{:indent$}{word}", "");
+                    column = indent + length;
+                } else {
+                    let _ = write!(text, " {word}");
+                    column += 1 + length;
+                }
+            }
+            text.push('\n');
+        }
+        text
+    }
+
+    pub(super) fn json(&self) -> String {
+        let facts = self.facts.iter().map(|fact| {
+            let told = json!({ "value": fact.value, "from": fact.from });
+            (fact.name.clone(), told)
+        });
+        let answer = json!({
+            "allowed": self.refused.is_none(),
+            "why": self.refused,
+            "facts": Value::Object(Map::from_iter(facts)),
+        });
+        format!("{answer:#}\n")
+    }
+}
+
+/// What the user's own entry says about a setting.
+fn own<'a>(record: &'a Record, setting: &Setting) -> Option<&'a str> {
+    let is = |key: &str| Setting::find(key).is_some_and(|found| found.key == setting.key);
+    let own = record.settings().iter().rev().find(|(key, _)| is(key));
+    own.map(|(_, text)| text.as_str())
+}
+
+/// Where the first of these settings that anything says something about comes from.
+fn from(loaded: &Loaded, record: &Record, keys: &[&str], entry: &str) -> String {
+    let settings = || keys.iter().filter_map(|key| Setting::find(key));
+    if settings().any(|setting| own(record, setting).is_some()) {
+        return entry.to_owned();
+    }
+    let made = settings().map(|setting| loaded.origin(setting));
+    let made = made.into_iter().find(|origin| *origin != Origin::Default);
+    made.unwrap_or(Origin::Default).to_string()
+}
+
+fn loaded_from(loaded: &Loaded, key: &str) -> String {
+    Setting::find(key)
+        .map_or(Origin::Default, |setting| loaded.origin(setting))
+        .to_string()
+}
+
+fn group(gid: u32) -> String {
+    match Group::from_gid(Gid::from_raw(gid)) {
+        Ok(Some(group)) => format!("{} ({gid})", group.name),
+        Ok(None) | Err(_) => gid.to_string(),
+    }
+}

@@ -1,0 +1,257 @@
+//! `ftpd --check`: what it says about a configuration, its files, and the login of one user.
+
+#![allow(clippy::unwrap_used, reason = "whatever fails shall end the test")]
+
+use std::fs;
+use std::os::unix::fs::PermissionsExt;
+use std::path::PathBuf;
+use std::process::{Command, Stdio};
+
+use serde_json::Value;
+use tests::user::ordinary;
+use tests::{Scratch, binaries};
+
+/// A configuration with a user file, neither of which any server uses.
+struct Scene {
+    scratch: Scratch,
+}
+
+/// What the program said, and its exit status.
+struct Told {
+    status: Option<i32>,
+    out: String,
+    errors: String,
+}
+
+impl Scene {
+    /// `{user}` is the real user and `{home}` an empty directory.
+    fn new(configuration: &str, users: &str) -> Scene {
+        let scratch = Scratch::new();
+        let home = scratch.directory("home");
+        let users = users
+            .replace("{user}", &ordinary().name)
+            .replace("{home}", home.to_str().unwrap());
+        let scene = Scene { scratch };
+        let configuration = format!("{configuration}\nAuthFile={}\n", scene.users().display());
+        scene.write(scene.configuration(), &configuration);
+        scene.write(scene.users(), &users);
+        scene
+    }
+
+    fn configuration(&self) -> PathBuf {
+        self.scratch.join("ftpd.conf")
+    }
+
+    fn users(&self) -> PathBuf {
+        self.scratch.join("users")
+    }
+
+    fn write(&self, path: PathBuf, text: &str) {
+        fs::write(&path, text).unwrap();
+        fs::set_permissions(&path, fs::Permissions::from_mode(0o600)).unwrap();
+    }
+
+    /// Runs the program; its own directory is called DIR in what is returned.
+    fn check(&self, words: &[&str]) -> Told {
+        let output = Command::new(binaries::path("ftpd"))
+            .args(["--check", "-f"])
+            .arg(self.configuration())
+            .args(words)
+            .stdin(Stdio::null())
+            .output()
+            .unwrap();
+        let directory = self.scratch.path().to_str().unwrap();
+        let text = |octets| String::from_utf8(octets).unwrap().replace(directory, "DIR");
+        Told {
+            status: output.status.code(),
+            out: text(output.stdout),
+            errors: text(output.stderr),
+        }
+    }
+
+    /// The facts about a login, and the exit status.
+    fn login(&self, words: &[&str]) -> (Option<i32>, Value) {
+        let told = self.check(&[words, &["-json"]].concat());
+        assert_eq!(told.errors, "");
+        (told.status, serde_json::from_str(&told.out).unwrap())
+    }
+}
+
+const FRED: &str = "fred:plain::pw:{user}:{home}:\n";
+
+#[test]
+fn a_good_configuration_is_fine() {
+    let told = Scene::new("Port=2121\nChHome=yes", FRED).check(&[]);
+    assert_eq!(told.errors, "");
+    assert_eq!(told.out, "configuration is fine\n");
+    assert_eq!(told.status, Some(0));
+}
+
+#[test]
+fn what_users_cannot_do_is_a_warning_with_its_line() {
+    let users = [
+        FRED,
+        "# comment\n",
+        "ann:md5:00:zz:{user}:{home}:\n",
+        "bob:null:::no-such-user:{home}:Idle=soon\n",
+        "Fred:null:::{user}:{home}:\n",
+        "eve:null:::{user}:/no/such/home:\n",
+    ];
+    let told = Scene::new("Port=2121\nDenyUsers=@no-such-group", &users.concat()).check(&[]);
+    let expected = [
+        "DenyUsers: this system has no group \"no-such-group\": nobody can log in",
+        "DIR/users:3: user \"ann\": cannot log in: secret is not the hex digest of its type",
+        "DIR/users:4: user \"bob\": cannot log in: Idle: \"soon\" is not a time such as 90, 5m, 1h30m or 500ms",
+        "DIR/users:4: user \"bob\": cannot log in: no real user \"no-such-user\" on this system",
+        "DIR/users:5: user \"Fred\": line 1 decides about this name, so this one is without effect",
+        "DIR/users:6: user \"eve\": home /no/such/home: No such file or directory",
+    ];
+    let expected: String = expected
+        .iter()
+        .map(|line| format!("ftpd: warning: {line}\n"))
+        .collect();
+    assert_eq!(told.errors, expected);
+    assert_eq!(told.out, "configuration is fine\n");
+    assert_eq!(told.status, Some(0));
+}
+
+#[test]
+fn files_that_cannot_be_used_are_errors() {
+    let scene = Scene::new(
+        "Port=2121\nChShare=/no/such/share\nLogFile=/no/such/directory/log",
+        FRED,
+    );
+    fs::set_permissions(scene.users(), fs::Permissions::from_mode(0o644)).unwrap();
+    let told = scene.check(&[]);
+    assert_eq!(
+        told.errors,
+        "ftpd: ChShare: /no/such/share: No such file or directory\n\
+         ftpd: LogFile: /no/such/directory/log: No such file or directory\n\
+         ftpd: AuthFile: DIR/users has mode 0644, so that others can read or write passwords; remedy: chmod 600 \
+         DIR/users: nobody can log in\n"
+    );
+    assert_eq!((told.out.as_str(), told.status), ("", Some(1)));
+    fs::remove_file(scene.users()).unwrap();
+    let told = scene.check(&[]);
+    assert!(
+        told.errors.contains("AuthFile: DIR/users: No such file"),
+        "{}",
+        told.errors
+    );
+    assert_eq!(told.status, Some(1));
+}
+
+#[test]
+fn a_login_is_told_with_where_each_part_comes_from() {
+    let users = "# comment\nFred:plain::pw:{user}:{home}:Idle=5m Umask=007\n";
+    let scene = Scene::new("ChHome\nMaxIdle=1h\nUmask=077", users);
+    let (status, answer) = scene.login(&["-user", "FRED", "-dclow", "50000"]);
+    assert_eq!(
+        (status, &answer["allowed"], &answer["why"]),
+        (Some(0), &true.into(), &Value::Null)
+    );
+    let entry = "DIR/users:2".to_owned();
+    let line = |number| format!("DIR/ftpd.conf:{number}");
+    let user = ordinary();
+    for (name, value, from) in [
+        ("account", "Fred", entry.clone()),
+        ("method", "native", "default".to_owned()),
+        ("password", "plain", entry.clone()),
+        (
+            "real user",
+            &format!("{} ({})", user.name, user.uid),
+            entry.clone(),
+        ),
+        ("root directory", "DIR/home", format!("ChHome: {}", line(1))),
+        ("start directory", "/", entry.clone()),
+        ("data ports", "50000-65535", "-dclow".to_owned()),
+        ("Umask", "007", entry.clone()),
+        ("Idle", "300", entry.clone()),
+        ("MaxIdle", "1h", line(2)),
+        ("Durability", "strict", "default".to_owned()),
+    ] {
+        let fact = &answer["facts"][name];
+        assert_eq!(
+            (&fact["value"], &fact["from"]),
+            (&value.into(), &from.into()),
+            "{name}"
+        );
+    }
+    let groups = answer["facts"]["groups"]["value"].as_str().unwrap();
+    assert!(groups.contains(&format!("({})", user.gid)), "{groups}");
+    let commands = answer["facts"]["PermittedCommands"]["value"]
+        .as_str()
+        .unwrap();
+    assert!(commands.split(' ').any(|verb| verb == "STOR"), "{commands}");
+}
+
+#[test]
+fn a_table_has_aligned_columns() {
+    let told = Scene::new("ChHome", FRED).check(&["-user", "fred"]);
+    let mut lines = told.out.lines();
+    assert_eq!(lines.next(), Some("the login would succeed"));
+    let facts: Vec<_> = lines.collect();
+    let row = |name: &str| *facts.iter().find(|row| row.starts_with(name)).unwrap();
+    let column = row("method").rfind("native").unwrap();
+    assert_eq!(row("Umask").find("022"), Some(column), "{}", told.out);
+    assert_eq!(
+        row("PermittedCommands").find("ABOR"),
+        Some(column),
+        "{}",
+        told.out
+    );
+    assert_eq!(told.status, Some(0));
+}
+
+#[test]
+fn a_login_that_would_be_refused_ends_with_3_and_says_why() {
+    let users = [
+        FRED,
+        "ann:plain::pw:root:{home}:\n",
+        "bob:plain::pw:{user}:{home}:Enabled=no\n",
+        "eve:plain::pw:{user}:/no/such/home:\n",
+        "max:plain::pw:{user}:{home}:AllowedNetworks=192.0.2.0/24\n",
+        "sue:plain:::{user}:{home}:\n",
+        "tom:plain::pw:{user}:{home}:Port=21\n",
+    ];
+    let scene = Scene::new("ChHome\nDenyUsers=fred", &users.concat());
+    for (name, why) in [
+        ("fred", "DenyUsers: names this user"),
+        ("ann", "real user \"root\" is root, which is refused"),
+        ("bob", "Enabled: the account is disabled"),
+        ("eve", "directory /no/such/home: No such file or directory"),
+        ("max", "AllowedNetworks: 127.0.0.1 is in none of them"),
+        ("sue", "secret is empty"),
+        ("tom", "Port is a setting of the server, not of a user"),
+        ("who", "no user who"),
+        ("ftp", "no user ftp"),
+        ("", "no user "),
+    ] {
+        let (status, answer) = scene.login(&["-user", name]);
+        assert_eq!(
+            (status, &answer["allowed"]),
+            (Some(3), &false.into()),
+            "{name}"
+        );
+        let told = answer["why"].as_str().unwrap();
+        assert!(told.contains(why), "{name}: {told}");
+    }
+    let told = scene.check(&["-user", "max", "-from", "192.0.2.1"]);
+    assert_eq!(told.status, Some(0), "{}", told.out);
+}
+
+#[test]
+fn the_questions_about_a_user_need_check() {
+    for words in [
+        &["-user", "fred"][..],
+        &["-json"],
+        &["--check", "-json"],
+        &["--check", "-user", "x", "-from", "here"],
+    ] {
+        let output = Command::new(binaries::path("ftpd"))
+            .args(words)
+            .output()
+            .unwrap();
+        assert_eq!(output.status.code(), Some(2), "{words:?}");
+    }
+}
