@@ -6,6 +6,7 @@ use std::time::Duration;
 
 use crate::auth::Secret;
 use crate::charset::Charset;
+use crate::digest::Algorithm;
 use crate::jail::Failure;
 use crate::messages;
 use crate::path::VirtualPath;
@@ -159,6 +160,8 @@ pub struct Account {
     pub stall_timeout: Duration,
     /// How many times more than it was an upload in MODE Z may become; zero is no limit.
     pub inflate_ratio: u64,
+    /// The digest that the end of a transfer tells.
+    pub confirm: Option<Algorithm>,
     /// What names are on the wire, unless the client says that it speaks UTF-8.
     pub charset: Charset,
 }
@@ -172,6 +175,7 @@ impl Wire for Account {
         self.data_timeout.put(out);
         self.stall_timeout.put(out);
         self.inflate_ratio.put(out);
+        self.confirm.put(out);
         self.charset.put(out);
     }
     fn take(input: &mut &[u8]) -> Result<Self, Malformed> {
@@ -183,6 +187,7 @@ impl Wire for Account {
             data_timeout: Wire::take(input)?,
             stall_timeout: Wire::take(input)?,
             inflate_ratio: Wire::take(input)?,
+            confirm: Wire::take(input)?,
             charset: Wire::take(input)?,
         })
     }
@@ -247,6 +252,7 @@ macro_rules! tags {
         }
     };
 }
+tags! { Algorithm: 1 => Crc32, 2 => Md5, 3 => Sha1, 4 => Sha256, 5 => Sha512, 6 => Whirlpool, 7 => Blake3, }
 tags! { Order: 1 => Unsorted, 2 => Name, 3 => Time, 4 => Size, }
 tags! { Remark: 1 => Whole, 2 => Unsorted, 3 => Unreadable, 4 => TooDeep, 5 => TooMany, 6 => TooLong, }
 

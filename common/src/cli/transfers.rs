@@ -2,6 +2,8 @@
 
 use clap_mangen::roff::{Roff, bold, roman};
 
+use crate::digest::Algorithm;
+
 /// What the transfer modes do.
 pub(super) fn section(page: &mut Roff) {
     page.control("SH", ["TRANSFERS"]);
@@ -20,5 +22,18 @@ pub(super) fn section(page: &mut Roff) {
         roman(
             " times what was sent is answered with 552, as soon as it is more than 64 MiB; other limits count what the file gets.",
         ),
+    ]);
+    page.control("SS", ["Confirmed transfers"]);
+    page.text([
+        roman("With "),
+        bold("ConfirmTransfers"),
+        roman(format!(
+            ", or after OPTS TCONF and the name of a digest, the 226 at the end of RETR, STOR, STOU and APPE ends in the name, = and \
+             the digest in hex, such as CRC32=cbf43926. The digests are {}. What is hashed is what this transfer moved, as it is \
+             on the wire before MODE Z: in TYPE I the octets of the file; in TYPE A the text with the line ends of the network; \
+             after REST and in APPE only what was moved, not what was there before. Listings have none, nor does a \
+             transfer that failed. OPTS TCONF alone tells the choice, and OPTS TCONF NONE ends it.",
+            Algorithm::ALL.map(Algorithm::label).join(", ")
+        )),
     ]);
 }

@@ -11,6 +11,7 @@ use super::hostport::Family;
 use super::listing::{ListOptions, Order};
 use super::representation::{Level, Mode, Type};
 use super::verbs::{Command, EpsvArg};
+use crate::digest::Algorithm;
 
 /// Why an argument is refused.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -36,6 +37,14 @@ impl fmt::Display for ArgError {
 /// A path as typed: resolved against the working directory later.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct PathArg(pub Vec<u8>);
+
+/// The argument of OPTS TCONF.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Confirm {
+    /// Which digest is it?
+    Tell,
+    Set(Option<Algorithm>),
+}
 
 /// Whether names on the wire are UTF-8 because the client says so (`OPTS UTF8`).
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -260,7 +269,7 @@ pub(super) fn announced(argument: &[u8]) -> Result<Command, ArgError> {
 }
 
 /// `UTF8 [ON|OFF]`: what names are on the wire; without either, and for an old draft's `NLST`, it is ON. `MLST [fact;…]`: which
-/// facts are shown. `MODE Z [LEVEL n]`: how hard it compresses.
+/// facts are shown. `MODE Z [LEVEL n]`: how hard it compresses. `TCONF [hash]`: what the end of a transfer tells.
 pub(super) fn opts(argument: &[u8]) -> Result<Command, ArgError> {
     let (option, rest) = super::verbs::split(argument.trim_ascii());
     match option.to_ascii_uppercase().as_slice() {
@@ -272,8 +281,20 @@ pub(super) fn opts(argument: &[u8]) -> Result<Command, ArgError> {
         },
         b"MLST" => Ok(Command::OptsMlst(FactSet::parse(rest))),
         b"MODE" => deflate_level(rest).map(Command::OptsMode),
+        b"TCONF" => confirmation(rest).map(Command::OptsTconf),
         _ => Err(ArgError::Syntax),
     }
+}
+
+/// The name of a digest, or NONE; without either the client asks.
+fn confirmation(argument: &[u8]) -> Result<Confirm, ArgError> {
+    Ok(match optional_text(argument)?.as_deref() {
+        None => Confirm::Tell,
+        Some(word) if word.eq_ignore_ascii_case("NONE") || word.eq_ignore_ascii_case("OFF") => {
+            Confirm::Set(None)
+        }
+        Some(name) => Confirm::Set(Some(Algorithm::find(name).ok_or(ArgError::Syntax)?)),
+    })
 }
 
 /// `Z`, and pairs of a name and a value (draft-preston-ftpext-deflate-04 §3): LEVEL, and the one engine that there is.
@@ -434,6 +455,16 @@ mod tests {
         for short in ["MODE", "MODE Z LEVEL"] {
             assert_eq!(opts(short.as_bytes()), Err(ArgError::Missing), "{short}");
         }
+    }
+
+    #[test]
+    fn confirmations_are_digests_or_none() {
+        let set = |algorithm| Ok(Command::OptsTconf(Confirm::Set(algorithm)));
+        assert_eq!(opts(b"TCONF SHA-256"), set(Some(Algorithm::Sha256)));
+        assert_eq!(opts(b"tconf crc32"), set(Some(Algorithm::Crc32)));
+        assert_eq!(opts(b"TCONF none"), set(None));
+        assert_eq!(opts(b"TCONF"), Ok(Command::OptsTconf(Confirm::Tell)));
+        assert_eq!(opts(b"TCONF JH-512"), Err(ArgError::Syntax));
     }
 
     #[test]

@@ -7,7 +7,7 @@ use std::fmt;
 
 pub use self::site::SITE;
 
-use super::args::{self, ArgError, ListArg, NewFacts, NewLink, NewTimes, PathArg, Utf8};
+use super::args::{self, ArgError, Confirm, ListArg, NewFacts, NewLink, NewTimes, PathArg, Utf8};
 use super::facts::{FactSet, Permissions};
 use super::hostport::{self, Family};
 use super::representation::{Level, Mode, Type};
@@ -111,6 +111,7 @@ pub enum Command {
     Nlst(ListArg),
     Noop,
     OptsMlst(FactSet),
+    OptsTconf(Confirm),
     /// MODE Z's level; none asks for it.
     OptsMode(Option<Level>),
     OptsUtf8(Utf8),
@@ -274,7 +275,7 @@ pub const TABLE: &[Spec] = &[
     spec("MODE", Data,  LoggedIn, "<S|Z>",                  Some("MODE Z"),    "Transfer mode: stream, or compressed",  args::mode),
     spec("NLST", Dirs,  LoggedIn, "[-aldRtSr] [<path>]",    None,              "List names only",                       |a| Ok(Command::Nlst(args::list(a)?))),
     spec("NOOP", Info,  Always,   "",                       None,              "Do nothing",                            |_| Ok(Command::Noop)).mid_transfer().between(),
-    spec("OPTS", Info,  Always,   "UTF8 [ON|OFF]|MLST [<fact>;…]|MODE Z [LEVEL <0-9>]", Some("UTF8"),      "Set an option",                         args::opts),
+    spec("OPTS", Info,  Always,   "UTF8 [ON|OFF]|MLST [<fact>;…]|MODE Z [LEVEL <0-9>]|TCONF [<hash>|NONE]", Some("UTF8"),      "Set an option",                         args::opts),
     spec("PASS", Login, Always,   "<password>",             None,              "Give the password",                     |a| Ok(Command::Pass(Secret::new(a)))).secret(),
     spec("PASV", Data,  LoggedIn, "",                       Some("PASV"),      "Wait for a data connection (IPv4)",     |a| args::none(a, Command::Pasv)).also(&["P@SW"]),
     spec("PORT", Data,  LoggedIn, "<h1,h2,h3,h4,p1,p2>",    None,              "Connect data to this address (IPv4)",   |a| Ok(Command::Port(hostport::parse_port(a)?))),

@@ -6,7 +6,7 @@ use super::source::Source;
 use super::store::Store;
 use super::wire::Wire;
 use super::{Flow, Step};
-use crate::stage::{Chain, Stage};
+use crate::stage::{Chain, Confirmation, Stage};
 
 /// The buffer before the stages.
 const PIECE: usize = 64 << 10;
@@ -33,6 +33,11 @@ impl SendStaged {
             sent: 0,
             at_end: false,
         }
+    }
+
+    /// The digest of what was sent, where one was taken.
+    pub fn confirmation(&mut self) -> Option<Confirmation> {
+        self.chain.confirmation()
     }
 
     /// Makes the next octets ready to be sent.
@@ -101,6 +106,11 @@ impl ReceiveStaged {
             chain,
             output: Vec::new(),
         }
+    }
+
+    /// The digest of what was received, where one was taken.
+    pub fn confirmation(&mut self) -> Option<Confirmation> {
+        self.chain.confirmation()
     }
 
     /// Octets that were written to the file.

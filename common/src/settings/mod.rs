@@ -21,6 +21,7 @@ use std::time::Duration;
 
 use self::networks::CharsetNetworks;
 use crate::charset::Charset;
+use crate::digest::Algorithm;
 use crate::policy::{Names, Policy};
 use crate::proto::listing::Order;
 use crate::proto::verbs::VerbSet;
@@ -138,6 +139,8 @@ pub struct SessionConfig {
     pub stall_timeout: Duration,
     /// How many times more than it was an upload in MODE Z may become; zero is no limit.
     pub inflate_ratio: u64,
+    /// The digest that the end of a transfer tells.
+    pub confirm: Option<Algorithm>,
     pub permitted: VerbSet,
     /// Mode bits that new files and directories do not get.
     pub umask: u32,
@@ -165,6 +168,7 @@ impl Default for SessionConfig {
             data_timeout: Duration::from_secs(30),
             stall_timeout: Duration::from_secs(300),
             inflate_ratio: 200,
+            confirm: None,
             permitted: VerbSet::ALL,
             umask: 0o022,
             durability: Durability::Strict,

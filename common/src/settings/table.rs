@@ -108,6 +108,7 @@ pub const TABLE: &[Setting] = &[
     setting("DataTimeout",           &["datatimeout"],            "data.timeout",          Text("TIME"),     "30",                 "How long a data connection may take to come about",                      Session(|c, v| { c.data_timeout = v.interval(Zero::Refuse)?; Ok(()) })),
     setting("StallTimeout",          &["stalltimeout"],           "data.stall-timeout",    Text("TIME"),     "300",                "How long a transfer may make no progress",                               Session(|c, v| { c.stall_timeout = v.interval(Zero::Refuse)?; Ok(()) })),
     setting("InflateRatio",          &["inflateratio"],           "data.inflate-ratio",    Text("NUMBER"),   "200",                "How many times larger MODE Z uploads may get, from 64 MiB up; 0 is any",      Session(|c, v| { c.inflate_ratio = v.count_or_zero()?; Ok(()) })),
+    setting("ConfirmTransfers",      &["confirm-transfer", "confirm-transfers"], "data.confirm", Text("HASH"),     "",                   "Digest that the 226 of a transfer tells, such as SHA-256; none tells none",   Session(|c, v| { c.confirm = v.digest()?; Ok(()) })).also(&["ConfirmTransfer"]),
 ];
 
 /// Settings that one source cannot both make, because each would undo the other.
@@ -120,8 +121,6 @@ pub(super) const EXCLUSIVE: &[(&str, &str)] = &[
 
 /// MetaFTPd's keys that are not offered yet: worth a better answer than "unknown".
 pub(super) const NOT_YET: &[&str] = &[
-    "ConfirmTransfer",
-    "ConfirmTransfers",
     "ConnectDownHook",
     "ConnectUpHook",
     "DataConnectDownScript",
@@ -302,6 +301,7 @@ mod tests {
             ("PermittedCommands", _) => "READ",
             ("DataConnectionPortRange", _) => "2000-3000",
             ("Umask", _) => "077",
+            ("ConfirmTransfers", _) => "sha256",
             ("UpdatePass", _) => "sha512",
             (_, Switch) => "yes",
             (_, File | Directory | Content) => "/some/where",

@@ -9,6 +9,7 @@ use jiff::civil::Date;
 use super::nearest::nearest;
 use super::{Bind, Durability, LogLevel, Owners, Scheme};
 use crate::charset::{Charset, Unusable};
+use crate::digest::Algorithm;
 use crate::proto::args;
 use crate::proto::listing::Order;
 
@@ -193,6 +194,25 @@ impl Value<'_> {
 
     pub fn charset(self) -> Result<Charset, Wrong> {
         charset(self.text)
+    }
+
+    /// A digest by any of its names, or none.
+    pub fn digest(self) -> Result<Option<Algorithm>, Wrong> {
+        if ["none", "no", "off"]
+            .iter()
+            .any(|word| self.text.eq_ignore_ascii_case(word))
+        {
+            return Ok(None);
+        }
+        let found = Algorithm::find(self.text).map(Some);
+        found.ok_or_else(|| {
+            let names = Algorithm::ALL.map(Algorithm::name).join(", ");
+            let none = format!(
+                "\"{}\" is no digest: none, or one of {names}",
+                shown(self.text)
+            );
+            Wrong::Because(none)
+        })
     }
 
     pub fn durability(self) -> Result<Durability, Wrong> {

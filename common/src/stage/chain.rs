@@ -1,7 +1,6 @@
 //! Stages one behind the other, which are a stage again. Pure: no I/O.
 
-use super::{Fault, Stage};
-
+use super::{Confirmation, Fault, Stage};
 /// The stages of a transfer, in the order in which the octets come through. Without any, what goes in comes out.
 #[derive(Default)]
 pub struct Chain {
@@ -49,6 +48,12 @@ impl Stage for Chain {
             links = rest;
         }
         Ok(())
+    }
+
+    fn confirmation(&mut self) -> Option<Confirmation> {
+        self.links
+            .iter_mut()
+            .find_map(|link| link.stage.confirmation())
     }
 
     fn appetite(&self) -> usize {

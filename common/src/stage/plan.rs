@@ -1,7 +1,9 @@
 //! Decides what a transfer does to its octets, once and before anything is opened. Pure: no I/O.
 
+use super::tap::Tap;
 use super::{Chain, ascii, charset, deflate};
 use crate::charset::Charset;
+use crate::digest::Algorithm;
 use crate::proto::representation::{Mode, Representation, Type};
 
 /// What is moved, and in which direction.
@@ -20,6 +22,8 @@ pub enum Cargo {
 pub struct Options {
     /// REST's offset.
     pub restart: u64,
+    /// The digest that the end of the transfer tells.
+    pub confirm: Option<Algorithm>,
     /// How many times more than it was an upload in MODE Z may become; zero is no limit.
     pub inflate_ratio: u64,
 }
@@ -44,30 +48,43 @@ impl Plan {
         options: Options,
         cargo: Cargo,
     ) -> Result<Plan, NotOffered> {
-        let chain = match (cargo, representation.mode) {
-            (Cargo::Upload, Mode::Deflate) => {
-                Chain::default().then(deflate::Inflate::new(options.inflate_ratio))
-            }
-            _ => Chain::default(),
-        };
-        let chain = match (cargo, representation.kind) {
-            // Its lines have the ends of the wire already, and no place in them has a number.
-            (Cargo::Listing(charset), _) if charset.is_transparent() => chain,
-            (Cargo::Listing(charset), _) => chain.then(charset::ToWire::new(charset)),
+        let text = representation.kind == Type::Ascii;
+        if text && options.restart > 0 && !matches!(cargo, Cargo::Listing(_)) {
             // An offset counts octets of the representation, which for text is not the file's.
-            (Cargo::Download | Cargo::Upload, Type::Ascii) if options.restart > 0 => {
-                return Err(NotOffered("REST is offered in TYPE I only."));
+            return Err(NotOffered("REST is offered in TYPE I only."));
+        }
+        let mut chain = Chain::default();
+        match cargo {
+            Cargo::Download => {
+                if text {
+                    chain = chain.then(ascii::ToWire::default());
+                }
+                if let Some(algorithm) = options.confirm {
+                    chain = chain.then(Tap::new(algorithm));
+                }
             }
-            (Cargo::Download, Type::Ascii) => chain.then(ascii::ToWire::default()),
-            (Cargo::Upload, Type::Ascii) => chain.then(ascii::FromWire::default()),
-            (Cargo::Download | Cargo::Upload, Type::Image) => chain,
-        };
-        let chain = match (cargo, representation.mode) {
-            (Cargo::Download | Cargo::Listing(_), Mode::Deflate) => {
-                chain.then(deflate::Deflate::new(representation.level))
+            // Its lines have the ends of the wire already, and no place in them has a number.
+            Cargo::Listing(charset) => {
+                if !charset.is_transparent() {
+                    chain = chain.then(charset::ToWire::new(charset));
+                }
             }
-            _ => chain,
-        };
+            Cargo::Upload => {
+                if representation.mode == Mode::Deflate {
+                    chain = chain.then(deflate::Inflate::new(options.inflate_ratio));
+                }
+                if let Some(algorithm) = options.confirm {
+                    chain = chain.then(Tap::new(algorithm));
+                }
+                if text {
+                    chain = chain.then(ascii::FromWire::default());
+                }
+                return Ok(Plan { chain });
+            }
+        }
+        if representation.mode == Mode::Deflate {
+            chain = chain.then(deflate::Deflate::new(representation.level));
+        }
         Ok(Plan { chain })
     }
 
@@ -124,21 +141,34 @@ mod tests {
                 mode,
                 ..Representation::default()
             };
+            let options = Options {
+                confirm: Some(Algorithm::Md5),
+                ..Options::default()
+            };
             let run = |cargo, octets: &[u8]| {
-                let plan = Plan::new(representation, Options::default(), cargo).unwrap();
+                let plan = Plan::new(representation, options, cargo).unwrap();
                 let (mut chain, mut out) = (plan.into_chain(), Vec::new());
                 for piece in octets.chunks(3) {
                     chain.push(piece, &mut out).unwrap();
                 }
                 chain.finish(&mut out).unwrap();
-                out
+                (out, chain.confirmation().map(|told| told.digest))
             };
             let file = b"one\ntwo\nthree\0\nand no end";
-            let wire = run(Cargo::Download, file);
+            let (wire, sent) = run(Cargo::Download, file);
             assert_eq!(wire == file, (kind, mode) == (Type::Image, Mode::Stream));
-            assert_eq!(run(Cargo::Upload, &wire), file, "{kind:?} {mode:?}");
-            let listing = run(Cargo::Listing(Charset::UTF_8), b"a\r\nb\r\n");
+            let (back, received) = run(Cargo::Upload, &wire);
+            assert_eq!(back, file, "{kind:?} {mode:?}");
+            // What is hashed is the representation: with the line ends of the wire, and before it is compressed.
+            let representation = match kind {
+                Type::Ascii => &b"one\r\ntwo\r\nthree\0\r\nand no end"[..],
+                Type::Image => file,
+            };
+            let digest = Some(Algorithm::Md5.digest(representation));
+            assert_eq!((sent, received), (digest.clone(), digest));
+            let (listing, digest) = run(Cargo::Listing(Charset::UTF_8), b"a\r\nb\r\n");
             assert_eq!(listing == b"a\r\nb\r\n", mode == Mode::Stream);
+            assert_eq!(digest, None);
         }
     }
 

@@ -130,6 +130,7 @@ pub(super) fn become_user(setup: &Setup, granted: Grant) -> Result<Login, TooLat
         data_timeout: settings.data_timeout,
         stall_timeout: settings.stall_timeout,
         inflate_ratio: settings.inflate_ratio,
+        confirm: settings.confirm,
         charset: settings.charset,
     };
     Ok(Login {

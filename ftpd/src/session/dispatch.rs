@@ -88,6 +88,7 @@ impl Session {
             Command::Syst         => Ok(Reply::new(Code::SYSTEM_TYPE, "UNIX Type: L8")),
             Command::OptsUtf8(utf8) => options::utf8(self, utf8),
             Command::OptsMlst(facts) => self.user().map(|(_, user)| options::facts(user, facts)),
+            Command::OptsTconf(confirmation) => self.user().map(|(_, user)| options::confirmation(user, confirmation)),
             Command::OptsMode(level) => self.user().map(|(_, user)| options::level(user, level)),
             Command::Pwd          => self.user().map(|(_, user)| navigate::pwd(user)),
             Command::Cwd(path)    => self.user().and_then(|(_, user)| navigate::cwd(user, &path)),

@@ -4,7 +4,7 @@ use common::jail::Failure;
 use common::proto::listing::Remark;
 use common::proto::reply::{Code, Reply};
 use common::pump::{self, Interrupt, OpenError};
-use common::stage::{Fault, NotOffered};
+use common::stage::{Confirmation, Fault, NotOffered};
 
 use super::files::Denied;
 use super::{End, Stop};
@@ -105,6 +105,15 @@ pub(crate) fn data_open(error: OpenError) -> Stop {
         }
         OpenError::Interrupted(interrupt) => end(interrupt).into(),
     }
+}
+
+/// A transfer of a file that went through, with the digest of what went through.
+pub(crate) fn complete(confirmation: Option<&Confirmation>) -> Reply {
+    let text = match confirmation {
+        None => "Transfer complete.".to_owned(),
+        Some(confirmation) => format!("Transfer complete. {confirmation}"),
+    };
+    Reply::new(Code::DATA_DONE, text)
 }
 
 /// The end of a download's or listing's way through the pump.

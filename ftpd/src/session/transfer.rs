@@ -5,12 +5,12 @@ use std::os::fd::{AsFd, OwnedFd};
 use std::time::Instant;
 
 use common::channel::FileRequest;
-use common::proto::reply::{Code, Mark, Reply};
+use common::proto::reply::{Mark, Reply};
 use common::pump::{
     self, Attendant, Flow, Outcome, ReceiveFile, ReceiveStaged, SendFile, SendPipe, SendStaged,
     Source,
 };
-use common::stage::Plan;
+use common::stage::{Confirmation, Plan};
 use nix::poll::{PollFd, PollFlags, poll};
 
 use super::attend::Watch;
@@ -23,6 +23,8 @@ pub(crate) struct Ended {
     pub(crate) outcome: Outcome,
     /// Octets that a file got; the data connection may have carried fewer.
     pub(crate) stored: u64,
+    /// The digest of the octets of the representation, where one was taken.
+    pub(crate) confirmation: Option<Confirmation>,
     /// ABOR has come and wants a reply of its own.
     pub(crate) aborted: bool,
 }
@@ -42,8 +44,12 @@ pub(crate) fn send(
         }
         Source::Pipe(pipe) if plan.is_direct() => run(link, user, &mut SendPipe::new(pipe, socket)),
         source => {
-            let chain = plan.into_chain();
-            run(link, user, &mut SendStaged::new(source, socket, chain))
+            let mut flow = SendStaged::new(source, socket, plan.into_chain());
+            let ended = run(link, user, &mut flow);
+            Ended {
+                confirmation: flow.confirmation(),
+                ..ended
+            }
         }
     })
 }
@@ -64,6 +70,7 @@ pub(crate) fn receive(
     let ended = run(link, user, &mut flow);
     Ok(Ended {
         stored: flow.stored(),
+        confirmation: flow.confirmation(),
         ..ended
     })
 }
@@ -79,6 +86,7 @@ fn run(link: &mut Link, user: &User, flow: &mut dyn Flow) -> Ended {
     Ended {
         outcome,
         stored: outcome.moved,
+        confirmation: None,
         aborted: watch.aborted,
     }
 }
@@ -165,9 +173,12 @@ fn attended<T>(
 }
 
 /// How an upload that went through is told.
-pub(crate) fn committed(committed: Result<u64, Denied>) -> Reply {
+pub(crate) fn committed(
+    committed: Result<u64, Denied>,
+    confirmation: Option<&Confirmation>,
+) -> Reply {
     match committed {
-        Ok(_) => Reply::new(Code::DATA_DONE, "Transfer complete."),
+        Ok(_) => outcome::complete(confirmation),
         Err(denied) => outcome::file(denied),
     }
 }

@@ -1,9 +1,10 @@
-//! TYPE, MODE, OPTS MLST, REST, ALLO, and where the next data connection goes: PASV, EPSV, LPSV, PORT, EPRT,
+//! TYPE, MODE, OPTS MLST and its like, REST, ALLO, and where the next data connection goes: PASV, EPSV, LPSV, PORT, EPRT,
 //! LPRT, PRET.
 
 use std::net::SocketAddr;
 
-use common::proto::args::Utf8;
+use common::digest::Algorithm;
+use common::proto::args::{Confirm, Utf8};
 use common::proto::facts::FactSet;
 use common::proto::hostport::{Family, UnknownProtocol, long_text, port_text};
 use common::proto::reply::{Code, Reply};
@@ -41,6 +42,15 @@ pub(in crate::session) fn level(user: &mut User, level: Option<Level>) -> Reply 
     let level = level.unwrap_or(user.representation.level);
     user.representation.level = level;
     Reply::new(Code::OK, format!("MODE Z LEVEL is {}.", level.number()))
+}
+
+/// OPTS TCONF: which digest the end of a transfer tells. Being asked changes nothing.
+pub(in crate::session) fn confirmation(user: &mut User, confirmation: Confirm) -> Reply {
+    if let Confirm::Set(algorithm) = confirmation {
+        user.account.confirm = algorithm;
+    }
+    let name = user.account.confirm.map(Algorithm::label);
+    Reply::new(Code::OK, name.unwrap_or_else(|| "NONE".to_owned()))
 }
 
 /// OPTS UTF8, which clients send before the login too.

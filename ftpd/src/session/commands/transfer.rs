@@ -43,7 +43,10 @@ pub(in crate::session) fn retr(
     let mark = mark(user, &path.0, Some(size - pending.restart));
     let ended = transfer::send(link, user, source, plan, &mark)?;
     log_transfer(link, "download", &name, ended.outcome);
-    let reply = outcome::sent(ended.outcome.end)?;
+    let mut reply = outcome::sent(ended.outcome.end)?;
+    if ended.outcome.end == pump::End::Complete {
+        reply = outcome::complete(ended.confirmation.as_ref());
+    }
     transfer::conclude(link, ended.aborted, reply)
 }
 
@@ -154,7 +157,7 @@ fn upload(
     } else {
         let (committed, late_abort) = transfer::commit(link, user, ended.outcome.moved)?;
         aborted |= late_abort;
-        reply = transfer::committed(committed);
+        reply = transfer::committed(committed, ended.confirmation.as_ref());
     }
     transfer::conclude(link, aborted, reply)
 }
@@ -172,6 +175,7 @@ fn is_abandoned(link: &mut Link, moved: u64) -> bool {
 fn plan(user: &User, pending: &Pending, cargo: Cargo) -> Result<Plan, Stop> {
     let options = Options {
         restart: pending.restart,
+        confirm: user.account.confirm,
         inflate_ratio: user.account.inflate_ratio,
     };
     let plan = Plan::new(user.representation, options, cargo);
