@@ -38,6 +38,9 @@ complete -c ftpd -l listorder -d 'Order of listings that ask for none; "name" ta
 name\t''"
 complete -c ftpd -l listdepth -d 'Directories that LIST -R and */* go down, 64 at most; 0: no -R [default: 16]' -r
 complete -c ftpd -l listentries -d 'Entries after which LIST -R and */* end, with 451; 0 is no limit [default: 1000000]' -r
+complete -c ftpd -l archivelinks -d 'Whether archives of RETR with STRU T hold symbolic links [default: keep]' -r -f -a "keep\t''
+skip\t''"
+complete -c ftpd -l archiveentries -d 'The most entries of an archive, either way; 0 is no limit [default: 1000000]' -r
 complete -c ftpd -l charset -d 'Charset of names on the wire; UTF-8 passes all octets as they are [default: UTF-8]' -r
 complete -c ftpd -l charsetnetworks -d 'Charset by client: NETWORK=CHARSET, the first match over Charset' -r
 complete -c ftpd -l permittedcommands -d 'Commands that clients may use [default: ALL]' -r

@@ -9,7 +9,7 @@ use crate::charset::Charset;
 use crate::digest::Algorithm;
 use crate::jail::Failure;
 use crate::messages;
-use crate::path::VirtualPath;
+use crate::path::{LONGEST_PATH, VirtualPath};
 use crate::pattern::LONGEST_PATTERN;
 use crate::proto::facts::{FactSet, Permissions};
 use crate::proto::hostport::Family;
@@ -26,6 +26,11 @@ pub(super) const LONGEST_TYPED: usize = 2048;
 
 pub type Typed = Octets<LONGEST_TYPED>;
 pub type Pattern = Octets<LONGEST_PATTERN>;
+
+/// The path of an entry in an archive, or the target of a link.
+pub type EntryPath = Octets<LONGEST_PATH>;
+/// The name of a user or a group, as far as it is shown.
+pub type OwnerName = Octets<32>;
 
 messages! {
     /// Session to keeper, before login.
@@ -88,6 +93,11 @@ messages! {
         84 => MakeDirs { path: VirtualPath },
         /// → `Space`.
         85 => Space { path: VirtualPath },
+        /// To put a file, a directory or what a pattern finds into an archive, in which it is called `name`. → `Done`;
+        /// then `PackNext` until there is no more, or `Cancel`.
+        112 => Pack { path: VirtualPath, pattern: Option<Pattern>, name: Typed },
+        /// The next entry. → `Packed` with the descriptor of a file, `NotPacked` or `AllPacked`, in its own time.
+        113 => PackNext,
         64 => SetMode { path: VirtualPath, mode: Permissions },
         /// Seconds since 1970; without `accessed` that time stays. → `Stamped`.
         65 => SetTimes { path: VirtualPath, modified: i64, accessed: Option<i64> },
@@ -123,6 +133,10 @@ messages! {
         64 => Stamped { modified: i64 },
         65 => Umask { umask: Permissions },
         96 => Listed { remark: Remark },
+        112 => Packed { path: EntryPath, content: PackedContent, mode: Permissions, modified: i64, owner: PackedOwner },
+        /// What the archive lacks, and why.
+        113 => NotPacked { path: EntryPath, why: Failure },
+        114 => AllPacked,
     }
 }
 
@@ -143,6 +157,43 @@ impl Wire for Failed {
         Ok(Failed {
             path: Wire::take(input)?,
             why: Wire::take(input)?,
+        })
+    }
+}
+
+messages! {
+    /// What an entry of an archive holds.
+    #[derive(Clone, Debug, PartialEq, Eq)]
+    pub enum PackedContent {
+        1 => File { size: u64 },
+        2 => Directory,
+        3 => Link { target: EntryPath },
+    }
+}
+
+/// To whom an entry of an archive belongs, as far as that is to be seen.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct PackedOwner {
+    pub uid: u32,
+    pub gid: u32,
+    /// Empty where there is no name.
+    pub user: OwnerName,
+    pub group: OwnerName,
+}
+
+impl Wire for PackedOwner {
+    fn put(&self, out: &mut Vec<u8>) {
+        self.uid.put(out);
+        self.gid.put(out);
+        self.user.put(out);
+        self.group.put(out);
+    }
+    fn take(input: &mut &[u8]) -> Result<Self, Malformed> {
+        Ok(PackedOwner {
+            uid: Wire::take(input)?,
+            gid: Wire::take(input)?,
+            user: Wire::take(input)?,
+            group: Wire::take(input)?,
         })
     }
 }

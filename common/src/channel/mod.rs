@@ -12,8 +12,8 @@ use nix::sys::socket::{AddressFamily, SockFlag, SockType, socketpair};
 use zeroize::Zeroize;
 
 pub use messages::{
-    Account, Failed, FileAnswer, FileRequest, ListFormat, LoginAnswer, LoginRequest, Pattern,
-    Typed, UploadAt, UserName,
+    Account, EntryPath, Failed, FileAnswer, FileRequest, ListFormat, LoginAnswer, LoginRequest,
+    OwnerName, PackedContent, PackedOwner, Pattern, Typed, UploadAt, UserName,
 };
 
 use crate::sys::{self, Wait};

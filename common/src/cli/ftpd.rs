@@ -142,6 +142,7 @@ fn heading(topic: &str) -> &'static str {
         "account" => "Accounts",
         "files" => "Files",
         "list" => "Listings",
+        "archive" => "Archives",
         "session" => "Sessions",
         "data" => "Data connections",
         _ => "Other",

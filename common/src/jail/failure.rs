@@ -31,6 +31,8 @@ pub enum Failure {
     Busy,
     /// Out of descriptors, memory or ports: try again later.
     Exhausted,
+    /// More entries, or deeper ones, than are taken.
+    Limit,
     /// The device failed, or anything else.
     Io,
 }

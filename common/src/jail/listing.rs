@@ -211,7 +211,7 @@ impl Jail {
 }
 
 /// Reads the components of a pattern.
-fn patterns(pattern: Option<&[u8]>) -> Result<Vec<Pattern>, Failure> {
+pub(super) fn patterns(pattern: Option<&[u8]>) -> Result<Vec<Pattern>, Failure> {
     let Some(pattern) = pattern else {
         return Ok(Vec::new());
     };
@@ -540,7 +540,8 @@ impl Budget {
     }
 }
 
-fn accepts(choice: Choice, patterns: &[Pattern], name: &[u8]) -> bool {
+/// Whether a choice of entries includes a name.
+pub(super) fn accepts(choice: Choice, patterns: &[Pattern], name: &[u8]) -> bool {
     // Most names begin with another letter, and are done after one comparison.
     let dotted = name.first() == Some(&b'.');
     if dotted && (name == b"." || name == b".." || is_temporary(name)) {

@@ -63,6 +63,16 @@ impl Names {
         self.hidden
     }
 
+    /// The name of a user, if it is known.
+    pub(super) fn user(&self, uid: u32) -> Option<&[u8]> {
+        self.tables.users.find(uid)
+    }
+
+    /// The name of a group, if it is known.
+    pub(super) fn group(&self, gid: u32) -> Option<&[u8]> {
+        self.tables.groups.find(gid)
+    }
+
     /// Appends the name of a user, or the number.
     pub fn write_user(&self, uid: u32, out: &mut Vec<u8>) {
         match self.hidden {
@@ -94,10 +104,15 @@ impl Table {
         Table(names)
     }
 
+    fn find(&self, id: u32) -> Option<&[u8]> {
+        let found = self.0.binary_search_by_key(&id, |(id, _)| *id).ok()?;
+        Some(&self.0[found].1)
+    }
+
     fn write(&self, id: u32, out: &mut Vec<u8>) {
-        match self.0.binary_search_by_key(&id, |(id, _)| *id) {
-            Ok(found) => out.extend_from_slice(&self.0[found].1),
-            Err(_) => decimal(out, id.into()),
+        match self.find(id) {
+            Some(name) => out.extend_from_slice(name),
+            None => decimal(out, id.into()),
         }
     }
 }

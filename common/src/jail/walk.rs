@@ -9,7 +9,7 @@ use nix::unistd::{Whence, lseek};
 
 use super::entries::Entries;
 use super::sorted::{Directories, Sorted};
-use super::{Failure, Served, open_below};
+use super::{Failure, Kind, Served, Stat, describe, open_below};
 
 /// The way from the directory where a listing began to the one that is being read.
 pub(super) struct Walk {
@@ -166,5 +166,21 @@ impl Walk {
         };
         self.served.check(&opened, &fstat(&opened)?)?;
         Ok(opened)
+    }
+
+    /// Opens a regular file in the last directory for reading, and describes what was opened. Never waits.
+    pub(super) fn open_file(&self, name: &[u8]) -> Result<(OwnedFd, Stat), Failure> {
+        let level = self.stack.last().ok_or(Failure::NotFound)?;
+        let flags = OFlag::O_RDONLY | OFlag::O_NONBLOCK | OFlag::O_NOCTTY;
+        let resolve = ResolveFlag::RESOLVE_BENEATH | ResolveFlag::RESOLVE_NO_SYMLINKS;
+        let file = open_below(&level.directory, name, flags, resolve)?;
+        let stat = fstat(&file)?;
+        self.served.check(&file, &stat)?;
+        let stat = describe(&stat);
+        match stat.kind {
+            Kind::File => Ok((file, stat)),
+            // It is another one than it was when it was looked at.
+            _ => Err(Failure::Special),
+        }
     }
 }

@@ -9,7 +9,7 @@ pub use self::metadata::{NewFacts, NewLink, NewTimes};
 use super::facts::FactSet;
 use super::hostport::Family;
 use super::listing::{ListOptions, Order};
-use super::representation::{Level, Mode, Type};
+use super::representation::{Level, Mode, Structure, Type};
 use super::verbs::{Command, EpsvArg};
 use crate::digest::Algorithm;
 
@@ -192,7 +192,8 @@ pub(super) fn mode(argument: &[u8]) -> Result<Command, ArgError> {
 pub(super) fn stru(argument: &[u8]) -> Result<Command, ArgError> {
     match argument.trim_ascii() {
         b"" => Err(ArgError::Missing),
-        b"F" | b"f" => Ok(Command::Stru),
+        b"F" | b"f" => Ok(Command::Stru(Structure::File)),
+        b"T" | b"t" => Ok(Command::Stru(Structure::Archive)),
         [_] => Err(ArgError::NotOffered),
         _ => Err(ArgError::Syntax),
     }

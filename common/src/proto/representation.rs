@@ -1,4 +1,4 @@
-//! How octets on the wire relate to octets in files: what TYPE and MODE choose (RFC 959 §3). Pure: no I/O.
+//! How octets on the wire relate to octets in files: what TYPE, STRU and MODE choose (RFC 959 §3). Pure: no I/O.
 
 /// The representation type (RFC 959 §3.1.1).
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -38,10 +38,20 @@ impl Default for Level {
     }
 }
 
+/// The file structure (RFC 959 §3.1.2).
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Structure {
+    /// A transfer is one file.
+    File,
+    /// A transfer is an archive of files: `STRU T`, which MetaFTPd has beside those of the RFC.
+    Archive,
+}
+
 /// What a session has chosen for all its transfers.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Representation {
     pub kind: Type,
+    pub structure: Structure,
     pub mode: Mode,
     /// For what MODE Z sends.
     pub level: Level,
@@ -52,6 +62,7 @@ impl Default for Representation {
     fn default() -> Self {
         Representation {
             kind: Type::Ascii,
+            structure: Structure::File,
             mode: Mode::Stream,
             level: Level::default(),
         }

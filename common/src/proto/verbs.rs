@@ -10,7 +10,7 @@ pub use self::site::SITE;
 use super::args::{self, ArgError, Confirm, ListArg, NewFacts, NewLink, NewTimes, PathArg, Utf8};
 use super::facts::{FactSet, Permissions};
 use super::hostport::{self, Family};
-use super::representation::{Level, Mode, Type};
+use super::representation::{Level, Mode, Structure, Type};
 use crate::auth::Secret;
 
 /// What a verb does to the session or the files; permission lists and hooks speak of these groups.
@@ -144,7 +144,7 @@ pub enum Command {
     Stat(Option<ListArg>),
     Stor(PathArg),
     Stou,
-    Stru,
+    Stru(Structure),
     Syst,
     Type(Type),
     User(Vec<u8>),
@@ -293,7 +293,7 @@ pub const TABLE: &[Spec] = &[
     spec("STAT", Info,  LoggedIn, "[-adRtSr] [<path>]",     None,              "Status, or a listing in the reply",     |a| Ok(Command::Stat(args::optional_list(a)?))).mid_transfer(),
     spec("STOR", Write, LoggedIn, "<path>",                 None,              "Upload a file",                         |a| Ok(Command::Stor(args::path(a)?))),
     spec("STOU", Write, LoggedIn, "",                       None,              "Upload a file under a new name",        |_| Ok(Command::Stou)),
-    spec("STRU", Data,  LoggedIn, "F",                      None,              "File structure: file",                  args::stru),
+    spec("STRU", Data,  LoggedIn, "F|T",                    Some("STRU F;T"),  "Structure: F a file, T a tar archive",  args::stru),
     spec("SYST", Info,  Always,   "",                       None,              "Tell the kind of system",               |_| Ok(Command::Syst)),
     spec("TYPE", Data,  LoggedIn, "<A [N]|I|L 8>",          Some("TVFS"),      "Representation type",                   |a| Ok(Command::Type(args::representation_type(a)?))),
     spec("USER", Login, Always,   "<name>",                 None,              "Say who logs in",                       |a| Ok(Command::User(args::user(a)?))),

@@ -19,7 +19,7 @@ use nix::poll::{PollFd, PollFlags, poll};
 pub use open::{DataConnection, OpenError, accept, await_connect};
 pub use receive::ReceiveFile;
 pub use sendfile::SendFile;
-pub use source::Source;
+pub use source::{Producer, Source};
 pub use splice::SendPipe;
 pub use staged::{ReceiveStaged, SendStaged};
 

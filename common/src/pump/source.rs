@@ -6,9 +6,20 @@ use nix::errno::Errno;
 
 use super::Step;
 
+/// Makes octets itself, and may have to wait for something else before it can.
+pub trait Producer {
+    /// Fills the beginning of `buffer`, tells how much of it, and zero at the end.
+    ///
+    /// # Errors
+    /// The step that the flow is to take instead: [`Step::WaitsForSource`], or a failure.
+    fn read(&mut self, buffer: &mut [u8]) -> Result<usize, Step>;
+
+    /// What it waits for, to be readable.
+    fn awaited(&self) -> BorrowedFd<'_>;
+}
+
 /// What is sent.
-#[derive(Debug)]
-pub enum Source {
+pub enum Source<'a> {
     /// The octets of a file from an offset to an end.
     File {
         file: OwnedFd,
@@ -17,9 +28,10 @@ pub enum Source {
     },
     /// All that comes out of a pipe, whose writer may be behind.
     Pipe(OwnedFd),
+    Made(&'a mut dyn Producer),
 }
 
-impl Source {
+impl Source<'_> {
     /// Reads the next octets; zero is the end.
     pub(super) fn read(&mut self, buffer: &mut [u8]) -> Result<usize, Step> {
         let result = match self {
@@ -40,6 +52,7 @@ impl Source {
                 }
             }
             Source::Pipe(pipe) => nix::unistd::read(&*pipe, buffer),
+            Source::Made(producer) => return producer.read(buffer),
         };
         result.map_err(|errno| match errno {
             Errno::EAGAIN => Step::WaitsForSource,
@@ -49,10 +62,11 @@ impl Source {
     }
 }
 
-impl AsFd for Source {
+impl AsFd for Source<'_> {
     fn as_fd(&self) -> BorrowedFd<'_> {
         match self {
             Source::File { file: fd, .. } | Source::Pipe(fd) => fd.as_fd(),
+            Source::Made(producer) => producer.awaited(),
         }
     }
 }

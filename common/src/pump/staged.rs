@@ -12,8 +12,8 @@ use crate::stage::{Chain, Confirmation, Stage};
 const PIECE: usize = 64 << 10;
 
 /// A download or a listing through stages.
-pub struct SendStaged {
-    source: Source,
+pub struct SendStaged<'a> {
+    source: Source<'a>,
     wire: Wire,
     chain: Chain,
     input: Vec<u8>,
@@ -22,8 +22,8 @@ pub struct SendStaged {
     at_end: bool,
 }
 
-impl SendStaged {
-    pub fn new(source: Source, data: OwnedFd, chain: Chain) -> SendStaged {
+impl<'a> SendStaged<'a> {
+    pub fn new(source: Source<'a>, data: OwnedFd, chain: Chain) -> SendStaged<'a> {
         SendStaged {
             source,
             wire: Wire::new(data),
@@ -70,7 +70,7 @@ impl SendStaged {
     }
 }
 
-impl Flow for SendStaged {
+impl Flow for SendStaged<'_> {
     fn step(&mut self) -> Step {
         match self.send() {
             Ok(count) => Step::Moved(count as u64),

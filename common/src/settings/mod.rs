@@ -153,6 +153,9 @@ pub struct SessionConfig {
     pub list_depth: u32,
     /// After how many entries a listing of several directories ends; zero is never.
     pub list_entries: u64,
+    pub archive_links: ArchiveLinks,
+    /// The most entries of an archive; zero is no limit.
+    pub archive_entries: u64,
     /// What names are on the wire.
     pub charset: Charset,
 }
@@ -176,6 +179,8 @@ impl Default for SessionConfig {
             list_order: Order::Unsorted,
             list_depth: 16,
             list_entries: 1_000_000,
+            archive_links: ArchiveLinks::Keep,
+            archive_entries: 1_000_000,
             charset: Charset::UTF_8,
         }
     }
@@ -200,6 +205,14 @@ pub enum Owners {
     Numbers,
     /// As `ftp`, whoever it is; MLSx leaves the facts out.
     Hidden,
+}
+
+/// What becomes of symbolic links where an archive is made.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum ArchiveLinks {
+    /// They are in it as links.
+    Keep,
+    Skip,
 }
 
 /// What the session's `/` is.

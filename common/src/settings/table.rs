@@ -97,6 +97,8 @@ pub const TABLE: &[Setting] = &[
     setting("ListOrder",             &["listorder"],              "list.order",            Choice(&["directory", "name"]), "directory", "Order of listings that ask for none; \"name\" takes memory and time", Session(|c, v| { c.list_order = v.list_order()?; Ok(()) })),
     setting("ListDepth",             &["listdepth"],              "list.depth",            Text("NUMBER"),   "16",                 "Directories that LIST -R and */* go down, 64 at most; 0: no -R",       Session(|c, v| { c.list_depth = v.depth()?; Ok(()) })),
     setting("ListEntries",           &["listentries"],            "list.entries",          Text("NUMBER"),   "1000000",            "Entries after which LIST -R and */* end, with 451; 0 is no limit",       Session(|c, v| { c.list_entries = v.count_or_zero()?; Ok(()) })),
+    setting("ArchiveLinks",          &["archivelinks"],           "archive.links",         Choice(&["keep", "skip"]), "keep",       "Whether archives of RETR with STRU T hold symbolic links",               Session(|c, v| { c.archive_links = v.archive_links()?; Ok(()) })),
+    setting("ArchiveEntries",        &["archiveentries"],         "archive.entries",       Text("NUMBER"),   "1000000",            "The most entries of an archive, either way; 0 is no limit",              Session(|c, v| { c.archive_entries = v.count_or_zero()?; Ok(()) })),
     setting("Charset",               &["charset"],                "files.charset",         Text("CHARSET"),  "UTF-8",              "Charset of names on the wire; UTF-8 passes all octets as they are",      Session(|c, v| { c.charset = v.charset()?; Ok(()) })),
     setting("CharsetNetworks",       &["charsetnetworks"],        "files.charset-networks",Text("LIST"),     "",                   "Charset by client: NETWORK=CHARSET, the first match over Charset",       Server(|c, v| { c.charset_networks = CharsetNetworks::parse(v.text)?; Ok(()) })),
     setting("PermittedCommands",     &["permittedcommands"],      "session.commands",      Text("LIST"),     "ALL",                "Commands that clients may use",                                          Session(|c, v| { c.permitted = permitted::parse(v.text)?; Ok(()) })),
@@ -285,6 +287,7 @@ mod tests {
     #[test]
     fn every_setting_sets_something() {
         let sample = |setting: &Setting| match (setting.key, setting.kind) {
+            ("ArchiveLinks", _) => "skip",
             ("BindAddress", _) => "127.0.0.1",
             ("Charset", _) => "GBK",
             ("CharsetNetworks", _) => "10.0.0.0/8=GBK",

@@ -7,7 +7,7 @@ use std::time::Duration;
 use jiff::civil::Date;
 
 use super::nearest::nearest;
-use super::{Bind, Durability, LogLevel, Owners, Scheme};
+use super::{ArchiveLinks, Bind, Durability, LogLevel, Owners, Scheme};
 use crate::charset::{Charset, Unusable};
 use crate::digest::Algorithm;
 use crate::proto::args;
@@ -237,6 +237,14 @@ impl Value<'_> {
             "directory" => Ok(Order::Unsorted),
             "name" => Ok(Order::Name),
             _ => Err(not("directory or name")),
+        }
+    }
+
+    pub fn archive_links(self) -> Result<ArchiveLinks, Wrong> {
+        match self.text.to_ascii_lowercase().as_str() {
+            "keep" => Ok(ArchiveLinks::Keep),
+            "skip" => Ok(ArchiveLinks::Skip),
+            _ => Err(not("keep or skip")),
         }
     }
 

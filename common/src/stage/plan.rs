@@ -4,7 +4,7 @@ use super::tap::Tap;
 use super::{Chain, ascii, charset, deflate};
 use crate::charset::Charset;
 use crate::digest::Algorithm;
-use crate::proto::representation::{Mode, Representation, Type};
+use crate::proto::representation::{Mode, Representation, Structure, Type};
 
 /// What is moved, and in which direction.
 #[derive(Clone, Copy, Debug)]
@@ -49,7 +49,16 @@ impl Plan {
         cargo: Cargo,
     ) -> Result<Plan, NotOffered> {
         let text = representation.kind == Type::Ascii;
-        if text && options.restart > 0 && !matches!(cargo, Cargo::Listing(_)) {
+        let is_listing = matches!(cargo, Cargo::Listing(_));
+        if representation.structure == Structure::Archive && !is_listing {
+            if text {
+                return Err(NotOffered("STRU T is offered in TYPE I only."));
+            }
+            if options.restart > 0 {
+                return Err(NotOffered("REST is not offered with STRU T."));
+            }
+        }
+        if text && options.restart > 0 && !is_listing {
             // An offset counts octets of the representation, which for text is not the file's.
             return Err(NotOffered("REST is offered in TYPE I only."));
         }
@@ -105,8 +114,18 @@ mod tests {
     use super::*;
 
     fn plan(kind: Type, restart: u64, cargo: Cargo) -> Result<bool, NotOffered> {
+        with(kind, Structure::File, restart, cargo)
+    }
+
+    fn with(
+        kind: Type,
+        structure: Structure,
+        restart: u64,
+        cargo: Cargo,
+    ) -> Result<bool, NotOffered> {
         let representation = Representation {
             kind,
+            structure,
             ..Representation::default()
         };
         let options = Options {
@@ -114,6 +133,18 @@ mod tests {
             ..Options::default()
         };
         Plan::new(representation, options, cargo).map(|plan| plan.is_direct())
+    }
+
+    #[test]
+    fn archives_are_octets_from_the_beginning_and_listings_are_none() {
+        for cargo in [Cargo::Download, Cargo::Upload] {
+            let archive = |kind, restart| with(kind, Structure::Archive, restart, cargo);
+            assert_eq!(archive(Type::Image, 0), Ok(true));
+            assert!(archive(Type::Image, 5).is_err());
+            assert!(archive(Type::Ascii, 0).is_err());
+        }
+        let listing = Cargo::Listing(Charset::UTF_8);
+        assert_eq!(with(Type::Ascii, Structure::Archive, 5, listing), Ok(true));
     }
 
     #[test]

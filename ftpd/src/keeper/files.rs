@@ -4,7 +4,7 @@
 use std::os::fd::{BorrowedFd, OwnedFd};
 
 use common::channel::{FileAnswer, FileRequest, ListFormat, Ticket, UploadAt};
-use common::jail::{Disposition, Failure, Format, Kind, Limits, ListRequest, Upload};
+use common::jail::{Disposition, Failure, Format, Kind, Limits, ListRequest, PackRequest, Upload};
 use common::net::Ends;
 use common::proto::listing::{Order, Remark};
 use common::proto::verbs::{Verb, VerbSet};
@@ -13,6 +13,7 @@ use common::wire::Octets;
 use super::data;
 use super::listing::ListingPump;
 use super::login::Login;
+use super::packing::{Later, Packing};
 use super::work::Work;
 
 /// The user's files and what is in progress on them.
@@ -22,6 +23,7 @@ pub(super) struct Files {
     upload: Option<Upload>,
     listing: Option<ListingPump>,
     work: Option<Work>,
+    packing: Option<Packing>,
 }
 
 type Answered = (FileAnswer, Option<OwnedFd>);
@@ -34,24 +36,32 @@ impl Files {
             upload: None,
             listing: None,
             work: None,
+            packing: None,
         }
     }
 
     /// Whether there is work that needs no waiting.
     pub(super) fn has_work(&self) -> bool {
-        self.work.is_some()
+        self.work.is_some() || self.packing.as_ref().is_some_and(Packing::is_asked)
     }
 
     /// Goes on with the work; gives its answer when it is done.
-    pub(super) fn step_work(&mut self) -> Option<(Ticket, FileAnswer)> {
-        let answered = self.work.as_mut()?.step()?;
-        self.work = None;
-        Some(answered)
+    pub(super) fn step_work(&mut self) -> Option<Later> {
+        if let Some(work) = &mut self.work {
+            let (ticket, answer) = work.step()?;
+            self.work = None;
+            return Some((ticket, answer, None));
+        }
+        self.packing.as_mut()?.step()
     }
 
     /// Gives the work up; gives its answer.
-    pub(super) fn cancel_work(&mut self) -> Option<(Ticket, FileAnswer)> {
-        self.work.take().map(Work::cancel)
+    pub(super) fn cancel_work(&mut self) -> Option<Later> {
+        let packing = self.packing.take().and_then(Packing::cancel);
+        match self.work.take().map(Work::cancel) {
+            Some((ticket, answer)) => Some((ticket, answer, None)),
+            None => packing,
+        }
     }
 
     /// Begins work that is answered in its own time; `Some` is the answer where there is nothing to wait for.
@@ -66,6 +76,11 @@ impl Files {
         if self.work.is_some() {
             let why = Failure::Busy;
             return Some(FileAnswer::Failed { why });
+        }
+        if matches!(request, FileRequest::PackNext) {
+            let packing = self.packing.as_mut().ok_or(Failure::NotFound);
+            let asked = packing.and_then(|packing| packing.ask(ticket));
+            return asked.err().map(|why| FileAnswer::Failed { why });
         }
         let Login { jail, settings, .. } = &self.login;
         match Work::begin(jail, settings.durability, ticket, request) {
@@ -233,6 +248,20 @@ impl Files {
                 let umask = jail.umask();
                 Ok((FileAnswer::Umask { umask }, None))
             }
+            FileRequest::Pack {
+                path,
+                pattern,
+                name,
+            } => {
+                let request = PackRequest {
+                    pattern: pattern.map(|pattern| pattern.as_slice().to_vec()),
+                    name: name.as_slice().to_vec(),
+                    links: settings.archive_links,
+                    entries: settings.archive_entries,
+                };
+                self.packing = Some(Packing::new(jail.pack(&path, &request)?));
+                done
+            }
             FileRequest::MakeDirs { path } => jail.make_dirs(&path, durability).and(done),
             FileRequest::Space { path } => {
                 let octets = jail.space(&path)?;
@@ -244,6 +273,7 @@ impl Files {
             | FileRequest::MeasureTree { .. }
             | FileRequest::RemoveTree { .. }
             | FileRequest::Copy { .. }
+            | FileRequest::PackNext
             | FileRequest::Cancel => Err(Failure::Denied),
         }
     }
@@ -252,7 +282,7 @@ impl Files {
 /// Whether the permitted verbs include one that needs this request.
 fn permits(permitted: VerbSet, request: &FileRequest) -> bool {
     let needed_by: &[&str] = match request {
-        FileRequest::Open { .. } => &["RETR"],
+        FileRequest::Open { .. } | FileRequest::Pack { .. } | FileRequest::PackNext => &["RETR"],
         FileRequest::Create {
             at: UploadAt::Append,
             ..
@@ -306,6 +336,8 @@ fn implied(request: &FileRequest) -> &'static [&'static str] {
         FileRequest::RemoveTree { .. } => &["DELE", "RMD"],
         FileRequest::Copy { .. } => &["RETR", "STOR"],
         FileRequest::MakeDirs { .. } => &["MKD"],
+        // It tells all names in a tree.
+        FileRequest::Pack { .. } => &["LIST"],
         _ => &[],
     }
 }

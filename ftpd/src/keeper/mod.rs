@@ -6,6 +6,7 @@ mod files;
 pub(crate) mod grant;
 mod listing;
 mod login;
+mod packing;
 mod work;
 
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
@@ -294,8 +295,8 @@ impl Keeper<'_> {
                 Err(_) => return Over::Ended(Status::Broken),
             }
             files.step_listing();
-            if let Some((ticket, answer)) = files.step_work()
-                && let Err(broken) = channel.answer(ticket, &answer, None)
+            if let Some((ticket, answer, file)) = files.step_work()
+                && let Err(broken) = channel.answer(ticket, &answer, file.as_ref().map(AsFd::as_fd))
             {
                 return Over::Ended(status_of(broken));
             }
@@ -311,7 +312,7 @@ impl Keeper<'_> {
                 },
                 FileRequest::Who if files.permits(&request) => self.who(),
                 FileRequest::Cancel => {
-                    if let Some((ticket, answer)) = files.cancel_work()
+                    if let Some((ticket, answer, _)) = files.cancel_work()
                         && let Err(broken) = channel.answer(ticket, &answer, None)
                     {
                         return Over::Ended(status_of(broken));

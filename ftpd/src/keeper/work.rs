@@ -23,7 +23,10 @@ enum Kind {
 pub(super) fn takes_its_time(request: &FileRequest) -> bool {
     matches!(
         request,
-        FileRequest::MeasureTree { .. } | FileRequest::RemoveTree { .. } | FileRequest::Copy { .. }
+        FileRequest::MeasureTree { .. }
+            | FileRequest::RemoveTree { .. }
+            | FileRequest::Copy { .. }
+            | FileRequest::PackNext
     )
 }
 

@@ -129,7 +129,7 @@ impl Session {
             Command::SiteZone     => Ok(site::zone()),
             Command::Type(kind)   => self.user().map(|(_, user)| options::representation_type(user, kind)),
             Command::Mode(mode)   => self.user().map(|(_, user)| options::mode(user, mode)),
-            Command::Stru         => Ok(Reply::new(Code::OK, "Structure is file.")),
+            Command::Stru(to)     => self.user().map(|(_, user)| options::structure(user, to)),
             Command::Rest(offset) => self.user().map(|(_, user)| options::rest(user, offset)),
             Command::Allo(size)   => self.user().map(|(_, user)| options::allo(user, size)),
             Command::Pasv         => self.user().and_then(|(link, user)| options::pasv(link, user)),

@@ -3,7 +3,8 @@
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 
 use common::channel::{
-    Asker, Broken, Failed, FileAnswer, FileRequest, LoggedIn, PreLogin, Ticket, UploadAt,
+    Asker, Broken, EntryPath, Failed, FileAnswer, FileRequest, LoggedIn, PackedContent,
+    PackedOwner, PreLogin, Ticket, UploadAt,
 };
 use common::jail::Failure;
 use common::path::VirtualPath;
@@ -34,6 +35,24 @@ pub(crate) struct TreeOutcome {
     pub(crate) count: u64,
     /// The first entry with which it did not work.
     pub(crate) failed: Option<Failed>,
+}
+
+/// What comes next into an archive.
+pub(crate) enum Next {
+    /// With the descriptor of a file, and of nothing else.
+    Entry(PackedEntry, Option<OwnedFd>),
+    /// What the archive lacks, and why.
+    Missing(Vec<u8>, Failure),
+    End,
+}
+
+/// An entry of an archive.
+pub(crate) struct PackedEntry {
+    pub(crate) path: EntryPath,
+    pub(crate) content: PackedContent,
+    pub(crate) mode: Permissions,
+    pub(crate) modified: i64,
+    pub(crate) owner: PackedOwner,
 }
 
 /// The channel after login.
@@ -190,6 +209,45 @@ impl Files {
         let ticket = self.channel.ask(&FileRequest::Cancel)?;
         self.channel.forget(ticket);
         Ok(())
+    }
+
+    /// What comes next into an archive, once it is known.
+    pub(crate) fn packed(&mut self, ticket: Ticket) -> Result<Option<Result<Next, Denied>>, End> {
+        let Some((answer, file)) = self.channel.receive(ticket)? else {
+            return Ok(None);
+        };
+        let next = match answer {
+            FileAnswer::Packed {
+                path,
+                content,
+                mode,
+                modified,
+                owner,
+            } => {
+                // A file comes with its descriptor, and nothing else does.
+                if matches!(content, PackedContent::File { .. }) != file.is_some() {
+                    return Err(End::Broken);
+                }
+                let entry = PackedEntry {
+                    path,
+                    content,
+                    mode,
+                    modified,
+                    owner,
+                };
+                Next::Entry(entry, file)
+            }
+            FileAnswer::NotPacked { path, why } => Next::Missing(path.as_slice().to_vec(), why),
+            answer => {
+                return expect!((answer, file), FileAnswer::AllPacked => Next::End).map(Some);
+            }
+        };
+        Ok(Some(Ok(next)))
+    }
+
+    /// Nobody waits for this answer any more.
+    pub(crate) fn forget(&mut self, ticket: Ticket) {
+        self.channel.forget(ticket);
     }
 
     pub(crate) fn space(&mut self, path: VirtualPath) -> Asked<u64> {

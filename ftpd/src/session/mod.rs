@@ -1,6 +1,7 @@
 //! The network half of one session: speaks FTP with the client for the whole life of the connection, and owns no file,
 //! no socket() and no exec. What it needs it asks of keeper.
 
+mod archive;
 mod attend;
 mod commands;
 mod data;

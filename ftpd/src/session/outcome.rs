@@ -37,6 +37,14 @@ pub(crate) fn text(why: Failure) -> &'static str {
     reason(Denied::Failed(why)).1
 }
 
+/// The failure that says the same.
+pub(crate) fn failure(denied: Denied) -> Failure {
+    match denied {
+        Denied::Failed(why) => why,
+        Denied::NotPermitted | Denied::TargetRefused => Failure::Denied,
+    }
+}
+
 fn reason(denied: Denied) -> (Code, &'static str) {
     let why = match denied {
         Denied::Failed(why) => why,
@@ -63,6 +71,10 @@ fn reason(denied: Denied) -> (Code, &'static str) {
         Failure::NoSpace => (Code::NO_SPACE, "The disk is full."),
         Failure::Quota => (Code::QUOTA_EXCEEDED, "The quota is used up."),
         Failure::TooLarge => (Code::QUOTA_EXCEEDED, "The file is too large."),
+        Failure::Limit => (
+            Code::QUOTA_EXCEEDED,
+            "There are too many entries, or too deep ones.",
+        ),
         Failure::ReadOnly => (Code::UNAVAILABLE, "The file system is read-only."),
         Failure::CrossDevice => (Code::UNAVAILABLE, "Not within one file system."),
         Failure::Busy => (Code::BUSY, "Somebody else uses it; try later."),

@@ -1,10 +1,10 @@
 //! Every transfer goes through here: the data connection, the flow through the pump, what became of it, and the replies
 //! that ABOR is owed.
 
-use std::os::fd::{AsFd, OwnedFd};
+use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 use std::time::Instant;
 
-use common::channel::FileRequest;
+use common::channel::{Account, FileRequest};
 use common::proto::reply::{Mark, Reply};
 use common::pump::{
     self, Attendant, Flow, Outcome, ReceiveFile, ReceiveStaged, SendFile, SendPipe, SendStaged,
@@ -15,7 +15,7 @@ use nix::poll::{PollFd, PollFlags, poll};
 
 use super::attend::Watch;
 use super::data::{self, after_abort};
-use super::files::{Denied, Files, Worked};
+use super::files::{Denied, Files, Next, Worked};
 use super::{End, Link, Stop, User, outcome};
 
 /// A flow that has ended.
@@ -37,15 +37,19 @@ pub(crate) fn send(
     plan: Plan,
     mark: &Mark,
 ) -> Result<Ended, Stop> {
-    let socket = data::open(link, user)?.begin(&mut link.control, mark)?;
+    let socket = connect(link, user, mark)?;
+    let (channel, account) = (user.files.as_fd(), &user.account);
     Ok(match source {
         Source::File { file, offset, end } if plan.is_direct() => {
-            run(link, user, &mut SendFile::new(file, socket, offset, end))
+            let mut flow = SendFile::new(file, socket, offset, end);
+            run(link, channel, account, &mut flow)
         }
-        Source::Pipe(pipe) if plan.is_direct() => run(link, user, &mut SendPipe::new(pipe, socket)),
+        Source::Pipe(pipe) if plan.is_direct() => {
+            run(link, channel, account, &mut SendPipe::new(pipe, socket))
+        }
         source => {
             let mut flow = SendStaged::new(source, socket, plan.into_chain());
-            let ended = run(link, user, &mut flow);
+            let ended = run(link, channel, account, &mut flow);
             Ended {
                 confirmation: flow.confirmation(),
                 ..ended
@@ -62,12 +66,14 @@ pub(crate) fn receive(
     plan: Plan,
     mark: &Mark,
 ) -> Result<Ended, Stop> {
-    let socket = data::open(link, user)?.begin(&mut link.control, mark)?;
+    let socket = connect(link, user, mark)?;
+    let (channel, account) = (user.files.as_fd(), &user.account);
     if plan.is_direct() {
-        return Ok(run(link, user, &mut ReceiveFile::new(socket, file)));
+        let mut flow = ReceiveFile::new(socket, file);
+        return Ok(run(link, channel, account, &mut flow));
     }
     let mut flow = ReceiveStaged::new(socket, file, plan.into_chain());
-    let ended = run(link, user, &mut flow);
+    let ended = run(link, channel, account, &mut flow);
     Ok(Ended {
         stored: flow.stored(),
         confirmation: flow.confirmation(),
@@ -75,14 +81,20 @@ pub(crate) fn receive(
     })
 }
 
-/// Moves the data; the connection is closed when the flow is dropped.
-fn run(link: &mut Link, user: &User, flow: &mut dyn Flow) -> Ended {
-    let mut watch = Watch::new(
-        &mut link.control,
-        user.files.as_fd(),
-        user.account.permitted,
-    );
-    let outcome = pump::run(flow, &mut watch, user.account.stall_timeout);
+/// Opens the data connection and tells the client.
+pub(crate) fn connect(link: &mut Link, user: &mut User, mark: &Mark) -> Result<OwnedFd, Stop> {
+    Ok(data::open(link, user)?.begin(&mut link.control, mark)?)
+}
+
+/// Moves the data, with an eye on the end of keeper's channel; the connection is closed when the flow is dropped.
+pub(crate) fn run(
+    link: &mut Link,
+    channel: BorrowedFd<'_>,
+    account: &Account,
+    flow: &mut dyn Flow,
+) -> Ended {
+    let mut watch = Watch::new(&mut link.control, channel, account.permitted);
+    let outcome = pump::run(flow, &mut watch, account.stall_timeout);
     Ended {
         outcome,
         stored: outcome.moved,
@@ -126,6 +138,15 @@ pub(crate) fn work(
 ) -> Result<(Result<Worked, Denied>, bool), End> {
     let ticket = user.files.begin(request)?;
     attended(link, user, 0, |files| files.worked(ticket), Files::cancel)
+}
+
+/// Looks for the first entry of an archive. ABOR ends that.
+pub(crate) fn next_packed(
+    link: &mut Link,
+    user: &mut User,
+) -> Result<(Result<Next, Denied>, bool), End> {
+    let ticket = user.files.begin(&FileRequest::PackNext)?;
+    attended(link, user, 0, |files| files.packed(ticket), Files::cancel)
 }
 
 /// Waits for an answer of keeper's while the client is looked after. A client that is gone does not undo what it asked for:

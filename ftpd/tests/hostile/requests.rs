@@ -110,6 +110,11 @@ fn reads() -> Vec<FileRequest> {
         FileRequest::MeasureTree {
             path: path("/directory"),
         },
+        FileRequest::Pack {
+            path: path("/directory"),
+            pattern: None,
+            name: Typed::default(),
+        },
         FileRequest::Space {
             path: path("/directory"),
         },
@@ -289,16 +294,18 @@ fn passive(identity: Identity) {
 
 fn not_begun(identity: Identity) {
     let mut scene = Scene::logged_in(identity);
-    let (answer, _) = scene.ask(&FileRequest::Commit);
-    assert!(
-        matches!(
-            answer,
-            FileAnswer::Failed {
-                why: Failure::NotFound
-            }
-        ),
-        "{answer:?}"
-    );
+    for request in [FileRequest::Commit, FileRequest::PackNext] {
+        let (answer, _) = scene.ask(&request);
+        assert!(
+            matches!(
+                answer,
+                FileAnswer::Failed {
+                    why: Failure::NotFound
+                }
+            ),
+            "{request:?}: {answer:?}"
+        );
+    }
     for request in [
         FileRequest::Discard,
         FileRequest::ListEnd,

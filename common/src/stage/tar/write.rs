@@ -63,13 +63,6 @@ pub fn header(entry: &Entry, owner: &Owner, out: &mut Vec<u8>) {
 
 /// Puts the names where they fit, and into records too where they do not or are more than ASCII.
 fn write_names(plain: &mut Header, more: &mut Vec<u8>, path: &[u8], target: &[u8]) {
-    // POSIX has the values in UTF-8 unless this says that they are just octets.
-    if [path, target]
-        .iter()
-        .any(|name| std::str::from_utf8(name).is_err())
-    {
-        records::write(more, "hdrcharset", b"BINARY");
-    }
     let fits = match split(path) {
         Some((prefix, name)) => {
             if let Some(ustar) = plain.as_ustar_mut() {
@@ -84,14 +77,27 @@ fn write_names(plain: &mut Header, more: &mut Vec<u8>, path: &[u8], target: &[u8
             false
         }
     };
-    if !fits || !path.is_ascii() {
-        records::write(more, "path", path);
-    }
     let shown = target.len().min(NAME);
     plain.as_old_mut().linkname[..shown].copy_from_slice(&target[..shown]);
-    if shown < target.len() || !target.is_ascii() {
-        records::write(more, "linkpath", target);
+    let path = (path, fits);
+    let target = (target, shown == target.len());
+    // POSIX has the values in UTF-8 unless this says that they are just octets.
+    if [path, target]
+        .iter()
+        .any(|&(name, fits)| !fits && !is_text(name))
+    {
+        records::write(more, "hdrcharset", b"BINARY");
     }
+    for (key, (name, fits)) in [("path", path), ("linkpath", target)] {
+        // What is no text and fits says most where it is: in a record some readers take it for damaged.
+        if !fits || (!name.is_ascii() && is_text(name)) {
+            records::write(more, key, name);
+        }
+    }
+}
+
+fn is_text(name: &[u8]) -> bool {
+    std::str::from_utf8(name).is_ok()
 }
 
 /// A path as prefix and name, between which there is a slash; `None` where it does not fit.

@@ -6,7 +6,7 @@ use std::time::Duration;
 use common::proto::args::{ListArg, PathArg};
 use common::proto::facts::{self, FactSet};
 use common::proto::reply::{Code, Line, Reply};
-use common::proto::representation::{Mode, Type};
+use common::proto::representation::{Mode, Structure, Type};
 use common::proto::verbs::{Verb, VerbSet};
 
 use super::listing;
@@ -146,6 +146,10 @@ fn status(link: &Link, user: &User) -> Reply {
         Type::Ascii => "ASCII",
         Type::Image => "image",
     };
+    let structure = match user.representation.structure {
+        Structure::File => "file",
+        Structure::Archive => "tar archive",
+    };
     let mode = match user.representation.mode {
         Mode::Stream => "stream",
         Mode::Deflate => "Z",
@@ -159,7 +163,7 @@ fn status(link: &Link, user: &User) -> Reply {
     let lines = vec![
         format!(" Connected from {}", link.ends.client()).into(),
         name.into(),
-        format!(" TYPE {kind}, MODE {mode}, STRU file; {idle}").into(),
+        format!(" TYPE {kind}, MODE {mode}, STRU {structure}; {idle}").into(),
     ];
     Reply::block(Code::SYSTEM_STATUS, "Status:", lines, "End")
 }

@@ -98,7 +98,7 @@ fn without_blanks(text: &[u8]) -> Option<&[u8]> {
 }
 
 /// Where the first component begins that is a pattern: it has wildcards and is no name as it stands.
-fn pattern_in(user: &mut User, text: &[u8]) -> Result<Option<usize>, Stop> {
+pub(in crate::session) fn pattern_in(user: &mut User, text: &[u8]) -> Result<Option<usize>, Stop> {
     let mut start = 0;
     for component in text.split(|&octet| octet == b'/') {
         let end = start + component.len();
@@ -113,7 +113,11 @@ fn pattern_in(user: &mut User, text: &[u8]) -> Result<Option<usize>, Stop> {
 
 /// Takes the dots out of a pattern, as they are taken out of a path: gives the directory that it begins in, what is left of
 /// it, and how the directory was typed.
-fn below(mut path: VirtualPath, typed: &[u8], pattern: &[u8]) -> (VirtualPath, Vec<u8>, Vec<u8>) {
+pub(in crate::session) fn below(
+    mut path: VirtualPath,
+    typed: &[u8],
+    pattern: &[u8],
+) -> (VirtualPath, Vec<u8>, Vec<u8>) {
     let mut typed = typed.to_vec();
     let mut components: Vec<&[u8]> = Vec::new();
     for component in pattern.split(|&octet| octet == b'/') {

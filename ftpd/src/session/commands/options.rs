@@ -8,7 +8,7 @@ use common::proto::args::{Confirm, Utf8};
 use common::proto::facts::FactSet;
 use common::proto::hostport::{Family, UnknownProtocol, long_text, port_text};
 use common::proto::reply::{Code, Reply};
-use common::proto::representation::{Level, Mode, Type};
+use common::proto::representation::{Level, Mode, Structure, Type};
 use common::proto::verbs::{EpsvArg, Verb, VerbSet};
 
 use crate::session::data::DataChannel;
@@ -22,6 +22,17 @@ pub(in crate::session) fn representation_type(user: &mut User, kind: Type) -> Re
         match kind {
             Type::Ascii => "Type is ASCII.",
             Type::Image => "Type is image.",
+        },
+    )
+}
+
+pub(in crate::session) fn structure(user: &mut User, structure: Structure) -> Reply {
+    user.representation.structure = structure;
+    Reply::new(
+        Code::OK,
+        match structure {
+            Structure::File => "Structure is file.",
+            Structure::Archive => "Structure is tar archive.",
         },
     )
 }

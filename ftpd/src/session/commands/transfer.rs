@@ -5,14 +5,14 @@ use std::os::fd::AsFd;
 use common::channel::UploadAt;
 use common::proto::args::PathArg;
 use common::proto::reply::{Code, Mark, Reply};
-use common::proto::representation::Type;
+use common::proto::representation::{Structure, Type};
 use common::pump::{self, Source};
 use common::stage::{Cargo, Options, Plan};
 use nix::poll::{PollFd, PollFlags, poll};
 
 use super::navigate::join;
 use crate::session::data::DataChannel;
-use crate::session::{End, Link, Pending, Stop, User, outcome, transfer};
+use crate::session::{End, Link, Pending, Stop, User, archive, outcome, transfer};
 
 /// From so many octets on, the end of an upload is looked at twice.
 const LONG_UPLOAD: u64 = 64 << 10;
@@ -25,6 +25,9 @@ pub(in crate::session) fn retr(
     path: &PathArg,
     pending: &Pending,
 ) -> Result<Reply, Stop> {
+    if user.representation.structure == Structure::Archive {
+        return archive::retr(link, user, path, pending);
+    }
     let name = user.names.on_disk(&path.0)?;
     let target = join(user, &name)?;
     let plan = plan(user, pending, Cargo::Download)?;
@@ -109,6 +112,12 @@ fn upload(
     at: UploadAt,
     mark: &Mark,
 ) -> Result<Reply, Stop> {
+    if user.representation.structure == Structure::Archive {
+        return Ok(Reply::new(
+            Code::PARAMETER_NOT_OFFERED,
+            "With STRU T only RETR is offered.",
+        ));
+    }
     let name = user.names.on_disk(&path.0)?;
     let target = join(user, &name)?;
     let plan = plan(user, pending, Cargo::Upload)?;
@@ -172,7 +181,7 @@ fn is_abandoned(link: &mut Link, moved: u64) -> bool {
     link.control.is_gone()
 }
 
-fn plan(user: &User, pending: &Pending, cargo: Cargo) -> Result<Plan, Stop> {
+pub(in crate::session) fn plan(user: &User, pending: &Pending, cargo: Cargo) -> Result<Plan, Stop> {
     let options = Options {
         restart: pending.restart,
         confirm: user.account.confirm,
@@ -196,7 +205,12 @@ fn mark(user: &User, name: &[u8], size: Option<u64>) -> Mark {
     Mark::new(text)
 }
 
-fn log_transfer(link: &Link, what: &str, name: &[u8], outcome: pump::Outcome) {
+pub(in crate::session) fn log_transfer(
+    link: &Link,
+    what: &str,
+    name: &[u8],
+    outcome: pump::Outcome,
+) {
     link.log.transfer(|| {
         format!(
             "{what} of {}: {} octets, {:?}",

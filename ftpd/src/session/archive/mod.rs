@@ -1,0 +1,8 @@
+//! Transfers with STRU T: archives that are made and taken apart while they move. Each entry is a request to keeper, so an
+//! archive gains nothing that single commands would not.
+
+mod names;
+mod pack;
+mod tally;
+
+pub(crate) use pack::retr;

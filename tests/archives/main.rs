@@ -1,0 +1,6 @@
+//! STRU T: archives that are made and taken apart while they move. GNU tar and bsdtar are the other side.
+
+#![allow(clippy::unwrap_used, reason = "whatever fails shall end the test")]
+
+mod pack;
+mod programs;

@@ -1,0 +1,49 @@
+//! The programs that make and read archives elsewhere.
+
+use std::io::Write;
+use std::path::Path;
+use std::process::{Command, Stdio};
+
+use tests::require;
+
+/// Both of them, as far as they are installed.
+pub(crate) fn all() -> Vec<&'static str> {
+    ["tar", "bsdtar"]
+        .into_iter()
+        .filter(|program| require::programs(&[program]))
+        .collect()
+}
+
+/// Runs a program in a directory with an archive as its input; its output. It must succeed.
+#[track_caller]
+pub(crate) fn feed(program: &str, arguments: &[&str], directory: &Path, archive: &[u8]) -> Vec<u8> {
+    let mut child = Command::new(program)
+        .args(arguments)
+        .current_dir(directory)
+        .env("LC_ALL", "C.UTF-8")
+        .stdin(Stdio::piped())
+        .stdout(Stdio::piped())
+        .stderr(Stdio::piped())
+        .spawn()
+        .unwrap();
+    let mut input = child.stdin.take().unwrap();
+    let output = std::thread::scope(|scope| {
+        scope.spawn(move || {
+            // It may end before it has read all of the padding.
+            let _ = input.write_all(archive);
+        });
+        child.wait_with_output().unwrap()
+    });
+    let errors = String::from_utf8_lossy(&output.stderr);
+    assert!(
+        output.status.success() && errors.is_empty(),
+        "{program}: {errors}"
+    );
+    output.stdout
+}
+
+/// Unpacks an archive into a directory.
+#[track_caller]
+pub(crate) fn unpack(program: &str, directory: &Path, archive: &[u8]) {
+    feed(program, &["-xpf", "-"], directory, archive);
+}
