@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 use std::fs;
+use std::time::Duration;
 
 use nix::sys::signal::{Signal, kill};
 use nix::unistd::Pid;
@@ -70,6 +71,13 @@ impl Process {
             .filter_map(|line| line.split_once(':'))
             .map(|(key, value)| (key.to_owned(), value.trim().to_owned()))
             .collect()
+    }
+
+    /// How long it has run on a processor.
+    pub fn processor_time(&self) -> Duration {
+        let path = format!("/proc/{}/schedstat", self.pid);
+        let text = fs::read_to_string(path).unwrap();
+        Duration::from_nanos(text.split(' ').next().unwrap().parse().unwrap())
     }
 
     /// The numbers of a field of the status: the four ids of `Uid`, the list of `Groups`.

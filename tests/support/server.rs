@@ -107,6 +107,17 @@ impl Setup {
         self
     }
 
+    /// Adds a line to the authentication file as it is, but for `{user}`, `{home}` and `{password}`.
+    pub fn line(mut self, line: &str) -> Setup {
+        let home = self.scratch.join("home");
+        let line = line
+            .replace("{user}", &self.account.real_user)
+            .replace("{home}", home.to_str().unwrap())
+            .replace("{password}", &self.account.password);
+        self.entries.push(line);
+        self
+    }
+
     pub fn scratch(&self) -> &Path {
         self.scratch.path()
     }

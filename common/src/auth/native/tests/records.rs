@@ -251,3 +251,81 @@ proptest! {
         prop_assert!(parse(&line).is_err());
     }
 }
+
+/// A record that lets fred in with one password, and its seven fields.
+fn fields_of_fred(scheme: Scheme) -> Vec<Vec<u8>> {
+    let line = record("fred", scheme, "hunter2").encode();
+    let fields = line.splitn(7, |&b| b == b':').map(<[u8]>::to_vec);
+    fields.collect()
+}
+
+const WITH_PASSWORD: [Scheme; 7] = [
+    Scheme::Argon2id,
+    Scheme::Plain,
+    Scheme::Md5,
+    Scheme::Sha1,
+    Scheme::Sha256,
+    Scheme::Sha512,
+    Scheme::Whirlpool,
+];
+
+/// What a whole field may become.
+const ODD: [&str; 14] = [
+    "",
+    "0",
+    "-1",
+    "0x0",
+    "4294967296",
+    "root",
+    "null",
+    " ",
+    "\\",
+    "..",
+    "/",
+    "$argon2id$",
+    "=",
+    "\t",
+];
+
+/// One field with an octet put in, taken out or replaced, or the field as a whole.
+fn any_damage() -> impl Strategy<Value = (usize, usize, u8, Vec<u8>)> {
+    let odd = prop::sample::select(&ODD[..]).prop_map(|text| text.as_bytes().to_vec());
+    (
+        0usize..7,
+        any::<prop::sample::Index>().prop_map(|index| index.index(200)),
+        0u8..4,
+        odd,
+    )
+}
+
+proptest! {
+    /// SECURITY: whatever happens to a field of somebody's record, nobody gets in with another password, and no field is read as
+    /// another one.
+    #[test]
+    fn attack_69_a_damaged_record_lets_in_nobody_who_does_not_know_the_password(
+            scheme in prop::sample::select(&WITH_PASSWORD[..]), (field, place, how, odd) in any_damage(), octet in any::<u8>()) {
+        let whole = fields_of_fred(scheme);
+        let mut fields = whole.clone();
+        let damaged = &mut fields[field];
+        let place = place % (damaged.len() + 1);
+        match how {
+            0 => damaged.insert(place, octet),
+            1 if place < damaged.len() => drop(damaged.remove(place)),
+            2 if place < damaged.len() => damaged[place] = octet,
+            _ => *damaged = odd,
+        }
+        // A colon makes two fields of one, so that nothing stands where it did.
+        let moved = fields[field].iter().any(|b| b":\n".contains(b));
+        let line = fields.join(&b':');
+        if let Ok(read) = Record::parse(&line) {
+            let wrong = read.verify(&secret("hunter3"));
+            let became_null = field == 1 && fields[1] == b"null";
+            prop_assert!(wrong == Ok(Verdict::Refuse) || became_null, "{}", line.escape_ascii());
+            if !moved {
+                prop_assert_eq!(read.name().as_bytes(), &fields[0][..]);
+                prop_assert_eq!(read.real_user().as_bytes(), &fields[4][..]);
+                prop_assert_eq!(read.home().as_os_str().as_encoded_bytes(), &fields[5][..]);
+            }
+        }
+    }
+}
