@@ -23,7 +23,7 @@ _ftpd() {
 
     case "${cmd}" in
         ftpd)
-            opts="-f -p -i -4 -I -l -A -a -h -V --config --check --user --from --json --port --bindaddress --nodemon --inetd --sessionuser --chroot --logfile --loglevel --banner --bannerfile --hostnames --authmethods --authfile --passwordcost --update-pass --allowusers --denyusers --logintimeout --maxloginfails --loginfaildelay --replytimeout --enabled --expires --allowednetworks --loginhours --chhome --chshare --umask --durability --listowners --listorder --listdepth --listentries --archivelinks --archiveentries --charset --charsetnetworks --permittedcommands --idle --maxidle --dclow --dchigh --dcrange --datatimeout --stalltimeout --inflateratio --confirm-transfer --help --version"
+            opts="-f -p -i -4 -I -l -A -a -h -V --config --check --user --from --json --port --bindaddress --nodemon --inetd --sessionuser --chroot --logfile --loglevel --banner --bannerfile --hostnames --authmethods --authfile --passwordcost --update-pass --allowusers --denyusers --logintimeout --maxloginfails --loginfaildelay --replytimeout --enabled --expires --allowednetworks --loginhours --chhome --chshare --umask --durability --listowners --listorder --listdepth --listentries --archivelinks --archiveentries --archivesize --charset --charsetnetworks --permittedcommands --idle --maxidle --dclow --dchigh --dcrange --datatimeout --stalltimeout --inflateratio --confirm-transfer --help --version"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 1 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -277,6 +277,10 @@ _ftpd() {
                     return 0
                     ;;
                 --archiveentries)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --archivesize)
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
                     ;;

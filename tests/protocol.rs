@@ -53,6 +53,7 @@ macro_rules! transcripts {
 transcripts! {
     abort_at_once,
     active,
+    archives,
     bad_lines,
     before_login,
     charset,

@@ -2,5 +2,8 @@
 
 #![allow(clippy::unwrap_used, reason = "whatever fails shall end the test")]
 
+mod hostile;
 mod pack;
 mod programs;
+mod tape;
+mod unpack;

@@ -98,6 +98,16 @@ messages! {
         112 => Pack { path: VirtualPath, pattern: Option<Pattern>, name: Typed },
         /// The next entry. → `Packed` with the descriptor of a file, `NotPacked` or `AllPacked`, in its own time.
         113 => PackNext,
+        /// To unpack an archive into a directory, which the paths of its entries begin at. → `Done`.
+        114 => Unpack { directory: VirtualPath },
+        /// → `DirectoryReady`.
+        115 => UnpackDirectory { path: VirtualPath, mode: Permissions },
+        /// A file of so many octets. → `FileReady` with its descriptor; then `CommitEntry` or `Discard`.
+        116 => UnpackFile { path: VirtualPath, size: u64 },
+        /// → `Committed`.
+        117 => CommitEntry { mode: Permissions, modified: i64 },
+        /// A directory that was made has all its entries. → `Done`.
+        118 => FinishDirectory { path: VirtualPath, mode: Permissions, modified: i64 },
         64 => SetMode { path: VirtualPath, mode: Permissions },
         /// Seconds since 1970; without `accessed` that time stays. → `Stamped`.
         65 => SetTimes { path: VirtualPath, modified: i64, accessed: Option<i64> },
@@ -137,6 +147,9 @@ messages! {
         /// What the archive lacks, and why.
         113 => NotPacked { path: EntryPath, why: Failure },
         114 => AllPacked,
+        /// `made`: it was not there before.
+        115 => DirectoryReady { made: bool },
+        116 => FileReady,
     }
 }
 

@@ -143,6 +143,7 @@ fn ftpd(page: &mut Roff) {
     accounts(page);
     permitted(page);
     charsets(page);
+    archives(page);
     transfers::section(page);
     commands(page);
     closing(page);
@@ -238,6 +239,28 @@ fn permitted(page: &mut Roff) {
         bold("anonymous"),
         roman(", if there is no ftp and that account is of this type."),
     ]);
+}
+
+fn archives(page: &mut Roff) {
+    page.control("SS", ["Archives"]);
+    page.text([roman(
+        "After STRU T, and in TYPE I, RETR sends a POSIX tar archive that is made on its way. Its argument is a name, a \
+         pattern, or several with blanks between and in quotes where they hold blanks. Directories come with all that is in \
+         them, in the order of names; links as links, and devices, pipes and sockets not at all. A file that grows \
+         meanwhile is cut where its header says; one that shrinks is filled up with zeros, and the reply is 451, as it is \
+         where something could not be read: the archive is well-formed, and the reply names the first of what it lacks. \
+         RETR needs the permission for LIST too.",
+    )]);
+    page.control("PP", []);
+    page.text([roman(
+        "STOR unpacks an archive into the current directory while it arrives; its argument is only a name. Files and \
+         directories are made, with their times, and with their permissions less the umask as far as the user may set \
+         either by MFMT, MFF, SITE UTIME or SITE CHMOD; directories need the permission for MKD, and those that are there \
+         stay as they are. A file is there when it is whole, in the place of one of the same name. Links, devices and \
+         pipes are left out and counted. An absolute path, one with .. in it, a sparse file, and whatever two programs \
+         could understand differently end the archive; the reply says at which entry, and what was whole stays. \
+         REST, APPE and STOU are refused.",
+    )]);
 }
 
 fn charsets(page: &mut Roff) {

@@ -15,6 +15,7 @@ mod place;
 mod root;
 mod sorted;
 mod tree;
+mod unpack;
 mod upload;
 mod viewer;
 mod walk;
@@ -40,10 +41,12 @@ pub use names::Names;
 pub use pack::{Content, Next, Owner, Pack, PackRequest, Packed};
 pub use root::open_root;
 pub use tree::{Copying, Outcome, Progress, Tree};
+pub use unpack::Allowance;
 pub use upload::{Disposition, Upload};
 pub use viewer::{Allowed, Viewer};
 
 use place::{Place, Settle};
+use walk::Links;
 
 /// A concurrent rename makes the kernel give up a resolution; it is asked again this many times.
 const ATTEMPTS: usize = 64;
@@ -68,6 +71,8 @@ const KERNEL_FILE_SYSTEMS: &[statfs::FsType] = &[
 pub struct Jail {
     root: OwnedFd,
     umask: Cell<Permissions>,
+    /// Whether links on the way are followed, inside the root.
+    links: Links,
     shared: Arc<Shared>,
     served: Served,
 }
@@ -95,8 +100,20 @@ impl Jail {
         Jail {
             root,
             umask: Cell::new(Permissions::of(umask)),
+            links: Links::Follow,
             shared: Arc::new(Shared { viewer, names }),
             served: Served::default(),
+        }
+    }
+
+    /// The same jail with another root.
+    fn at(&self, root: OwnedFd, links: Links) -> Jail {
+        Jail {
+            root,
+            umask: self.umask.clone(),
+            links,
+            shared: Arc::clone(&self.shared),
+            served: self.served.clone(),
         }
     }
 
@@ -210,7 +227,7 @@ impl Jail {
         Mode::from_bits_truncate(mode & !u32::from(self.umask.get().bits()))
     }
 
-    /// Opens `relative`, which is `path` or its directory, with links followed inside the root only.
+    /// Opens `relative`, which is `path` or its directory, with links followed inside the root only, if at all.
     fn resolve(
         &self,
         path: &VirtualPath,
@@ -220,7 +237,10 @@ impl Jail {
         if place::names_temporary(path) {
             return Err(Failure::NotFound);
         }
-        let resolve = ResolveFlag::RESOLVE_IN_ROOT | ResolveFlag::RESOLVE_NO_MAGICLINKS;
+        let resolve = match self.links {
+            Links::Follow => ResolveFlag::RESOLVE_IN_ROOT | ResolveFlag::RESOLVE_NO_MAGICLINKS,
+            Links::Refuse => ResolveFlag::RESOLVE_BENEATH | ResolveFlag::RESOLVE_NO_SYMLINKS,
+        };
         open_below(&self.root, relative, flags, resolve)
     }
 

@@ -4,7 +4,8 @@ use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 
 use nix::errno::Errno;
 use nix::fcntl::{AtFlags, OFlag, OpenHow, RenameFlags, ResolveFlag, openat2, renameat, renameat2};
-use nix::sys::stat::{Mode, fchmod, fstat};
+use nix::sys::stat::{Mode, UtimensatFlags, fchmod, fstat, utimensat};
+use nix::sys::time::TimeSpec;
 use nix::unistd::{
     AccessFlags, UnlinkatFlags, Whence, faccessat, fdatasync, ftruncate, lseek, syncfs, unlinkat,
 };
@@ -12,6 +13,7 @@ use nix::unistd::{
 use super::place::{Place, Settle, temporary_name};
 use super::{Failure, Jail, Kind, Stat, describe, open_below};
 use crate::path::VirtualPath;
+use crate::proto::facts::Permissions;
 use crate::settings::Durability;
 
 /// How often a hidden name that is taken is replaced by another.
@@ -162,6 +164,29 @@ impl Upload {
     /// The offset in the file at which the upload begins.
     pub fn start(&self) -> u64 {
         self.start
+    }
+
+    /// Gives the file other permissions than an upload gets, for when it is complete.
+    pub fn set_mode(&mut self, mode: Permissions) -> Result<(), Failure> {
+        Ok(fchmod(
+            &self.file,
+            Mode::from_bits_truncate(mode.bits().into()),
+        )?)
+    }
+
+    /// Sets when the content was last modified, in seconds since 1970; nothing may be written afterwards.
+    pub fn set_modified(&mut self, modified: i64) -> Result<(), Failure> {
+        let End::Rename(hidden) = &self.end else {
+            return Err(Failure::Denied);
+        };
+        utimensat(
+            &hidden.directory,
+            hidden.temporary.as_slice(),
+            &TimeSpec::UTIME_OMIT,
+            &TimeSpec::new(modified, 0),
+            UtimensatFlags::NoFollowSymlink,
+        )?;
+        Ok(())
     }
 
     /// Completes the upload and answers the size of the file. Where a step before the rename fails, the hidden file is

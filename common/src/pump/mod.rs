@@ -1,6 +1,7 @@
 //! The one pump: moves data between a descriptor and a data connection while it watches the control connection and the
 //! channel, so that ABOR, STAT and timeouts work whatever the disk or the network does.
 
+mod consume;
 mod open;
 mod receive;
 mod sendfile;
@@ -16,6 +17,7 @@ use std::time::{Duration, Instant};
 use nix::errno::Errno;
 use nix::poll::{PollFd, PollFlags, poll};
 
+pub use consume::{Consume, Consumer};
 pub use open::{DataConnection, OpenError, accept, await_connect};
 pub use receive::ReceiveFile;
 pub use sendfile::SendFile;

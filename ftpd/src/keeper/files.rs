@@ -14,6 +14,7 @@ use super::data;
 use super::listing::ListingPump;
 use super::login::Login;
 use super::packing::{Later, Packing};
+use super::unpacking::{Rights, Unpacking};
 use super::work::Work;
 
 /// The user's files and what is in progress on them.
@@ -24,6 +25,7 @@ pub(super) struct Files {
     listing: Option<ListingPump>,
     work: Option<Work>,
     packing: Option<Packing>,
+    unpacking: Option<Unpacking>,
 }
 
 type Answered = (FileAnswer, Option<OwnedFd>);
@@ -37,6 +39,7 @@ impl Files {
             listing: None,
             work: None,
             packing: None,
+            unpacking: None,
         }
     }
 
@@ -118,6 +121,10 @@ impl Files {
             Ok(answered) => answered,
             Err(why) => (FileAnswer::Failed { why }, None),
         }
+    }
+
+    fn unpacking(&mut self) -> Result<&mut Unpacking, Failure> {
+        self.unpacking.as_mut().ok_or(Failure::NotFound)
     }
 
     fn try_answer(&mut self, request: FileRequest) -> Result<Answered, Failure> {
@@ -248,6 +255,33 @@ impl Files {
                 let umask = jail.umask();
                 Ok((FileAnswer::Umask { umask }, None))
             }
+            FileRequest::Unpack { directory } => {
+                self.upload = None;
+                let rights = rights(self.login.account.permitted);
+                self.unpacking = Some(Unpacking::new(jail, &directory, settings, rights)?);
+                done
+            }
+            FileRequest::UnpackDirectory { path, mode } => {
+                Ok((self.unpacking()?.directory(&path, mode)?, None))
+            }
+            FileRequest::UnpackFile { path, size } => {
+                self.upload = None;
+                let (upload, answered) = self.unpacking()?.file(&path, size)?;
+                self.upload = Some(upload);
+                Ok(answered)
+            }
+            FileRequest::CommitEntry { mode, modified } => {
+                let upload = self.upload.take().ok_or(Failure::NotFound)?;
+                Ok((self.unpacking()?.commit(upload, mode, modified)?, None))
+            }
+            FileRequest::FinishDirectory {
+                path,
+                mode,
+                modified,
+            } => {
+                let finished = self.unpacking()?.finish_directory(&path, mode, modified);
+                Ok((finished?, None))
+            }
             FileRequest::Pack {
                 path,
                 pattern,
@@ -291,6 +325,12 @@ fn permits(permitted: VerbSet, request: &FileRequest) -> bool {
             at: UploadAt::New, ..
         } => &["STOU"],
         FileRequest::Create { .. } => &["STOR"],
+        // What the archive's entries need beside is looked at for each of them.
+        FileRequest::Unpack { .. }
+        | FileRequest::UnpackDirectory { .. }
+        | FileRequest::UnpackFile { .. }
+        | FileRequest::CommitEntry { .. }
+        | FileRequest::FinishDirectory { .. } => &["STOR"],
         FileRequest::Commit | FileRequest::Discard => &["STOR", "APPE", "STOU"],
         FileRequest::List { .. } | FileRequest::ListEnd => &["LIST", "NLST", "MLSD", "STAT"],
         FileRequest::Stat { .. } => &[
@@ -307,14 +347,13 @@ fn permits(permitted: VerbSet, request: &FileRequest) -> bool {
         FileRequest::Facts { .. } => &["MLST", "MLSD"],
         FileRequest::ChangeDir { .. } => &["CWD", "CDUP"],
         FileRequest::Remove { .. } => &["DELE"],
-        FileRequest::MakeDir { .. } => &["MKD"],
+        FileRequest::MakeDir { .. } => MAKING_DIRS,
         FileRequest::RemoveDir { .. } => &["RMD"],
         FileRequest::Rename { .. } => &["RNTO"],
         FileRequest::PassiveListen { .. } => &["PASV", "EPSV"],
         FileRequest::ActiveConnect { .. } => &["PORT", "EPRT"],
-        FileRequest::SetMode { .. } => &["MFF", "SITE CHMOD"],
-        // Not MDTM, which is for those who only read.
-        FileRequest::SetTimes { .. } => &["MFF", "MFMT", "SITE UTIME"],
+        FileRequest::SetMode { .. } => SETTING_MODES,
+        FileRequest::SetTimes { .. } => SETTING_TIMES,
         FileRequest::Symlink { .. } => &["SITE SYMLINK"],
         FileRequest::Umask { .. } => &["SITE UMASK"],
         FileRequest::MeasureTree { .. } => &["DSIZ"],
@@ -329,6 +368,24 @@ fn permits(permitted: VerbSet, request: &FileRequest) -> bool {
     let has = |name: &&str| Verb::find(name).is_some_and(|verb| permitted.contains(verb));
     needed_by.iter().any(&has) && implied(request).iter().all(has)
 }
+
+/// What single commands would let the user do with what an archive holds.
+fn rights(permitted: VerbSet) -> Rights {
+    let any = |names: &[&str]| {
+        let mut verbs = names.iter().filter_map(|name| Verb::find(name));
+        verbs.any(|verb| permitted.contains(verb))
+    };
+    Rights {
+        make_dirs: any(MAKING_DIRS),
+        modes: any(SETTING_MODES),
+        times: any(SETTING_TIMES),
+    }
+}
+
+const MAKING_DIRS: &[&str] = &["MKD"];
+const SETTING_MODES: &[&str] = &["MFF", "SITE CHMOD"];
+/// Not MDTM, which is for those who only read.
+const SETTING_TIMES: &[&str] = &["MFF", "MFMT", "SITE UTIME"];
 
 /// What a request does at once that takes several verbs otherwise: who lacks one of them cannot have it this way.
 fn implied(request: &FileRequest) -> &'static [&'static str] {

@@ -7,6 +7,7 @@ pub(crate) mod grant;
 mod listing;
 mod login;
 mod packing;
+mod unpacking;
 mod work;
 
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};

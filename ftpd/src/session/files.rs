@@ -94,7 +94,7 @@ macro_rules! expect {
     };
 }
 
-type Answer = (FileAnswer, Option<OwnedFd>);
+pub(crate) type Answer = (FileAnswer, Option<OwnedFd>);
 
 impl Files {
     pub(crate) fn new(channel: Asker<LoggedIn>) -> Files {
@@ -243,6 +243,11 @@ impl Files {
             }
         };
         Ok(Some(Ok(next)))
+    }
+
+    /// The answer to a request about an entry of an archive that is unpacked, once there is one.
+    pub(crate) fn unpacked(&mut self, ticket: Ticket) -> Result<Option<Answer>, End> {
+        Ok(self.channel.receive(ticket)?)
     }
 
     /// Nobody waits for this answer any more.

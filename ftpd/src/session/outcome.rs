@@ -45,7 +45,8 @@ pub(crate) fn failure(denied: Denied) -> Failure {
     }
 }
 
-fn reason(denied: Denied) -> (Code, &'static str) {
+/// The reply code and the sentence for it.
+pub(crate) fn reason(denied: Denied) -> (Code, &'static str) {
     let why = match denied {
         Denied::Failed(why) => why,
         Denied::NotPermitted => return (Code::UNAVAILABLE, "Permission denied."),

@@ -87,6 +87,26 @@ fn writes() -> Vec<FileRequest> {
         FileRequest::MakeDirs {
             path: path("/new/below"),
         },
+        FileRequest::Unpack {
+            directory: path("/directory"),
+        },
+        FileRequest::UnpackDirectory {
+            path: path("/new"),
+            mode: Permissions::of(0o777),
+        },
+        FileRequest::UnpackFile {
+            path: path("/new"),
+            size: 1,
+        },
+        FileRequest::CommitEntry {
+            mode: Permissions::of(0o777),
+            modified: 0,
+        },
+        FileRequest::FinishDirectory {
+            path: path("/directory"),
+            mode: Permissions::of(0o777),
+            modified: 0,
+        },
     ]
 }
 
@@ -294,7 +314,20 @@ fn passive(identity: Identity) {
 
 fn not_begun(identity: Identity) {
     let mut scene = Scene::logged_in(identity);
-    for request in [FileRequest::Commit, FileRequest::PackNext] {
+    let mode = Permissions::of(0o777);
+    for request in [
+        FileRequest::Commit,
+        FileRequest::PackNext,
+        FileRequest::UnpackDirectory {
+            path: path("/new"),
+            mode,
+        },
+        FileRequest::UnpackFile {
+            path: path("/new"),
+            size: 1,
+        },
+        FileRequest::CommitEntry { mode, modified: 0 },
+    ] {
         let (answer, _) = scene.ask(&request);
         assert!(
             matches!(

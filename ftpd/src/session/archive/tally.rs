@@ -3,7 +3,9 @@
 use common::jail::Failure;
 use common::proto::reply::{Code, Reply};
 use common::stage::Confirmation;
+use common::stage::tar::Wrong;
 
+use crate::session::files::Denied;
 use crate::session::names::Names;
 use crate::session::outcome;
 
@@ -98,6 +100,77 @@ impl Sent {
             text.extend_from_slice(format!(" {confirmation}").as_bytes());
         }
         Reply::new(Code::DATA_DONE, text)
+    }
+}
+
+/// Counts what became of an archive that was unpacked.
+#[derive(Debug, Default)]
+pub(super) struct Received {
+    /// Files and directories that are there now.
+    pub(super) entries: u64,
+    /// Links, devices and the like.
+    pub(super) left_out: u64,
+    /// Directories whose times or permissions could not be set.
+    pub(super) unfinished: u64,
+    /// The entry that was read last, as it is called in the archive.
+    pub(super) last: Vec<u8>,
+    refused: Option<Why>,
+}
+
+/// Why an archive is not unpacked any further.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Why {
+    Malformed(Wrong),
+    /// Its name is none that may be.
+    Name(&'static str),
+    Denied(Denied),
+}
+
+impl Received {
+    pub(super) fn refuse(&mut self, why: Why) {
+        self.refused.get_or_insert(why);
+    }
+
+    pub(super) fn is_refused(&self) -> bool {
+        self.refused.is_some()
+    }
+
+    /// The reply for an archive that was read to its end, or to where it was refused.
+    pub(super) fn reply(&self, names: Names, confirmation: Option<&Confirmation>) -> Reply {
+        let entries = self.entries;
+        let Some(why) = self.refused else {
+            let mut text = format!("Transfer complete, {entries} entries.");
+            for (count, what) in [
+                (self.left_out, "links and special files were left out."),
+                (self.unfinished, "directories have other times or modes."),
+            ] {
+                if count > 0 {
+                    text.push_str(&format!(" {count} {what}"));
+                }
+            }
+            if let Some(confirmation) = confirmation {
+                text.push_str(&format!(" {confirmation}"));
+            }
+            return Reply::new(Code::DATA_DONE, text);
+        };
+        let (code, why) = match why {
+            Why::Malformed(Wrong::Truncated) => {
+                (Code::TRANSFER_ABORTED, format!("{}.", Wrong::Truncated))
+            }
+            Why::Malformed(wrong) => (Code::LOCAL_ERROR, format!("{wrong}.")),
+            Why::Name(wrong) => (Code::NAME_NOT_ALLOWED, format!("{wrong}.")),
+            Why::Denied(denied) => {
+                let (code, why) = outcome::reason(denied);
+                (code, why.to_owned())
+            }
+        };
+        let mut text = shown(names, &self.last);
+        if !text.is_empty() {
+            text.extend_from_slice(b": ");
+        }
+        text.extend_from_slice(why.as_bytes());
+        text.extend_from_slice(format!(" {entries} entries are unpacked.").as_bytes());
+        Reply::new(code, text)
     }
 }
 

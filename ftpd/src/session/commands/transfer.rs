@@ -59,6 +59,9 @@ pub(in crate::session) fn stor(
     path: &PathArg,
     pending: &Pending,
 ) -> Result<Reply, Stop> {
+    if user.representation.structure == Structure::Archive {
+        return archive::stor(link, user, path, pending);
+    }
     let at = match pending.restart {
         0 => UploadAt::Replace,
         offset => UploadAt::Offset { offset },
@@ -115,7 +118,7 @@ fn upload(
     if user.representation.structure == Structure::Archive {
         return Ok(Reply::new(
             Code::PARAMETER_NOT_OFFERED,
-            "With STRU T only RETR is offered.",
+            "With STRU T only RETR and STOR are offered.",
         ));
     }
     let name = user.names.on_disk(&path.0)?;

@@ -1,0 +1,117 @@
+//! An archive that is being unpacked: what its entries may become, each checked as the single commands would be.
+
+use std::os::fd::OwnedFd;
+
+use common::channel::FileAnswer;
+use common::jail::{Allowance, Disposition, Failure, Jail, Upload};
+use common::path::VirtualPath;
+use common::proto::facts::Permissions;
+use common::settings::{Durability, SessionConfig};
+
+/// What the user may do by single commands.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Rights {
+    pub(super) make_dirs: bool,
+    pub(super) modes: bool,
+    pub(super) times: bool,
+}
+
+/// The directory that the archive goes to, and what is left of its limits.
+pub(super) struct Unpacking {
+    jail: Jail,
+    allowance: Allowance,
+    rights: Rights,
+    durability: Durability,
+}
+
+type Answered = (FileAnswer, Option<OwnedFd>);
+
+impl Unpacking {
+    pub(super) fn new(
+        jail: &Jail,
+        directory: &VirtualPath,
+        settings: &SessionConfig,
+        rights: Rights,
+    ) -> Result<Unpacking, Failure> {
+        let limit = |most: u64| (most > 0).then_some(most);
+        Ok(Unpacking {
+            jail: jail.inside(directory)?,
+            allowance: Allowance {
+                entries: limit(settings.archive_entries),
+                octets: limit(settings.archive_size),
+            },
+            rights,
+            durability: settings.durability,
+        })
+    }
+
+    /// Makes a directory, unless it is there. The permissions are those of the archive where the user may change any.
+    pub(super) fn directory(
+        &mut self,
+        path: &VirtualPath,
+        mode: Permissions,
+    ) -> Result<FileAnswer, Failure> {
+        if !self.rights.make_dirs {
+            return match self.jail.check_dir(path) {
+                Ok(()) => Ok(FileAnswer::DirectoryReady { made: false }),
+                Err(Failure::NotFound) => Ok(FileAnswer::NotPermitted),
+                Err(failure) => Err(failure),
+            };
+        }
+        self.allowance.take(path, 0)?;
+        let mode = match self.rights.modes {
+            true => mode,
+            false => Permissions::of(0o777),
+        };
+        let made = self.jail.unpack_dir(path, mode, self.durability)?;
+        Ok(FileAnswer::DirectoryReady { made })
+    }
+
+    /// Begins a file of so many octets: an upload like any other.
+    pub(super) fn file(
+        &mut self,
+        path: &VirtualPath,
+        size: u64,
+    ) -> Result<(Upload, Answered), Failure> {
+        self.allowance.take(path, size)?;
+        let upload = self.jail.create(path, Disposition::Replace)?;
+        let file = upload
+            .descriptor()
+            .try_clone_to_owned()
+            .map_err(|_| Failure::Exhausted)?;
+        Ok((upload, (FileAnswer::FileReady, Some(file))))
+    }
+
+    /// Completes a file.
+    pub(super) fn commit(
+        &self,
+        mut upload: Upload,
+        mode: Permissions,
+        modified: i64,
+    ) -> Result<FileAnswer, Failure> {
+        if self.rights.modes {
+            upload.set_mode(self.jail.masked(mode))?;
+        }
+        if self.rights.times {
+            upload.set_modified(modified)?;
+        }
+        let size = upload.commit(self.durability)?;
+        Ok(FileAnswer::Committed { size })
+    }
+
+    /// Gives a directory that was made what the archive says of it, now that all is in it.
+    pub(super) fn finish_directory(
+        &self,
+        path: &VirtualPath,
+        mode: Permissions,
+        modified: i64,
+    ) -> Result<FileAnswer, Failure> {
+        if self.rights.times {
+            self.jail.set_times(path, modified, None)?;
+        }
+        if self.rights.modes {
+            self.jail.set_mode(path, self.jail.masked(mode))?;
+        }
+        Ok(FileAnswer::Done)
+    }
+}
