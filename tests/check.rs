@@ -186,6 +186,66 @@ fn a_login_is_told_with_where_each_part_comes_from() {
 }
 
 #[test]
+fn a_toml_file_says_the_same_and_has_tables_of_users() {
+    let scene = Scene::new(
+        "",
+        "Fred:plain::pw:{user}:{home}:Idle=5m\nann:plain::pw:{user}:{home}:\n",
+    );
+    let file = scene.scratch.join("ftpd.toml");
+    let toml = format!(
+        "[login]\nauth-file = '{}'\n[files]\nconfine-home = true\n\
+         [user.fred]\nfiles.umask = '007'\nsession.idle = 60\n[user.ann.session]\nidle = 'soon'\n",
+        scene.users().display()
+    );
+    scene.write(file.clone(), &toml);
+    let toml = ["-f", file.to_str().unwrap()];
+    let ask = |words: &[&str]| scene.check(&[&toml[..], words].concat());
+    let told = ask(&["-user", "fred", "-json"]);
+    let answer: Value = serde_json::from_str(&told.out).unwrap();
+    for (name, value, from) in [
+        ("root directory", "DIR/home", "ChHome: DIR/ftpd.toml:4:16"),
+        ("Umask", "007", "DIR/ftpd.toml:6:15"),
+        ("Idle", "300", "DIR/users:1"),
+    ] {
+        let fact = &answer["facts"][name];
+        assert_eq!(
+            (&fact["value"], &fact["from"]),
+            (&value.into(), &from.into()),
+            "{name}"
+        );
+    }
+    // What is wrong in one table is a warning, and refuses one login.
+    let warning = "ftpd: warning: DIR/ftpd.toml:9:8: Idle: \"soon\" is not a time such as 90, 5m, 1h30m or 500ms; logins of ann \
+                   are refused\n  9 | idle = 'soon'\n    |        ^^^^^^\n";
+    assert_eq!(told.errors, warning);
+    let told = ask(&["-user", "ann"]);
+    assert_eq!(told.status, Some(3));
+    assert!(
+        told.out.contains("Idle: \"soon\" is not a time"),
+        "{}",
+        told.out
+    );
+}
+
+#[test]
+fn what_is_wrong_in_a_toml_file_is_pointed_at() {
+    let scene = Scene::new("", FRED);
+    let file = scene.scratch.join("ftpd.toml");
+    scene.write(
+        file.clone(),
+        "[listen]\nprot = 21\n\nport = 99999 # a comment\n",
+    );
+    let told = scene.check(&["-f", file.to_str().unwrap()]);
+    assert_eq!(
+        told.errors,
+        "ftpd: DIR/ftpd.toml:2:1: unknown name \"listen.prot\", did you mean \"listen.port\"?\n  2 | prot = 21\n    | ^^^^\n\
+         ftpd: DIR/ftpd.toml:4:8: Port: \"99999\" is not a port number from 0 to 65535\n  4 | port = 99999 # a comment\n    \
+         |        ^^^^^\n"
+    );
+    assert_eq!(told.status, Some(1));
+}
+
+#[test]
 fn a_table_has_aligned_columns() {
     let told = Scene::new("ChHome", FRED).check(&["-user", "fred"]);
     let mut lines = told.out.lines();

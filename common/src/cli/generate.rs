@@ -137,6 +137,20 @@ fn ftpd(page: &mut Roff) {
          on the command line, they may start from the working directory. Keys marked \"user\" may also be in a \
          user's entry of the authentication file, where they go over everything else.",
     )]);
+    page.control("PP", []);
+    page.text([
+        roman("A file whose name ends with .toml is TOML instead, with the names given below: "),
+        italic("[listen] port = 2121"),
+        roman(
+            ". Lists may be arrays, switches are true or false, modes are strings or 0o022. What a user may have of their own may \
+             stand in a table of theirs, such as ",
+        ),
+        italic("[user.fred] session.idle = 60"),
+        roman(
+            ", below what the entry in the authentication file says. An error in such a table refuses the logins of that user \
+             and harms no other.",
+        ),
+    ]);
     for setting in SETTINGS.iter().filter(|s| s.scope() != Scope::CommandLine) {
         key(page, setting);
     }
@@ -166,6 +180,7 @@ fn key(page: &mut Roff, setting: &Setting) {
     if !setting.default.is_empty() {
         facts.push(format!("default {}", setting.default));
     }
+    facts.push(format!("TOML {}", setting.toml));
     if setting.scope() == Scope::Session {
         facts.push("user".to_owned());
     }

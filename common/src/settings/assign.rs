@@ -6,6 +6,7 @@ use std::fmt;
 use std::path::PathBuf;
 
 use super::nearest::nearest;
+use super::own::OwnSetting;
 use super::table::{EXCLUSIVE, Kind, NOT_YET, Scope, Set, Setting, TABLE};
 use super::value::{Value, Wrong, shown};
 use super::{Config, SessionConfig};
@@ -19,10 +20,23 @@ pub enum Origin {
         path: PathBuf,
         line: usize,
     },
+    Toml {
+        path: PathBuf,
+        at: Place,
+    },
     /// The flag's name without dashes.
     Flag(&'static str),
     /// A user's own settings.
     User,
+}
+
+/// Some characters of one line.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Place {
+    /// Line and column count from 1.
+    pub line: usize,
+    pub column: usize,
+    pub length: usize,
 }
 
 impl fmt::Display for Origin {
@@ -31,6 +45,9 @@ impl fmt::Display for Origin {
             Origin::Default => f.write_str("default"),
             Origin::File { path, line: 0 } => write!(f, "{}", path.display()),
             Origin::File { path, line } => write!(f, "{}:{line}", path.display()),
+            Origin::Toml { path, at } => {
+                write!(f, "{}:{}:{}", path.display(), at.line, at.column)
+            }
             Origin::Flag(flag) => write!(f, "-{flag}"),
             Origin::User => f.write_str("user setting"),
         }
@@ -51,6 +68,33 @@ impl fmt::Display for SettingError {
 }
 
 impl std::error::Error for SettingError {}
+
+/// How much of a line is shown, in characters, and how much of that before the place in question.
+const SHOWN: usize = 100;
+const BEFORE: usize = 60;
+
+impl SettingError {
+    /// Adds the line of a TOML file that it is about, with a mark below the place.
+    pub(super) fn show(&mut self, text: &str) {
+        let Origin::Toml { at, .. } = &self.origin else {
+            return;
+        };
+        let Some(line) = text.lines().nth(at.line - 1) else {
+            return;
+        };
+        let skipped = (at.column - 1).saturating_sub(BEFORE);
+        let blank = |c: char| if c.is_control() { ' ' } else { c };
+        let line: String = line.chars().skip(skipped).take(SHOWN).map(blank).collect();
+        let before = at.column - 1 - skipped;
+        let marks = at.length.min(SHOWN - before).max(1);
+        let number = at.line.to_string();
+        let gap = number.len();
+        self.message.push_str(&format!(
+            "\n  {number} | {line}\n  {:gap$} | {:before$}{:^<marks$}",
+            "", "", ""
+        ));
+    }
+}
 
 /// A setting and the text that it is given.
 pub(super) struct Assignment {
@@ -136,7 +180,7 @@ impl Assignment {
         let message = match self.origin {
             // The flag has said which setting it is.
             Origin::Flag(_) => sentence,
-            Origin::Default | Origin::File { .. } | Origin::User => {
+            Origin::Default | Origin::File { .. } | Origin::Toml { .. } | Origin::User => {
                 format!("{}: {sentence}", self.setting.key)
             }
         };
@@ -176,32 +220,39 @@ fn contradictions(assignments: &[Assignment]) -> impl Iterator<Item = SettingErr
 pub fn check_user_setting(key: &str, value: &str) -> Result<(), String> {
     // Not settled: whether it fits the other settings is known at login only.
     SessionConfig::default()
-        .overlaid(&[(key.to_owned(), value.to_owned())])
+        .overlaid(&[OwnSetting::of_entry(&(key.to_owned(), value.to_owned()))])
         .map(|_| ())
         .map_err(|error| error.message)
 }
 
 impl SessionConfig {
-    /// Returns these settings with a user's own over them. The last one of a key counts, as entries grow at the end.
+    /// Returns these settings with a user's own over them: first those of the server's file, then those of the user's entry,
+    /// of which the last one of a key counts, as entries grow at the end.
     pub fn with_user_settings(
         &self,
-        pairs: &[(String, String)],
+        table: &[OwnSetting],
+        entry: &[(String, String)],
     ) -> Result<SessionConfig, SettingError> {
-        let mut session = self.overlaid(pairs)?;
+        let entry: Vec<_> = entry.iter().map(OwnSetting::of_entry).collect();
+        let mut session = self.overlaid(table)?.overlaid(&entry)?;
         settle(&mut session).map_err(user)?;
         Ok(session)
     }
 
-    fn overlaid(&self, pairs: &[(String, String)]) -> Result<SessionConfig, SettingError> {
+    fn overlaid(&self, own: &[OwnSetting]) -> Result<SessionConfig, SettingError> {
         let mut assignments: Vec<Assignment> = Vec::new();
-        for (key, text) in pairs {
-            let setting = lookup(key).map_err(user)?;
+        for OwnSetting { key, text, origin } in own {
+            let error = |message| SettingError {
+                origin: origin.clone(),
+                message,
+            };
+            let setting = key.clone().and_then(lookup).map_err(error)?;
             assignments.retain(|earlier| earlier.setting.key != setting.key);
             assignments.push(Assignment {
                 setting,
                 text: text.clone(),
                 base: None,
-                origin: Origin::User,
+                origin: origin.clone(),
             });
         }
         if let Some(contradiction) = contradictions(&assignments).next() {
@@ -219,10 +270,13 @@ impl SessionConfig {
                 }
                 // SECURITY: an entry of the user file must not reach the server's settings.
                 Set::CommandLine(_) | Set::Server(_) => {
-                    return Err(user(format!(
-                        "{} is a setting of the server, not of a user",
-                        assignment.setting.key
-                    )));
+                    return Err(SettingError {
+                        message: format!(
+                            "{} is a setting of the server, not of a user",
+                            assignment.setting.key
+                        ),
+                        origin: assignment.origin,
+                    });
                 }
             }
         }
@@ -249,7 +303,7 @@ mod tests {
             .map(|(key, value)| ((*key).to_owned(), (*value).to_owned()))
             .collect();
         SessionConfig::default()
-            .with_user_settings(&pairs)
+            .with_user_settings(&[], &pairs)
             .map_err(|error| error.to_string())
     }
 

@@ -2,16 +2,20 @@
 
 pub mod assign;
 mod cost;
+mod key_value;
 pub mod nearest;
 pub mod networks;
+mod own;
 pub mod permitted;
 pub mod read;
 mod scheme;
 pub mod table;
+mod toml;
 pub mod value;
 
 pub use assign::{Origin, SettingError, check_user_setting};
 pub use cost::Cost;
+pub use own::{OwnSetting, UserTables};
 pub use read::{DEFAULT_FILE, Loaded, load};
 pub use scheme::{NoScheme, Scheme};
 
@@ -60,6 +64,8 @@ pub struct ServerConfig {
     /// Who may log in; `None` is everybody.
     pub allow_users: Option<Names>,
     pub deny_users: Names,
+    /// Settings of single users, below those of their own entries.
+    pub users: UserTables,
     /// Time for a login, from the connection to 230.
     pub login_timeout: Duration,
     /// Wrong passwords before the session is closed.
@@ -89,6 +95,7 @@ impl Default for ServerConfig {
             session_user: 60621,
             allow_users: None,
             deny_users: Names::default(),
+            users: UserTables::default(),
             login_timeout: Duration::from_secs(60),
             max_login_fails: 3,
             login_fail_delay: Duration::from_secs(1),

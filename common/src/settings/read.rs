@@ -8,10 +8,11 @@ use std::path::{Path, PathBuf};
 
 use clap::ArgMatches;
 
-use super::Config;
-use super::assign::{Assignment, Origin, Origins, SettingError, apply, lookup, settle};
+use super::assign::{Assignment, Origin, Origins, SettingError, apply, settle};
 use super::table::{Kind, Scope, Setting, TABLE};
+use super::toml::Parsed;
 use super::value::shown;
+use super::{Config, key_value, toml};
 use crate::proto::verbs::Verb;
 
 /// The file that is read where no `-f` names one.
@@ -51,13 +52,15 @@ impl Loaded {
 pub fn load(matches: &ArgMatches) -> Result<Loaded, Vec<SettingError>> {
     let mut errors = Vec::new();
     let mut warnings = Vec::new();
-    let mut sources = [file(matches, &mut errors), flags(matches)];
+    let file = file(matches, &mut errors);
+    let mut sources = [file.parsed.assignments, flags(matches)];
     for assignment in sources.iter_mut().flatten() {
         if let Err(error) = replace_by_content(assignment, &mut warnings) {
             errors.push(error);
         }
     }
     let mut config = Config::default();
+    config.server.users = file.parsed.users;
     let mut origins = Origins::new();
     for source in sources {
         apply(&mut config, &mut origins, &mut errors, source);
@@ -74,7 +77,17 @@ pub fn load(matches: &ArgMatches) -> Result<Loaded, Vec<SettingError>> {
         errors.push(SettingError { origin, message });
     }
     if !errors.is_empty() {
+        errors.iter_mut().for_each(|error| error.show(&file.text));
         return Err(errors);
+    }
+    for (name, own) in config.server.users.all() {
+        if let Err(mut error) = config.session.with_user_settings(own, &[]) {
+            error
+                .message
+                .push_str(&format!("; logins of {name} are refused"));
+            error.show(&file.text);
+            warnings.push(error.to_string());
+        }
     }
     let permits = |verb| Verb::find(verb).is_some_and(|v| config.session.permitted.contains(v));
     if !permits("USER") || !permits("PASS") {
@@ -111,13 +124,39 @@ fn flags(matches: &ArgMatches) -> Vec<Assignment> {
         .collect()
 }
 
-/// The assignments of the file that the command line names, or of the default one if there is such a file.
-fn file(matches: &ArgMatches, errors: &mut Vec<SettingError>) -> Vec<Assignment> {
+/// What a configuration file says, and its text to point at.
+#[derive(Default)]
+struct Configuration {
+    parsed: Parsed,
+    text: String,
+}
+
+/// Reads the file that the command line names, or the default one if there is such a file. A name that ends with `.toml` says
+/// what is in it.
+fn file(matches: &ArgMatches, errors: &mut Vec<SettingError>) -> Configuration {
     let named = matches.get_one::<PathBuf>(FILE_FLAG);
     let path = named.map_or(Path::new(DEFAULT_FILE), PathBuf::as_path);
     match read_bounded(path, nix::unistd::geteuid().is_root()) {
-        Ok(octets) => parse(path, &octets, errors),
-        Err(error) if named.is_none() && error.kind() == io::ErrorKind::NotFound => Vec::new(),
+        Ok(octets)
+            if path
+                .extension()
+                .is_some_and(|extension| extension == "toml") =>
+        {
+            Configuration {
+                parsed: toml::parse(path, &octets, errors),
+                text: String::from_utf8_lossy(&octets).into_owned(),
+            }
+        }
+        Ok(octets) => Configuration {
+            parsed: Parsed {
+                assignments: key_value::parse(path, &octets, errors),
+                ..Parsed::default()
+            },
+            text: String::new(),
+        },
+        Err(error) if named.is_none() && error.kind() == io::ErrorKind::NotFound => {
+            Configuration::default()
+        }
         Err(error) => {
             errors.push(SettingError {
                 origin: Origin::File {
@@ -126,64 +165,8 @@ fn file(matches: &ArgMatches, errors: &mut Vec<SettingError>) -> Vec<Assignment>
                 },
                 message: format!("cannot be read: {error}"),
             });
-            Vec::new()
+            Configuration::default()
         }
-    }
-}
-
-/// Splits a file into assignments. Keys may be in any case, lines may end with CRLF, `#` begins a comment line, and the
-/// value is everything after the first `=`. A key that comes twice is an error: one of the two would be without effect.
-fn parse(path: &Path, octets: &[u8], errors: &mut Vec<SettingError>) -> Vec<Assignment> {
-    let mut assignments: Vec<Assignment> = Vec::new();
-    let octets = octets.strip_prefix(b"\xef\xbb\xbf").unwrap_or(octets);
-    for (line, octets) in (1..).zip(octets.split(|&b| b == b'\n')) {
-        let origin = Origin::File {
-            path: path.to_owned(),
-            line,
-        };
-        match parse_line(octets) {
-            Ok(None) => {}
-            Ok(Some((setting, text))) => {
-                let earlier = assignments.iter().find(|a| a.setting.key == setting.key);
-                if let Some(Origin::File { line, .. }) = earlier.map(|earlier| &earlier.origin) {
-                    errors.push(SettingError {
-                        origin,
-                        message: format!("{} is already set on line {line}", setting.key),
-                    });
-                } else {
-                    assignments.push(Assignment {
-                        setting,
-                        text: text.to_owned(),
-                        base: None,
-                        origin,
-                    });
-                }
-            }
-            Err(message) => errors.push(SettingError { origin, message }),
-        }
-    }
-    assignments
-}
-
-fn parse_line(octets: &[u8]) -> Result<Option<(&'static Setting, &str)>, String> {
-    let line = std::str::from_utf8(octets).map_err(|_| "the line is not UTF-8".to_owned())?;
-    let line = line.trim();
-    if line.is_empty() || line.starts_with('#') {
-        return Ok(None);
-    }
-    let (key, text) = match line.split_once('=') {
-        Some((key, text)) => (key.trim_end(), Some(text.trim_start())),
-        None => (line, None),
-    };
-    let setting = lookup(key)?;
-    match text {
-        Some(text) => Ok(Some((setting, text))),
-        None if setting.kind == Kind::Switch => Ok(Some((setting, ""))),
-        None => Err(format!(
-            "{key} needs a value: {key}={}",
-            setting.value_name(),
-            key = setting.key
-        )),
     }
 }
 
@@ -466,7 +449,7 @@ mod tests {
     #[test]
     fn octets_that_are_no_text_are_an_error_of_their_line() {
         let mut errors = Vec::new();
-        let assignments = parse(
+        let assignments = key_value::parse(
             Path::new("conf"),
             b"Port=1\nBanner=\xff\nIdle=1",
             &mut errors,
@@ -498,7 +481,7 @@ mod tests {
     proptest::proptest! {
         #[test]
         fn any_file_is_read_without_a_panic(octets: Vec<u8>) {
-            parse(Path::new("conf"), &octets, &mut Vec::new());
+            key_value::parse(Path::new("conf"), &octets, &mut Vec::new());
         }
     }
 }

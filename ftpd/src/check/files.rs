@@ -132,7 +132,8 @@ fn users(config: &Config, entries: &[Entry], found: &mut Vec<Finding>) {
                 continue;
             }
         };
-        if let Err(error) = config.session.with_user_settings(record.settings()) {
+        let own = config.server.users.of(record.name().as_bytes());
+        if let Err(error) = config.session.with_user_settings(own, record.settings()) {
             warn(format!("cannot log in: {}", error.message));
         }
         if asked.insert(record.real_user())

@@ -165,8 +165,8 @@ impl Answer {
             .iter()
             .filter(|s| s.scope() == Scope::Session && !TOLD.contains(&s.key))
         {
-            let own = own(record, setting);
-            let text = own.unwrap_or_else(|| loaded.text(setting));
+            let own = own(loaded, record, setting, entry);
+            let text = own.as_ref().map_or(loaded.text(setting), |(text, _)| text);
             let mut source = from(loaded, record, &[setting.key], entry);
             let value = match setting.key {
                 "Umask" => {
@@ -194,7 +194,7 @@ impl Answer {
         let mut source = from(loaded, record, &["PermittedCommands"], entry);
         if claim.is_anonymous()
             && Setting::find("PermittedCommands")
-                .and_then(|s| own(record, s))
+                .and_then(|s| own(loaded, record, s, entry))
                 .is_none()
         {
             source = format!("{source}, and the type null");
@@ -248,18 +248,27 @@ impl Answer {
     }
 }
 
-/// What the user's own entry says about a setting.
-fn own<'a>(record: &'a Record, setting: &Setting) -> Option<&'a str> {
+/// What is the user's own about a setting, and where it stands: the entry goes over the table in the server's file.
+fn own(
+    loaded: &Loaded,
+    record: &Record,
+    setting: &Setting,
+    entry: &str,
+) -> Option<(String, String)> {
     let is = |key: &str| Setting::find(key).is_some_and(|found| found.key == setting.key);
-    let own = record.settings().iter().rev().find(|(key, _)| is(key));
-    own.map(|(_, text)| text.as_str())
+    if let Some((_, text)) = record.settings().iter().rev().find(|(key, _)| is(key)) {
+        return Some((text.clone(), entry.to_owned()));
+    }
+    let table = loaded.config.server.users.of(record.name().as_bytes());
+    let own = table.iter().find(|own| own.key == Ok(setting.key));
+    own.map(|own| (own.text.clone(), own.origin.to_string()))
 }
 
 /// Where the first of these settings that anything says something about comes from.
 fn from(loaded: &Loaded, record: &Record, keys: &[&str], entry: &str) -> String {
     let settings = || keys.iter().filter_map(|key| Setting::find(key));
-    if settings().any(|setting| own(record, setting).is_some()) {
-        return entry.to_owned();
+    if let Some((_, from)) = settings().find_map(|setting| own(loaded, record, setting, entry)) {
+        return from;
     }
     let made = settings().map(|setting| loaded.origin(setting));
     let made = made.into_iter().find(|origin| *origin != Origin::Default);

@@ -134,7 +134,10 @@ impl Claim<'_> {
             settings.charset = charset;
         }
         settings
-            .with_user_settings(self.record.settings())
+            .with_user_settings(
+                config.server.users.of(self.record.name().as_bytes()),
+                self.record.settings(),
+            )
             .map_err(|error| Refused::Settings(error.to_string()))
     }
 
