@@ -155,3 +155,185 @@ fn what_was_broken_off_is_not_confirmed() {
     let short = client.reply();
     assert!(short.code >= 400 && !short.text().contains('='), "{short}");
 }
+
+/// One form of a reply, digest in hex and all, for each command.
+#[test]
+fn a_file_has_every_digest() {
+    let server = Server::start();
+    server.put("a file", b"123456789");
+    server.put("a 0 3", b"123");
+    let mut client = server.logged_in();
+    let mut told = |line: &str, code| client.expect(line, code).text().to_owned();
+    let sha = sha256(b"123456789");
+    assert_eq!(
+        told("HASH a file", 213),
+        format!("SHA-256 0-9 {sha} a file")
+    );
+    assert_eq!(told("XCRC a file", 250), "CBF43926");
+    assert_eq!(told("XCRC \"a file\" 0 9", 250), "CBF43926");
+    assert_eq!(
+        told("XMD5 \"a file\"", 250),
+        "25F9E794323B453885F5181F1B624D0B"
+    );
+    assert_eq!(
+        told("MD5 a file", 251),
+        "a file 25F9E794323B453885F5181F1B624D0B"
+    );
+    assert_eq!(
+        told("MMD5 a file, \"a 0 3\"", 252),
+        "a file 25F9E794323B453885F5181F1B624D0B, a 0 3 202CB962AC59075B964B07152D234B70"
+    );
+    for line in ["XSHA a file", "XSHA1 a file"] {
+        assert_eq!(told(line, 250), "F7C3BC1D808E04732ADF679965CCC34CA7AE3441");
+    }
+    assert_eq!(told("XSHA256 a file", 250), sha.to_uppercase());
+    assert_eq!(told("XSHA512 a file", 250).len(), 128);
+    // Parts, from the first octet to before the last; a name that ends in numbers is a name.
+    assert_eq!(
+        told("XSHA256 \"a file\" 2 5", 250),
+        sha256(b"345").to_uppercase()
+    );
+    assert_eq!(
+        told("XSHA256 a file 2 5", 250),
+        sha256(b"345").to_uppercase()
+    );
+    assert_eq!(told("XSHA256 a file 5 5", 250), sha256(b"").to_uppercase());
+    assert_eq!(told("XSHA256 a 0 3", 250), sha256(b"123").to_uppercase());
+    for wrong in ["XCRC a file 0 10", "XCRC \"a file\" 9 3", "XCRC \"a file"] {
+        told(wrong, 501);
+    }
+}
+
+#[test]
+fn a_range_is_for_one_hash_or_download() {
+    let server = Server::start();
+    server.put("file", b"0123456789");
+    server.put("empty", b"");
+    let mut client = server.logged_in();
+    let hash = |client: &mut Client, name: &str| {
+        client
+            .expect(&format!("HASH {name}"), 213)
+            .text()
+            .to_owned()
+    };
+    let whole = format!("SHA-256 0-10 {} file", sha256(b"0123456789"));
+    client.expect("RANG 2 5", 350);
+    assert_eq!(
+        hash(&mut client, "file"),
+        format!("SHA-256 2-6 {} file", sha256(b"2345"))
+    );
+    assert_eq!(hash(&mut client, "file"), whole);
+    client.expect("RANG 2 5", 350);
+    client.expect("RANG 1 0", 350);
+    assert_eq!(hash(&mut client, "file"), whole);
+    assert_eq!(
+        hash(&mut client, "empty"),
+        format!("SHA-256 0-0 {} empty", sha256(b""))
+    );
+    client.expect("RANG 5 10", 350);
+    client.expect("HASH file", 501);
+    client.expect("RANG 9 5", 501);
+    // Setting a transfer up comes in between.
+    client.expect("RANG 0 3", 350);
+    assert_eq!(receive(&mut client, "RETR file").1, b"0123");
+    assert_eq!(receive(&mut client, "RETR file").1.len(), 10);
+    client.expect("RANG 9 9", 350);
+    assert_eq!(receive(&mut client, "RETR file").1, b"9");
+    client.expect("RANG 0 10", 350);
+    client.expect("RETR file", 554);
+    client.expect("RANG 0 3", 350);
+    client.expect("STOR file", 504);
+    assert_eq!(server.content("file"), b"0123456789");
+}
+
+#[test]
+fn hash_gives_what_was_chosen() {
+    let server = Server::start();
+    server.put("file", b"123456789");
+    let mut client = server.connect();
+    assert!(
+        client
+            .expect("FEAT", 211)
+            .text()
+            .contains(" HASH CRC32;MD5;SHA-1;SHA-256*;SHA-512;WHIRLPOOL;BLAKE3;")
+    );
+    client.login(&server.login.name, &server.login.password);
+    assert_eq!(client.expect("OPTS HASH", 200).text(), "SHA-256");
+    assert_eq!(client.expect("OPTS HASH crc32", 200).text(), "CRC32");
+    assert_eq!(
+        client.expect("HASH file", 213).text(),
+        "CRC32 0-9 cbf43926 file"
+    );
+    client.expect("OPTS HASH JH-224", 501);
+    assert_eq!(client.expect("OPTS HASH", 200).text(), "CRC32");
+    assert!(
+        client
+            .expect("FEAT", 211)
+            .text()
+            .contains(" HASH CRC32*;MD5;SHA-1;SHA-256;SHA-512;")
+    );
+}
+
+#[test]
+fn what_is_no_file_of_the_user_has_no_digest() {
+    let server = Setup::new()
+        .account("writer", "plain", "PermittedCommands=ALL,-READ")
+        .start();
+    server.put("file", b"content");
+    server.put_directory("directory");
+    nix::unistd::mkfifo(
+        &server.home.join("pipe"),
+        nix::sys::stat::Mode::from_bits_retain(0o644),
+    )
+    .unwrap();
+    std::os::unix::fs::symlink("/etc/passwd", server.home.join("out")).unwrap();
+    let mut client = server.logged_in();
+    for (name, hash, md5, crc) in [
+        ("missing", 550, 550, 550),
+        ("directory", 553, 504, 550),
+        ("pipe", 553, 504, 550),
+        ("out", 550, 550, 550),
+    ] {
+        client.expect(&format!("HASH {name}"), hash);
+        client.expect(&format!("MD5 {name}"), md5);
+        client.expect(&format!("XCRC {name}"), crc);
+        client.expect(&format!("MMD5 file, {name}"), md5);
+    }
+    client.expect("HASH", 501);
+    let mut writer = server.connect();
+    writer.login("writer", &server.login.password);
+    for line in ["HASH file", "MD5 file", "XCRC file", "XSHA256 file"] {
+        writer.expect(line, 550);
+    }
+    assert!(!writer.expect("FEAT", 211).text().contains("HASH"));
+}
+
+/// Row 62 of the attacks: a digest of a file without end is heard of, and ended by ABOR or by hanging up. Its reply comes
+/// before those of the commands behind it; only STAT is answered at once.
+#[test]
+fn row_62_a_long_digest_can_be_ended() {
+    let server = Server::start();
+    let huge = server.put("huge", b"");
+    let file = std::fs::File::options().write(true).open(huge).unwrap();
+    file.set_len(1 << 42).unwrap();
+    server.put("small", b"123456789");
+    let mut client = server.logged_in();
+    client.send("HASH huge");
+    client.expect("STAT", 211);
+    client.send("ABOR");
+    client.send("XCRC small");
+    client.expect_reply(426);
+    client.expect_reply(226);
+    client.expect_reply(250);
+    client.send_octets(b"XCRC small\r\nNOOP\r\nMD5 small\r\nMMD5 small\r\nHASH small\r\nSTAT\r\n");
+    for code in [250, 200, 251, 252, 213, 211] {
+        client.expect_reply(code);
+    }
+    client.send("MMD5 small, huge");
+    client.send("STAT");
+    client.expect_reply(211);
+    drop(client);
+    tests::wait::until("the session ends with its client", || {
+        server.keepers().is_empty()
+    });
+}

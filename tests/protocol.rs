@@ -70,6 +70,7 @@ transcripts! {
     client_rclone,
     compressed,
     copy,
+    digests,
     directories,
     escapes,
     extended,

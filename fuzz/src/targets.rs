@@ -8,12 +8,13 @@ use common::channel::{FileAnswer, FileRequest, LoginAnswer, LoginRequest, Upload
 use common::jail::Failure;
 use common::path::{LONGEST_PATH, VirtualPath, quote};
 use common::pattern::{LONGEST_PATTERN, Pattern};
+use common::proto::args::PathArg;
 use common::proto::facts::{FactSet, name_in_line};
 use common::proto::hostport;
 use common::proto::line::{Input, LineReader};
 use common::proto::reply::{Code, Line, Reply};
 use common::proto::representation::Level;
-use common::proto::verbs;
+use common::proto::verbs::{self, Command};
 use common::stage::deflate::{Deflate, Inflate};
 use common::stage::tar::{self, Event, Sort};
 use common::stage::{Fault, Stage, ascii};
@@ -67,6 +68,10 @@ pub const TARGETS: &[Target] = &[
     Target {
         name: "archive",
         run: archive,
+    },
+    Target {
+        name: "digest",
+        run: parts,
     },
     Target {
         name: "inflate",
@@ -398,6 +403,40 @@ fn plausible(octets: &[u8]) -> Vec<u8> {
     }
     out.extend_from_slice(&tar::END);
     out
+}
+
+/// What asks for a digest names a file, and octets that can be there.
+fn parts(octets: &[u8]) {
+    let named = |path: &PathArg| assert!(!path.0.is_empty());
+    for verb in [
+        "XCRC ",
+        "XSHA256 \"",
+        "RANG ",
+        "MMD5 ",
+        "MMD5 \"",
+        "HASH ",
+        "OPTS HASH ",
+    ] {
+        let line = [verb.as_bytes(), octets].concat();
+        let Ok(found) = verbs::verb(&line) else {
+            continue;
+        };
+        match verbs::parse(found, &line) {
+            Ok(Command::XDigest(_, part)) => {
+                named(&part.path);
+                assert!(part.span.is_none_or(|span| span.start <= span.end));
+                // What may be a part of the name is there to be found as one.
+                let whole = part.whole.map_or(Vec::new(), |whole| whole.0);
+                assert!(whole.is_empty() || whole.starts_with(&part.path.0) && part.span.is_some());
+            }
+            Ok(Command::Rang(range)) => assert!(range.is_none_or(|range| range.start < range.end)),
+            Ok(Command::Mmd5(paths)) => {
+                assert!(!paths.is_empty());
+                paths.iter().for_each(named);
+            }
+            _ => {}
+        }
+    }
 }
 
 /// A stream of MODE Z, however it is cut and whatever changed in it, is what was sent or a fault; it never swells a buffer.

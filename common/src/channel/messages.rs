@@ -108,6 +108,8 @@ messages! {
         117 => CommitEntry { mode: Permissions, modified: i64 },
         /// A directory that was made has all its entries. → `Done`.
         118 => FinishDirectory { path: VirtualPath, mode: Permissions, modified: i64 },
+        /// A regular file whose digest is asked for. → `Opened` with its descriptor.
+        120 => OpenForDigest { path: VirtualPath },
         64 => SetMode { path: VirtualPath, mode: Permissions },
         /// Seconds since 1970; without `accessed` that time stays. → `Stamped`.
         65 => SetTimes { path: VirtualPath, modified: i64, accessed: Option<i64> },

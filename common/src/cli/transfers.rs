@@ -36,4 +36,19 @@ pub(super) fn section(page: &mut Roff) {
             Algorithm::ALL.map(Algorithm::label).join(", ")
         )),
     ]);
+    page.control("SS", ["Digests of files"]);
+    page.text([
+        bold("HASH"),
+        roman(
+            " answers with the digest that OPTS HASH has chosen, the octets that it is of, from the first to before the last, and the \
+             path: 213 SHA-256 0-12 and so on. ",
+        ),
+        bold("RANG"),
+        roman(
+            " before it, or before RETR, names the first and the last octet that are meant; RANG 1 0 takes that back. The X commands take \
+             a name in quotes, and then a first octet and the one before which to end. What is hashed is always the file as it \
+             is on the disk, whatever TYPE and MODE are. ABOR ends a digest, and so does a client that closes its side; STAT is \
+             answered meanwhile, and everything else waits for its turn.",
+        ),
+    ]);
 }

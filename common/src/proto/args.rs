@@ -1,9 +1,11 @@
 //! The argument grammars that the command table points to. Pure: no I/O.
 
+pub(super) mod digest;
 pub(super) mod metadata;
 
 use std::fmt;
 
+pub use self::digest::{PartArg, Span};
 pub use self::metadata::{NewFacts, NewLink, NewTimes};
 
 use super::facts::FactSet;
@@ -282,6 +284,7 @@ pub(super) fn opts(argument: &[u8]) -> Result<Command, ArgError> {
         },
         b"MLST" => Ok(Command::OptsMlst(FactSet::parse(rest))),
         b"MODE" => deflate_level(rest).map(Command::OptsMode),
+        b"HASH" => digest::choice(rest),
         b"TCONF" => confirmation(rest).map(Command::OptsTconf),
         _ => Err(ArgError::Syntax),
     }

@@ -1,6 +1,7 @@
 //! The File Transfer Protocol without I/O: octets to commands, replies to octets.
 
 pub mod args;
+pub mod digests;
 pub mod facts;
 pub mod hostport;
 pub mod line;

@@ -33,6 +33,9 @@ codes! {
     EXTENDED_PASSIVE = 229;
     LOGGED_IN = 230;
     ACTION_DONE = 250;
+    /// The digest of a file (draft-twine-ftpmd5 §3).
+    FILE_DIGEST = 251;
+    FILE_DIGESTS = 252;
     PATHNAME = 257;
     NEED_PASSWORD = 331;
     PENDING = 350;

@@ -7,11 +7,14 @@ use std::fmt;
 
 pub use self::site::SITE;
 
-use super::args::{self, ArgError, Confirm, ListArg, NewFacts, NewLink, NewTimes, PathArg, Utf8};
+use super::args::{
+    self, ArgError, Confirm, ListArg, NewFacts, NewLink, NewTimes, PartArg, PathArg, Span, Utf8,
+};
 use super::facts::{FactSet, Permissions};
 use super::hostport::{self, Family};
 use super::representation::{Level, Mode, Structure, Type};
 use crate::auth::Secret;
+use crate::digest::Algorithm;
 
 /// What a verb does to the session or the files; permission lists and hooks speak of these groups.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -88,6 +91,8 @@ pub enum Command {
     Eprt(Result<std::net::SocketAddr, hostport::UnknownProtocol>),
     Epsv(EpsvArg),
     Feat,
+    /// The digest that OPTS HASH chose.
+    Hash(PathArg),
     Help(Option<String>),
     Host(String),
     /// The language that is asked for; none asks for the default.
@@ -95,6 +100,7 @@ pub enum Command {
     List(ListArg),
     Lprt(Result<std::net::SocketAddr, hostport::UnknownProtocol>),
     Lpsv,
+    Md5(PathArg),
     Mdtm(PathArg),
     /// The form that sets the time, unless there is a file that the argument as a whole names.
     MdtmSet {
@@ -107,10 +113,13 @@ pub enum Command {
     Mkd(PathArg),
     Mlsd(PathArg),
     Mlst(PathArg),
+    Mmd5(Vec<PathArg>),
     Mode(Mode),
     Nlst(ListArg),
     Noop,
     OptsMlst(FactSet),
+    /// The digest of HASH; none asks which it is.
+    OptsHash(Option<Algorithm>),
     OptsTconf(Confirm),
     /// MODE Z's level; none asks for it.
     OptsMode(Option<Level>),
@@ -122,6 +131,8 @@ pub enum Command {
     Pret(Verb),
     Pwd,
     Quit,
+    /// Which octets the next transfer is about; none for all.
+    Rang(Option<Span>),
     Rein,
     Rest(u64),
     Retr(PathArg),
@@ -148,6 +159,8 @@ pub enum Command {
     Syst,
     Type(Type),
     User(Vec<u8>),
+    /// XCRC, XMD5 and their like.
+    XDigest(Algorithm, PartArg),
 }
 
 /// The argument of EPSV (RFC 2428 §3).
@@ -259,12 +272,14 @@ pub const TABLE: &[Spec] = &[
     spec("EPRT", Data,  LoggedIn, "|<1|2>|<addr>|<port>|",  Some("EPRT"),      "Connect data to this address",          |a| Ok(Command::Eprt(hostport::parse_eprt(a)?))),
     spec("EPSV", Data,  LoggedIn, "[1|2|ALL]",              Some("EPSV"),      "Wait for a data connection",            |a| Ok(Command::Epsv(args::epsv(a)?))),
     spec("FEAT", Info,  Always,   "",                       None,              "List the extensions",                   |a| args::none(a, Command::Feat)),
+    spec("HASH", Read,  LoggedIn, "<path>",                 Some(super::digests::FEAT), "Digest of a file, as OPTS HASH says",   |a| Ok(Command::Hash(args::path(a)?))),
     spec("HELP", Info,  Always,   "[<verb>]",               None,              "List the verbs or explain one",         |a| Ok(Command::Help(args::optional_word(a)?))),
     spec("HOST", Login, Always,   "<name>",                 Some("HOST"),      "Say which server is meant",             |a| Ok(Command::Host(args::host(a)?))),
     spec("LANG", Info,  Always,   "[<tag>]",                Some("LANG EN*"),  "Choose the language of replies",        |a| Ok(Command::Lang(args::language(a)?))),
     spec("LIST", Dirs,  LoggedIn, "[-aldRtSr] [<path>]",    None,              "List a directory for people",           |a| Ok(Command::List(args::list(a)?))),
     spec("LPRT", Data,  LoggedIn, "<family,length,host…,2,p1,p2>", Some("LPRT"), "Connect data to this address",        |a| Ok(Command::Lprt(hostport::parse_lprt(a)?))),
     spec("LPSV", Data,  LoggedIn, "",                       Some("LPSV"),      "Wait for a data connection",            |a| args::none(a, Command::Lpsv)),
+    spec("MD5", Read,  LoggedIn, "<path>",                 Some("MD5"),       "MD5 of a file",                         |a| Ok(Command::Md5(args::path(a)?))),
     spec("MDTM", Info,  LoggedIn, "[<time>] <path>",        Some("MDTM"),      "Time of last change, in UTC; or set it", args::metadata::mdtm).between(),
     spec("MFCT", Write, LoggedIn, "<time> <path>",          None,              "Set the time of creation: no file system here can", args::metadata::mfct),
     spec("MFF",  Write, LoggedIn, "modify=<time>;UNIX.mode=<octal>; <path>", Some("MFF modify;UNIX.mode;"), "Set facts", args::metadata::mff),
@@ -272,6 +287,7 @@ pub const TABLE: &[Spec] = &[
     spec("MKD",  Write, LoggedIn, "<path>",                 None,              "Make a directory",                      |a| Ok(Command::Mkd(args::path(a)?))).also(&["XMKD"]),
     spec("MLSD", Dirs,  LoggedIn, "[<path>]",               None,              "List a directory for programs",         |a| Ok(Command::Mlsd(args::optional_path(a)))),
     spec("MLST", Info,  LoggedIn, "[<path>]",               Some(super::facts::FEAT), "Facts of one file",              |a| Ok(Command::Mlst(args::optional_path(a)))),
+    spec("MMD5", Read,  LoggedIn, "<path>, <path>…",        Some("MMD5"),      "MD5 of several files",                  |a| Ok(Command::Mmd5(args::digest::names(a)?))),
     spec("MODE", Data,  LoggedIn, "<S|Z>",                  Some("MODE Z"),    "Transfer mode: stream, or compressed",  args::mode),
     spec("NLST", Dirs,  LoggedIn, "[-aldRtSr] [<path>]",    None,              "List names only",                       |a| Ok(Command::Nlst(args::list(a)?))),
     spec("NOOP", Info,  Always,   "",                       None,              "Do nothing",                            |_| Ok(Command::Noop)).mid_transfer().between(),
@@ -282,6 +298,7 @@ pub const TABLE: &[Spec] = &[
     spec("PRET", Data,  LoggedIn, "<command>",              Some("PRET"),      "Tell what the next transfer will be",   args::announced),
     spec("PWD",  Dirs,  LoggedIn, "",                       None,              "Tell the working directory",            |a| args::none(a, Command::Pwd)).also(&["XPWD"]),
     spec("QUIT", Login, Always,   "",                       None,              "Say goodbye",                           |_| Ok(Command::Quit)),
+    spec("RANG", Data,  LoggedIn, "<first> <last>",         Some("RANG STREAM"), "Octets of the next RETR or HASH",       |a| Ok(Command::Rang(args::digest::range(a)?))),
     spec("REIN", Login, Always,   "",                       None,              "Log out and begin anew",                |a| args::none(a, Command::Rein)),
     spec("REST", Data,  LoggedIn, "<offset>",               Some("REST STREAM"), "Start the next transfer here",        |a| Ok(Command::Rest(args::number(a)?))),
     spec("RETR", Read,  LoggedIn, "<path>",                 None,              "Download a file",                       |a| Ok(Command::Retr(args::path(a)?))),
@@ -297,6 +314,11 @@ pub const TABLE: &[Spec] = &[
     spec("SYST", Info,  Always,   "",                       None,              "Tell the kind of system",               |_| Ok(Command::Syst)),
     spec("TYPE", Data,  LoggedIn, "<A [N]|I|L 8>",          Some("TVFS"),      "Representation type",                   |a| Ok(Command::Type(args::representation_type(a)?))),
     spec("USER", Login, Always,   "<name>",                 None,              "Say who logs in",                       |a| Ok(Command::User(args::user(a)?))),
+    spec("XCRC", Read,  LoggedIn, "\"<path>\" [<start> <end>]", Some("XCRC filename;start;end"), "CRC-32 of a file or of a part of it",   |a| Ok(Command::XDigest(Algorithm::Crc32, args::digest::part(a)?))),
+    spec("XMD5", Read,  LoggedIn, "\"<path>\" [<start> <end>]", Some("XMD5 filename;start;end"), "MD5 of a file or of a part of it",      |a| Ok(Command::XDigest(Algorithm::Md5, args::digest::part(a)?))),
+    spec("XSHA1", Read,  LoggedIn, "\"<path>\" [<start> <end>]", Some("XSHA1 filename;start;end"), "SHA-1 of a file or of a part of it",    |a| Ok(Command::XDigest(Algorithm::Sha1, args::digest::part(a)?))).also(&["XSHA"]),
+    spec("XSHA256", Read,  LoggedIn, "\"<path>\" [<start> <end>]", Some("XSHA256 filename;start;end"), "SHA-256 of a file or of a part of it",  |a| Ok(Command::XDigest(Algorithm::Sha256, args::digest::part(a)?))),
+    spec("XSHA512", Read,  LoggedIn, "\"<path>\" [<start> <end>]", Some("XSHA512 filename;start;end"), "SHA-512 of a file or of a part of it",  |a| Ok(Command::XDigest(Algorithm::Sha512, args::digest::part(a)?))),
 ];
 
 /// Verbs of the RFCs that are understood but not offered: 502 rather than 500.

@@ -2,6 +2,7 @@
 //! channel, so that ABOR, STAT and timeouts work whatever the disk or the network does.
 
 mod consume;
+mod measure;
 mod open;
 mod receive;
 mod sendfile;
@@ -18,6 +19,7 @@ use nix::errno::Errno;
 use nix::poll::{PollFd, PollFlags, poll};
 
 pub use consume::{Consume, Consumer};
+pub use measure::Measure;
 pub use open::{DataConnection, OpenError, accept, await_connect};
 pub use receive::ReceiveFile;
 pub use sendfile::SendFile;
@@ -146,7 +148,12 @@ pub fn run(flow: &mut dyn Flow, attendant: &mut dyn Attendant, stall: Duration) 
         match woken {
             Woken::Ready => {}
             Woken::TimedOut if waits => break End::Stalled,
-            Woken::TimedOut => {}
+            // What came together with the command makes no event of its own.
+            Woken::TimedOut => {
+                if let Some(interrupt) = attendant.attend([PollFlags::empty(); 2], moved) {
+                    break End::Interrupted(interrupt);
+                }
+            }
             Woken::Interrupted(interrupt) => break End::Interrupted(interrupt),
         }
     };

@@ -132,7 +132,7 @@ impl Files {
         let durability = settings.durability;
         let done = Ok((FileAnswer::Done, None));
         match request {
-            FileRequest::Open { path } => {
+            FileRequest::Open { path } | FileRequest::OpenForDigest { path } => {
                 let opened = jail.open(&path)?;
                 Ok((FileAnswer::Opened { size: opened.size }, Some(opened.file)))
             }
@@ -317,6 +317,9 @@ impl Files {
 fn permits(permitted: VerbSet, request: &FileRequest) -> bool {
     let needed_by: &[&str] = match request {
         FileRequest::Open { .. } | FileRequest::Pack { .. } | FileRequest::PackNext => &["RETR"],
+        FileRequest::OpenForDigest { .. } => &[
+            "HASH", "MD5", "MMD5", "XCRC", "XMD5", "XSHA1", "XSHA256", "XSHA512",
+        ],
         FileRequest::Create {
             at: UploadAt::Append,
             ..
@@ -343,6 +346,11 @@ fn permits(permitted: VerbSet, request: &FileRequest) -> bool {
             "MLSD",
             "STOU",
             "SITE CPFR",
+            "XCRC",
+            "XMD5",
+            "XSHA1",
+            "XSHA256",
+            "XSHA512",
         ],
         FileRequest::Facts { .. } => &["MLST", "MLSD"],
         FileRequest::ChangeDir { .. } => &["CWD", "CDUP"],

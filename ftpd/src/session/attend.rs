@@ -15,6 +15,8 @@ pub(crate) struct Watch<'a> {
     permitted: VerbSet,
     /// An answer on the channel is waited for by somebody else.
     answer_expected: bool,
+    /// The work has no mark: nothing tells its reply from another but the order.
+    silently: bool,
     /// ABOR has come: its own reply is owed after the transfer's.
     pub(crate) aborted: bool,
 }
@@ -30,6 +32,7 @@ impl<'a> Watch<'a> {
             channel,
             permitted,
             answer_expected: false,
+            silently: false,
             aborted: false,
         }
     }
@@ -37,6 +40,13 @@ impl<'a> Watch<'a> {
     /// For a wait on the channel itself: what arrives there is the caller's.
     pub(crate) fn expecting_answer(mut self) -> Self {
         self.answer_expected = true;
+        self
+    }
+
+    /// For work without a mark, whose answer must come before that of NOOP. STAT, which is for such a moment, is answered all
+    /// the same. It ends when the client closes its side, even if that may be only half: nobody else would notice it.
+    pub(crate) fn silently(mut self) -> Self {
+        self.silently = true;
         self
     }
 
@@ -52,6 +62,9 @@ impl<'a> Watch<'a> {
             if spec.mid_transfer == MidTransfer::Later || !self.permitted.contains(verb) {
                 return None;
             }
+            if self.silently && !matches!(spec.verb, "ABOR" | "STAT") {
+                return None;
+            }
             let line = self.control.take();
             let reply = match spec.verb {
                 "ABOR" => {
@@ -64,6 +77,10 @@ impl<'a> Watch<'a> {
                         "A listing has to wait for the end of the transfer.",
                     )
                 }
+                "STAT" if self.silently => Reply::new(
+                    Code::SYSTEM_STATUS,
+                    format!("Reading, {moved} octets so far."),
+                ),
                 "STAT" => Reply::new(
                     Code::FILE_STATUS,
                     format!("Transfer in progress, {moved} octets so far."),
@@ -115,12 +132,13 @@ impl Attendant for Watch<'_> {
         if control.intersects(PollFlags::POLLERR | PollFlags::POLLHUP) {
             return Some(Interrupt::ControlLost);
         }
-        if !control.is_empty() {
-            if self.control.fill().is_err() {
-                return Some(Interrupt::ControlLost);
-            }
-            return self.obey(moved);
+        if !control.is_empty() && self.control.fill().is_err() {
+            return Some(Interrupt::ControlLost);
         }
-        None
+        let interrupt = self.obey(moved);
+        if interrupt.is_none() && self.silently && self.control.ended() {
+            return Some(Interrupt::ControlLost);
+        }
+        interrupt
     }
 }

@@ -6,7 +6,7 @@ use common::proto::reply::{Code, Reply};
 use common::proto::verbs::{self, Command, CommandError, Group, Spec, Verb, When};
 
 use super::commands::{
-    access, change, inspect, listing, modify, navigate, options, site, transfer, tree, who,
+    access, change, digest, inspect, listing, modify, navigate, options, site, transfer, tree, who,
 };
 use super::{End, Session, Stage, Stop};
 
@@ -82,12 +82,13 @@ impl Session {
             Command::Clnt(_)      => Ok(Reply::new(Code::OK, "Noted.")),
             Command::Csid(_)      => Ok(Reply::new(Code::OK, inspect::own_name(matches!(self.stage, Stage::User(_))))),
             Command::Lang(_)      => Ok(Reply::new(Code::OK, "Replies are in English (EN).")),
-            Command::Feat         => Ok(inspect::feat(self.permitted, self.facts())),
+            Command::Feat         => Ok(inspect::feat(self.permitted, self.facts(), self.hash())),
             Command::Help(verb)   => Ok(inspect::help(self.permitted, verb.as_deref())),
             Command::Noop         => Ok(Reply::new(Code::OK, "Done nothing.")),
             Command::Syst         => Ok(Reply::new(Code::SYSTEM_TYPE, "UNIX Type: L8")),
             Command::OptsUtf8(utf8) => options::utf8(self, utf8),
             Command::OptsMlst(facts) => self.user().map(|(_, user)| options::facts(user, facts)),
+            Command::OptsHash(algorithm) => self.user().map(|(_, user)| digest::choose(user, algorithm)),
             Command::OptsTconf(confirmation) => self.user().map(|(_, user)| options::confirmation(user, confirmation)),
             Command::OptsMode(level) => self.user().map(|(_, user)| options::level(user, level)),
             Command::Pwd          => self.user().map(|(_, user)| navigate::pwd(user)),
@@ -99,6 +100,11 @@ impl Session {
             Command::Retr(path)   => self.user().and_then(|(link, user)| transfer::retr(link, user, &path, &pending)),
             Command::Stor(path)   => self.user().and_then(|(link, user)| transfer::stor(link, user, &path, &pending)),
             Command::Appe(path)   => self.user().and_then(|(link, user)| transfer::appe(link, user, &path, &pending)),
+            Command::Hash(path)   => self.user().and_then(|(link, user)| digest::hash(link, user, &path, &pending)),
+            Command::Rang(range)  => self.user().map(|(_, user)| digest::rang(user, range)),
+            Command::Md5(path)    => self.user().and_then(|(link, user)| digest::md5(link, user, &path)),
+            Command::Mmd5(paths)  => self.user().and_then(|(link, user)| digest::mmd5(link, user, &paths)),
+            Command::XDigest(algorithm, part) => self.user().and_then(|(link, user)| digest::part(link, user, algorithm, &part)),
             Command::Abor         => self.user().map(|(_, user)| transfer::abor(user)),
             Command::Mlst(path)   => self.user().and_then(|(_, user)| inspect::mlst(user, &path)),
             Command::Size(path)   => self.user().and_then(|(_, user)| inspect::size(user, &path)),

@@ -118,6 +118,14 @@ impl Files {
         expect!(self.call(&FileRequest::Open { path })?, FileAnswer::Opened { size }, fd => |file| (file, size))
     }
 
+    /// As [`open`](Self::open), for a digest.
+    pub(crate) fn open_for_digest(&mut self, path: VirtualPath) -> Asked<(OwnedFd, u64)> {
+        expect!(
+            self.call(&FileRequest::OpenForDigest { path })?,
+            FileAnswer::Opened { size }, fd => |file| (file, size)
+        )
+    }
+
     pub(crate) fn create(&mut self, path: VirtualPath, at: UploadAt) -> Asked<(OwnedFd, u64)> {
         expect!(self.call(&FileRequest::Create { path, at })?, FileAnswer::Created { start }, fd => |file| (file, start))
     }

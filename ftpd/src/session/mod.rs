@@ -17,11 +17,13 @@ use std::time::{Duration, Instant};
 
 use common::channel::{Account, Asker, PreLogin};
 use common::control::{Control, Lost, until};
+use common::digest::Algorithm;
 use common::listener::Status;
 use common::log::Log;
 use common::net::Ends;
 use common::path::VirtualPath;
 use common::proto::args::Utf8;
+use common::proto::digests;
 use common::proto::facts::FactSet;
 use common::proto::line::Input;
 use common::proto::reply::{Code, Line, Reply};
@@ -130,6 +132,8 @@ pub(crate) struct User {
     pub(crate) directory: VirtualPath,
     pub(crate) names: Names,
     pub(crate) representation: Representation,
+    /// The digest that HASH gives.
+    pub(crate) hash: Algorithm,
     /// The facts that MLST and MLSD show.
     pub(crate) facts: FactSet,
     pub(crate) data: DataChannel,
@@ -141,8 +145,10 @@ pub(crate) struct User {
 /// What the next command is to know; it is taken by the dispatcher, so nothing is left over.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub(crate) struct Pending {
-    /// REST's offset.
+    /// REST's offset, or where RANG begins.
     pub(crate) restart: u64,
+    /// Where RANG ends: behind its last octet.
+    pub(crate) end: Option<u64>,
     /// ALLO's size.
     pub(crate) declared: Option<u64>,
     /// RNFR's path.
@@ -334,6 +340,14 @@ impl Session {
         match &self.stage {
             Stage::User(user) => user.facts,
             Stage::Visitor(_) | Stage::Changing => FactSet::ALL,
+        }
+    }
+
+    /// The digest that HASH gives; before login, the one that it will.
+    pub(crate) fn hash(&self) -> Algorithm {
+        match &self.stage {
+            Stage::User(user) => user.hash,
+            Stage::Visitor(_) | Stage::Changing => digests::DEFAULT,
         }
     }
 

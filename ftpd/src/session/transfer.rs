@@ -5,10 +5,11 @@ use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 use std::time::Instant;
 
 use common::channel::{Account, FileRequest};
+use common::digest::{Algorithm, Digest};
 use common::proto::reply::{Mark, Reply};
 use common::pump::{
-    self, Attendant, Flow, Outcome, ReceiveFile, ReceiveStaged, SendFile, SendPipe, SendStaged,
-    Source,
+    self, Attendant, Flow, Measure, Outcome, ReceiveFile, ReceiveStaged, SendFile, SendPipe,
+    SendStaged, Source,
 };
 use common::stage::{Confirmation, Plan};
 use nix::poll::{PollFd, PollFlags, poll};
@@ -93,7 +94,11 @@ pub(crate) fn run(
     account: &Account,
     flow: &mut dyn Flow,
 ) -> Ended {
-    let mut watch = Watch::new(&mut link.control, channel, account.permitted);
+    let watch = Watch::new(&mut link.control, channel, account.permitted);
+    attend(watch, account, flow)
+}
+
+fn attend(mut watch: Watch, account: &Account, flow: &mut dyn Flow) -> Ended {
     let outcome = pump::run(flow, &mut watch, account.stall_timeout);
     Ended {
         outcome,
@@ -101,6 +106,20 @@ pub(crate) fn run(
         confirmation: None,
         aborted: watch.aborted,
     }
+}
+
+/// Takes the digest of a file, which goes nowhere.
+pub(crate) fn digest(
+    link: &mut Link,
+    user: &User,
+    source: Source,
+    algorithm: Algorithm,
+) -> (Ended, Digest) {
+    let mut flow = Measure::new(source, algorithm);
+    let channel = user.files.as_fd();
+    let watch = Watch::new(&mut link.control, channel, user.account.permitted).silently();
+    let ended = attend(watch, &user.account, &mut flow);
+    (ended, flow.digest())
 }
 
 /// The reply of a transfer, with ABOR's behind it where there was one.
@@ -183,6 +202,10 @@ fn attended<T>(
             let _ = poll(&mut ready, common::control::until(None::<Instant>));
             [0, 1].map(|index: usize| ready[index].revents().unwrap_or(PollFlags::empty()))
         };
+        if events[0].is_empty() {
+            // The answer may be there: ABOR that came together with the command is too late then.
+            continue;
+        }
         let interrupt = watch.attend(events, moved);
         let ends = watch.aborted && !aborted;
         aborted |= watch.aborted;

@@ -115,6 +115,9 @@ fn reads() -> Vec<FileRequest> {
         FileRequest::Open {
             path: path("/file"),
         },
+        FileRequest::OpenForDigest {
+            path: path("/file"),
+        },
         list("/"),
         FileRequest::ListEnd,
         FileRequest::Stat {

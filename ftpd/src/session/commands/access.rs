@@ -2,6 +2,7 @@
 
 use common::auth::Secret;
 use common::channel::{Account, LoginAnswer, LoginRequest, UserName};
+use common::proto::digests;
 use common::proto::facts::FactSet;
 use common::proto::reply::{Code, Reply};
 use common::proto::representation::Representation;
@@ -82,6 +83,7 @@ fn welcome(visitor: Visitor, account: Account, name: Vec<u8>) -> User {
         account,
         name,
         representation: Representation::default(),
+        hash: digests::DEFAULT,
         facts: FactSet::ALL,
         data: DataChannel::None,
         epsv_only: false,

@@ -3,7 +3,9 @@
 use std::collections::BTreeSet;
 use std::time::Duration;
 
+use common::digest::Algorithm;
 use common::proto::args::{ListArg, PathArg};
+use common::proto::digests;
 use common::proto::facts::{self, FactSet};
 use common::proto::reply::{Code, Line, Reply};
 use common::proto::representation::{Mode, Structure, Type};
@@ -13,13 +15,14 @@ use super::listing;
 use super::navigate::resolve;
 use crate::session::{Link, Stop, User, outcome};
 
-/// What is offered beyond RFC 959, with the facts that are on.
-pub(in crate::session) fn feat(permitted: VerbSet, chosen: FactSet) -> Reply {
+/// What is offered beyond RFC 959, with the facts that are on and the digest that is chosen.
+pub(in crate::session) fn feat(permitted: VerbSet, chosen: FactSet, hash: Algorithm) -> Reply {
     let features = Verb::all()
         .filter(|&verb| permitted.contains(verb))
         .filter_map(|verb| verb.spec().feat);
     let lines = features.map(|feature| match feature {
         facts::FEAT => Line::from(format!(" {}", chosen.feature())),
+        digests::FEAT => Line::from(format!(" {}", digests::feature(hash))),
         other => Line::from(format!(" {other}")),
     });
     Reply::block(Code::SYSTEM_STATUS, "Features:", lines.collect(), "End")

@@ -2,6 +2,7 @@
 
 pub(super) mod access;
 pub(super) mod change;
+pub(super) mod digest;
 pub(super) mod inspect;
 pub(super) mod listing;
 pub(super) mod modify;

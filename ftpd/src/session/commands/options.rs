@@ -95,6 +95,7 @@ pub(in crate::session) fn facts(user: &mut User, facts: FactSet) -> Reply {
 
 pub(in crate::session) fn rest(user: &mut User, offset: u64) -> Reply {
     user.pending.restart = offset;
+    user.pending.end = None;
     Reply::new(
         Code::PENDING,
         format!("The next transfer starts at {offset}."),

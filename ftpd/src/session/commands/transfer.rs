@@ -32,7 +32,8 @@ pub(in crate::session) fn retr(
     let target = join(user, &name)?;
     let plan = plan(user, pending, Cargo::Download)?;
     let (file, size) = user.files.open(target)?.map_err(outcome::about(&path.0))?;
-    if pending.restart > size {
+    let end = pending.end.unwrap_or(size);
+    if pending.restart > size || end > size {
         return Ok(Reply::new(
             Code::BAD_RESTART,
             "The restart position is behind the end of the file.",
@@ -41,9 +42,9 @@ pub(in crate::session) fn retr(
     let source = Source::File {
         file,
         offset: pending.restart,
-        end: size,
+        end,
     };
-    let mark = mark(user, &path.0, Some(size - pending.restart));
+    let mark = mark(user, &path.0, Some(end - pending.restart));
     let ended = transfer::send(link, user, source, plan, &mark)?;
     log_transfer(link, "download", &name, ended.outcome);
     let mut reply = outcome::sent(ended.outcome.end)?;
@@ -123,6 +124,12 @@ fn upload(
     }
     let name = user.names.on_disk(&path.0)?;
     let target = join(user, &name)?;
+    if pending.end.is_some() {
+        return Ok(Reply::new(
+            Code::PARAMETER_NOT_OFFERED,
+            "RANG is for RETR and HASH; an upload goes on after REST.",
+        ));
+    }
     let plan = plan(user, pending, Cargo::Upload)?;
     let (file, start) = user
         .files
