@@ -31,6 +31,9 @@ _ftpuser() {
             ftpuser,passwd)
                 cmd="ftpuser__subcmd__passwd"
                 ;;
+            ftpuser,set)
+                cmd="ftpuser__subcmd__set"
+                ;;
             ftpuser__subcmd__help,add)
                 cmd="ftpuser__subcmd__help__subcmd__add"
                 ;;
@@ -46,6 +49,9 @@ _ftpuser() {
             ftpuser__subcmd__help,passwd)
                 cmd="ftpuser__subcmd__help__subcmd__passwd"
                 ;;
+            ftpuser__subcmd__help,set)
+                cmd="ftpuser__subcmd__help__subcmd__set"
+                ;;
             *)
                 ;;
         esac
@@ -53,7 +59,7 @@ _ftpuser() {
 
     case "${cmd}" in
         ftpuser)
-            opts="-h -V --help --version add del list passwd help"
+            opts="-h -V --help --version add del list passwd set help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 1 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -67,7 +73,7 @@ _ftpuser() {
             return 0
             ;;
         ftpuser__subcmd__add)
-            opts="-t -a -u -h --type --cost --auth-file --home --real-user --replace --password-stdin --password-file --help"
+            opts="-t -a -u -h --type --cost --auth-file --home --real-user --expires --allow-from --login-hours --disable --replace --password-stdin --password-file --help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -105,6 +111,18 @@ _ftpuser() {
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
                     ;;
+                --expires)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --allow-from)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --login-hours)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
                 --password-file)
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
@@ -139,7 +157,7 @@ _ftpuser() {
             return 0
             ;;
         ftpuser__subcmd__help)
-            opts="add del list passwd help"
+            opts="add del list passwd set help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -222,6 +240,20 @@ _ftpuser() {
             COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
             return 0
             ;;
+        ftpuser__subcmd__help__subcmd__set)
+            opts=""
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
         ftpuser__subcmd__list)
             opts="-a -h --auth-file --json --help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
@@ -272,6 +304,56 @@ _ftpuser() {
                     return 0
                     ;;
                 --password-file)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
+        ftpuser__subcmd__set)
+            opts="-a -u -h --unset --auth-file --home --real-user --enable --expires --allow-from --login-hours --disable --help"
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
+                --unset)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --auth-file)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                -a)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --home)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --real-user)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                -u)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --expires)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --allow-from)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --login-hours)
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
                     ;;

@@ -30,13 +30,18 @@ complete -c ftpuser -n "__fish_ftpuser_needs_command" -f -a "add" -d 'Add a user
 complete -c ftpuser -n "__fish_ftpuser_needs_command" -f -a "del" -d 'Delete a user'
 complete -c ftpuser -n "__fish_ftpuser_needs_command" -f -a "list" -d 'List the users: a table on a terminal, tab-separated lines in a pipe'
 complete -c ftpuser -n "__fish_ftpuser_needs_command" -f -a "passwd" -d 'Give a user another password'
+complete -c ftpuser -n "__fish_ftpuser_needs_command" -f -a "set" -d 'Change what a user may, and leave the password as it is'
 complete -c ftpuser -n "__fish_ftpuser_needs_command" -f -a "help" -d 'Print this message or the help of the given subcommand(s)'
 complete -c ftpuser -n "__fish_ftpuser_using_subcommand add" -s t -l type -d 'How the password is kept: argon2id, null, plain, md5, sha-1, sha-256, sha-512, whirlpool' -r
 complete -c ftpuser -n "__fish_ftpuser_using_subcommand add" -l cost -d 'What an argon2id hash costs: KiB of memory, passes, lanes' -r
 complete -c ftpuser -n "__fish_ftpuser_using_subcommand add" -s a -l auth-file -d 'The user file' -r -F
 complete -c ftpuser -n "__fish_ftpuser_using_subcommand add" -l home -d 'The directory that the user starts in' -r -F
 complete -c ftpuser -n "__fish_ftpuser_using_subcommand add" -s u -l real-user -d 'The user of the system that the files belong to; never root' -r
+complete -c ftpuser -n "__fish_ftpuser_using_subcommand add" -l expires -d 'The last day on which the user may log in, as 2027-01-31' -r
+complete -c ftpuser -n "__fish_ftpuser_using_subcommand add" -l allow-from -d 'The networks that the user may log in from, as 192.0.2.0/24,2001:db8::/32' -r
+complete -c ftpuser -n "__fish_ftpuser_using_subcommand add" -l login-hours -d 'The days and times at which the user may log in, as Mon-Fri/08:00-18:00,Sat' -r
 complete -c ftpuser -n "__fish_ftpuser_using_subcommand add" -l password-file -d 'Read the password from the first line of a file' -r -F
+complete -c ftpuser -n "__fish_ftpuser_using_subcommand add" -l disable -d 'Let the user not log in until `ftpuser set --enable`'
 complete -c ftpuser -n "__fish_ftpuser_using_subcommand add" -l replace -d 'Replace a user of this name'
 complete -c ftpuser -n "__fish_ftpuser_using_subcommand add" -l password-stdin -d 'Read the password from the first line of the standard input'
 complete -c ftpuser -n "__fish_ftpuser_using_subcommand add" -s h -l help -d 'Print help'
@@ -51,8 +56,19 @@ complete -c ftpuser -n "__fish_ftpuser_using_subcommand passwd" -l cost -d 'What
 complete -c ftpuser -n "__fish_ftpuser_using_subcommand passwd" -l password-file -d 'Read the password from the first line of a file' -r -F
 complete -c ftpuser -n "__fish_ftpuser_using_subcommand passwd" -l password-stdin -d 'Read the password from the first line of the standard input'
 complete -c ftpuser -n "__fish_ftpuser_using_subcommand passwd" -s h -l help -d 'Print help'
-complete -c ftpuser -n "__fish_ftpuser_using_subcommand help; and not __fish_seen_subcommand_from add del list passwd help" -f -a "add" -d 'Add a user'
-complete -c ftpuser -n "__fish_ftpuser_using_subcommand help; and not __fish_seen_subcommand_from add del list passwd help" -f -a "del" -d 'Delete a user'
-complete -c ftpuser -n "__fish_ftpuser_using_subcommand help; and not __fish_seen_subcommand_from add del list passwd help" -f -a "list" -d 'List the users: a table on a terminal, tab-separated lines in a pipe'
-complete -c ftpuser -n "__fish_ftpuser_using_subcommand help; and not __fish_seen_subcommand_from add del list passwd help" -f -a "passwd" -d 'Give a user another password'
-complete -c ftpuser -n "__fish_ftpuser_using_subcommand help; and not __fish_seen_subcommand_from add del list passwd help" -f -a "help" -d 'Print this message or the help of the given subcommand(s)'
+complete -c ftpuser -n "__fish_ftpuser_using_subcommand set" -l unset -d 'Take this setting away, so that the server\'s counts' -r
+complete -c ftpuser -n "__fish_ftpuser_using_subcommand set" -s a -l auth-file -d 'The user file' -r -F
+complete -c ftpuser -n "__fish_ftpuser_using_subcommand set" -l home -d 'The directory that the user starts in' -r -F
+complete -c ftpuser -n "__fish_ftpuser_using_subcommand set" -s u -l real-user -d 'The user of the system that the files belong to; never root' -r
+complete -c ftpuser -n "__fish_ftpuser_using_subcommand set" -l expires -d 'The last day on which the user may log in, as 2027-01-31' -r
+complete -c ftpuser -n "__fish_ftpuser_using_subcommand set" -l allow-from -d 'The networks that the user may log in from, as 192.0.2.0/24,2001:db8::/32' -r
+complete -c ftpuser -n "__fish_ftpuser_using_subcommand set" -l login-hours -d 'The days and times at which the user may log in, as Mon-Fri/08:00-18:00,Sat' -r
+complete -c ftpuser -n "__fish_ftpuser_using_subcommand set" -l enable -d 'Let a disabled user log in again'
+complete -c ftpuser -n "__fish_ftpuser_using_subcommand set" -l disable -d 'Let the user not log in until `ftpuser set --enable`'
+complete -c ftpuser -n "__fish_ftpuser_using_subcommand set" -s h -l help -d 'Print help'
+complete -c ftpuser -n "__fish_ftpuser_using_subcommand help; and not __fish_seen_subcommand_from add del list passwd set help" -f -a "add" -d 'Add a user'
+complete -c ftpuser -n "__fish_ftpuser_using_subcommand help; and not __fish_seen_subcommand_from add del list passwd set help" -f -a "del" -d 'Delete a user'
+complete -c ftpuser -n "__fish_ftpuser_using_subcommand help; and not __fish_seen_subcommand_from add del list passwd set help" -f -a "list" -d 'List the users: a table on a terminal, tab-separated lines in a pipe'
+complete -c ftpuser -n "__fish_ftpuser_using_subcommand help; and not __fish_seen_subcommand_from add del list passwd set help" -f -a "passwd" -d 'Give a user another password'
+complete -c ftpuser -n "__fish_ftpuser_using_subcommand help; and not __fish_seen_subcommand_from add del list passwd set help" -f -a "set" -d 'Change what a user may, and leave the password as it is'
+complete -c ftpuser -n "__fish_ftpuser_using_subcommand help; and not __fish_seen_subcommand_from add del list passwd set help" -f -a "help" -d 'Print this message or the help of the given subcommand(s)'

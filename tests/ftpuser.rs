@@ -345,3 +345,84 @@ fn an_editor_that_dies_while_writing_changes_nothing() {
     assert_eq!(users.text(), format!("{start}fred:null:::nobody:/:\n"));
     assert_eq!(fs::read_dir(users.directory.path()).unwrap().count(), 1);
 }
+
+const FRED: &str = "Fred:plain::pw:nobody:/srv:idle=5 Odd=1\nbob:broken\n";
+
+#[test]
+fn what_a_user_may_is_set_and_unset() {
+    let users = Users::new(FRED);
+    let entry = |settings: &str| format!("Fred:plain::pw:nobody:/srv:{settings}\nbob:broken\n");
+    for (line, settings) in [
+        ("set fred Idle=9 Umask=027", "Odd=1 Idle=9 Umask=027"),
+        ("set FRED --unset idle --unset Umask", "Odd=1"),
+        (
+            "set fred --disable --expires 2027-01-31",
+            "Odd=1 Expires=2027-01-31 Enabled=no",
+        ),
+        (
+            "set fred --enable --expires 2028-01-31",
+            "Odd=1 Expires=2028-01-31",
+        ),
+        (
+            "set fred --allow-from 192.0.2.0/24,::1 --login-hours Mon-Fri/08:00-18:00,Sat --unset Expires",
+            "Odd=1 AllowedNetworks=192.0.2.0/24,::1 LoginHours=Mon-Fri/08:00-18:00,Sat",
+        ),
+        (
+            "set fred --home /tmp --unset AllowedNetworks --unset LoginHours",
+            "Odd=1",
+        ),
+    ] {
+        users.succeed(line, "");
+        let expected = entry(settings);
+        let text = users.text().replace(":/tmp:", ":/srv:");
+        assert_eq!(text, expected, "{line}");
+    }
+    assert!(users.text().contains(":nobody:/tmp:"), "{}", users.text());
+    users.succeed("set fred --real-user daemon", "");
+    assert!(users.text().contains(":daemon:/tmp:"), "{}", users.text());
+}
+
+#[test]
+fn what_cannot_be_set_is_refused() {
+    let users = Users::new(FRED);
+    for (line, code, message) in [
+        ("set fred", 2, "nothing to set"),
+        ("set ann Idle=5", 1, "no user ann"),
+        ("set bob Idle=5", 1, "fewer than six fields"),
+        ("set fred Idle=soon", 2, "is not a time"),
+        ("set fred Nonsense=5", 2, "unknown key"),
+        ("set fred Port=5", 2, "a setting of the server"),
+        ("set fred password", 2, "is not Key=Value"),
+        ("set fred --unset Nonsense", 2, "unknown key"),
+        ("set fred --expires soon", 2, "is not a day"),
+        (
+            "set fred --allow-from 192.0.2.1/24",
+            2,
+            "bits behind its prefix",
+        ),
+        ("set fred --login-hours never", 2, "is not days and times"),
+        ("set fred --enable --disable", 2, "cannot be used with"),
+        ("set fred --real-user root", 1, "root"),
+        ("set fred --home srv", 1, "does not start with '/'"),
+        (
+            "add new -t null -u nobody --home /tmp --expires soon",
+            2,
+            "is not a day",
+        ),
+    ] {
+        users.fail(line, code, message);
+    }
+}
+
+#[test]
+fn a_new_user_can_have_rules() {
+    let users = Users::new("");
+    users.succeed(
+        "add new -t null -u nobody --home /tmp --disable --expires 2027-01-31 Idle=5",
+        "",
+    );
+    assert_eq!(
+        users.text(),
+        "new:null:::nobody:/tmp:Idle=5 Expires=2027-01-31 Enabled=no\n"
+    );
+}

@@ -12,20 +12,22 @@ use common::cli::out;
 use common::settings::check_user_setting;
 use nix::unistd::{User, geteuid};
 
+use crate::set::rules;
 use crate::{Failure, cost, file, name, password, scheme, warn_of_old};
 
 /// The words behind the name: MetaFTPd's password and home, and settings.
 #[derive(Debug, Default, PartialEq)]
-struct Words<'a> {
-    password: Option<&'a str>,
+pub(crate) struct Words<'a> {
+    pub(crate) password: Option<&'a str>,
     home: Option<&'a str>,
-    settings: Vec<Setting>,
+    pub(crate) settings: Vec<Setting>,
 }
 
 pub(crate) fn run(arguments: &ArgMatches) -> Result<(), Failure> {
     let name = Name::new(name(arguments)).map_err(Failure::failed)?;
     let words = arguments.get_many::<String>("words").into_iter().flatten();
-    let words = Words::sort(words.map(String::as_str))?;
+    let mut words = Words::sort(words.map(String::as_str))?;
+    words.settings.extend(rules(arguments)?);
     let scheme = scheme(arguments);
     let existing = if arguments.get_flag("replace") {
         Existing::Replace
@@ -49,7 +51,7 @@ pub(crate) fn run(arguments: &ArgMatches) -> Result<(), Failure> {
 }
 
 impl<'a> Words<'a> {
-    fn sort(words: impl Iterator<Item = &'a str>) -> Result<Words<'a>, Failure> {
+    pub(crate) fn sort(words: impl Iterator<Item = &'a str>) -> Result<Words<'a>, Failure> {
         let mut sorted = Words::default();
         for word in words {
             match word.split_once('=').filter(|(key, _)| is_key(key)) {
@@ -110,13 +112,16 @@ fn owner(asked: Option<&String>) -> Result<(String, PathBuf), Failure> {
             }
         },
     };
-    match Identity::of_real_user(&user) {
-        Ok(identity) => Ok((user, identity.home)),
-        Err(error @ IdentityError::Lookup(..)) => Err(Failure::failed(error)),
-        Err(error) => Err(Failure::Failed(format!(
-            "{error}; no login could ever succeed"
-        ))),
-    }
+    let home = real_user_exists(&user)?.home;
+    Ok((user, home))
+}
+
+/// Refuses a real user whose files nobody could ever be served.
+pub(crate) fn real_user_exists(user: &str) -> Result<Identity, Failure> {
+    Identity::of_real_user(user).map_err(|error| match error {
+        IdentityError::Lookup(..) => Failure::failed(error),
+        error => Failure::Failed(format!("{error}; no login could ever succeed")),
+    })
 }
 
 fn home(arguments: &ArgMatches, words: &Words<'_>, default: PathBuf) -> Result<PathBuf, Failure> {
@@ -133,6 +138,11 @@ fn home(arguments: &ArgMatches, words: &Words<'_>, default: PathBuf) -> Result<P
         }
         (None, None) => default,
     };
+    home_warning(&home);
+    Ok(home)
+}
+
+pub(crate) fn home_warning(home: &Path) {
     if home.is_absolute() && !home.is_dir() {
         out::complain(
             "ftpuser",
@@ -142,7 +152,6 @@ fn home(arguments: &ArgMatches, words: &Words<'_>, default: PathBuf) -> Result<P
             ),
         );
     }
-    Ok(home)
 }
 
 fn secret(

@@ -3,6 +3,7 @@
 mod add;
 mod list;
 mod password;
+mod set;
 
 use std::ffi::OsString;
 use std::fmt;
@@ -51,7 +52,8 @@ fn main() -> ExitCode {
         Some(("del", arguments)) => delete(arguments),
         Some(("list", arguments)) => list::run(arguments),
         Some(("passwd", arguments)) => change_password(arguments),
-        _ => Err(Failure::usage("which of add, del, list, passwd?")),
+        Some(("set", arguments)) => set::run(arguments),
+        _ => Err(Failure::usage("which of add, del, list, passwd, set?")),
     };
     match done {
         Ok(()) => ExitCode::SUCCESS,

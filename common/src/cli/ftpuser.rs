@@ -52,6 +52,37 @@ pub fn command() -> Command {
                 .args(password())
                 .group(ArgGroup::new("password").args(["password-stdin", "password-file"])),
         )
+        .subcommand(set())
+}
+
+fn set() -> Command {
+    Command::new("set")
+        .about("Change what a user may, and leave the password as it is")
+        .arg(name())
+        .arg(
+            Arg::new("words")
+                .value_name("Key=Value")
+                .num_args(0..)
+                .help("Settings that are this user's own, in the place of those of the same keys"),
+        )
+        .arg(
+            Arg::new("unset")
+                .long("unset")
+                .value_name("KEY")
+                .action(ArgAction::Append)
+                .help("Take this setting away, so that the server's counts"),
+        )
+        .arg(file())
+        .arg(home())
+        .arg(real_user())
+        .arg(
+            Arg::new("enable")
+                .long("enable")
+                .action(ArgAction::SetTrue)
+                .conflicts_with("disable")
+                .help("Let a disabled user log in again"),
+        )
+        .args(rules())
 }
 
 fn add() -> Command {
@@ -76,20 +107,9 @@ fn add() -> Command {
         .arg(scheme())
         .arg(cost())
         .arg(file())
-        .arg(
-            Arg::new("home")
-                .long("home")
-                .value_name("DIR")
-                .value_parser(value_parser!(PathBuf))
-                .help("The directory that the user starts in"),
-        )
-        .arg(
-            Arg::new("real-user")
-                .long("real-user")
-                .short('u')
-                .value_name("USER")
-                .help("The user of the system that the files belong to; never root"),
-        )
+        .arg(home())
+        .arg(real_user())
+        .args(rules())
         .arg(
             Arg::new("replace")
                 .long("replace")
@@ -98,6 +118,62 @@ fn add() -> Command {
         )
         .args(password())
         .group(ArgGroup::new("password").args(["password-stdin", "password-file"]))
+}
+
+/// Options that stand for settings of a user: the option, the key, and the help.
+pub const RULES: &[(&str, &str, &str)] = &[
+    (
+        "expires",
+        "Expires",
+        "The last day on which the user may log in, as 2027-01-31",
+    ),
+    (
+        "allow-from",
+        "AllowedNetworks",
+        "The networks that the user may log in from, as 192.0.2.0/24,2001:db8::/32",
+    ),
+    (
+        "login-hours",
+        "LoginHours",
+        "The days and times at which the user may log in, as Mon-Fri/08:00-18:00,Sat",
+    ),
+];
+
+fn rules() -> Vec<Arg> {
+    let value = |option: &str| match option {
+        "expires" => "DAY",
+        _ => "LIST",
+    };
+    let mut rules: Vec<_> = RULES
+        .iter()
+        .map(|&(option, _, help)| {
+            let arg = Arg::new(option).long(option);
+            arg.value_name(value(option)).help(help)
+        })
+        .collect();
+    rules.push(
+        Arg::new("disable")
+            .long("disable")
+            .action(ArgAction::SetTrue)
+            .help("Let the user not log in until `ftpuser set --enable`"),
+    );
+    rules
+}
+
+fn home() -> Arg {
+    Arg::new("home")
+        .long("home")
+        .value_name("DIR")
+        .value_parser(value_parser!(PathBuf))
+        .help("The directory that the user starts in")
+}
+
+fn real_user() -> Arg {
+    Arg::new("real-user")
+        .long("real-user")
+        .short('u')
+        .value_name("USER")
+        .help("The user of the system that the files belong to; never root")
 }
 
 fn name() -> Arg {

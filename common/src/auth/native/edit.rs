@@ -129,6 +129,24 @@ impl Edit {
         Ok(())
     }
 
+    /// A user as the file has them now.
+    pub fn record(&self, name: &[u8]) -> Result<Record, NativeError> {
+        let place = self.first(name);
+        let place = place.ok_or_else(|| NativeError::NoSuchUser(shown(name)))?;
+        let line = &self.lines[place];
+        Record::parse(line.strip_suffix(b"\n").unwrap_or(line))
+            .map_err(|why| self.malformed(place, why))
+    }
+
+    /// Puts a record in the place of the first line of its name, and leaves later ones alone.
+    pub fn replace(&mut self, record: &Record) -> Result<(), NativeError> {
+        let name = record.name();
+        let place = self.first(name.as_bytes());
+        let place = place.ok_or_else(|| NativeError::NoSuchUser(name.to_string()))?;
+        self.lines[place] = self.line(record)?;
+        Ok(())
+    }
+
     /// Deletes every line of a user, in any case of the name.
     pub fn delete(&mut self, name: &[u8]) -> Result<(), NativeError> {
         let before = self.lines.len();
@@ -172,10 +190,11 @@ impl Edit {
 
     /// Makes the changes real: when this returns, they survive a power cut.
     pub fn commit(self) -> Result<(), NativeError> {
-        self.replace().map_err(|e| NativeError::io(&self.path, e))
+        self.write_anew()
+            .map_err(|e| NativeError::io(&self.path, e))
     }
 
-    fn replace(&self) -> io::Result<()> {
+    fn write_anew(&self) -> io::Result<()> {
         // One fixed name: the lock makes it ours, and what a killed editor left there goes now.
         let mut temporary = OsString::from(".");
         temporary.push(&self.file_name);
