@@ -23,7 +23,7 @@ _ftpd() {
 
     case "${cmd}" in
         ftpd)
-            opts="-f -p -i -4 -I -l -A -a -h -V --config --check --user --from --json --port --bindaddress --nodemon --inetd --sessionuser --chroot --logfile --loglevel --banner --bannerfile --hostnames --authmethods --authfile --passwordcost --update-pass --allowusers --denyusers --logintimeout --maxloginfails --loginfaildelay --replytimeout --enabled --expires --allowednetworks --loginhours --chhome --chshare --umask --durability --listowners --listorder --listdepth --listentries --archivelinks --archiveentries --archivesize --charset --charsetnetworks --permittedcommands --idle --maxidle --dclow --dchigh --dcrange --datatimeout --stalltimeout --inflateratio --confirm-transfer --help --version"
+            opts="-f -p -i -4 -I -l -A -a -h -V --config --check --user --from --json --port --bindaddress --nodemon --inetd --sessionuser --chroot --logfile --loglevel --banner --bannerfile --hostnames --authmethods --authfile --passwordcost --update-pass --allowusers --denyusers --logintimeout --maxloginfails --loginfaildelay --replytimeout --enabled --expires --allowednetworks --loginhours --chhome --chshare --umask --durability --keeppartial --maxfilesize --locks --alocks --mlocks --malocks --listowners --listorder --listdepth --listentries --archivelinks --archiveentries --archivesize --charset --charsetnetworks --permittedcommands --idle --maxidle --dclow --dchigh --dcrange --datatimeout --stalltimeout --inflateratio --confirm-transfer --help --version"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 1 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -253,7 +253,31 @@ _ftpd() {
                     return 0
                     ;;
                 --durability)
-                    COMPREPLY=($(compgen -W "strict rename" -- "${cur}"))
+                    COMPREPLY=($(compgen -W "strict rename off" -- "${cur}"))
+                    return 0
+                    ;;
+                --keeppartial)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --maxfilesize)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --locks)
+                    COMPREPLY=($(compgen -W "none Advisory Mandatory MandatoryWrite" -- "${cur}"))
+                    return 0
+                    ;;
+                --alocks)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --mlocks)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --malocks)
+                    COMPREPLY=($(compgen -f "${cur}"))
                     return 0
                     ;;
                 --listowners)

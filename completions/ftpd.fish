@@ -29,8 +29,18 @@ complete -c ftpd -l loginhours -d 'Days and times at which an account may log in
 complete -c ftpd -l chhome -d 'Confine users to their home directories' -r
 complete -c ftpd -l chshare -d 'Confine users to this directory; they start in their homes below it' -r -f -a "(__fish_complete_directories)"
 complete -c ftpd -l umask -d 'Mode bits that new files and directories do not get, in octal [default: 022]' -r
-complete -c ftpd -l durability -d 'What a confirmed upload survives: a power cut, or only the end of ftpd [default: strict]' -r -f -a "strict\t''
-rename\t''"
+complete -c ftpd -l durability -d 'What a confirmed upload survives: a power cut, the end of ftpd, nothing [default: strict]' -r -f -a "strict\t''
+rename\t''
+off\t''"
+complete -c ftpd -l keeppartial -d 'How long a broken upload can be continued; 0: it is dropped at once [default: 1d]' -r
+complete -c ftpd -l maxfilesize -d 'Largest size of an uploaded file, such as 2GiB; 0 is no limit [default: 0]' -r
+complete -c ftpd -l locks -d 'Files that are in use: refuse, warn, or refuse writing only [default: none]' -r -f -a "none\t''
+Advisory\t''
+Mandatory\t''
+MandatoryWrite\t''"
+complete -c ftpd -l alocks -d 'Short for Locks=Advisory' -r
+complete -c ftpd -l mlocks -d 'Short for Locks=Mandatory' -r
+complete -c ftpd -l malocks -d 'Short for Locks=MandatoryWrite' -r
 complete -c ftpd -l listowners -d 'How listings show owners and groups [default: names]' -r -f -a "names\t''
 numbers\t''
 hidden\t''"

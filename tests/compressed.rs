@@ -115,7 +115,7 @@ fn transfers_go_on_where_they_were() {
 /// ALLO declares octets of the file, not those on the wire.
 #[test]
 fn what_was_declared_is_compared_with_the_file() {
-    let server = Server::start();
+    let server = Setup::new().setting("KeepPartial=0").start();
     let mut client = in_mode_z(&server);
     client.expect("ALLO 30000", 200);
     assert_eq!(put(&mut client, "zeros", &deflate(&[0; 30_000])), 226);

@@ -267,6 +267,8 @@ fn samples() -> Vec<Vec<u8>> {
         encoded(&FileRequest::Create {
             path: path(),
             at: UploadAt::Offset { offset: 5 },
+            continuable: true,
+            declared: Some(7),
         }),
         encoded(&FileRequest::Rename {
             from: path(),

@@ -212,6 +212,7 @@ fn sequences(count: u32) {
     let random = TestRng::from_seed(RngAlgorithm::ChaCha, &octets);
     let server = Setup::new()
         .setting("Durability=rename")
+        .setting("KeepPartial=0")
         .setting("LoginFailDelay=0")
         .setting("MaxLoginFails=1000")
         .start();

@@ -437,6 +437,9 @@ impl Model {
         if declared.is_some_and(|declared| declared > u64::from(count)) {
             return Expected { code: 426, moves };
         }
+        if declared.is_some_and(|declared| declared < u64::from(count)) {
+            return Expected { code: 552, moves };
+        }
         if append || restart > 0 {
             // What was there behind the restart position does not outlive the new end.
             whole.truncate(start);

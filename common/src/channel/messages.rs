@@ -56,11 +56,16 @@ messages! {
     pub enum FileRequest {
         /// A regular file for reading. → `Opened` with its descriptor.
         33 => Open { path: VirtualPath },
-        /// A file for writing. → `Created` with its descriptor; then `Commit` or `Discard`.
-        34 => Create { path: VirtualPath, at: UploadAt },
+        /// A file for writing. → `Created` with its descriptor; then `Commit`, `Suspend` or `Discard`. It is `continuable` if
+        /// its offsets are the client's too.
+        34 => Create { path: VirtualPath, at: UploadAt, continuable: bool, declared: Option<u64> },
         /// The upload is complete. → `Committed`.
         35 => Commit,
         36 => Discard,
+        /// The upload broke off; what is there may be kept to be continued. → `Done`.
+        50 => Suspend,
+        /// How much of a broken upload there is. → `Space`.
+        51 => Unfinished { path: VirtualPath },
         /// → `Listing` with the reading end of a pipe; then `ListEnd`.
         /// `typed` is the path as it was typed, which stands before names (RFC 1123 §4.1.2.7).
         37 => List { path: VirtualPath, pattern: Option<Pattern>, typed: Typed, format: ListFormat, options: ListOptions, facts: FactSet },
@@ -127,8 +132,9 @@ messages! {
         2 => Failed { why: Failure },
         /// The permitted verbs do not include this, whatever the session half thinks.
         3 => NotPermitted,
-        4 => Opened { size: u64 },
-        5 => Created { start: u64 },
+        4 => Opened { size: u64, contested: bool },
+        /// `room`: the most octets that may be written.
+        5 => Created { room: Option<u64>, contested: bool },
         6 => Committed { size: u64 },
         7 => Listing,
         8 => Status { directory: bool, size: u64, modified: i64 },

@@ -29,6 +29,8 @@ pub enum Failure {
     CrossDevice,
     /// Somebody else uses it.
     Busy,
+    /// There is a broken upload of that name, and it is not clear which of both is meant.
+    Unfinished,
     /// Out of descriptors, memory or ports: try again later.
     Exhausted,
     /// More entries, or deeper ones, than are taken.

@@ -9,7 +9,7 @@ use nix::sys::stat::fstat;
 
 use super::entries::{Entry, Hint};
 use super::lines::{self, Lines, Name};
-use super::place::is_temporary;
+use super::partial::is_temporary;
 use super::sorted::Sorted;
 use super::viewer::Holder;
 use super::walk::{Choice, Links, Stage, Walk};

@@ -8,7 +8,8 @@ use nix::sys::stat::{Mode, UtimensatFlags, fchmod, fstat, utimensat};
 use nix::sys::time::TimeSpec;
 use nix::unistd::symlinkat;
 
-use super::place::{self, Place, Settle};
+use super::partial;
+use super::place::{Place, Settle};
 use super::{Failure, Jail, Kind, describe, open_below};
 use crate::path::VirtualPath;
 use crate::proto::facts::Permissions;
@@ -76,7 +77,7 @@ impl Jail {
         link: &VirtualPath,
         durability: Durability,
     ) -> Result<(), Failure> {
-        if place::names_temporary(target) {
+        if partial::names_temporary(target) {
             return Err(Failure::NotFound);
         }
         let parent = link.parent();

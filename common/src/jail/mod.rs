@@ -4,13 +4,16 @@
 //! SECURITY: the kernel resolves every path (openat2 with `RESOLVE_IN_ROOT`), so no link can be swapped between a
 //! check and its use. Operations that have no such flag act on an opened parent and one name in it.
 
+mod create;
 mod entries;
 mod failure;
 mod lines;
 mod listing;
+mod lock;
 mod metadata;
 mod names;
 mod pack;
+mod partial;
 mod place;
 mod root;
 mod sorted;
@@ -23,6 +26,7 @@ mod walk;
 use std::cell::Cell;
 use std::os::fd::{AsFd, OwnedFd};
 use std::sync::Arc;
+use std::time::Duration;
 
 use nix::errno::Errno;
 use nix::fcntl::{AtFlags, OFlag, OpenHow, RenameFlags, ResolveFlag};
@@ -32,19 +36,21 @@ use nix::sys::statfs;
 use nix::unistd::{UnlinkatFlags, unlinkat};
 
 use crate::path::VirtualPath;
-use crate::settings::Durability;
+use crate::settings::{Durability, Locks};
 
 pub use crate::proto::facts::{FactSet, Kind, Permissions, Stat};
 pub use failure::Failure;
 pub use listing::{Format, Limits, ListRequest, Listing, Step};
 pub use names::Names;
 pub use pack::{Content, Next, Owner, Pack, PackRequest, Packed};
+pub use partial::Continuable;
 pub use root::open_root;
 pub use tree::{Copying, Outcome, Progress, Tree};
 pub use unpack::Allowance;
-pub use upload::{Disposition, Upload};
+pub use upload::{Disposition, Upload, Wanted};
 pub use viewer::{Allowed, Viewer};
 
+use lock::{Part, Share};
 use place::{Place, Settle};
 use walk::Links;
 
@@ -75,6 +81,19 @@ pub struct Jail {
     links: Links,
     shared: Arc<Shared>,
     served: Served,
+    terms: Terms,
+    /// The directory that was searched for leftovers last, by device and inode.
+    swept: Cell<Option<(u64, u64)>>,
+}
+
+/// The settings that transfers follow.
+#[derive(Clone, Copy, Debug)]
+pub struct Terms {
+    /// The largest size of an uploaded file.
+    pub largest: Option<u64>,
+    /// How long a broken upload is kept to be continued; zero is not at all.
+    pub keep: Duration,
+    pub locks: Locks,
 }
 
 /// The devices of the last file systems that turned out to be served, so that most operations need not ask.
@@ -92,6 +111,8 @@ struct Shared {
 pub struct Opened {
     pub file: OwnedFd,
     pub size: u64,
+    /// Somebody writes it meanwhile.
+    pub contested: bool,
 }
 
 impl Jail {
@@ -103,7 +124,17 @@ impl Jail {
             links: Links::Follow,
             shared: Arc::new(Shared { viewer, names }),
             served: Served::default(),
+            terms: Terms {
+                largest: None,
+                keep: Duration::ZERO,
+                locks: Locks::None,
+            },
+            swept: Cell::new(None),
         }
+    }
+
+    pub fn with_terms(self, terms: Terms) -> Jail {
+        Jail { terms, ..self }
     }
 
     /// The same jail with another root.
@@ -114,6 +145,8 @@ impl Jail {
             links,
             shared: Arc::clone(&self.shared),
             served: self.served.clone(),
+            terms: self.terms,
+            swept: self.swept.clone(),
         }
     }
 
@@ -121,10 +154,17 @@ impl Jail {
     pub fn open(&self, path: &VirtualPath) -> Result<Opened, Failure> {
         let flags = OFlag::O_RDONLY | OFlag::O_NONBLOCK | OFlag::O_NOCTTY;
         let file = self.resolve(path, path.relative(), flags)?;
-        let stat = self.regular(&file)?;
+        self.regular(&file)?;
+        let contested =
+            self.terms.locks != Locks::None && !lock::take(&file, Part::Content, Share::Readers)?;
+        if contested && self.terms.locks == Locks::Mandatory {
+            return Err(Failure::Busy);
+        }
         Ok(Opened {
+            // Of now: whoever wrote it has ended.
+            size: describe(&fstat(&file)?).size,
             file,
-            size: stat.size,
+            contested,
         })
     }
 
@@ -196,7 +236,14 @@ impl Jail {
     pub fn remove(&self, path: &VirtualPath, durability: Durability) -> Result<(), Failure> {
         let place = self.place(path)?.ok_or(Failure::IsADirectory)?;
         let settle = Settle::prepare(&place, durability)?;
-        unlinkat(&place.directory, place.name, UnlinkatFlags::NoRemoveDir)?;
+        match unlinkat(&place.directory, place.name, UnlinkatFlags::NoRemoveDir) {
+            // What is left of a broken upload goes with the file, or is all that there is of it.
+            Ok(()) => {
+                self.partials().forget(&place.directory, place.name);
+            }
+            Err(Errno::ENOENT) if self.partials().forget(&place.directory, place.name) => {}
+            Err(errno) => return Err(errno.into()),
+        }
         settle.finish()
     }
 
@@ -209,17 +256,29 @@ impl Jail {
         settle.finish()
     }
 
-    /// Removes an empty directory.
+    /// Removes an empty directory. What is left of broken uploads in it goes too.
     pub fn remove_dir(&self, path: &VirtualPath, durability: Durability) -> Result<(), Failure> {
         let place = self.place(path)?.ok_or(Failure::Denied)?;
         let settle = Settle::prepare(&place, durability)?;
-        let removed = unlinkat(&place.directory, place.name, UnlinkatFlags::RemoveDir);
+        let remove = || unlinkat(&place.directory, place.name, UnlinkatFlags::RemoveDir);
+        let removed = match remove() {
+            Err(Errno::ENOTEMPTY | Errno::EEXIST) if self.clear(&place) => remove(),
+            removed => removed,
+        };
         removed.map_err(|errno| match errno {
             // POSIX lets a file system say it this way.
             Errno::EEXIST => Failure::NotEmpty,
             other => other.into(),
         })?;
         settle.finish()
+    }
+
+    /// Removes leftovers from a directory that holds nothing else.
+    fn clear(&self, place: &Place<'_>) -> bool {
+        let flags = OFlag::O_PATH | OFlag::O_DIRECTORY | OFlag::O_NOFOLLOW;
+        let resolve = ResolveFlag::RESOLVE_BENEATH | ResolveFlag::RESOLVE_NO_SYMLINKS;
+        open_below(&place.directory, place.name, flags, resolve)
+            .is_ok_and(|directory| self.partials().clear(&directory))
     }
 
     /// The mode of something new.
@@ -234,7 +293,7 @@ impl Jail {
         relative: &[u8],
         flags: OFlag,
     ) -> Result<OwnedFd, Failure> {
-        if place::names_temporary(path) {
+        if partial::names_temporary(path) {
             return Err(Failure::NotFound);
         }
         let resolve = match self.links {

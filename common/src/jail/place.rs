@@ -1,4 +1,4 @@
-//! One name in an opened directory: what is acted on where no flag confines a path. Also the hidden names of uploads.
+//! One name in an opened directory: what is acted on where no flag confines a path.
 
 use std::os::fd::{AsFd, OwnedFd};
 
@@ -9,9 +9,6 @@ use nix::unistd::fsync;
 use super::{Failure, Stat, look, open_below};
 use crate::path::VirtualPath;
 use crate::settings::Durability;
-
-const TEMPORARY_PREFIX: &[u8] = b".ftpd-";
-const TEMPORARY_SUFFIX: &[u8] = b".part";
 
 /// A name in a directory that is open as `O_PATH`.
 pub(super) struct Place<'p> {
@@ -47,7 +44,7 @@ impl Settle {
         durability: Durability,
     ) -> Result<Settle, Failure> {
         match durability {
-            Durability::Rename => Ok(Settle::NotWanted),
+            Durability::Rename | Durability::Off => Ok(Settle::NotWanted),
             Durability::Strict => {
                 let flags = OFlag::O_RDONLY | OFlag::O_DIRECTORY;
                 match open_below(directory, b".", flags, ResolveFlag::RESOLVE_NO_SYMLINKS) {
@@ -78,23 +75,4 @@ pub(super) fn split(path: &VirtualPath) -> Option<(&[u8], &[u8])> {
     } else {
         (directory, name)
     })
-}
-
-/// Makes the hidden name of an upload.
-pub(super) fn temporary_name() -> Result<Vec<u8>, Failure> {
-    let random = getrandom::u64().map_err(|_| Failure::Exhausted)?;
-    let digits = format!("{random:016x}");
-    Ok([TEMPORARY_PREFIX, digits.as_bytes(), TEMPORARY_SUFFIX].concat())
-}
-
-/// Whether a name is one of those that uploads have until they are complete.
-pub(super) fn is_temporary(name: &[u8]) -> bool {
-    name.starts_with(TEMPORARY_PREFIX) && name.ends_with(TEMPORARY_SUFFIX)
-}
-
-/// Whether a component of a path is a hidden name.
-pub(super) fn names_temporary(path: &VirtualPath) -> bool {
-    let path = path.as_bytes();
-    memchr::memmem::find(path, TEMPORARY_PREFIX).is_some()
-        && path.split(|&octet| octet == b'/').any(is_temporary)
 }

@@ -1,7 +1,9 @@
 //! Tests of the jail against real directories: what it resolves, opens, moves and removes.
 
 mod listings;
+mod locks;
 mod metadata;
+mod partials;
 mod uploads;
 
 use std::fs;
@@ -13,7 +15,7 @@ use std::time::UNIX_EPOCH;
 
 use super::*;
 use crate::proto::verbs::VerbSet;
-use Durability::{Rename, Strict};
+use Durability::{Off, Rename, Strict};
 use tempfile::TempDir;
 
 /// A directory with the jail's root in it, as `root`, beside things that must stay out of reach.

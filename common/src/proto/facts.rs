@@ -84,6 +84,13 @@ pub struct Stat {
     pub node: (u64, u64),
 }
 
+impl Stat {
+    /// Whether both describe the same file, not one that is like the other.
+    pub fn is_same(&self, other: &Stat) -> bool {
+        (self.device, self.inode) == (other.device, other.inode)
+    }
+}
+
 /// What may be done with a file: the letters of the perm fact (RFC 3659 §7.5.5), of which each kind uses its own.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Perm {

@@ -178,15 +178,35 @@ fn put_line(code: Code, line: &Line, out: &mut Vec<u8>) {
 
 /// The preliminary reply, 150: only opening a data connection sends it, so a handler cannot send one by mistake.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Mark(Line);
+pub struct Mark {
+    /// A line before the last one.
+    warning: Option<Line>,
+    last: Line,
+}
 
 impl Mark {
     pub fn new(text: impl Into<Line>) -> Mark {
-        Mark(text.into())
+        Mark {
+            warning: None,
+            last: text.into(),
+        }
+    }
+
+    /// Puts a warning before the text.
+    pub fn warn(self, text: impl Into<Line>) -> Mark {
+        Mark {
+            warning: Some(text.into()),
+            ..self
+        }
     }
 
     pub fn encode(&self, out: &mut Vec<u8>) {
-        put_line(Code(150), &self.0, out);
+        if let Some(warning) = &self.warning {
+            out.extend_from_slice(b"150-");
+            out.extend_from_slice(&warning.0);
+            out.extend_from_slice(b"\r\n");
+        }
+        put_line(Code(150), &self.last, out);
     }
 }
 
@@ -214,6 +234,13 @@ mod tests {
             encoded(&feat),
             "211-Features:\r\n SIZE\r\n 226 no\r\n211 End\r\n"
         );
+    }
+
+    #[test]
+    fn a_warning_stands_before_the_mark() {
+        let mut out = Vec::new();
+        Mark::new("Opening.").warn("In use.").encode(&mut out);
+        assert_eq!(out, b"150-In use.\r\n150 Opening.\r\n");
     }
 
     proptest! {

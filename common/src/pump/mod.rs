@@ -26,6 +26,7 @@ pub use sendfile::SendFile;
 pub use source::{Producer, Source};
 pub use splice::SendPipe;
 pub use staged::{ReceiveStaged, SendStaged};
+pub use store::Store;
 
 use crate::control::until;
 use crate::stage::Fault;

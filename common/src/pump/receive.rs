@@ -19,11 +19,10 @@ pub struct ReceiveFile {
 }
 
 impl ReceiveFile {
-    /// Writes what arrives from where the file's offset is.
-    pub fn new(data: OwnedFd, file: OwnedFd) -> ReceiveFile {
+    pub fn new(data: OwnedFd, store: Store) -> ReceiveFile {
         ReceiveFile {
             wire: Wire::new(data),
-            store: Store::new(file),
+            store,
             buffer: vec![0; FIRST_PIECE],
         }
     }

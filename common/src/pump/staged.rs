@@ -97,11 +97,10 @@ pub struct ReceiveStaged {
 }
 
 impl ReceiveStaged {
-    /// Writes what comes out of the stages from where the file's offset is.
-    pub fn new(data: OwnedFd, file: OwnedFd, chain: Chain) -> ReceiveStaged {
+    pub fn new(data: OwnedFd, store: Store, chain: Chain) -> ReceiveStaged {
         ReceiveStaged {
             wire: Wire::new(data),
-            store: Store::new(file),
+            store,
             input: vec![0; PIECE],
             chain,
             output: Vec::new(),

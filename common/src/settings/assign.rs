@@ -333,8 +333,11 @@ mod tests {
         assert_eq!(check_user_setting("Idle", "soon"), Err(message.to_owned()));
         let message = "unknown key \"Idel\", did you mean \"Idle\"?";
         assert_eq!(check_user_setting("Idel", "5"), Err(message.to_owned()));
-        let message = "this build does not offer the key \"Locks\" yet";
-        assert_eq!(check_user_setting("locks", "x"), Err(message.to_owned()));
+        let message = "this build does not offer the key \"UserPrompt\" yet";
+        assert_eq!(
+            check_user_setting("userprompt", "x"),
+            Err(message.to_owned())
+        );
         assert_eq!(check_user_setting("ChShare", "/srv/ftp"), Ok(()));
         assert_eq!(check_user_setting("DataConnectionHighPort", "2000"), Ok(()));
         let message = "ChShare: \"pub\" is not an absolute path";

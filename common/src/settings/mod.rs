@@ -152,6 +152,11 @@ pub struct SessionConfig {
     /// Mode bits that new files and directories do not get.
     pub umask: u32,
     pub durability: Durability,
+    /// The largest size of an uploaded file.
+    pub max_file_size: Option<u64>,
+    /// How long a broken upload is kept to be continued; zero is not at all.
+    pub keep_partial: Duration,
+    pub locks: Locks,
     /// How owners and groups are shown in listings.
     pub list_owners: Owners,
     /// The order of listings that ask for none.
@@ -184,6 +189,9 @@ impl Default for SessionConfig {
             permitted: VerbSet::ALL,
             umask: 0o022,
             durability: Durability::Strict,
+            max_file_size: None,
+            keep_partial: Duration::from_secs(24 * 3600),
+            locks: Locks::None,
             list_owners: Owners::Names,
             list_order: Order::Unsorted,
             list_depth: 16,
@@ -202,6 +210,8 @@ impl SessionConfig {
         SessionConfig {
             permitted: self.permitted.for_anonymous(),
             umask: self.umask | 0o077,
+            // Strangers have one account: what one of them has begun is not for the others to find and go on with.
+            keep_partial: Duration::ZERO,
             ..self.clone()
         }
     }
@@ -254,4 +264,19 @@ pub enum Durability {
     Strict,
     /// The death of any process: renamed into place, not synced.
     Rename,
+    /// Nothing: written under its own name from the start.
+    Off,
+}
+
+/// What becomes of a transfer whose file somebody else reads or writes: readers share, a writer is alone.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Locks {
+    /// Nobody looks.
+    None,
+    /// The client is warned.
+    Advisory,
+    /// It is refused.
+    Mandatory,
+    /// Writing is refused; the client is warned when it reads.
+    MandatoryWrite,
 }

@@ -346,12 +346,12 @@ mod tests {
 
     #[test]
     fn every_error_is_told_with_its_place() {
-        let file = "Prot=21\nPort=99999\n\nLocks=Advisory\nIdle\nnodaemon=yes\nUmask=9\numask=022";
+        let file = "Prot=21\nPort=99999\n\nUserPrompt=x\nIdle\nnodaemon=yes\nUmask=9\numask=022";
         assert_eq!(
             errors(file, &["-port", "ftp", "-A", "pam"]),
             [
                 "conf:1: unknown key \"Prot\", did you mean \"Port\"?",
-                "conf:4: this build does not offer the key \"Locks\" yet",
+                "conf:4: this build does not offer the key \"UserPrompt\" yet",
                 "conf:5: Idle needs a value: Idle=TIME",
                 "conf:6: \"NoDaemon\" is not a key, only a flag: -nodemon",
                 "conf:8: Umask is already set on line 7",

@@ -3,7 +3,7 @@
 
 use super::networks::{CharsetNetworks, Networks};
 use super::value::{Value, Wrong, Zero};
-use super::{Bind, Cost, JailMode, Run, ServerConfig, SessionConfig, permitted};
+use super::{Bind, Cost, JailMode, Locks, Run, ServerConfig, SessionConfig, permitted};
 use crate::policy::{Hours, Names};
 
 /// One row: everything that is known about a setting.
@@ -92,7 +92,13 @@ pub const TABLE: &[Setting] = &[
     setting("ChHome",                &["chhome"],                 "files.confine-home",    Switch,           "no",                 "Confine users to their home directories",                                Session(chhome)),
     setting("ChShare",               &["chshare"],                "files.confine-share",   Directory,        "",                   "Confine users to this directory; they start in their homes below it",    Session(|c, v| { c.jail = JailMode::Share(v.path()?); Ok(()) })),
     setting("Umask",                 &["umask"],                  "files.umask",           Text("MODE"),     "022",                "Mode bits that new files and directories do not get, in octal",          Session(|c, v| { c.umask = v.mode_bits()?; Ok(()) })),
-    setting("Durability",            &["durability"],             "files.durability",      Choice(&["strict", "rename"]), "strict", "What a confirmed upload survives: a power cut, or only the end of ftpd", Session(|c, v| { c.durability = v.durability()?; Ok(()) })),
+    setting("Durability",            &["durability"],             "files.durability",      Choice(&["strict", "rename", "off"]), "strict", "What a confirmed upload survives: a power cut, the end of ftpd, nothing", Session(|c, v| { c.durability = v.durability()?; Ok(()) })),
+    setting("KeepPartial",           &["keeppartial"],            "files.keep-partial",    Text("TIME"),     "1d",                 "How long a broken upload can be continued; 0: it is dropped at once",    Session(|c, v| { c.keep_partial = v.interval(Zero::Allow)?; Ok(()) })),
+    setting("MaxFileSize",           &["maxfilesize"],            "files.max-size",        Text("SIZE"),     "0",                  "Largest size of an uploaded file, such as 2GiB; 0 is no limit",          Session(|c, v| { c.max_file_size = v.size_limit()?; Ok(()) })),
+    setting("Locks",                 &["locks"],                  "files.locks",           Choice(&["none", "Advisory", "Mandatory", "MandatoryWrite"]), "none", "Files that are in use: refuse, warn, or refuse writing only", Session(|c, v| { c.locks = v.locks()?; Ok(()) })),
+    setting("AdvisoryLocks",         &["alocks"],                 "files.advisory-locks",  Switch,           "no",                 "Short for Locks=Advisory",                                               Session(|c, v| locks(c, v, Locks::Advisory))),
+    setting("MandatoryLocks",        &["mlocks"],                 "files.mandatory-locks", Switch,           "no",                 "Short for Locks=Mandatory",                                              Session(|c, v| locks(c, v, Locks::Mandatory))),
+    setting("MandatoryWriteLocks",   &["malocks"],                "files.write-locks",     Switch,           "no",                 "Short for Locks=MandatoryWrite",                                         Session(|c, v| locks(c, v, Locks::MandatoryWrite))),
     setting("ListOwners",            &["listowners"],             "list.owners",           Choice(&["names", "numbers", "hidden"]), "names", "How listings show owners and groups",                          Session(|c, v| { c.list_owners = v.owners()?; Ok(()) })),
     setting("ListOrder",             &["listorder"],              "list.order",            Choice(&["directory", "name"]), "directory", "Order of listings that ask for none; \"name\" takes memory and time", Session(|c, v| { c.list_order = v.list_order()?; Ok(()) })),
     setting("ListDepth",             &["listdepth"],              "list.depth",            Text("NUMBER"),   "16",                 "Directories that LIST -R and */* go down, 64 at most; 0: no -R",       Session(|c, v| { c.list_depth = v.depth()?; Ok(()) })),
@@ -120,6 +126,12 @@ pub(super) const EXCLUSIVE: &[(&str, &str)] = &[
     ("Banner", "BannerFile"),
     ("DataConnectionPortRange", "DataConnectionLowPort"),
     ("DataConnectionPortRange", "DataConnectionHighPort"),
+    ("Locks", "AdvisoryLocks"),
+    ("Locks", "MandatoryLocks"),
+    ("Locks", "MandatoryWriteLocks"),
+    ("AdvisoryLocks", "MandatoryLocks"),
+    ("AdvisoryLocks", "MandatoryWriteLocks"),
+    ("MandatoryLocks", "MandatoryWriteLocks"),
 ];
 
 /// MetaFTPd's keys that are not offered yet: worth a better answer than "unknown".
@@ -131,13 +143,11 @@ pub(super) const NOT_YET: &[&str] = &[
     "DefaultGroup",
     "DeleteHook",
     "DownloadHook",
-    "Locks",
     "LoginHook",
     "LogoffHook",
     "LogonHook",
     "LogoutHook",
     "LogPasswords",
-    "MaxFileSize",
     "RenameHook",
     "UploadHook",
     "UserPrompt",
@@ -232,6 +242,15 @@ fn run(config: &mut ServerConfig, value: Value, run: Run) -> Result<(), Wrong> {
     Ok(())
 }
 
+fn locks(config: &mut SessionConfig, value: Value, locks: Locks) -> Result<(), Wrong> {
+    if value.switch()? {
+        config.locks = locks;
+    } else if config.locks == locks {
+        config.locks = Locks::None;
+    }
+    Ok(())
+}
+
 fn chhome(config: &mut SessionConfig, value: Value) -> Result<(), Wrong> {
     if value.switch()? {
         config.jail = JailMode::Home;
@@ -294,6 +313,7 @@ mod tests {
             ("CharsetNetworks", _) => "10.0.0.0/8=GBK",
             ("AllowedNetworks", _) => "10.0.0.0/8",
             ("Durability", _) => "rename",
+            ("Locks", _) => "Mandatory",
             ("Enabled", _) => "no",
             ("Expires", _) => "2027-01-31",
             ("LoginHours", _) => "Mon",

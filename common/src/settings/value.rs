@@ -7,7 +7,7 @@ use std::time::Duration;
 use jiff::civil::Date;
 
 use super::nearest::nearest;
-use super::{ArchiveLinks, Bind, Durability, LogLevel, Owners, Scheme};
+use super::{ArchiveLinks, Bind, Durability, Locks, LogLevel, Owners, Scheme};
 use crate::charset::{Charset, Unusable};
 use crate::digest::Algorithm;
 use crate::proto::args;
@@ -219,7 +219,34 @@ impl Value<'_> {
         match self.text.to_ascii_lowercase().as_str() {
             "strict" => Ok(Durability::Strict),
             "rename" => Ok(Durability::Rename),
-            _ => Err(not("strict or rename")),
+            "off" => Ok(Durability::Off),
+            _ => Err(not("strict, rename or off")),
+        }
+    }
+
+    /// In any case, where MetaFTPd wants these very capitals.
+    pub fn locks(self) -> Result<Locks, Wrong> {
+        match self.text.to_ascii_lowercase().as_str() {
+            "none" => Ok(Locks::None),
+            "advisory" => Ok(Locks::Advisory),
+            "mandatory" => Ok(Locks::Mandatory),
+            "mandatorywrite" => Ok(Locks::MandatoryWrite),
+            _ => Err(not("none, Advisory, Mandatory or MandatoryWrite")),
+        }
+    }
+
+    /// The size of a file: octets, or a number of KiB, MiB, GiB or TiB. Zero is no limit.
+    pub fn size_limit(self) -> Result<Option<u64>, Wrong> {
+        let text = self.text.to_ascii_lowercase();
+        let units = [("kib", 10), ("mib", 20), ("gib", 30), ("tib", 40)];
+        let (number, shift) = units
+            .iter()
+            .find_map(|&(unit, shift)| Some((text.strip_suffix(unit)?.trim_end(), shift)))
+            .unwrap_or((&text, 0));
+        let octets = digits::<u64>(number).and_then(|number| number.checked_mul(1 << shift));
+        match octets {
+            None => Err(not("a size such as 1000000, 500MiB or 2GiB")),
+            Some(octets) => Ok((octets > 0).then_some(octets)),
         }
     }
 

@@ -4,10 +4,14 @@
 use std::os::fd::{BorrowedFd, OwnedFd};
 
 use common::channel::{FileAnswer, FileRequest, ListFormat, Ticket, UploadAt};
-use common::jail::{Disposition, Failure, Format, Kind, Limits, ListRequest, PackRequest, Upload};
+use common::jail::{
+    Continuable, Disposition, Failure, Format, Kind, Limits, ListRequest, PackRequest, Upload,
+    Wanted,
+};
 use common::net::Ends;
 use common::proto::listing::{Order, Remark};
 use common::proto::verbs::{Verb, VerbSet};
+use common::settings::Durability;
 use common::wire::Octets;
 
 use super::data;
@@ -26,6 +30,13 @@ pub(super) struct Files {
     work: Option<Work>,
     packing: Option<Packing>,
     unpacking: Option<Unpacking>,
+}
+
+/// The channel has ended, whatever the reason: what came is as good as that of any broken upload.
+impl Drop for Files {
+    fn drop(&mut self) {
+        self.suspend();
+    }
 }
 
 type Answered = (FileAnswer, Option<OwnedFd>);
@@ -95,6 +106,13 @@ impl Files {
         }
     }
 
+    /// Leaves an upload as far as it came.
+    fn suspend(&mut self) {
+        if let Some(upload) = self.upload.take() {
+            upload.suspend();
+        }
+    }
+
     /// The pipe of a running listing, to be polled for room.
     pub(super) fn listing_pipe(&self) -> Option<BorrowedFd<'_>> {
         self.listing.as_ref().and_then(ListingPump::pipe)
@@ -134,25 +152,37 @@ impl Files {
         match request {
             FileRequest::Open { path } | FileRequest::OpenForDigest { path } => {
                 let opened = jail.open(&path)?;
-                Ok((FileAnswer::Opened { size: opened.size }, Some(opened.file)))
+                let (size, contested) = (opened.size, opened.contested);
+                Ok((FileAnswer::Opened { size, contested }, Some(opened.file)))
             }
-            FileRequest::Create { path, at } => {
+            FileRequest::Create {
+                path,
+                at,
+                continuable,
+                declared,
+            } => {
                 // One upload at a time: what was not committed is given up.
                 self.upload = None;
-                let disposition = match at {
-                    UploadAt::Replace => Disposition::Replace,
-                    UploadAt::New => Disposition::New,
-                    UploadAt::Append => Disposition::Append,
-                    UploadAt::Offset { offset } => Disposition::At(offset),
+                let wanted = Wanted {
+                    at: disposition(at, durability),
+                    continuable: if continuable {
+                        Continuable::Yes
+                    } else {
+                        Continuable::No
+                    },
+                    declared,
                 };
-                let upload = jail.create(&path, disposition)?;
+                let upload = jail.create(&path, wanted)?;
                 let descriptor = upload
                     .descriptor()
                     .try_clone_to_owned()
                     .map_err(|_| Failure::Exhausted)?;
-                let start = upload.start();
+                let created = FileAnswer::Created {
+                    room: upload.room(),
+                    contested: upload.is_contested(),
+                };
                 self.upload = Some(upload);
-                Ok((FileAnswer::Created { start }, Some(descriptor)))
+                Ok((created, Some(descriptor)))
             }
             FileRequest::Commit => {
                 let upload = self.upload.take().ok_or(Failure::NotFound)?;
@@ -164,6 +194,14 @@ impl Files {
                     upload.discard();
                 }
                 done
+            }
+            FileRequest::Suspend => {
+                self.suspend();
+                done
+            }
+            FileRequest::Unfinished { path } => {
+                let octets = jail.unfinished(&path)?;
+                Ok((FileAnswer::Space { octets }, None))
             }
             FileRequest::List {
                 path,
@@ -313,6 +351,17 @@ impl Files {
     }
 }
 
+/// What becomes of a file that is there, where nothing is promised for those that break too.
+fn disposition(at: UploadAt, durability: Durability) -> Disposition {
+    match (at, durability) {
+        (UploadAt::Replace, Durability::Off) => Disposition::Overwrite,
+        (UploadAt::Replace, Durability::Strict | Durability::Rename) => Disposition::Replace,
+        (UploadAt::New, _) => Disposition::New,
+        (UploadAt::Append, _) => Disposition::Append,
+        (UploadAt::Offset { offset }, _) => Disposition::At(offset),
+    }
+}
+
 /// Whether the permitted verbs include one that needs this request.
 fn permits(permitted: VerbSet, request: &FileRequest) -> bool {
     let needed_by: &[&str] = match request {
@@ -334,7 +383,10 @@ fn permits(permitted: VerbSet, request: &FileRequest) -> bool {
         | FileRequest::UnpackFile { .. }
         | FileRequest::CommitEntry { .. }
         | FileRequest::FinishDirectory { .. } => &["STOR"],
-        FileRequest::Commit | FileRequest::Discard => &["STOR", "APPE", "STOU"],
+        FileRequest::Commit | FileRequest::Discard | FileRequest::Suspend => {
+            &["STOR", "APPE", "STOU"]
+        }
+        FileRequest::Unfinished { .. } => &["STOR", "APPE"],
         FileRequest::List { .. } | FileRequest::ListEnd => &["LIST", "NLST", "MLSD", "STAT"],
         FileRequest::Stat { .. } => &[
             "SIZE",
@@ -472,7 +524,9 @@ mod tests {
             read_only,
             &FileRequest::Create {
                 path: path.clone(),
-                at: UploadAt::Replace
+                at: UploadAt::Replace,
+                continuable: true,
+                declared: None,
             }
         ));
         assert!(!permits(read_only, &FileRequest::Commit));

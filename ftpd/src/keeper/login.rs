@@ -5,7 +5,7 @@ use std::os::fd::AsFd;
 use common::auth::Secret;
 use common::auth::native::{self, Record, Updated};
 use common::channel::Account;
-use common::jail::{Allowed, Jail, Viewer};
+use common::jail::{Allowed, Jail, Terms, Viewer};
 use common::listener::Status;
 use common::net::Ends;
 use common::sandbox;
@@ -109,7 +109,11 @@ pub(super) fn become_user(setup: &Setup, granted: Grant) -> Result<Login, TooLat
         allowed: Allowed::by(settings.permitted),
     };
     let names = setup.names.shown(settings.list_owners);
-    let jail = Jail::new(root, settings.umask, viewer, names);
+    let jail = Jail::new(root, settings.umask, viewer, names).with_terms(Terms {
+        largest: settings.max_file_size,
+        keep: settings.keep_partial,
+        locks: settings.locks,
+    });
     jail.check_dir(&start).map_err(|why| TooLate {
         text: format!(
             "user {} cannot enter the start directory {start}: {why:?}",

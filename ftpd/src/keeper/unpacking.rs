@@ -3,7 +3,7 @@
 use std::os::fd::OwnedFd;
 
 use common::channel::FileAnswer;
-use common::jail::{Allowance, Disposition, Failure, Jail, Upload};
+use common::jail::{Allowance, Disposition, Failure, Jail, Upload, Wanted};
 use common::path::VirtualPath;
 use common::proto::facts::Permissions;
 use common::settings::{Durability, SessionConfig};
@@ -74,7 +74,11 @@ impl Unpacking {
         size: u64,
     ) -> Result<(Upload, Answered), Failure> {
         self.allowance.take(path, size)?;
-        let upload = self.jail.create(path, Disposition::Replace)?;
+        let wanted = Wanted {
+            declared: Some(size),
+            ..Disposition::Replace.into()
+        };
+        let upload = self.jail.create(path, wanted)?;
         let file = upload
             .descriptor()
             .try_clone_to_owned()

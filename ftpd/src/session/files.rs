@@ -4,7 +4,7 @@ use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 
 use common::channel::{
     Asker, Broken, EntryPath, Failed, FileAnswer, FileRequest, LoggedIn, PackedContent,
-    PackedOwner, PreLogin, Ticket, UploadAt,
+    PackedOwner, PreLogin, Ticket,
 };
 use common::jail::Failure;
 use common::path::VirtualPath;
@@ -21,6 +21,23 @@ pub(crate) enum Denied {
     NotPermitted,
     /// The data connection would lead elsewhere, or to another family.
     TargetRefused,
+}
+
+/// A file to be sent.
+pub(crate) struct Opened {
+    pub(crate) file: OwnedFd,
+    pub(crate) size: u64,
+    /// Somebody writes it meanwhile.
+    pub(crate) contested: bool,
+}
+
+/// A file to be received, at the offset where it begins.
+pub(crate) struct Created {
+    pub(crate) file: OwnedFd,
+    /// The most octets that may be written.
+    pub(crate) room: Option<u64>,
+    /// Somebody else reads or writes it.
+    pub(crate) contested: bool,
 }
 
 /// What work that takes its own time came to.
@@ -114,20 +131,21 @@ impl Files {
         Ok(self.channel.call(request)?)
     }
 
-    pub(crate) fn open(&mut self, path: VirtualPath) -> Asked<(OwnedFd, u64)> {
-        expect!(self.call(&FileRequest::Open { path })?, FileAnswer::Opened { size }, fd => |file| (file, size))
+    pub(crate) fn open(&mut self, path: VirtualPath) -> Asked<Opened> {
+        let answer = self.call(&FileRequest::Open { path })?;
+        expect!(answer, FileAnswer::Opened { size, contested }, fd => |file| Opened { file, size, contested })
     }
 
     /// As [`open`](Self::open), for a digest.
     pub(crate) fn open_for_digest(&mut self, path: VirtualPath) -> Asked<(OwnedFd, u64)> {
-        expect!(
-            self.call(&FileRequest::OpenForDigest { path })?,
-            FileAnswer::Opened { size }, fd => |file| (file, size)
-        )
+        let answer = self.call(&FileRequest::OpenForDigest { path })?;
+        expect!(answer, FileAnswer::Opened { size, contested: _ }, fd => |file| (file, size))
     }
 
-    pub(crate) fn create(&mut self, path: VirtualPath, at: UploadAt) -> Asked<(OwnedFd, u64)> {
-        expect!(self.call(&FileRequest::Create { path, at })?, FileAnswer::Created { start }, fd => |file| (file, start))
+    /// Begins an upload, which `request` asks for.
+    pub(crate) fn create(&mut self, request: &FileRequest) -> Asked<Created> {
+        let answer = self.call(request)?;
+        expect!(answer, FileAnswer::Created { room, contested }, fd => |file| Created { file, room, contested })
     }
 
     /// Begins to make an upload visible, which may take as long as the disk does: the answer is fetched by
@@ -146,6 +164,16 @@ impl Files {
 
     pub(crate) fn discard(&mut self) -> Asked<()> {
         expect!(self.call(&FileRequest::Discard)?, FileAnswer::Done => ())
+    }
+
+    /// Leaves an upload that broke, so that it can be continued.
+    pub(crate) fn suspend(&mut self) -> Asked<()> {
+        expect!(self.call(&FileRequest::Suspend)?, FileAnswer::Done => ())
+    }
+
+    /// How much of a broken upload there is.
+    pub(crate) fn unfinished(&mut self, path: VirtualPath) -> Asked<u64> {
+        expect!(self.call(&FileRequest::Unfinished { path })?, FileAnswer::Space { octets } => octets)
     }
 
     /// Begins a listing, which `request` asks for; gives the reading end of its pipe.

@@ -79,6 +79,10 @@ pub(crate) fn reason(denied: Denied) -> (Code, &'static str) {
         Failure::ReadOnly => (Code::UNAVAILABLE, "The file system is read-only."),
         Failure::CrossDevice => (Code::UNAVAILABLE, "Not within one file system."),
         Failure::Busy => (Code::BUSY, "Somebody else uses it; try later."),
+        Failure::Unfinished => (
+            Code::BUSY,
+            "A broken upload of it waits: continue that with REST, or send the file anew.",
+        ),
         Failure::Exhausted => (
             Code::LOCAL_ERROR,
             "The server is out of resources; try later.",

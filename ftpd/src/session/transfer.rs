@@ -9,7 +9,7 @@ use common::digest::{Algorithm, Digest};
 use common::proto::reply::{Mark, Reply};
 use common::pump::{
     self, Attendant, Flow, Measure, Outcome, ReceiveFile, ReceiveStaged, SendFile, SendPipe,
-    SendStaged, Source,
+    SendStaged, Source, Store,
 };
 use common::stage::{Confirmation, Plan};
 use nix::poll::{PollFd, PollFlags, poll};
@@ -59,21 +59,21 @@ pub(crate) fn send(
     })
 }
 
-/// Receives a file, likewise, to where its offset is.
+/// Receives a file, likewise.
 pub(crate) fn receive(
     link: &mut Link,
     user: &mut User,
-    file: OwnedFd,
+    store: Store,
     plan: Plan,
     mark: &Mark,
 ) -> Result<Ended, Stop> {
     let socket = connect(link, user, mark)?;
     let (channel, account) = (user.files.as_fd(), &user.account);
     if plan.is_direct() {
-        let mut flow = ReceiveFile::new(socket, file);
+        let mut flow = ReceiveFile::new(socket, store);
         return Ok(run(link, channel, account, &mut flow));
     }
-    let mut flow = ReceiveStaged::new(socket, file, plan.into_chain());
+    let mut flow = ReceiveStaged::new(socket, store, plan.into_chain());
     let ended = run(link, channel, account, &mut flow);
     Ok(Ended {
         stored: flow.stored(),

@@ -101,6 +101,8 @@ fn many_requests(identity: Identity) {
             FileRequest::Create {
                 path: new,
                 at: UploadAt::Replace,
+                continuable: true,
+                declared: None,
             },
             FileRequest::PassiveListen { family: Family::V4 },
             FileRequest::ChangeDir { path: root() },

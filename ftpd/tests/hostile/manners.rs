@@ -123,7 +123,10 @@ fn of_another_phase(identity: Identity) {
         }),
         ("Done, an answer", |s| s.numbered(&FileAnswer::Done)),
         ("Opened, an answer", |s| {
-            s.numbered(&FileAnswer::Opened { size: 1 })
+            s.numbered(&FileAnswer::Opened {
+                size: 1,
+                contested: false,
+            })
         }),
     ];
     for (what, make) in after {

@@ -32,7 +32,7 @@ enum Must {
     NotExecute,
     /// A stream socket of IPv4 or IPv6.
     InternetStream,
-    /// fcntl that only looks or duplicates: F_SETOWN and F_SETSIG would send signals to others of the same uid.
+    /// fcntl that only looks, duplicates or locks: F_SETOWN and F_SETSIG would send signals to others of the same uid.
     PlainFcntl,
     /// sendto without MSG_FASTOPEN, which connects an idle socket to anywhere without connect(2).
     NoFastOpenTo,
@@ -242,14 +242,19 @@ impl Must {
                     ])
                 })
                 .collect(),
-            Must::PlainFcntl => [libc::F_GETFD, libc::F_GETFL, libc::F_DUPFD_CLOEXEC]
-                .into_iter()
-                .map(|command| {
-                    let same =
-                        Condition::new(1, Len::Dword, Op::Eq, u64::from(command.unsigned_abs()))?;
-                    SeccompRule::new(vec![same])
-                })
-                .collect(),
+            Must::PlainFcntl => [
+                libc::F_GETFD,
+                libc::F_GETFL,
+                libc::F_OFD_SETLK,
+                libc::F_DUPFD_CLOEXEC,
+            ]
+            .into_iter()
+            .map(|command| {
+                let same =
+                    Condition::new(1, Len::Dword, Op::Eq, u64::from(command.unsigned_abs()))?;
+                SeccompRule::new(vec![same])
+            })
+            .collect(),
             Must::NoFastOpenTo | Must::NoFastOpenMessage => {
                 let argument = if self == Must::NoFastOpenTo { 3 } else { 2 };
                 let flag = u64::from(libc::MSG_FASTOPEN.unsigned_abs());

@@ -197,6 +197,7 @@ impl Leaf {
                 step(LOAD, argument(1)),
                 test(IF_EQUAL, libc::F_GETFD.unsigned_abs(), Allow, Skip(0)),
                 test(IF_EQUAL, libc::F_GETFL.unsigned_abs(), Allow, Skip(0)),
+                test(IF_EQUAL, libc::F_OFD_SETLK.unsigned_abs(), Allow, Skip(0)),
                 test(IF_EQUAL, libc::F_DUPFD_CLOEXEC.unsigned_abs(), Allow, Kill),
             ],
             Must::NoFastOpenTo => no_fast_open(this, 3),

@@ -4,6 +4,7 @@ use std::collections::BTreeSet;
 use std::time::Duration;
 
 use common::digest::Algorithm;
+use common::jail::Failure;
 use common::proto::args::{ListArg, PathArg};
 use common::proto::digests;
 use common::proto::facts::{self, FactSet};
@@ -13,6 +14,7 @@ use common::proto::verbs::{Verb, VerbSet};
 
 use super::listing;
 use super::navigate::resolve;
+use crate::session::files::Denied;
 use crate::session::{Link, Stop, User, outcome};
 
 /// What is offered beyond RFC 959, with the facts that are on and the digest that is chosen.
@@ -101,11 +103,18 @@ pub(in crate::session) fn size(user: &mut User, path: &PathArg) -> Result<Reply,
             "SIZE is known in TYPE I only.",
         ));
     }
-    let (directory, size, _) = user.files.stat(path)?.map_err(outcome::about(typed))?;
-    Ok(if directory {
-        Reply::new(Code::UNAVAILABLE, "It is a directory.")
-    } else {
-        Reply::new(Code::FILE_STATUS, size.to_string())
+    let size = match user.files.stat(path.clone())? {
+        Ok((true, ..)) => return Ok(Reply::new(Code::UNAVAILABLE, "It is a directory.")),
+        Ok((false, size, _)) => Ok(size),
+        // Clients ask where to go on with an upload that broke.
+        Err(Denied::Failed(Failure::NotFound)) => user.files.unfinished(path)?,
+        Err(denied) => Err(denied),
+    };
+    Ok(match size {
+        Ok(size) => Reply::new(Code::FILE_STATUS, size.to_string()),
+        // Whoever may not upload has not asked for that.
+        Err(Denied::NotPermitted) => outcome::about(typed)(Denied::Failed(Failure::NotFound)),
+        Err(denied) => outcome::about(typed)(denied),
     })
 }
 

@@ -2,16 +2,18 @@
 
 use std::os::fd::AsFd;
 
-use common::channel::UploadAt;
+use common::channel::{FileRequest, UploadAt};
 use common::proto::args::PathArg;
 use common::proto::reply::{Code, Mark, Reply};
 use common::proto::representation::{Structure, Type};
-use common::pump::{self, Source};
+use common::pump::{self, Source, Store};
 use common::stage::{Cargo, Options, Plan};
+use nix::errno::Errno;
 use nix::poll::{PollFd, PollFlags, poll};
 
 use super::navigate::join;
 use crate::session::data::DataChannel;
+use crate::session::files::Opened;
 use crate::session::{End, Link, Pending, Stop, User, archive, outcome, transfer};
 
 /// From so many octets on, the end of an upload is looked at twice.
@@ -31,7 +33,8 @@ pub(in crate::session) fn retr(
     let name = user.names.on_disk(&path.0)?;
     let target = join(user, &name)?;
     let plan = plan(user, pending, Cargo::Download)?;
-    let (file, size) = user.files.open(target)?.map_err(outcome::about(&path.0))?;
+    let opened = user.files.open(target)?.map_err(outcome::about(&path.0))?;
+    let Opened { file, size, .. } = opened;
     let end = pending.end.unwrap_or(size);
     if pending.restart > size || end > size {
         return Ok(Reply::new(
@@ -44,7 +47,11 @@ pub(in crate::session) fn retr(
         offset: pending.restart,
         end,
     };
-    let mark = mark(user, &path.0, Some(end - pending.restart));
+    let mut mark = mark(user, &path.0, Some(end - pending.restart));
+    if opened.contested {
+        mark =
+            mark.warn("The file is locked: somebody writes it, and what you get may be garbled.");
+    }
     let ended = transfer::send(link, user, source, plan, &mark)?;
     log_transfer(link, "download", &name, ended.outcome);
     let mut reply = outcome::sent(ended.outcome.end)?;
@@ -68,7 +75,7 @@ pub(in crate::session) fn stor(
         offset => UploadAt::Offset { offset },
     };
     let mark = mark(user, &path.0, None);
-    upload(link, user, path, pending, at, &mark)
+    upload(link, user, path, pending, at, mark)
 }
 
 /// A name that nobody else has: the mark tells it (RFC 1123 §4.1.2.9).
@@ -91,7 +98,7 @@ pub(in crate::session) fn stou(
         restart: 0,
         ..pending.clone()
     };
-    upload(link, user, &name, &pending, UploadAt::New, &Mark::new(text))
+    upload(link, user, &name, &pending, UploadAt::New, Mark::new(text))
 }
 
 pub(in crate::session) fn appe(
@@ -105,7 +112,7 @@ pub(in crate::session) fn appe(
         restart: 0,
         ..pending.clone()
     };
-    upload(link, user, path, &pending, UploadAt::Append, &mark)
+    upload(link, user, path, &pending, UploadAt::Append, mark)
 }
 
 fn upload(
@@ -114,7 +121,7 @@ fn upload(
     path: &PathArg,
     pending: &Pending,
     at: UploadAt,
-    mark: &Mark,
+    mark: Mark,
 ) -> Result<Reply, Stop> {
     if user.representation.structure == Structure::Archive {
         return Ok(Reply::new(
@@ -131,21 +138,25 @@ fn upload(
         ));
     }
     let plan = plan(user, pending, Cargo::Upload)?;
-    let (file, start) = user
-        .files
-        .create(target, at)?
-        .map_err(outcome::about(&path.0))?;
-    if !matches!(at, UploadAt::Replace | UploadAt::New) {
-        let offset = i64::try_from(start).unwrap_or(i64::MAX);
-        if nix::unistd::lseek(&file, offset, nix::unistd::Whence::SeekSet).is_err() {
-            user.files.discard()?.map_err(outcome::file)?;
-            return Ok(Reply::new(
-                Code::LOCAL_ERROR,
-                "The file could not be positioned.",
-            ));
-        }
-    }
-    let ended = match transfer::receive(link, user, file, plan, mark) {
+    let image = user.representation.kind == Type::Image;
+    let whole = image && matches!(at, UploadAt::Replace | UploadAt::New);
+    let declared = pending.declared.filter(|_| whole);
+    let request = FileRequest::Create {
+        path: target,
+        at,
+        continuable: image,
+        declared,
+    };
+    let created = user.files.create(&request)?;
+    let created = created.map_err(outcome::about(&path.0))?;
+    let mark = if created.contested {
+        mark.warn("The file is locked: somebody else reads or writes it.")
+    } else {
+        mark
+    };
+    let room = declared.into_iter().chain(created.room).min();
+    let store = Store::new(created.file, room);
+    let ended = match transfer::receive(link, user, store, plan, &mark) {
         Ok(ended) => ended,
         Err(stop) => {
             user.files.discard()?.map_err(outcome::file)?;
@@ -155,28 +166,38 @@ fn upload(
     log_transfer(link, "upload", &name, ended.outcome);
     if ended.outcome.end == pump::End::Complete && is_abandoned(link, ended.outcome.moved) {
         // A client that dies sends the same FIN as one that is done; one that is done waits for the reply, or has said QUIT.
-        user.files.discard()?.map_err(outcome::file)?;
+        user.files.suspend()?.map_err(outcome::file)?;
         return Err(End::ControlLost.into());
     }
     let mut reply = outcome::received(ended.outcome.end)?;
     let mut aborted = ended.aborted;
-    let too_short = user.representation.kind == Type::Image
-        && matches!(at, UploadAt::Replace | UploadAt::New)
-        && pending
-            .declared
-            .is_some_and(|declared| ended.stored < declared);
-    if ended.outcome.end != pump::End::Complete || too_short {
-        user.files.discard()?.map_err(outcome::file)?;
-        if too_short && ended.outcome.end == pump::End::Complete {
+    match ended.outcome.end {
+        pump::End::Complete if declared.is_some_and(|declared| ended.stored < declared) => {
+            user.files.suspend()?.map_err(outcome::file)?;
             reply = Reply::new(
                 Code::TRANSFER_ABORTED,
-                "Less arrived than ALLO declared; nothing was kept.",
+                "Less arrived than ALLO declared; the file is not complete.",
             );
         }
-    } else {
-        let (committed, late_abort) = transfer::commit(link, user, ended.outcome.moved)?;
-        aborted |= late_abort;
-        reply = transfer::committed(committed, ended.confirmation.as_ref());
+        pump::End::Complete => {
+            let (committed, late_abort) = transfer::commit(link, user, ended.outcome.moved)?;
+            aborted |= late_abort;
+            reply = transfer::committed(committed, ended.confirmation.as_ref());
+        }
+        pump::End::Interrupted(_) | pump::End::DataLost(_) | pump::End::Stalled => {
+            user.files.suspend()?.map_err(outcome::file)?;
+        }
+        // What did not fit is of no use, and takes the room of others.
+        pump::End::StoreFailed(errno) => {
+            user.files.discard()?.map_err(outcome::file)?;
+            if errno == Errno::EFBIG && declared.is_some() && room == declared {
+                reply = Reply::new(
+                    Code::QUOTA_EXCEEDED,
+                    "More arrived than ALLO declared; nothing was kept.",
+                );
+            }
+        }
+        pump::End::Spoiled(_) => user.files.discard()?.map_err(outcome::file)?,
     }
     transfer::conclude(link, aborted, reply)
 }

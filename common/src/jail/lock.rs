@@ -1,0 +1,53 @@
+//! Locks on open files: they belong to the open file, travel with its descriptors and end with the last of them, whatever dies.
+
+use std::os::fd::AsFd;
+
+use nix::errno::Errno;
+use nix::fcntl::{FcntlArg, fcntl};
+use nix::libc;
+
+use super::Failure;
+
+/// What of a file is locked. Other programs that lock a whole file lock both.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Part {
+    /// All that a file can hold: what `Locks` is about.
+    Content,
+    /// The last octet that there can be: whoever writes has it, so that two never mix.
+    Pen,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Share {
+    Readers,
+    /// The file must be open for writing.
+    Writer,
+}
+
+/// Takes a lock; `false` says that somebody else has it. Never waits.
+pub(super) fn take(file: impl AsFd, part: Part, share: Share) -> Result<bool, Failure> {
+    let (start, len) = match part {
+        Part::Content => (0, i64::MAX - 1),
+        Part::Pen => (i64::MAX - 1, 1),
+    };
+    let kind = match share {
+        Share::Readers => libc::F_RDLCK,
+        Share::Writer => libc::F_WRLCK,
+    };
+    let short = |number| libc::c_short::try_from(number).map_err(|_| Failure::Io);
+    let range = libc::flock {
+        l_type: short(kind)?,
+        l_whence: short(libc::SEEK_SET)?,
+        l_start: start,
+        l_len: len,
+        l_pid: 0,
+    };
+    loop {
+        return match fcntl(file.as_fd(), FcntlArg::F_OFD_SETLK(&range)) {
+            Ok(_) => Ok(true),
+            Err(Errno::EAGAIN | Errno::EACCES) => Ok(false),
+            Err(Errno::EINTR) => continue,
+            Err(errno) => Err(errno.into()),
+        };
+    }
+}
