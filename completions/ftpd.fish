@@ -21,6 +21,15 @@ complete -c ftpd -l denyusers -d 'These may not log in, even if AllowUsers names
 complete -c ftpd -l logintimeout -d 'Time from the connection to a complete login [default: 60]' -r
 complete -c ftpd -l maxloginfails -d 'Wrong passwords before the connection is closed [default: 3]' -r
 complete -c ftpd -l loginfaildelay -d 'How long the answer to a wrong password is held back [default: 1]' -r
+complete -c ftpd -l maxclients -d 'Connections in all; 0 is no limit, here and below [default: 2000]' -r
+complete -c ftpd -l maxperaddress -d 'Connections from one IPv4 address or one /64 of IPv6 [default: 50]' -r
+complete -c ftpd -l maxperuser -d 'Sessions of one user [default: 100]' -r
+complete -c ftpd -l maxunauthenticated -d 'Connections before login; who has most of them makes room for others [default: 100]' -r
+complete -c ftpd -l maxpasswordchecks -d 'Passwords checked at a time; 0 is one for each processor core [default: 0]' -r
+complete -c ftpd -l exemptnetworks -d 'Networks with reserved places, beyond limits and penalties' -r
+complete -c ftpd -l penalty -d 'Penalty of an address for a wrong password, which time pays; 0 is none [default: 10]' -r
+complete -c ftpd -l ban -d 'Penalties in sum from which an address is refused until they are paid [default: 60]' -r
+complete -c ftpd -l longestban -d 'Bans of an address double, up to this [default: 600]' -r
 complete -c ftpd -l replytimeout -d 'How long a client may leave a reply unread [default: 60]' -r
 complete -c ftpd -l enabled -d 'Whether an account may be used at all' -r
 complete -c ftpd -l expires -d 'Last day on which an account may log in' -r

@@ -90,6 +90,15 @@ fn ftpd(place: &Place) -> io::Result<Vec<OsString>> {
     arguments.push(low.to_string().into());
     arguments.push("-dchigh".into());
     arguments.push(high.to_string().into());
+    // All clients come from one address as one user.
+    for limit in [
+        "-maxclients",
+        "-maxperaddress",
+        "-maxperuser",
+        "-maxunauthenticated",
+    ] {
+        arguments.extend([limit, "0"].map(OsString::from));
+    }
     Ok(arguments)
 }
 

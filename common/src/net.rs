@@ -7,6 +7,7 @@ use std::os::fd::AsFd;
 use nix::errno::Errno;
 use socket2::{Domain, Protocol, Socket, Type};
 
+use crate::proto::reply::Reply;
 use crate::settings::Bind;
 
 /// How many connections may wait to be accepted on the control port.
@@ -33,6 +34,15 @@ pub fn listen(bind: &Bind, port: u16) -> io::Result<Socket> {
         Bind::Address(ip) => listen_on((*ip, port).into()),
         Bind::Interface(name) => listen_on((interface_address(name)?, port).into()),
     }
+}
+
+/// Sends a reply as far as that is possible without waiting.
+pub fn send_reply(socket: &Socket, reply: &Reply) {
+    let mut out = Vec::with_capacity(128);
+    reply.encode(&mut out);
+    let flags = nix::libc::MSG_DONTWAIT | nix::libc::MSG_NOSIGNAL;
+    // A client that is gone already needs no reply.
+    let _ = socket.send_with_flags(&out, flags);
 }
 
 fn no_ipv6(error: &io::Error) -> bool {

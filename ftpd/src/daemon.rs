@@ -105,7 +105,8 @@ fn start(config: Config) -> Result<(Listener, Setup), String> {
         drop_bounding().map_err(|error| error.to_string())?;
     }
     warm_up();
-    let listener = Listener::new(port, setup.log.clone()).map_err(because("signals"))?;
+    let limits = setup.config.server.limits.clone();
+    let listener = Listener::new(port, limits, setup.log.clone()).map_err(because("signals"))?;
     if let Some(address) = address {
         setup.log.line(&format!("listening on {address}"));
     }

@@ -47,6 +47,8 @@ messages! {
         1 => Welcome { account: Account },
         /// `last`: there is no other try.
         2 => Refused { last: bool },
+        /// It was the right password, but there is no place for one more session of the user.
+        3 => TooMany,
     }
 }
 

@@ -139,6 +139,7 @@ fn heading(topic: &str) -> &'static str {
         "run" => "Running",
         "log" => "Logging",
         "login" => "Logging in",
+        "limits" => "Limits",
         "account" => "Accounts",
         "files" => "Files",
         "list" => "Listings",

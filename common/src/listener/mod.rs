@@ -1,7 +1,11 @@
 //! The listener: accepts, forks a session for each client, and looks after the dead. Single-threaded; it never reads a
 //! client's octet and holds no secret.
 
+mod answers;
+mod door;
 mod lifeline;
+mod logins;
+mod penalties;
 mod reports;
 mod sessions;
 mod status;
@@ -19,22 +23,30 @@ use nix::sys::wait::{Id, WaitPidFlag, WaitStatus, waitid, waitpid};
 use nix::unistd::{Pid, setpgid};
 use socket2::Socket;
 
+pub use answers::Answer;
 pub use lifeline::{Lifeline, Sign, Watched};
-pub use reports::Reports;
+pub use reports::{Reports, Verdict};
 pub use status::Status;
 
+use self::door::{Door, Judgement, Refusal};
+use self::penalties::{Offence, Source};
 use self::reports::Inbox;
-use self::sessions::{Dead, Sessions};
+use self::sessions::{Dead, Session, Sessions};
 
 use crate::control::until;
 use crate::log::Log;
-use crate::net::Ends;
+use crate::net::{self, Ends};
+use crate::proto::reply::{Code, Reply};
+use crate::settings::Limits;
 use crate::sys::{self, Fork};
 
 /// How long sessions get to end after the listener was told to stop.
 const STOP_GRACE: Duration = Duration::from_secs(10);
 /// How long accepting pauses when the system has no more processes or descriptors.
 const EXHAUSTED_PAUSE: Duration = Duration::from_millis(200);
+
+/// So many clients are refused at a time, before the listener looks at anything else.
+const MOST_REFUSED: u32 = 32;
 
 /// What the listener hands to the child that serves a client.
 #[derive(Debug)]
@@ -70,6 +82,7 @@ pub struct Listener {
     inbox: Inbox,
     reports: Reports,
     sessions: Sessions,
+    door: Door,
     log: Log,
 }
 
@@ -88,7 +101,7 @@ impl Listener {
     ///
     /// # Errors
     /// What the system says about signalfd(2) and pipe(2).
-    pub fn new(port: Socket, log: Log) -> io::Result<Listener> {
+    pub fn new(port: Socket, limits: Limits, log: Log) -> io::Result<Listener> {
         let mut handled = SigSet::empty();
         for signal in [
             Signal::SIGTERM,
@@ -113,6 +126,7 @@ impl Listener {
             inbox,
             reports,
             sessions: Sessions::default(),
+            door: Door::new(limits),
             log,
         })
     }
@@ -121,6 +135,7 @@ impl Listener {
     pub fn run(mut self) -> Ran {
         let mut paused: Option<Instant> = None;
         loop {
+            self.turn();
             let accepting = paused.is_none();
             let Some(port) = &self.port else {
                 return Ran::Stopped;
@@ -135,7 +150,7 @@ impl Listener {
                 PollFd::new(port.as_fd(), events),
                 PollFd::new(self.inbox.as_fd(), PollFlags::POLLIN),
             ];
-            if let Err(errno) = poll(&mut ready, until(paused))
+            if let Err(errno) = poll(&mut ready, until(earlier(paused, self.door.next_turn())))
                 && errno != Errno::EINTR
             {
                 self.log.line(&format!("listener: poll: {errno}"));
@@ -164,38 +179,80 @@ impl Listener {
         }
     }
 
-    /// Accepts at most one client and forks for it; `Some` in the child.
+    /// Accepts at most one client and forks for it, and refuses some; `Some` in the child.
     fn accept(&mut self) -> Result<Option<Client>, Errno> {
         use nix::libc::{SOCK_CLOEXEC, SOCK_NONBLOCK};
-        let Some(port) = &self.port else {
-            return Ok(None);
-        };
-        let socket = match port.accept4(SOCK_CLOEXEC | SOCK_NONBLOCK) {
-            Ok((socket, _)) => socket,
-            Err(error) => {
-                return match error.raw_os_error().map_or(Errno::EIO, Errno::from_raw) {
-                    Errno::EAGAIN | Errno::EINTR | Errno::ECONNABORTED | Errno::EPROTO => Ok(None),
-                    errno => Err(errno),
-                };
+        for _ in 0..MOST_REFUSED {
+            let Some(port) = &self.port else {
+                return Ok(None);
+            };
+            let socket = match port.accept4(SOCK_CLOEXEC | SOCK_NONBLOCK) {
+                Ok((socket, _)) => socket,
+                Err(error) => {
+                    return match error.raw_os_error().map_or(Errno::EIO, Errno::from_raw) {
+                        Errno::EAGAIN | Errno::EINTR | Errno::ECONNABORTED | Errno::EPROTO => {
+                            Ok(None)
+                        }
+                        errno => Err(errno),
+                    };
+                }
+            };
+            // Who has hung up already needs no session.
+            let Ok(ends) = Ends::of(&socket) else {
+                continue;
+            };
+            if self.lets_in(&socket, ends) {
+                return self.fork_for(socket, ends);
             }
-        };
-        // Who has hung up already needs no session.
-        let Ok(ends) = Ends::of(&socket) else {
-            return Ok(None);
-        };
-        match sys::fork()? {
-            Fork::Parent(child) => {
-                self.sessions.add(child, ends);
+        }
+        Ok(None)
+    }
+
+    /// Whether there is a place for a client. If not, it was told so.
+    fn lets_in(&mut self, socket: &Socket, ends: Ends) -> bool {
+        let (client, now) = (ends.client(), Instant::now());
+        let tally = self.sessions.tally(Source::of(client));
+        match self.door.judge(client, tally, now) {
+            Judgement::Enter => true,
+            Judgement::EnterInPlace => {
+                if let Some(group) = self.sessions.evict() {
+                    self.door.logins.done(group);
+                    let _ = killpg(group, Signal::SIGKILL);
+                }
+                true
+            }
+            Judgement::Refuse(refusal) => {
+                self.refuse(socket, ends, refusal);
+                false
+            }
+        }
+    }
+
+    /// Tells a client why it is not served. Nothing was sent to it yet, so there is room for a line.
+    fn refuse(&mut self, socket: &Socket, ends: Ends, refusal: Refusal) {
+        net::send_reply(socket, &Reply::new(Code::CLOSING, refusal.text()));
+        self.door.refused(ends.client(), refusal, Instant::now());
+    }
+
+    fn fork_for(&mut self, socket: Socket, ends: Ends) -> Result<Option<Client>, Errno> {
+        match sys::fork() {
+            Ok(Fork::Parent(child)) => {
+                let exempt = self.door.exempts(ends.client());
+                self.sessions.add(child, ends, exempt);
                 // Both halves of a session are a group, which neither can leave: so they can be ended together. The child
                 // does the same; whoever comes first.
                 let _ = setpgid(child, child);
                 Ok(None)
             }
-            Fork::Child => match self.begin(socket.into(), ends) {
+            Ok(Fork::Child) => match self.begin(socket.into(), ends) {
                 Ok(client) => Ok(Some(client)),
                 // Never back into the listener's loop.
                 Err(_) => sys::exit(Status::Broken.code()),
             },
+            Err(errno) => {
+                self.refuse(&socket, ends, Refusal::Exhausted);
+                Err(errno)
+            }
         }
     }
 
@@ -215,12 +272,20 @@ impl Listener {
     /// Takes the reports that came. A session that breaks their rules is ended.
     fn hear(&mut self) {
         while let Some(received) = self.inbox.take() {
-            if let Err(Some(group)) = self.sessions.hear(received) {
+            if let Err(Some(group)) = self.sessions.hear(received, &mut self.door) {
                 self.log.line(&format!(
                     "session {group}: ended: it broke the rules of its reports"
                 ));
                 let _ = killpg(group, Signal::SIGKILL);
             }
+        }
+    }
+
+    /// Lets begin what may begin now, and tells the log what there is to tell.
+    fn turn(&mut self) {
+        self.door.turn(Instant::now());
+        for line in self.door.news() {
+            self.log.line(&line);
         }
     }
 
@@ -239,7 +304,7 @@ impl Listener {
                 }
                 Ok(Fork::Parent(child)) => {
                     let _ = kill(child, Signal::SIGKILL);
-                    self.sessions.forget(group);
+                    self.forget(group);
                 }
                 Ok(Fork::Child) => {
                     let ends = session.ends;
@@ -265,11 +330,17 @@ impl Listener {
                     self.log
                         .line(&format!("session {group}: cannot begin anew: {errno}"));
                     let _ = killpg(group, Signal::SIGKILL);
-                    self.sessions.forget(group);
+                    self.forget(group);
                 }
             }
         }
         None
+    }
+
+    /// Forgets a session that cannot go on.
+    fn forget(&mut self, group: Pid) {
+        self.door.logins.done(group);
+        self.sessions.forget(group);
     }
 
     /// Reads the signals that came; true if one of them says stop.
@@ -296,28 +367,52 @@ impl Listener {
             // What it had to say before its end counts.
             self.hear();
             let dead = self.sessions.buried(child);
+            let mut over = None;
             if dead == Dead::Session
-                && let Some(group) = self.sessions.remove(child)
+                && let Some((group, session)) = self.sessions.remove(child)
             {
                 // SECURITY: a network half that was taken over need not end with its keeper. The number is still that of
                 // the group, since its last keeper is not collected yet.
                 let _ = killpg(group, Signal::SIGKILL);
+                self.door.logins.done(group);
+                over = Some(session);
             }
             let ended = waitpid(child, Some(WaitPidFlag::WNOHANG));
-            if matches!(dead, Dead::Other | Dead::Former) {
-                continue;
+            if !matches!(dead, Dead::Other | Dead::Former) {
+                self.judge_end(ended, over);
             }
-            match ended {
-                Ok(WaitStatus::Exited(pid, code)) => {
-                    if let Some(text) = Status::from_code(code).remark() {
-                        self.log.line(&format!("session {pid}: {text}"));
-                    }
+        }
+    }
+
+    /// Logs what was no ordinary end, and holds it against the client where that is to blame.
+    fn judge_end(&mut self, ended: Result<WaitStatus, Errno>, session: Option<Session>) {
+        let offence = match ended {
+            Ok(WaitStatus::Exited(pid, code)) => {
+                let status = Status::from_code(code);
+                if let Some(text) = status.remark() {
+                    self.log.line(&format!("session {pid}: {text}"));
                 }
-                Ok(WaitStatus::Signaled(pid, signal, _)) => {
-                    self.log.line(&format!("session {pid}: killed by {signal}"));
-                }
-                _ => {}
+                let logged_in = session
+                    .as_ref()
+                    .is_some_and(|session| session.user.is_some());
+                door::offence(status, logged_in)
             }
+            Ok(WaitStatus::Signaled(_, Signal::SIGKILL, _))
+                if session.as_ref().is_some_and(|session| session.evicted) =>
+            {
+                None
+            }
+            Ok(WaitStatus::Signaled(pid, signal, _)) => {
+                self.log.line(&format!("session {pid}: killed by {signal}"));
+                // Nothing that a client does sends the others.
+                let by_itself = !matches!(signal, Signal::SIGKILL | Signal::SIGTERM);
+                by_itself.then_some(Offence::Attack)
+            }
+            _ => None,
+        };
+        if let (Some(session), Some(offence)) = (session, offence) {
+            self.door
+                .offended(session.ends.client(), offence, Instant::now());
         }
     }
 
@@ -334,6 +429,7 @@ impl Listener {
             if poll(&mut ready, until(Some(deadline))).is_ok() {
                 self.handle_signals();
                 self.reap();
+                self.turn();
             }
         }
         for session in self.sessions.groups() {
@@ -345,6 +441,11 @@ impl Listener {
             }
         }
     }
+}
+
+/// The earlier of two times, where there are any.
+fn earlier(one: Option<Instant>, other: Option<Instant>) -> Option<Instant> {
+    one.into_iter().chain(other).min()
 }
 
 /// INT and HUP stay blocked in a session: the listener ends its sessions.

@@ -1,33 +1,53 @@
-//! What the trusted halves tell the listener: one queue for all, on which the kernel says whose report it is. No report
-//! names its sender or its session.
+//! What the trusted halves tell and ask the listener: one queue for all, on which the kernel says whose report it is. No
+//! report names its sender or its session. An answer comes through a pipe that rides on the question (`answers`).
 
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
+use std::time::{Duration, Instant};
 
 use nix::errno::Errno;
+use nix::poll::{PollFd, PollFlags, poll};
 use nix::sys::socket::{
     AddressFamily, SockFlag, SockType, getsockopt, setsockopt, socketpair, sockopt,
 };
 use nix::unistd::Pid;
 
+use super::answers::{self, Answer};
 use crate::channel::UserName;
+use crate::control::until;
 use crate::messages;
 use crate::sys::{self, Wait};
 use crate::wire::{self, Wire};
 
 /// The longest report, in octets.
 const LONGEST: usize = 512;
+/// How long a full queue is waited for. The listener waits for nobody, so it is soon empty again.
+const PATIENCE: Duration = Duration::from_secs(5);
 
 messages! {
     /// Keeper to listener.
     #[derive(Debug)]
     pub(super) enum Report {
-        /// A user has logged in.
-        1 => LoggedIn { user: UserName },
+        /// Somebody has shown a password. Carries a pipe for a [`Verdict`], which comes when it may be checked.
+        4 => Admit,
+        /// It was wrong.
+        5 => Failed,
+        /// It was right. Carries a pipe for a [`Verdict`]: whether there is room for one more session of this user, who may
+        /// have `most` of them, or any number if that is zero.
+        1 => LoggedIn { user: UserName, most: u32 },
         /// Carries keeper's end of the channel: the client wants to begin anew with another keeper, which is to answer
         /// the request `ticket` of the network half `session`.
         2 => Reinitialise { ticket: u32, session: u32 },
         /// Carries the writing end of a pipe, for the list of sessions.
         3 => Who,
+    }
+}
+
+messages! {
+    /// Listener to keeper, about a login.
+    #[derive(Clone, Copy, Debug, PartialEq, Eq)]
+    pub enum Verdict {
+        1 => Admitted,
+        2 => TooMany,
     }
 }
 
@@ -60,9 +80,43 @@ impl Reports {
         Reports(None)
     }
 
-    /// Tells who has logged in. A full queue loses that: only the list of sessions will lack the name.
-    pub fn logged_in(&self, user: &UserName) {
-        let _ = self.send(&Report::LoggedIn { user: user.clone() }, None);
+    /// Asks whether a password may be checked now; the place is held until [`failed`](Self::failed) or
+    /// [`logged_in`](Self::logged_in), or the end of this process.
+    ///
+    /// # Errors
+    /// The listener is gone, or has too much to do.
+    pub fn admit(&self) -> Result<Answer<Verdict>, Errno> {
+        self.ask(&Report::Admit, Verdict::Admitted)
+    }
+
+    /// Tells of a wrong password.
+    ///
+    /// # Errors
+    /// The listener is gone, or has too much to do.
+    pub fn failed(&self) -> Result<(), Errno> {
+        match self.send(&Report::Failed, None) {
+            Err(Errno::ENOTCONN) => Ok(()),
+            other => other,
+        }
+    }
+
+    /// Tells whose password was right, and asks whether one more session of that user may begin.
+    ///
+    /// # Errors
+    /// The listener is gone, or has too much to do.
+    pub fn logged_in(&self, user: UserName, most: u32) -> Result<Answer<Verdict>, Errno> {
+        self.ask(&Report::LoggedIn { user, most }, Verdict::Admitted)
+    }
+
+    /// Asks what has an answer; without a listener, `alone` is the answer.
+    fn ask<A: Wire>(&self, question: &Report, alone: A) -> Result<Answer<A>, Errno> {
+        let (answer, envelope) = answers::pair()?;
+        match self.send(question, Some(envelope.as_fd())) {
+            Ok(()) => {}
+            Err(Errno::ENOTCONN) => envelope.send(&alone),
+            Err(errno) => return Err(errno),
+        }
+        Ok(answer)
     }
 
     /// Asks for another keeper on this channel, which answers the request `ticket` of the network half `session`.
@@ -91,7 +145,20 @@ impl Reports {
         let queue = self.0.as_ref().ok_or(Errno::ENOTCONN)?;
         let mut octets = Vec::with_capacity(LONGEST);
         report.put(&mut octets);
-        sys::send_datagram(queue.as_fd(), &octets, descriptor)
+        let deadline = Instant::now() + PATIENCE;
+        loop {
+            match sys::send_datagram(queue.as_fd(), &octets, descriptor) {
+                Err(Errno::EAGAIN) => {}
+                Err(Errno::EINTR) => continue,
+                other => return other,
+            }
+            let mut ready = [PollFd::new(queue.as_fd(), PollFlags::POLLOUT)];
+            match poll(&mut ready, until(Some(deadline))) {
+                Ok(0) => return Err(Errno::EAGAIN),
+                Ok(_) | Err(Errno::EINTR) => {}
+                Err(errno) => return Err(errno),
+            }
+        }
     }
 
     /// The descriptor that must stay open.
@@ -159,6 +226,21 @@ mod tests {
         ));
         assert!(is_channel(&descriptor.unwrap()));
         assert!(inbox.take().is_none());
+    }
+
+    #[test]
+    fn a_question_is_answered_through_what_rides_on_it() {
+        let (inbox, reports) = queue().unwrap();
+        let answer = reports.admit().unwrap();
+        assert_eq!(answer.take(), Ok(None));
+        let (_, report, descriptor) = inbox.take().unwrap();
+        assert!(matches!(report, Some(Report::Admit)));
+        let envelope = answers::Envelope::of(descriptor.unwrap()).unwrap();
+        envelope.send(&Verdict::TooMany);
+        assert_eq!(answer.take(), Ok(Some(Verdict::TooMany)));
+        let answer = Reports::nowhere().admit().unwrap();
+        assert_eq!(answer.take(), Ok(Some(Verdict::Admitted)));
+        assert_eq!(Reports::nowhere().failed(), Ok(()));
     }
 
     #[test]

@@ -4,11 +4,12 @@ use std::collections::HashMap;
 use std::os::fd::OwnedFd;
 use std::time::Instant;
 
-use nix::fcntl::{FcntlArg, OFlag, fcntl};
-use nix::sys::stat::{SFlag, fstat};
-use nix::unistd::{Pid, getpgid, write};
+use nix::unistd::{Pid, getpgid};
 
-use super::reports::{self, Report};
+use super::answers::Envelope;
+use super::door::{Door, Tally};
+use super::penalties::{Offence, Source};
+use super::reports::{self, Report, Verdict};
 use crate::channel::UserName;
 use crate::net::Ends;
 use crate::sys;
@@ -26,7 +27,11 @@ pub(super) struct Session {
     /// Its network half, once a keeper has left that to the next.
     network: Option<Pid>,
     pub(super) ends: Ends,
-    user: Option<UserName>,
+    pub(super) user: Option<UserName>,
+    /// Limits are not for this one.
+    exempt: bool,
+    /// It had to make room, and is about to end.
+    pub(super) evicted: bool,
     since: Instant,
     reports: u32,
     /// The former trusted half has left its channel: another one is to take it.
@@ -61,12 +66,14 @@ pub(super) enum Dead {
 pub(super) struct Sessions(HashMap<Pid, Session>);
 
 impl Sessions {
-    pub(super) fn add(&mut self, keeper: Pid, ends: Ends) {
+    pub(super) fn add(&mut self, keeper: Pid, ends: Ends, exempt: bool) {
         let session = Session {
             keeper: Some(keeper),
             network: None,
             ends,
             user: None,
+            exempt,
+            evicted: false,
             since: Instant::now(),
             reports: 0,
             handover: None,
@@ -106,10 +113,49 @@ impl Sessions {
         }
     }
 
-    /// Forgets the session of a trusted half that has ended; gives its process group.
-    pub(super) fn remove(&mut self, keeper: Pid) -> Option<Pid> {
+    /// Forgets the session of a trusted half that has ended; gives it with its process group.
+    pub(super) fn remove(&mut self, keeper: Pid) -> Option<(Pid, Session)> {
         let group = getpgid(Some(keeper)).ok()?;
-        self.0.remove(&group).map(|_| group)
+        self.0.remove(&group).map(|session| (group, session))
+    }
+
+    /// Counts what is there, for a client that wants to be let in.
+    pub(super) fn tally(&self, source: Source) -> Tally {
+        let mut tally = Tally {
+            all: self.0.len(),
+            ..Tally::default()
+        };
+        let mut visitors: HashMap<Source, usize> = HashMap::new();
+        for session in self.0.values().filter(|session| !session.exempt) {
+            tally.ordinary += 1;
+            let from = session.source();
+            tally.here += usize::from(from == source);
+            if session.is_visitor() {
+                tally.visitors += 1;
+                *visitors.entry(from).or_default() += 1;
+            }
+        }
+        tally.visitors_here = visitors.get(&source).copied().unwrap_or(0);
+        tally.most_visitors = visitors.values().copied().max().unwrap_or(0);
+        tally
+    }
+
+    /// Chooses the session that makes room: of the source with most of those that are not logged in, the oldest.
+    pub(super) fn evict(&mut self) -> Option<Pid> {
+        let mut visitors: HashMap<Source, usize> = HashMap::new();
+        for session in self.0.values().filter(|session| session.is_visitor()) {
+            *visitors.entry(session.source()).or_default() += 1;
+        }
+        let most = visitors.values().copied().max()?;
+        let (group, session) = self
+            .0
+            .iter_mut()
+            .filter(|(_, session)| {
+                session.is_visitor() && visitors.get(&session.source()) == Some(&most)
+            })
+            .min_by_key(|(_, session)| session.since)?;
+        session.evicted = true;
+        Some(*group)
     }
 
     /// Forgets a session by its group.
@@ -121,6 +167,7 @@ impl Sessions {
     pub(super) fn hear(
         &mut self,
         (sender, report, descriptor): reports::Received,
+        door: &mut Door,
     ) -> Result<(), Option<Pid>> {
         // SECURITY: the sender is the kernel's word, and nobody leaves the group of its session.
         let group = getpgid(Some(sender)).map_err(|_| None)?;
@@ -130,8 +177,26 @@ impl Sessions {
             return Err(Some(group));
         }
         match (report, descriptor) {
-            (Some(Report::LoggedIn { user }), None) if session.user.is_none() => {
-                session.user = Some(user);
+            (Some(Report::Admit), Some(pipe)) if session.user.is_none() => {
+                let source = session.source();
+                let envelope = Envelope::of(pipe).ok_or(Some(group))?;
+                let asked = door.logins.ask(group, source, envelope);
+                asked.map_err(|()| Some(group))
+            }
+            (Some(Report::Failed), None) if door.logins.runs(group) => {
+                door.logins.done(group);
+                door.offended(
+                    session.ends.client(),
+                    Offence::WrongPassword,
+                    Instant::now(),
+                );
+                Ok(())
+            }
+            (Some(Report::LoggedIn { user, most }), Some(pipe)) if door.logins.runs(group) => {
+                door.logins.done(group);
+                let envelope = Envelope::of(pipe).ok_or(Some(group))?;
+                let verdict = self.enter(group, user, most);
+                envelope.send(&verdict);
                 Ok(())
             }
             (
@@ -152,11 +217,24 @@ impl Sessions {
                 Ok(())
             }
             (Some(Report::Who), Some(pipe)) => {
-                self.list(&pipe);
+                self.list(&Envelope::of(pipe).ok_or(Some(group))?);
                 Ok(())
             }
             _ => Err(Some(group)),
         }
+    }
+
+    /// Gives a session to a user, unless that has as many as it may have.
+    fn enter(&mut self, group: Pid, user: UserName, most: u32) -> Verdict {
+        let owner = Some(user);
+        let same = self.0.values().filter(|session| session.user == owner);
+        if most != 0 && same.count() >= usize::try_from(most).unwrap_or(usize::MAX) {
+            return Verdict::TooMany;
+        }
+        if let Some(session) = self.0.get_mut(&group) {
+            session.user = owner;
+        }
+        Verdict::Admitted
     }
 
     /// A session that waits for its next trusted half.
@@ -168,14 +246,7 @@ impl Sessions {
     }
 
     /// Writes the list of sessions, as much as fits, without waiting for a reader.
-    fn list(&self, pipe: &OwnedFd) {
-        // SECURITY: only a pipe cannot make the listener wait, and only without blocking.
-        let is_pipe = fstat(pipe).is_ok_and(|stat| {
-            SFlag::from_bits_truncate(stat.st_mode & SFlag::S_IFMT.bits()) == SFlag::S_IFIFO
-        });
-        if !is_pipe || fcntl(pipe, FcntlArg::F_SETFL(OFlag::O_NONBLOCK)).is_err() {
-            return;
-        }
+    fn list(&self, envelope: &Envelope) {
         let mut sessions: Vec<_> = self.0.iter().collect();
         sessions.sort_unstable_by_key(|(_, session)| session.since);
         let mut text = String::new();
@@ -186,8 +257,7 @@ impl Sessions {
             }
             text.push_str(&line);
         }
-        // Whoever asked is gone, or sees a shorter list.
-        let _ = write(pipe, text.as_bytes());
+        envelope.send_octets(text.as_bytes());
     }
 }
 
@@ -195,6 +265,15 @@ impl Session {
     pub(super) fn replaced_by(&mut self, keeper: Pid) {
         self.keeper = Some(keeper);
         self.user = None;
+    }
+
+    fn source(&self) -> Source {
+        Source::of(self.ends.client())
+    }
+
+    /// Whether it holds one of the places for those who are not logged in.
+    fn is_visitor(&self) -> bool {
+        self.user.is_none() && !self.exempt && !self.evicted
     }
 
     fn line(&self, group: Pid) -> String {
@@ -219,7 +298,9 @@ fn member(process: u32, group: Pid) -> Option<(Pid, OwnedFd)> {
 
 #[cfg(test)]
 mod tests {
+    use super::super::answers;
     use super::*;
+    use crate::settings::Limits;
     use nix::unistd::{getpgrp, getpid, pipe, read};
     use std::net::SocketAddr;
 
@@ -230,30 +311,55 @@ mod tests {
         }
     }
 
+    fn door() -> Door {
+        Door::new(Limits::default())
+    }
+
     /// This process as the trusted half of a session.
     fn own() -> Sessions {
         let mut sessions = Sessions::default();
-        sessions.add(getpgrp(), ends());
+        sessions.add(getpgrp(), ends(), false);
         if let Some(session) = sessions.0.get_mut(&getpgrp()) {
             session.keeper = Some(getpid());
         }
         sessions
     }
 
-    fn login(name: &[u8]) -> reports::Received {
+    /// Reports a right password.
+    fn log_in(sessions: &mut Sessions, name: &[u8]) -> Result<Verdict, Option<Pid>> {
+        let mut door = door();
+        let (_turn, envelope) = answers::pair::<Verdict>().unwrap();
+        sessions.hear(
+            (getpid(), Some(Report::Admit), Some(envelope.into())),
+            &mut door,
+        )?;
+        door.turn(Instant::now());
         let user = UserName::new(name).unwrap();
-        (getpid(), Some(Report::LoggedIn { user }), None)
+        let report = Report::LoggedIn { user, most: 2 };
+        let (answer, envelope) = answers::pair().unwrap();
+        sessions.hear((getpid(), Some(report), Some(envelope.into())), &mut door)?;
+        Ok(answer.take().unwrap().unwrap())
+    }
+
+    /// More sessions of other processes: a number, the last octet of the address, and the user.
+    fn with(mut sessions: Sessions, others: &[(i32, u8, Option<&[u8]>)]) -> Sessions {
+        for &(group, last, user) in others {
+            let peer = SocketAddr::from(([192, 0, 2, last], 5000));
+            sessions.add(Pid::from_raw(group), Ends { peer, ..ends() }, false);
+            if let Some(session) = sessions.0.get_mut(&Pid::from_raw(group)) {
+                session.user = user.and_then(UserName::new);
+            }
+        }
+        sessions
     }
 
     #[test]
     fn the_list_tells_users_and_addresses() {
         let mut sessions = own();
-        assert_eq!(sessions.hear(login(b"al\nice")), Ok(()));
+        assert_eq!(log_in(&mut sessions, b"al\nice"), Ok(Verdict::Admitted));
         let (reader, writer) = pipe().unwrap();
-        assert_eq!(
-            sessions.hear((getpid(), Some(Report::Who), Some(writer))),
-            Ok(())
-        );
+        let heard = sessions.hear((getpid(), Some(Report::Who), Some(writer)), &mut door());
+        assert_eq!(heard, Ok(()));
         let mut text = [0; 512];
         let count = read(&reader, &mut text).unwrap();
         let text = std::str::from_utf8(&text[..count]).unwrap();
@@ -265,23 +371,70 @@ mod tests {
     }
 
     #[test]
+    fn a_user_has_only_so_many_sessions() {
+        let mut sessions = with(own(), &[(-2, 1, Some(b"a")), (-3, 2, Some(b"b"))]);
+        assert_eq!(log_in(&mut sessions, b"a"), Ok(Verdict::Admitted));
+        let mut sessions = with(own(), &[(-2, 1, Some(b"a")), (-3, 2, Some(b"a"))]);
+        assert_eq!(log_in(&mut sessions, b"a"), Ok(Verdict::TooMany));
+        // The refused one has not become the user, and may try another name.
+        assert_eq!(log_in(&mut sessions, b"b"), Ok(Verdict::Admitted));
+    }
+
+    #[test]
+    fn the_oldest_of_the_greediest_makes_room() {
+        let others: &[(i32, u8, Option<&[u8]>)] = &[
+            (-2, 1, None),
+            (-3, 2, None),
+            (-4, 2, None),
+            (-5, 3, Some(b"a")),
+            (-6, 3, Some(b"a")),
+            (-7, 3, Some(b"a")),
+        ];
+        let mut sessions = with(Sessions::default(), others);
+        let tally = Tally {
+            all: 6,
+            ordinary: 6,
+            here: 2,
+            visitors: 3,
+            visitors_here: 2,
+            most_visitors: 2,
+        };
+        assert_eq!(sessions.tally(Source::of([192, 0, 2, 2].into())), tally);
+        assert_eq!(sessions.evict(), Some(Pid::from_raw(-3)));
+        assert_eq!(
+            sessions.tally(Source::of([192, 0, 2, 2].into())).visitors,
+            2
+        );
+    }
+
+    #[test]
     fn a_session_that_breaks_the_rules_is_found_out() {
         let group = getpgrp();
-        assert_eq!(own().hear((getpid(), None, None)), Err(Some(group)));
+        let mut door = door();
+        assert_eq!(
+            own().hear((getpid(), None, None), &mut door),
+            Err(Some(group))
+        );
         let mut sessions = own();
-        sessions.hear(login(b"a")).unwrap();
-        assert_eq!(sessions.hear(login(b"b")), Err(Some(group)));
+        log_in(&mut sessions, b"a").unwrap();
+        assert_eq!(log_in(&mut sessions, b"b"), Err(Some(group)));
+        // A login, or a failure, that was not admitted.
+        let user = UserName::new(b"a").unwrap();
+        let (_reader, writer) = pipe().unwrap();
+        let report = Report::LoggedIn { user, most: 0 };
+        let heard = own().hear((getpid(), Some(report), Some(writer)), &mut door);
+        assert_eq!(heard, Err(Some(group)));
+        let heard = own().hear((getpid(), Some(Report::Failed), None), &mut door);
+        assert_eq!(heard, Err(Some(group)));
         // Not a channel, and not a member of the group.
         for session in [1, u32::MAX] {
             let (reader, _writer) = pipe().unwrap();
             let report = Report::Reinitialise { ticket: 0, session };
-            assert_eq!(
-                own().hear((getpid(), Some(report), Some(reader))),
-                Err(Some(group))
-            );
+            let heard = own().hear((getpid(), Some(report), Some(reader)), &mut door);
+            assert_eq!(heard, Err(Some(group)));
         }
         let mut sessions = Sessions::default();
-        assert_eq!(sessions.hear(login(b"a")), Err(None));
+        assert_eq!(log_in(&mut sessions, b"a"), Err(None));
     }
 
     #[test]
@@ -289,7 +442,7 @@ mod tests {
         let mut sessions = own();
         let heard = (0..=MOST_REPORTS).map(|_| {
             let (_, writer) = pipe().unwrap();
-            sessions.hear((getpid(), Some(Report::Who), Some(writer)))
+            sessions.hear((getpid(), Some(Report::Who), Some(writer)), &mut door())
         });
         assert_eq!(heard.last(), Some(Err(Some(getpgrp()))));
     }

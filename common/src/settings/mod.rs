@@ -3,6 +3,7 @@
 pub mod assign;
 mod cost;
 mod key_value;
+mod limits;
 pub mod nearest;
 pub mod networks;
 mod own;
@@ -15,6 +16,7 @@ pub mod value;
 
 pub use assign::{Origin, SettingError, check_user_setting};
 pub use cost::Cost;
+pub use limits::Limits;
 pub use own::{OwnSetting, UserTables};
 pub use read::{DEFAULT_FILE, Loaded, load};
 pub use scheme::{NoScheme, Scheme};
@@ -74,6 +76,7 @@ pub struct ServerConfig {
     pub login_fail_delay: Duration,
     /// How long a client may leave a reply unread.
     pub reply_timeout: Duration,
+    pub limits: Limits,
     /// Charsets of names for clients of some networks, over the session's.
     pub charset_networks: CharsetNetworks,
 }
@@ -100,6 +103,7 @@ impl Default for ServerConfig {
             max_login_fails: 3,
             login_fail_delay: Duration::from_secs(1),
             reply_timeout: Duration::from_secs(60),
+            limits: Limits::default(),
             charset_networks: CharsetNetworks::default(),
         }
     }
@@ -131,6 +135,8 @@ pub enum Run {
 /// Settings of one session.
 #[derive(Clone, Debug, PartialEq)]
 pub struct SessionConfig {
+    /// How many sessions of its user there may be; zero is no limit.
+    pub max_per_user: u32,
     /// When and from where the account may log in.
     pub policy: Policy,
     pub jail: JailMode,
@@ -177,6 +183,7 @@ pub struct SessionConfig {
 impl Default for SessionConfig {
     fn default() -> Self {
         SessionConfig {
+            max_per_user: 100,
             policy: Policy::default(),
             jail: JailMode::None,
             data_ports: (49152, 65535),

@@ -96,6 +96,11 @@ impl Value<'_> {
         digits(self.text).ok_or_else(|| not("a number from 0 up"))
     }
 
+    /// A limit, or zero for none.
+    pub fn limit(self) -> Result<u32, Wrong> {
+        digits(self.text).ok_or_else(|| not("a number from 0 up"))
+    }
+
     /// A number of directories that may be open at a time.
     pub fn depth(self) -> Result<u32, Wrong> {
         digits(self.text)

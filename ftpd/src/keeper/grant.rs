@@ -8,6 +8,7 @@ use std::path::{Path, PathBuf};
 
 use common::auth::native::{NativeError, Record, Scheme};
 use common::auth::{Identity, group_id};
+use common::channel::UserName;
 use common::clock;
 use common::jail::open_root;
 use common::path::VirtualPath;
@@ -81,6 +82,8 @@ pub(crate) struct Claim<'a> {
 
 /// What a login gets, before anything irreversible was done.
 pub(crate) struct Grant {
+    /// The user's name as it is stored.
+    pub(super) name: UserName,
     pub(super) identity: Identity,
     pub(super) settings: SessionConfig,
     /// The session's `/`.
@@ -97,7 +100,10 @@ impl Claim<'_> {
         let settings = self.settings(config)?;
         self.ask_rules(&settings)?;
         let (root, start) = place(server.chroot.as_deref(), &settings.jail, self.record.home())?;
+        let name = UserName::new(self.record.name().as_bytes())
+            .ok_or_else(|| Refused::Settings("the name is too long".to_owned()))?;
         Ok(Grant {
+            name,
             identity,
             settings,
             root,

@@ -81,6 +81,7 @@ fn update_password(setup: &Setup, record: &Record, secret: &Secret) {
 /// Becomes the user for good, and looks at the start directory with the user's eyes.
 pub(super) fn become_user(setup: &Setup, granted: Grant) -> Result<Login, TooLate> {
     let Grant {
+        name: _,
         identity,
         settings,
         root,

@@ -10,16 +10,17 @@ mod packing;
 mod unpacking;
 mod work;
 
+use std::fmt::Display;
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 use std::time::{Duration, Instant};
 
 use common::channel::{
     self, Answerer, Broken, FileAnswer, FileRequest, LoggedIn, LoginAnswer, LoginRequest, PreLogin,
-    Ticket,
+    Ticket, UserName,
 };
 use common::control::until;
 use common::jail::Failure;
-use common::listener::{Client, Lifeline, Reinitialised, Reports, Sign, Status};
+use common::listener::{Answer, Client, Lifeline, Reinitialised, Reports, Sign, Status, Verdict};
 use common::net::Ends;
 use common::sys::{self, Fork};
 use nix::errno::Errno;
@@ -186,39 +187,18 @@ impl Keeper<'_> {
             else {
                 continue;
             };
+            self.verdict(channel, self.reports.admit(), deadline)?;
             let asked = Instant::now();
             match login::authenticate(self.setup, &self.ends, user.as_slice(), &secret) {
-                Ok(admitted) => {
-                    return match login::become_user(self.setup, admitted) {
-                        Ok(login) => {
-                            let (name, client) =
-                                (user.as_slice().escape_ascii(), self.ends.client());
-                            self.setup
-                                .log
-                                .line(&format!("login of '{name}' from {client}"));
-                            self.reports.logged_in(&user);
-                            Ok((login, ticket))
-                        }
-                        Err(refused) => {
-                            self.setup.log.line(&format!(
-                                "login of '{}' from {} failed: {}",
-                                user.as_slice().escape_ascii(),
-                                self.ends.client(),
-                                refused.text
-                            ));
-                            let _ =
-                                channel.answer(ticket, &LoginAnswer::Refused { last: true }, None);
-                            Err(refused.status)
-                        }
-                    };
+                Ok(granted) => {
+                    return self
+                        .enter(channel, ticket, &user, granted, deadline)
+                        .map(|login| (login, ticket));
                 }
                 Err(refused) => {
                     fails += 1;
-                    self.setup.log.line(&format!(
-                        "login of '{}' from {} failed: {refused}",
-                        user.as_slice().escape_ascii(),
-                        self.ends.client()
-                    ));
+                    self.tell_of_failure(&user, &refused);
+                    self.reports.failed().map_err(|_| Status::Ended)?;
                     self.hold_back(channel, asked + server.login_fail_delay)?;
                     let last = fails >= server.max_login_fails;
                     channel
@@ -228,6 +208,78 @@ impl Keeper<'_> {
                         return Err(Status::LoginFailed);
                     }
                 }
+            }
+        }
+    }
+
+    /// Becomes the user whose password was right, if there is a place for one more session of it.
+    fn enter(
+        &self,
+        channel: &mut Answerer<PreLogin>,
+        ticket: Ticket,
+        typed: &UserName,
+        granted: grant::Grant,
+        deadline: Instant,
+    ) -> Result<login::Login, Status> {
+        let most = granted.settings.max_per_user;
+        let asked = self.reports.logged_in(granted.name.clone(), most);
+        if self.verdict(channel, asked, deadline)? == Verdict::TooMany {
+            self.tell_of_failure(typed, &format_args!("MaxPerUser of {most} is reached"));
+            let _ = channel.answer(ticket, &LoginAnswer::TooMany, None);
+            return Err(Status::Ended);
+        }
+        match login::become_user(self.setup, granted) {
+            Ok(login) => {
+                let (name, client) = (typed.as_slice().escape_ascii(), self.ends.client());
+                self.setup
+                    .log
+                    .line(&format!("login of '{name}' from {client}"));
+                Ok(login)
+            }
+            Err(refused) => {
+                self.tell_of_failure(typed, &refused.text);
+                let _ = channel.answer(ticket, &LoginAnswer::Refused { last: true }, None);
+                Err(refused.status)
+            }
+        }
+    }
+
+    fn tell_of_failure(&self, user: &UserName, why: &dyn Display) {
+        self.setup.log.line(&format!(
+            "login of '{}' from {} failed: {why}",
+            user.as_slice().escape_ascii(),
+            self.ends.client()
+        ));
+    }
+
+    /// Waits for what the listener says about a login. A client that goes away ends the wait.
+    fn verdict(
+        &self,
+        channel: &Answerer<PreLogin>,
+        asked: Result<Answer<Verdict>, Errno>,
+        deadline: Instant,
+    ) -> Result<Verdict, Status> {
+        let answer = asked.map_err(|_| Status::Ended)?;
+        loop {
+            if let Some(verdict) = answer.take().map_err(|_| Status::Ended)? {
+                return Ok(verdict);
+            }
+            let mut ready = [
+                PollFd::new(answer.as_fd(), PollFlags::POLLIN),
+                PollFd::new(channel.as_fd(), PollFlags::empty()),
+                PollFd::new(self.lifeline.as_fd(), PollFlags::POLLIN),
+            ];
+            match poll(&mut ready, until(Some(deadline))) {
+                Ok(0) => return Err(Status::TimedOut),
+                Ok(_) | Err(Errno::EINTR) => {}
+                Err(_) => return Err(Status::Broken),
+            }
+            let speaks = |index: usize| {
+                let ready: &PollFd<'_> = &ready[index];
+                ready.revents().is_some_and(|events| !events.is_empty())
+            };
+            if speaks(1) || speaks(2) {
+                return Err(Status::Ended);
             }
         }
     }

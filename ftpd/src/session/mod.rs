@@ -63,6 +63,8 @@ pub(crate) enum End {
     TimedOut,
     LoginFailed,
     NotFtp,
+    /// The user has as many sessions as it may have.
+    TooManySessions,
     /// REIN, and no listener that could make another keeper.
     CannotBeginAnew,
 }
@@ -317,6 +319,10 @@ impl Session {
             ),
             End::CannotBeginAnew => (
                 Some("Please begin anew on another connection."),
+                Status::Ended,
+            ),
+            End::TooManySessions => (
+                Some("This user has too many sessions; please try later."),
                 Status::Ended,
             ),
             End::NotFtp => (Some("This is an FTP server."), Status::NotFtp),

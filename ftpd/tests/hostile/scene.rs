@@ -149,7 +149,7 @@ impl Scene {
     pub(crate) fn log_in(mut self) -> (Scene, Account) {
         match self.authenticate("correct horse") {
             LoginAnswer::Welcome { account } => (self, account),
-            refused @ LoginAnswer::Refused { .. } => panic!("{refused:?}"),
+            refused @ (LoginAnswer::Refused { .. } | LoginAnswer::TooMany) => panic!("{refused:?}"),
         }
     }
 

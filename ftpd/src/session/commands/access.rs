@@ -56,6 +56,10 @@ pub(in crate::session) fn pass(session: &mut Session, secret: &Secret) -> Result
             }
             Ok(reply)
         }
+        LoginAnswer::TooMany => {
+            session.stage = Stage::Visitor(visitor);
+            Err(End::TooManySessions.into())
+        }
         LoginAnswer::Welcome { account } => {
             session.permitted = account.permitted;
             session.stage = Stage::User(Box::new(welcome(visitor, account, name)));

@@ -1,0 +1,240 @@
+//! Who gets in: limits of connections, turns of password checks, penalties of addresses. As one client and its neighbours
+//! see it, each on a loopback address of its own.
+
+#![allow(clippy::unwrap_used, reason = "whatever fails shall end the test")]
+
+use std::net::Ipv4Addr;
+use std::thread;
+
+use nix::sys::signal::Signal;
+use tests::client::connect_from;
+use tests::{Client, Server, Setup, wait};
+
+const HONEST: Ipv4Addr = Ipv4Addr::new(127, 9, 9, 9);
+
+fn quiet(server: &Server, from: Ipv4Addr) -> Client {
+    Client::over(connect_from(from, server.address()))
+}
+
+/// A client that was let in.
+#[track_caller]
+fn greeted(server: &Server, from: Ipv4Addr) -> Client {
+    let mut client = quiet(server, from);
+    client.expect_reply(220);
+    client
+}
+
+#[track_caller]
+fn logged_in(server: &Server, from: Ipv4Addr) -> Client {
+    let mut client = greeted(server, from);
+    client.login(&server.login.name, &server.login.password);
+    client
+}
+
+/// A client that is told 421 with these words and cut off, before it said anything.
+#[track_caller]
+fn refused(server: &Server, from: Ipv4Addr, words: &str) {
+    let mut client = quiet(server, from);
+    let reply = client.expect_reply(421);
+    assert!(reply.to_string().contains(words), "{reply}");
+    client.expect_end();
+}
+
+fn neighbour(number: u8) -> Ipv4Addr {
+    Ipv4Addr::new(127, 0, 3, number)
+}
+
+#[test]
+fn an_address_has_so_many_connections_and_each_that_ends_frees_its_place() {
+    let server = Setup::new().setting("MaxPerAddress=2").start();
+    let _first = greeted(&server, neighbour(1));
+    let mut second = logged_in(&server, neighbour(1));
+    refused(&server, neighbour(1), "your address");
+    server
+        .log
+        .line_with(&["client 127.0.3.1 refused", "MaxPerAddress"]);
+    greeted(&server, neighbour(2));
+    second.expect("QUIT", 221);
+    wait::until("the place is free", || {
+        quiet(&server, neighbour(1)).reply().code == 220
+    });
+}
+
+#[test]
+fn a_full_server_keeps_places_for_exempt_networks() {
+    let server = Setup::new()
+        .setting("max_clients=2")
+        .setting("ExemptNetworks=127.0.3.200/30")
+        .start();
+    let _clients = [
+        greeted(&server, neighbour(1)),
+        greeted(&server, neighbour(2)),
+    ];
+    refused(&server, neighbour(3), "Too many clients");
+    let mut administrator = logged_in(&server, neighbour(201));
+    administrator.expect("NOOP", 200);
+    refused(&server, neighbour(3), "Too many clients");
+}
+
+#[test]
+fn a_user_has_so_many_sessions_under_whatever_spelling() {
+    let server = Setup::new()
+        .setting("MaxPerUser=1")
+        .account("Many", "plain", "MaxPerUser=2")
+        .start();
+    let password = server.login.password.clone();
+    let _first = server.logged_in();
+    let mut second = server.connect();
+    second.expect(&format!("USER {}", server.login.name), 331);
+    let reply = second.expect(&format!("PASS {password}"), 421);
+    assert!(reply.to_string().contains("too many sessions"), "{reply}");
+    second.expect_end();
+    server
+        .log
+        .line_with(&["failed: MaxPerUser of 1 is reached"]);
+    // The user's own entry counts, and another user has places of its own. A wrong password is told nothing.
+    let mut many = [server.connect(), server.connect(), server.connect()];
+    many[0].login("Many", &password);
+    many[1].login("Many", &password);
+    many[2].expect("USER Many", 331);
+    many[2].expect("PASS wrong", 530);
+    many[2].expect("USER Many", 331);
+    many[2].expect(&format!("PASS {password}"), 421);
+    // A session that begins anew gives its place up.
+    many[0].expect("REIN", 220);
+    let mut next = server.connect();
+    next.login("Many", &password);
+}
+
+#[test]
+fn silent_connections_from_one_address_make_room_for_others() {
+    let server = Setup::new().setting("MaxUnauthenticated=4").start();
+    let mut silent: Vec<_> = (0..4).map(|_| greeted(&server, neighbour(1))).collect();
+    refused(&server, neighbour(1), "your address");
+    let mut honest = logged_in(&server, HONEST);
+    // The oldest had to go; who is logged in counts no more.
+    wait::until("the oldest is gone", || silent[0].has_something());
+    silent.remove(0).expect_end();
+    let _other = greeted(&server, neighbour(2));
+    honest.expect("NOOP", 200);
+    silent.remove(1).expect("NOOP", 200);
+}
+
+#[test]
+fn many_logins_at_once_take_turns_and_a_client_that_vanishes_blocks_nobody() {
+    let server = Setup::new().setting("MaxPasswordChecks=1").start();
+    thread::scope(|scope| {
+        for _ in 0..12 {
+            scope.spawn(|| logged_in(&server, HONEST).expect("NOOP", 200));
+            scope.spawn(|| {
+                let mut client = greeted(&server, neighbour(1));
+                client.send(&format!("USER {}", server.login.name));
+                client.send("PASS wrong");
+            });
+        }
+    });
+    // The keeper of one that is being checked is killed.
+    let mut victim = server.connect();
+    let keepers = || server.keepers();
+    victim.expect(&format!("USER {}", server.login.name), 331);
+    victim.send("PASS wrong");
+    for keeper in keepers() {
+        keeper.signal(Signal::SIGKILL);
+    }
+    server.logged_in();
+}
+
+/// 50 addresses try 1,000 passwords between them: they are cut off and counted, and somebody else does not notice.
+#[test]
+fn guessers_are_banned_and_an_honest_user_gets_in() {
+    let server = Setup::new()
+        .setting("LoginFailDelay=10ms")
+        .setting("PasswordCost=m=8,t=1,p=1")
+        .setting("MaxLoginFails=5")
+        .start();
+    let memory = || -> u64 {
+        let size = &server.process().status()["VmRSS"];
+        size.trim_end_matches(" kB").trim().parse().unwrap()
+    };
+    logged_in(&server, HONEST);
+    let before = memory();
+    let (tried, cut) = thread::scope(|scope| {
+        let guessers: Vec<_> = (1..=50)
+            .map(|number| {
+                let server = &server;
+                scope.spawn(move || guess(server, Ipv4Addr::new(127, 0, 5, number), 20))
+            })
+            .collect();
+        for _ in 0..5 {
+            logged_in(&server, HONEST).expect("NOOP", 200);
+        }
+        guessers
+            .into_iter()
+            .map(|guesser| guesser.join().unwrap())
+            .fold((0, 0), |(a, b), (c, d)| (a + c, b + d))
+    });
+    assert_eq!(tried + cut, 1000);
+    assert!(
+        tried >= 50 * 6 && cut >= 50 * 8,
+        "{tried} tried, {cut} cut off"
+    );
+    for number in 1..=50 {
+        let address = format!("127.0.5.{number}: banned for ");
+        server.log.line_with(&[address.as_str()]);
+    }
+    refused(&server, Ipv4Addr::new(127, 0, 5, 1), "Too many failures");
+    logged_in(&server, HONEST);
+    let grown = memory().saturating_sub(before);
+    assert!(grown < 1024, "the listener grew by {grown} KiB");
+}
+
+/// Tries so many passwords; how many were checked, and how many connections for one were refused.
+fn guess(server: &Server, from: Ipv4Addr, passwords: u32) -> (u32, u32) {
+    let (mut tried, mut cut) = (0, 0);
+    while tried + cut < passwords {
+        let mut client = quiet(server, from);
+        if client.reply().code == 421 {
+            cut += 1;
+            continue;
+        }
+        for _ in 0..5 {
+            if tried + cut >= passwords {
+                break;
+            }
+            client.expect(&format!("USER {}", server.login.name), 331);
+            client.expect("PASS guess", 530);
+            tried += 1;
+        }
+    }
+    (tried, cut)
+}
+
+#[test]
+fn a_ban_outlives_sighup_and_ends() {
+    let server = Setup::new()
+        .setting("LoginFailDelay=0")
+        .setting("MaxLoginFails=10")
+        .setting("Penalty=1s")
+        .setting("Ban=1500ms")
+        .start();
+    assert_eq!(guess(&server, neighbour(1), 2), (2, 0));
+    server.log.line_with(&["127.0.3.1: banned for 2 s"]);
+    server.process().signal(Signal::SIGHUP);
+    refused(&server, neighbour(1), "Too many failures");
+    greeted(&server, neighbour(2));
+    server
+        .log
+        .line_with(&["127.0.3.1: ban ended, 1 connections were refused"]);
+    greeted(&server, neighbour(1));
+}
+
+#[test]
+fn garbage_counts_against_its_address() {
+    let server = Setup::new().setting("Ban=20s").start();
+    let mut client = greeted(&server, neighbour(1));
+    client.send_octets(b"\x16\x03\x01\x02\x00\x01");
+    client.expect_reply(421);
+    client.expect_end();
+    server.log.line_with(&["127.0.3.1: banned for 20 s"]);
+    refused(&server, neighbour(1), "Too many failures");
+}
