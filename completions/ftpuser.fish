@@ -32,7 +32,7 @@ complete -c ftpuser -n "__fish_ftpuser_needs_command" -f -a "list" -d 'List the 
 complete -c ftpuser -n "__fish_ftpuser_needs_command" -f -a "passwd" -d 'Give a user another password'
 complete -c ftpuser -n "__fish_ftpuser_needs_command" -f -a "set" -d 'Change what a user may, and leave the password as it is'
 complete -c ftpuser -n "__fish_ftpuser_needs_command" -f -a "help" -d 'Print this message or the help of the given subcommand(s)'
-complete -c ftpuser -n "__fish_ftpuser_using_subcommand add" -s t -l type -d 'How the password is kept: argon2id, null, plain, md5, sha-1, sha-256, sha-512, whirlpool' -r
+complete -c ftpuser -n "__fish_ftpuser_using_subcommand add" -s t -l type -d 'How the password is kept: argon2id, null, plain, md5, sha-1, sha-256, sha-512, whirlpool, crypt; crypt takes what crypt(3) made in the password\'s place' -r
 complete -c ftpuser -n "__fish_ftpuser_using_subcommand add" -l cost -d 'What an argon2id hash costs: KiB of memory, passes, lanes' -r
 complete -c ftpuser -n "__fish_ftpuser_using_subcommand add" -s a -l auth-file -d 'The user file' -r -F
 complete -c ftpuser -n "__fish_ftpuser_using_subcommand add" -l home -d 'The directory that the user starts in' -r -F
@@ -51,7 +51,7 @@ complete -c ftpuser -n "__fish_ftpuser_using_subcommand list" -s a -l auth-file 
 complete -c ftpuser -n "__fish_ftpuser_using_subcommand list" -l json -d 'Print one JSON array'
 complete -c ftpuser -n "__fish_ftpuser_using_subcommand list" -s h -l help -d 'Print help'
 complete -c ftpuser -n "__fish_ftpuser_using_subcommand passwd" -s a -l auth-file -d 'The user file' -r -F
-complete -c ftpuser -n "__fish_ftpuser_using_subcommand passwd" -s t -l type -d 'How the password is kept: argon2id, null, plain, md5, sha-1, sha-256, sha-512, whirlpool' -r
+complete -c ftpuser -n "__fish_ftpuser_using_subcommand passwd" -s t -l type -d 'How the password is kept: argon2id, null, plain, md5, sha-1, sha-256, sha-512, whirlpool, crypt; crypt takes what crypt(3) made in the password\'s place' -r
 complete -c ftpuser -n "__fish_ftpuser_using_subcommand passwd" -l cost -d 'What an argon2id hash costs: KiB of memory, passes, lanes' -r
 complete -c ftpuser -n "__fish_ftpuser_using_subcommand passwd" -l password-file -d 'Read the password from the first line of a file' -r -F
 complete -c ftpuser -n "__fish_ftpuser_using_subcommand passwd" -l password-stdin -d 'Read the password from the first line of the standard input'

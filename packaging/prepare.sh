@@ -35,6 +35,10 @@ done
 if ! [ -e "$(cc -print-file-name=crt1.o 2>/dev/null)" ]; then
     missing+=(libc6-dev)
 fi
+# crypt(3), which Debian has in a library of its own.
+if ! [ -e "$(cc -print-file-name=libcrypt.so 2>/dev/null)" ]; then
+    missing+=(libcrypt-dev)
+fi
 if [ ${#missing[@]} -eq 0 ]; then
     rest "$@"
     exit 0

@@ -243,3 +243,55 @@ fn passwords_are_kept_in_the_new_way_after_a_login() {
             .line_with(&["password of 'tester' is kept as", kind]);
     }
 }
+
+/// "correct horse", made with mkpasswd(1) of the package whois.
+const CRYPTED: [(&str, &str); 5] = [
+    (
+        "yescrypt",
+        "$y$j9T$lR49j/Sz26MZNaTOMFaS3.$NrGZVeA.rCBSsX2lBt/bvK1W5fRk3tQhpd4e0ZP8dmC",
+    ),
+    (
+        "bcrypt",
+        "$2b$05$dvovuIscu1GFB6kpT.DGxekxYndK7xDbHHdQjnsXpFJTD94yqOvYG",
+    ),
+    (
+        "sha512",
+        "$6$vG4LFF5n2xaalH1c$.tNcjDbCi/VJGzD6WNayrrb55iWC3x2EzjR.sndYb7NXE7OC7goJtISN2AFB6KM3o6MIz1p5/qOfcn1cRoPZg0",
+    ),
+    (
+        "sha256",
+        "$5$I0j.Mcq8KoIPubsi$GWzWSfDZ1PcqXYSg1SNn1yfdPBYXP5tAQ1azRPB5Ig6",
+    ),
+    ("md5", "$1$ZtBx55hy$Mw1lngH1ud8zWcAnkAIka/"),
+];
+
+#[test]
+fn hashes_of_crypt_let_in_and_are_replaced() {
+    let server = CRYPTED
+        .iter()
+        .fold(setup(), |setup, (name, hash)| setup.line(&format!("{name}:crypt::{hash}:{{user}}:{{home}}:")))
+        .line("locked:crypt::!$1$N9nC60I9$KeBmCD9jmIv8S143pVJrf1:{user}:{home}:")
+        .line("costly:crypt::$2b$31$PsA7uAn4PoIjFmmdTyMjNuUxpWVZ3vj38tW4AnRsf10GBGKlX7DFu:{user}:{home}:")
+        .flag(&["-update-pass", "argon2id"])
+        .start();
+    let expected = refusal(&server);
+    for (name, _) in CRYPTED {
+        let mut client = server.connect();
+        client.expect(&format!("USER {name}"), 331);
+        client.expect("PASS Correct horse", 530);
+        for _ in 0..2 {
+            assert!(login(&server, name).starts_with("230"), "{name}");
+        }
+        let text = std::fs::read_to_string(server.scratch.join("auth")).unwrap();
+        assert!(
+            text.contains(&format!("\n{name}:argon2id::$argon2id$")),
+            "{text}"
+        );
+    }
+    for name in ["locked", "costly"] {
+        assert_eq!(login(&server, name), expected);
+        server
+            .log
+            .line_with(&[&format!("login of '{name}'"), "secret is wrong"]);
+    }
+}

@@ -426,3 +426,19 @@ fn a_new_user_can_have_rules() {
         "new:null:::nobody:/tmp:Idle=5 Expires=2027-01-31 Enabled=no\n"
     );
 }
+
+#[test]
+fn hashes_of_crypt_are_taken_over_as_they_are() {
+    let users = Users::new("");
+    let hash = "$1$N9nC60I9$KeBmCD9jmIv8S143pVJrf1";
+    users.succeed(
+        "add fred -t crypt --password-stdin -u nobody --home /tmp",
+        &format!("{hash}\n"),
+    );
+    assert_eq!(users.text(), format!("fred:crypt::{hash}:nobody:/tmp:\n"));
+    users.fail("passwd fred -t crypt", 2, "--password-stdin");
+    let told = users.run("passwd fred -t crypt --password-stdin", "hunter2\n");
+    assert_eq!(told.status.code(), Some(1));
+    let told = String::from_utf8(told.stderr).unwrap();
+    assert!(told.contains("not a hash of crypt(3)"), "{told}");
+}

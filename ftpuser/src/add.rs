@@ -13,7 +13,7 @@ use common::settings::check_user_setting;
 use nix::unistd::{User, geteuid};
 
 use crate::set::rules;
-use crate::{Failure, cost, file, name, password, scheme, warn_of_old};
+use crate::{Failure, HASH_FROM_WHERE, cost, file, name, password, scheme, warn_of_old};
 
 /// The words behind the name: MetaFTPd's password and home, and settings.
 #[derive(Debug, Default, PartialEq)]
@@ -178,6 +178,7 @@ fn secret(
             );
             Ok(Secret::new(password.as_bytes()))
         }
+        (Scheme::Crypt, None, None) => Err(Failure::usage(HASH_FROM_WHERE)),
         (_, source, None) => password::obtain(source, name),
     }
 }

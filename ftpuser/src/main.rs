@@ -17,6 +17,10 @@ use common::auth::native::{Edit, NativeError, PasswordError, Scheme, Stored};
 use common::cli::{self, out};
 use common::settings::Cost;
 
+/// Nobody types a hash twice without seeing it.
+const HASH_FROM_WHERE: &str =
+    "the hash for type crypt comes with --password-stdin or --password-file";
+
 /// Why a sub-command did not do what it was asked for.
 enum Failure {
     /// The arguments contradict each other or lack something.
@@ -81,6 +85,7 @@ fn change_password(arguments: &ArgMatches) -> Result<(), Failure> {
     let secret = match (scheme, password::source(arguments)) {
         (Scheme::Null, None) => Secret::new(b""),
         (Scheme::Null, Some(_)) => return Err(Failure::usage("type null has no password")),
+        (Scheme::Crypt, None) => return Err(Failure::usage(HASH_FROM_WHERE)),
         (_, source) => password::obtain(source, &known)?,
     };
     warn_of_old(scheme);
@@ -94,7 +99,7 @@ fn change_password(arguments: &ArgMatches) -> Result<(), Failure> {
 
 fn warn_of_old(scheme: Scheme) {
     match scheme {
-        Scheme::Argon2id | Scheme::Null => {}
+        Scheme::Argon2id | Scheme::Crypt | Scheme::Null => {}
         Scheme::Plain
         | Scheme::Md5
         | Scheme::Sha1

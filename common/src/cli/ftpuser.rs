@@ -203,7 +203,7 @@ fn scheme() -> Arg {
         .value_name("TYPE")
         .default_value(Scheme::Argon2id.name())
         .value_parser(|word: &str| Scheme::find(word).map_err(|error| error.to_string()))
-        .help(format!("How the password is kept: {names}"))
+        .help(format!("How the password is kept: {names}; crypt takes what crypt(3) made in the password's place"))
 }
 
 fn cost() -> Arg {

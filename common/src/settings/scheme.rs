@@ -16,11 +16,13 @@ pub enum Scheme {
     Sha256,
     Sha512,
     Whirlpool,
+    /// What crypt(3) made, taken over from elsewhere.
+    Crypt,
     Argon2id,
 }
 
 impl Scheme {
-    pub const ALL: [Scheme; 8] = [
+    pub const ALL: [Scheme; 9] = [
         Scheme::Argon2id,
         Scheme::Null,
         Scheme::Plain,
@@ -29,6 +31,7 @@ impl Scheme {
         Scheme::Sha256,
         Scheme::Sha512,
         Scheme::Whirlpool,
+        Scheme::Crypt,
     ];
 
     /// Finds a type by its word in the file. SECURITY: `null` in another case was no password in MetaFTPd and is none here.
@@ -37,6 +40,7 @@ impl Scheme {
             "null" => return Ok(Scheme::Null),
             "plain" | "plaintext" => return Ok(Scheme::Plain),
             "argon2id" => return Ok(Scheme::Argon2id),
+            "crypt" => return Ok(Scheme::Crypt),
             _ => {}
         }
         let shown = || word.chars().take(32).collect::<String>();
@@ -56,12 +60,13 @@ impl Scheme {
         }
     }
 
-    /// The word that we write; MetaFTPd reads all but `argon2id`.
+    /// The word that we write; MetaFTPd reads all but `argon2id` and `crypt`.
     pub fn name(self) -> &'static str {
         match self {
             Scheme::Null => "null",
             Scheme::Plain => "plain",
             Scheme::Argon2id => "argon2id",
+            Scheme::Crypt => "crypt",
             Scheme::Md5 | Scheme::Sha1 | Scheme::Sha256 | Scheme::Sha512 | Scheme::Whirlpool => {
                 self.algorithm().map_or("", Algorithm::name)
             }
@@ -81,7 +86,8 @@ impl Scheme {
             Scheme::Sha1 => 3,
             Scheme::Sha256 => 4,
             Scheme::Sha512 | Scheme::Whirlpool => 5,
-            Scheme::Argon2id => 6,
+            Scheme::Crypt => 6,
+            Scheme::Argon2id => 7,
         }
     }
 
@@ -93,7 +99,7 @@ impl Scheme {
             Scheme::Sha256 => Some(Algorithm::Sha256),
             Scheme::Sha512 => Some(Algorithm::Sha512),
             Scheme::Whirlpool => Some(Algorithm::Whirlpool),
-            Scheme::Null | Scheme::Plain | Scheme::Argon2id => None,
+            Scheme::Null | Scheme::Plain | Scheme::Crypt | Scheme::Argon2id => None,
         }
     }
 }

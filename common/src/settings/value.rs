@@ -143,6 +143,10 @@ impl Value<'_> {
             Ok(Scheme::Null) => Err(Wrong::Because(
                 "the type null would let everybody in".to_owned(),
             )),
+            Ok(Scheme::Crypt) => Err(Wrong::Because(
+                "the type crypt is for hashes from elsewhere; argon2id is the better one"
+                    .to_owned(),
+            )),
             Ok(scheme) => Ok(scheme),
             Err(error) => Err(Wrong::Because(error.to_string())),
         }

@@ -7,7 +7,7 @@ use argon2::{ARGON2ID_IDENT, Argon2, Params, Version};
 use subtle::ConstantTimeEq;
 
 use super::record::{FieldError, Name, RecordError, field};
-use crate::auth::Secret;
+use crate::auth::{CryptError, Crypted, Secret};
 use crate::digest::{Algorithm, Digest, Hasher, hex};
 use crate::settings::{Cost, Scheme};
 
@@ -44,10 +44,18 @@ pub enum PasswordError {
     Unsendable,
     /// The scheme would put the password itself into the file, which cannot hold it.
     Field(FieldError),
-    /// The memory that argon2id wants is not there.
+    /// It should have been a hash of crypt(3).
+    Crypt(CryptError),
+    /// The memory that the hash wants is not there.
     OutOfMemory,
     /// The system has no random octets for the salt.
     NoSalt,
+}
+
+impl From<CryptError> for PasswordError {
+    fn from(error: CryptError) -> Self {
+        PasswordError::Crypt(error)
+    }
 }
 
 impl From<FieldError> for PasswordError {
@@ -64,9 +72,8 @@ impl fmt::Display for PasswordError {
                 f.write_str("the password holds a line break or NUL, which FTP cannot send")
             }
             PasswordError::Field(error) => error.fmt(f),
-            PasswordError::OutOfMemory => {
-                f.write_str("not enough memory for the password's argon2id hash")
-            }
+            PasswordError::Crypt(error) => error.fmt(f),
+            PasswordError::OutOfMemory => f.write_str("not enough memory for the password's hash"),
             PasswordError::NoSalt => f.write_str("the system gives no random octets"),
         }
     }
@@ -86,12 +93,13 @@ enum Kept {
     Plain(Secret),
     /// HASH(name ‖ salt ‖ password) of MetaFTPd; the salt is used as the text that stands in the file.
     Digest(Scheme, Algorithm, Vec<u8>, Digest),
+    Crypt(Crypted),
     Argon2id(Box<PasswordHash>),
 }
 
 impl Stored {
     /// Prepares a password for the file. `name` as the record will have it; `Null` ignores the password, and all but
-    /// argon2id the cost.
+    /// argon2id the cost. For `Crypt` the hash comes in the place of the password.
     pub fn new(
         scheme: Scheme,
         cost: Cost,
@@ -118,6 +126,7 @@ impl Stored {
                 field("password", octets)?;
                 Kept::Plain(secret.clone())
             }
+            None if scheme == Scheme::Crypt => Kept::Crypt(Crypted::parse(octets)?),
             None => Kept::Argon2id(Box::new(argon2id(cost, secret, &random::<SALT>()?)?)),
         };
         Ok(Stored(kept))
@@ -143,8 +152,9 @@ impl Stored {
             }
             None if scheme == Scheme::Plain => Kept::Plain(Secret::new(secret)),
             None if !salt.is_empty() => {
-                return Err(RecordError::Secret("alone: argon2id has its own salt"));
+                return Err(RecordError::Secret("alone: such a hash has its own salt"));
             }
+            None if scheme == Scheme::Crypt => Kept::Crypt(Crypted::parse(secret)?),
             None => Kept::Argon2id(Box::new(parse_argon2id(secret)?)),
         };
         Ok(Stored(kept))
@@ -162,6 +172,7 @@ impl Stored {
                 format!(":{digest}").as_bytes(),
             ]
             .concat(),
+            Kept::Crypt(hash) => [format!("{name}::").as_bytes(), hash.as_bytes()].concat(),
             Kept::Argon2id(hash) => format!("{name}::{hash}").into_bytes(),
         }
     }
@@ -171,6 +182,7 @@ impl Stored {
             Kept::Nothing => Scheme::Null,
             Kept::Plain(_) => Scheme::Plain,
             Kept::Digest(scheme, ..) => *scheme,
+            Kept::Crypt(_) => Scheme::Crypt,
             Kept::Argon2id(_) => Scheme::Argon2id,
         }
     }
@@ -179,7 +191,7 @@ impl Stored {
     pub fn cost(&self) -> Option<Cost> {
         match &self.0 {
             Kept::Argon2id(hash) => cost(hash),
-            Kept::Nothing | Kept::Plain(_) | Kept::Digest(..) => None,
+            Kept::Nothing | Kept::Plain(_) | Kept::Digest(..) | Kept::Crypt(_) => None,
         }
     }
 
@@ -191,6 +203,9 @@ impl Stored {
                 let given = old_digest(*algorithm, name, salt, secret);
                 given.as_bytes().ct_eq(digest.as_bytes()).into()
             }
+            Kept::Crypt(hash) => hash
+                .verify(secret)
+                .map_err(|_| PasswordError::OutOfMemory)?,
             Kept::Argon2id(stored) => verify_argon2id(stored, secret)?,
         };
         Ok(Verdict::from(equal))

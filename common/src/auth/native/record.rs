@@ -8,7 +8,7 @@ use std::os::unix::ffi::OsStrExt;
 use std::path::{Path, PathBuf};
 
 use super::password::{PasswordError, Stored, Verdict, verify_nobody};
-use crate::auth::Secret;
+use crate::auth::{CryptError, Secret};
 use crate::path::{LONGEST_NAME, LONGEST_PATH};
 use crate::settings::{Cost, NoScheme};
 
@@ -320,6 +320,7 @@ pub enum RecordError {
     EmptySecret,
     /// The secret is not what its type makes.
     Secret(&'static str),
+    Crypt(CryptError),
     /// Verifying would cost more than any honest record does.
     Cost,
 }
@@ -327,6 +328,12 @@ pub enum RecordError {
 impl From<FieldError> for RecordError {
     fn from(error: FieldError) -> Self {
         RecordError::Field(error)
+    }
+}
+
+impl From<CryptError> for RecordError {
+    fn from(error: CryptError) -> Self {
+        RecordError::Crypt(error)
     }
 }
 
@@ -345,6 +352,7 @@ impl fmt::Display for RecordError {
             RecordError::Scheme(error) => error.fmt(f),
             RecordError::EmptySecret => f.write_str("secret is empty"),
             RecordError::Secret(what) => write!(f, "secret is not {what}"),
+            RecordError::Crypt(error) => write!(f, "secret is wrong: {error}"),
             RecordError::Cost => f.write_str("the cost of the argon2id hash is above the limit"),
         }
     }

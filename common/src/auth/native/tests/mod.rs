@@ -24,6 +24,12 @@ fn secret(text: &str) -> Secret {
 
 fn record(name: &str, scheme: Scheme, password: &str) -> Record {
     let name = Name::new(name.as_bytes()).unwrap();
+    let password = if scheme == Scheme::Crypt {
+        assert_eq!(password, "hunter2", "there is one hash");
+        CRYPTED
+    } else {
+        password
+    };
     let stored = Stored::new(scheme, CHEAP, &name, &secret(password)).unwrap();
     Record::new(name, stored, "nobody", Path::new("/srv"), Vec::new()).unwrap()
 }
@@ -45,6 +51,9 @@ const OLD: [(&str, &str); 9] = [
 /// "hunter2", made with the reference implementation's `argon2 somesalt12 -id -t 2 -k 19456 -p 1 -l 32`.
 const PHC: &str =
     "$argon2id$v=19$m=19456,t=2,p=1$c29tZXNhbHQxMg$3aCUUMC/sW7YIzzgKtbnfVwuuDg9X8ZDdXSBhK3zE1g";
+
+/// "hunter2", made with `mkpasswd -m sha512crypt -R 1000`.
+const CRYPTED: &str = "$6$rounds=1000$V3LhoX6YGivjEfKX$qOb2.UCRE2wqxiWhHe7nCl6ng.u3Ndk4sS/KTgSW5BuHn2/xYDRfAj147vK1RqdmVPE7966nbj/Ng/1lCkhhe.";
 
 /// Octets that are often nearly a record: of the right words in the right places, some are something else.
 fn any_line() -> impl Strategy<Value = Vec<u8>> {
