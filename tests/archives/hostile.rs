@@ -845,7 +845,7 @@ fn what_is_accepted_is_understood_alike_by_other_programs() {
 }
 
 /// The regular files of a tree with their contents.
-fn regular(root: &Path) -> BTreeMap<PathBuf, Vec<u8>> {
+pub(crate) fn regular(root: &Path) -> BTreeMap<PathBuf, Vec<u8>> {
     fn walk(root: &Path, below: &Path, found: &mut BTreeMap<PathBuf, Vec<u8>>) {
         let directory = root.join(below);
         fs::set_permissions(&directory, fs::Permissions::from_mode(0o755)).unwrap();

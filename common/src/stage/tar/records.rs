@@ -18,7 +18,8 @@ impl<'a> Records<'a> {
         let record = record.strip_suffix(b"\n").ok_or(Damaged)?;
         let equals = memchr::memchr(b'=', record).ok_or(Damaged)?;
         let (key, value) = (&record[..equals], &record[equals + 1..]);
-        if key.is_empty() {
+        // GNU tar skips blanks before a key and ends it at a NUL; others do not.
+        if key.is_empty() || key.starts_with(b" ") || key.iter().any(u8::is_ascii_control) {
             return Err(Damaged);
         }
         self.0 = &self.0[length..];
@@ -138,6 +139,9 @@ mod tests {
             b" 6 a=b\n",
             b"6\ta=b\n",
             b"5 =b\n",
+            b"7  a=b\n",
+            b"7 \ta=b\n",
+            b"7 a\0=b\n",
             b"4 a\n",
             b"6 a=b\n\n",
             b"18446744073709551617 a=b\n",
