@@ -13,7 +13,7 @@ pub(super) fn section(page: &mut Roff) {
         bold("MODE Z"),
         roman(
             " files and listings are compressed in both directions, each transfer as one stream in the zlib format. The client \
-             chooses by OPTS MODE Z LEVEL how hard the server tries, from 0, not at all, to 9; without that it is 6. REST and \
+             chooses by OPTS MODE Z LEVEL how hard the server tries, from 0, not at all, to 9; without that it is 3. REST and \
              ALLO count the octets of the file. An upload whose stream is damaged, ends too early or has more behind its end is \
              answered with 451 or 426, and replaces nothing. So that a few octets cannot fill the disk, one that becomes more \
              than ",
