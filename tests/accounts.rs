@@ -14,6 +14,7 @@ fn setup() -> Setup {
     Setup::new()
         .setting("LoginFailDelay=0")
         .setting("MaxLoginFails=100")
+        .setting("Penalty=0")
         .setting("PasswordCost=m=8,t=1,p=1")
 }
 
@@ -218,6 +219,7 @@ fn passwords_are_kept_in_the_new_way_after_a_login() {
         let server = start
             .setting("LoginFailDelay=0")
             .setting("MaxLoginFails=100")
+            .setting("Penalty=0")
             .setting("PasswordCost=m=8,t=1,p=1")
             .flag(&["-update-pass", kind])
             .account("anonymous", "null", "")

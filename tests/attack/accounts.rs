@@ -15,6 +15,7 @@ fn setup(cost: &str) -> Setup {
     Setup::new()
         .setting("LoginFailDelay=0")
         .setting("MaxLoginFails=1000000")
+        .setting("Penalty=0")
         .setting("LoginTimeout=1h")
         .setting(&format!("PasswordCost={cost}"))
 }
