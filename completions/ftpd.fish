@@ -60,7 +60,7 @@ complete -c ftpd -l listentries -d 'Entries after which LIST -R and */* end, wit
 complete -c ftpd -l archivelinks -d 'Whether archives of RETR with STRU T hold symbolic links [default: keep]' -r -f -a "keep\t''
 skip\t''"
 complete -c ftpd -l archiveentries -d 'The most entries of an archive, either way; 0 is no limit [default: 1000000]' -r
-complete -c ftpd -l archivesize -d 'The most octets that STOR with STRU T unpacks; 0 is no limit [default: 0]' -r
+complete -c ftpd -l archivesize -d 'The most that STOR with STRU T unpacks, such as 2GiB; 0 is no limit [default: 0]' -r
 complete -c ftpd -l charset -d 'Charset of names on the wire; UTF-8 passes all octets as they are [default: UTF-8]' -r
 complete -c ftpd -l charsetnetworks -d 'Charset by client: NETWORK=CHARSET, the first match over Charset' -r
 complete -c ftpd -l permittedcommands -d 'Commands that clients may use [default: ALL]' -r

@@ -452,7 +452,7 @@ fn numbers() -> Vec<Case> {
         case(
             "size of 8 EiB",
             &said(b"9223372036854775807", b""),
-            426,
+            452,
             &[],
         ),
         case(
@@ -527,15 +527,6 @@ fn numbers() -> Vec<Case> {
             &[],
         ),
     ]
-    .into_iter()
-    .map(|mut case| {
-        // One that runs out of octets rather than into the end of the archive.
-        if case.name == "size of 8 EiB" {
-            case.archive.truncate(case.archive.len() - 1024);
-        }
-        case
-    })
-    .collect()
 }
 
 fn headers() -> Vec<Case> {

@@ -43,7 +43,12 @@ fn age(path: &Path, seconds: u64) {
 
 #[test]
 fn other_programs_read_a_whole_tree() {
-    let server = Server::start();
+    for setup in [Setup::new(), Setup::rootless()] {
+        a_whole_tree(&setup.start());
+    }
+}
+
+fn a_whole_tree(server: &Server) {
     let sample = server.home.join("tree");
     fs::create_dir(&sample).unwrap();
     tree::sample(&sample);
@@ -63,7 +68,7 @@ fn other_programs_read_a_whole_tree() {
     symlink("x".repeat(300), sample.join("long link")).unwrap();
     nix::unistd::mkfifo(&sample.join("pipe"), Mode::S_IRUSR).unwrap();
     server.put("tree/owned", b"");
-    let mut client = packing(&server);
+    let mut client = packing(server);
     let (archive, reply) = archive(&mut client, "RETR tree");
     assert_eq!(reply.code, 226, "{reply}");
     assert_eq!(archive.len() % 512, 0);

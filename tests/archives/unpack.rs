@@ -228,6 +228,7 @@ fn entries_need_the_permissions_of_single_commands() {
         .account("reader", "plain", "PermittedCommands=ALL,-WRITE")
         .account("few", "plain", "ArchiveEntries=2")
         .account("small", "plain", "ArchiveSize=6")
+        .account("files", "plain", "MaxFileSize=6")
         .start();
     let log_in = |name: &str| {
         let mut client = server.connect();
@@ -247,9 +248,11 @@ fn entries_need_the_permissions_of_single_commands() {
     assert!(server.names().is_empty());
     let reply = send(&mut log_in("few"), &archive);
     assert_eq!(reply.code, 226, "{reply}");
-    let reply = send(&mut log_in("small"), &archive);
-    assert_eq!(reply.code, 552, "{reply}");
-    assert!(reply.text().starts_with("./d/file: "), "{reply}");
+    for name in ["small", "files"] {
+        let reply = send(&mut log_in(name), &archive);
+        assert_eq!(reply.code, 552, "{name}: {reply}");
+        assert!(reply.text().starts_with("./d/file: "), "{reply}");
+    }
     let file = server.home.join("d/file");
     fs::remove_file(&file).unwrap();
     let reply = send(&mut log_in("plain"), &archive);

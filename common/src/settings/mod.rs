@@ -174,8 +174,8 @@ pub struct SessionConfig {
     pub archive_links: ArchiveLinks,
     /// The most entries of an archive; zero is no limit.
     pub archive_entries: u64,
-    /// The most octets that an archive unpacks; zero is no limit.
-    pub archive_size: u64,
+    /// The most octets that an archive unpacks.
+    pub archive_size: Option<u64>,
     /// What names are on the wire.
     pub charset: Charset,
 }
@@ -205,7 +205,7 @@ impl Default for SessionConfig {
             list_entries: 1_000_000,
             archive_links: ArchiveLinks::Keep,
             archive_entries: 1_000_000,
-            archive_size: 0,
+            archive_size: None,
             charset: Charset::UTF_8,
         }
     }

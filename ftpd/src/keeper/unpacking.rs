@@ -33,12 +33,12 @@ impl Unpacking {
         settings: &SessionConfig,
         rights: Rights,
     ) -> Result<Unpacking, Failure> {
-        let limit = |most: u64| (most > 0).then_some(most);
+        let entries = settings.archive_entries;
         Ok(Unpacking {
             jail: jail.inside(directory)?,
             allowance: Allowance {
-                entries: limit(settings.archive_entries),
-                octets: limit(settings.archive_size),
+                entries: (entries > 0).then_some(entries),
+                octets: settings.archive_size,
             },
             rights,
             durability: settings.durability,
