@@ -8,6 +8,7 @@ pub mod path;
 pub mod pattern;
 pub mod policy;
 pub mod proto;
+pub mod rate;
 pub mod settings;
 pub mod stage;
 pub mod wire;

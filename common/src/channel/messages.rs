@@ -15,6 +15,7 @@ use crate::proto::facts::{FactSet, Permissions};
 use crate::proto::hostport::Family;
 use crate::proto::listing::{ListOptions, Order, Remark};
 use crate::proto::verbs::VerbSet;
+use crate::rate::{Rate, Rates};
 use crate::wire::{Malformed, Octets, Wire};
 
 /// The longest login name that is looked up, in octets.
@@ -233,6 +234,8 @@ pub struct Account {
     pub data_timeout: Duration,
     pub stall_timeout: Duration,
     /// How many times more than it was an upload in MODE Z may become; zero is no limit.
+    /// What the session may move.
+    pub rates: Rates,
     pub inflate_ratio: u64,
     /// The digest that the end of a transfer tells.
     pub confirm: Option<Algorithm>,
@@ -248,6 +251,7 @@ impl Wire for Account {
         self.max_idle.put(out);
         self.data_timeout.put(out);
         self.stall_timeout.put(out);
+        self.rates.put(out);
         self.inflate_ratio.put(out);
         self.confirm.put(out);
         self.charset.put(out);
@@ -260,6 +264,7 @@ impl Wire for Account {
             max_idle: Wire::take(input)?,
             data_timeout: Wire::take(input)?,
             stall_timeout: Wire::take(input)?,
+            rates: Wire::take(input)?,
             inflate_ratio: Wire::take(input)?,
             confirm: Wire::take(input)?,
             charset: Wire::take(input)?,
@@ -329,6 +334,20 @@ macro_rules! tags {
 tags! { Algorithm: 1 => Crc32, 2 => Md5, 3 => Sha1, 4 => Sha256, 5 => Sha512, 6 => Whirlpool, 7 => Blake3, }
 tags! { Order: 1 => Unsorted, 2 => Name, 3 => Time, 4 => Size, }
 tags! { Remark: 1 => Whole, 2 => Unsorted, 3 => Unreadable, 4 => TooDeep, 5 => TooMany, 6 => TooLong, }
+
+impl Wire for Rates {
+    fn put(&self, out: &mut Vec<u8>) {
+        for rate in [self.download, self.upload] {
+            rate.map_or(0, Rate::octets_per_second).put(out);
+        }
+    }
+    fn take(input: &mut &[u8]) -> Result<Self, Malformed> {
+        Ok(Rates {
+            download: Rate::new(u64::take(input)?),
+            upload: Rate::new(u64::take(input)?),
+        })
+    }
+}
 
 impl Wire for Charset {
     fn put(&self, out: &mut Vec<u8>) {

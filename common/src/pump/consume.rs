@@ -4,7 +4,7 @@ use std::ops::Range;
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 
 use super::wire::Wire;
-use super::{Flow, Step};
+use super::{Flow, Step, bounded};
 use crate::stage::{Chain, Confirmation, Stage};
 
 /// The buffer before the stages.
@@ -70,7 +70,7 @@ impl<'a> Consume<'a> {
         self.chain.confirmation()
     }
 
-    fn advance(&mut self) -> Result<Step, Step> {
+    fn advance(&mut self, most: u64) -> Result<Step, Step> {
         if self.taken < self.output.len() {
             self.taken += self.consumer.write(&self.output[self.taken..])?;
             return Ok(Step::Moved(0));
@@ -87,7 +87,8 @@ impl<'a> Consume<'a> {
         }
         match self.progress {
             Progress::Receiving => {
-                let count = self.wire.receive(&mut self.input)?;
+                let piece = bounded(self.input.len(), most);
+                let count = self.wire.receive(&mut self.input[..piece])?;
                 self.waiting = 0..count;
                 if count == 0 {
                     self.progress = Progress::Received;
@@ -105,8 +106,8 @@ impl<'a> Consume<'a> {
 }
 
 impl Flow for Consume<'_> {
-    fn step(&mut self) -> Step {
-        self.advance().unwrap_or_else(|step| step)
+    fn step(&mut self, most: u64) -> Step {
+        self.advance(most).unwrap_or_else(|step| step)
     }
 
     fn data(&self) -> BorrowedFd<'_> {

@@ -32,7 +32,7 @@ impl<'a> Measure<'a> {
 }
 
 impl Flow for Measure<'_> {
-    fn step(&mut self) -> Step {
+    fn step(&mut self, _: u64) -> Step {
         match self.source.read(&mut self.buffer) {
             Ok(0) => Step::Complete,
             Ok(count) => {

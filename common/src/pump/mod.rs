@@ -4,6 +4,7 @@
 mod consume;
 mod measure;
 mod open;
+mod pace;
 mod receive;
 mod sendfile;
 mod source;
@@ -21,12 +22,15 @@ use nix::poll::{PollFd, PollFlags, poll};
 pub use consume::{Consume, Consumer};
 pub use measure::Measure;
 pub use open::{DataConnection, OpenError, accept, await_connect};
+pub use pace::Pace;
 pub use receive::ReceiveFile;
 pub use sendfile::SendFile;
 pub use source::{Producer, Source};
 pub use splice::SendPipe;
 pub use staged::{ReceiveStaged, SendStaged};
 pub use store::Store;
+
+use pace::Allowance;
 
 use crate::control::until;
 use crate::stage::Fault;
@@ -54,8 +58,8 @@ pub enum Step {
 
 /// A direction and a way of moving data; owns the data connection and what is at its other end.
 pub trait Flow {
-    /// Moves what can be moved without waiting, in a bounded piece.
-    fn step(&mut self) -> Step;
+    /// Moves what can be moved without waiting, in a bounded piece: at most so many octets of the data connection.
+    fn step(&mut self, most: u64) -> Step;
     fn data(&self) -> BorrowedFd<'_>;
     /// What [`Step::WaitsForSource`] waits for; files are always ready.
     fn source(&self) -> Option<BorrowedFd<'_>> {
@@ -104,8 +108,14 @@ pub struct Outcome {
     pub end: End,
 }
 
-/// Runs a flow to its end. A transfer that makes no progress for `stall` is given up; zero is no limit.
-pub fn run(flow: &mut dyn Flow, attendant: &mut dyn Attendant, stall: Duration) -> Outcome {
+/// Runs a flow to its end, no faster than its pace. A transfer that makes no progress for `stall`, though it may, is given
+/// up; zero is no limit.
+pub fn run(
+    flow: &mut dyn Flow,
+    attendant: &mut dyn Attendant,
+    pace: &mut Pace,
+    stall: Duration,
+) -> Outcome {
     let mut moved = 0;
     let mut unattended = 0;
     let mut attended = Instant::now();
@@ -115,8 +125,16 @@ pub fn run(flow: &mut dyn Flow, attendant: &mut dyn Attendant, stall: Duration) 
         return Outcome { moved, end };
     }
     let end = loop {
-        let (wait_for, waits) = match flow.step() {
+        let most = match pace.allowance() {
+            Allowance::Octets(most) => most,
+            Allowance::NotBefore(time) => match watch(None, attendant, Some(time), moved) {
+                Woken::Ready | Woken::TimedOut => continue,
+                Woken::Interrupted(interrupt) => break End::Interrupted(interrupt),
+            },
+        };
+        let (wait_for, waits) = match flow.step(most) {
             Step::Moved(count) => {
+                pace.moved(count);
                 moved += count;
                 unattended += count;
                 deadline = None;
@@ -159,6 +177,11 @@ pub fn run(flow: &mut dyn Flow, attendant: &mut dyn Attendant, stall: Duration) 
         }
     };
     Outcome { moved, end }
+}
+
+/// A piece of at most so many octets.
+fn bounded(piece: usize, most: u64) -> usize {
+    usize::try_from(most).map_or(piece, |most| piece.min(most))
 }
 
 pub(crate) enum Woken {

@@ -4,7 +4,7 @@ use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 
 use super::store::Store;
 use super::wire::Wire;
-use super::{Flow, Step};
+use super::{Flow, Step, bounded};
 
 /// The buffer of an upload: small until it was full once, so that small files cost no large one.
 const FIRST_PIECE: usize = 8 << 10;
@@ -27,8 +27,9 @@ impl ReceiveFile {
         }
     }
 
-    fn receive(&mut self) -> Result<usize, Step> {
-        let count = self.wire.receive(&mut self.buffer)?;
+    fn receive(&mut self, most: u64) -> Result<usize, Step> {
+        let piece = bounded(self.buffer.len(), most);
+        let count = self.wire.receive(&mut self.buffer[..piece])?;
         self.store.write(&self.buffer[..count])?;
         if count == self.buffer.len() && count < PIECE {
             self.buffer = vec![0; PIECE];
@@ -38,8 +39,8 @@ impl ReceiveFile {
 }
 
 impl Flow for ReceiveFile {
-    fn step(&mut self) -> Step {
-        match self.receive() {
+    fn step(&mut self, most: u64) -> Step {
+        match self.receive(most) {
             Ok(0) => Step::Complete,
             Ok(count) => Step::Moved(count as u64),
             Err(step) => step,

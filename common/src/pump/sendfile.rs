@@ -6,7 +6,7 @@ use nix::errno::Errno;
 use nix::poll::PollFlags;
 use nix::sys::sendfile::sendfile64;
 
-use super::{Flow, Step};
+use super::{Flow, Step, bounded};
 
 /// The most that one sendfile is asked for.
 const PIECE: usize = 2 << 20;
@@ -33,12 +33,12 @@ impl SendFile {
 }
 
 impl Flow for SendFile {
-    fn step(&mut self) -> Step {
+    fn step(&mut self, most: u64) -> Step {
         let left = self.end.saturating_sub(self.offset);
         if left == 0 {
             return Step::Complete;
         }
-        let piece = usize::try_from(left).map_or(PIECE, |left| left.min(PIECE));
+        let piece = bounded(PIECE, left.min(most));
         let Ok(mut offset) = i64::try_from(self.offset) else {
             return Step::StoreFailed(Errno::EOVERFLOW);
         };

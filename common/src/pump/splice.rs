@@ -6,7 +6,7 @@ use nix::errno::Errno;
 use nix::fcntl::{SpliceFFlags, splice};
 use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
 
-use super::{Flow, Step};
+use super::{Flow, Step, bounded};
 
 /// The most that one splice is asked for.
 const PIECE: usize = 2 << 20;
@@ -30,13 +30,13 @@ impl SendPipe {
 }
 
 impl Flow for SendPipe {
-    fn step(&mut self) -> Step {
+    fn step(&mut self, most: u64) -> Step {
         match splice(
             &self.pipe,
             None,
             &self.data,
             None,
-            PIECE,
+            bounded(PIECE, most),
             SpliceFFlags::SPLICE_F_NONBLOCK,
         ) {
             Ok(0) => Step::Complete,

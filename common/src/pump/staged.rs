@@ -5,7 +5,7 @@ use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 use super::source::Source;
 use super::store::Store;
 use super::wire::Wire;
-use super::{Flow, Step};
+use super::{Flow, Step, bounded};
 use crate::stage::{Chain, Confirmation, Stage};
 
 /// The buffer before the stages.
@@ -57,22 +57,23 @@ impl<'a> SendStaged<'a> {
         made.map_err(Step::Spoiled)
     }
 
-    fn send(&mut self) -> Result<usize, Step> {
+    fn send(&mut self, most: u64) -> Result<usize, Step> {
         if self.sent == self.output.len() {
             self.prepare()?;
             if self.output.is_empty() {
                 return Ok(0);
             }
         }
-        let count = self.wire.send(&self.output[self.sent..])?;
+        let ready = &self.output[self.sent..];
+        let count = self.wire.send(&ready[..bounded(ready.len(), most)])?;
         self.sent += count;
         Ok(count)
     }
 }
 
 impl Flow for SendStaged<'_> {
-    fn step(&mut self) -> Step {
-        match self.send() {
+    fn step(&mut self, most: u64) -> Step {
+        match self.send(most) {
             Ok(count) => Step::Moved(count as u64),
             Err(step) => step,
         }
@@ -117,8 +118,9 @@ impl ReceiveStaged {
         self.store.octets()
     }
 
-    fn receive(&mut self) -> Result<usize, Step> {
-        let count = self.wire.receive(&mut self.input)?;
+    fn receive(&mut self, most: u64) -> Result<usize, Step> {
+        let piece = bounded(self.input.len(), most);
+        let count = self.wire.receive(&mut self.input[..piece])?;
         // Each piece is written before the next one: a few octets can become many.
         for piece in self.input[..count].chunks(self.chain.appetite()) {
             self.output.clear();
@@ -137,8 +139,8 @@ impl ReceiveStaged {
 }
 
 impl Flow for ReceiveStaged {
-    fn step(&mut self) -> Step {
-        match self.receive() {
+    fn step(&mut self, most: u64) -> Step {
+        match self.receive(most) {
             Ok(0) => Step::Complete,
             Ok(count) => Step::Moved(count as u64),
             Err(step) => step,

@@ -8,6 +8,7 @@ pub mod nearest;
 pub mod networks;
 mod own;
 pub mod permitted;
+mod rates;
 pub mod read;
 mod scheme;
 pub mod table;
@@ -31,6 +32,7 @@ use crate::digest::Algorithm;
 use crate::policy::{Names, Policy};
 use crate::proto::listing::Order;
 use crate::proto::verbs::VerbSet;
+use crate::rate::Rates;
 
 /// Everything that a running `ftpd` was told. [`Config::default`] is what it does when told nothing.
 #[derive(Clone, Debug, Default, PartialEq)]
@@ -152,6 +154,8 @@ pub struct SessionConfig {
     pub stall_timeout: Duration,
     /// How many times more than it was an upload in MODE Z may become; zero is no limit.
     pub inflate_ratio: u64,
+    /// What the session may move.
+    pub rates: Rates,
     /// The digest that the end of a transfer tells.
     pub confirm: Option<Algorithm>,
     pub permitted: VerbSet,
@@ -192,6 +196,7 @@ impl Default for SessionConfig {
             data_timeout: Duration::from_secs(30),
             stall_timeout: Duration::from_secs(300),
             inflate_ratio: 200,
+            rates: Rates::default(),
             confirm: None,
             permitted: VerbSet::ALL,
             umask: 0o022,

@@ -125,6 +125,8 @@ pub const TABLE: &[Setting] = &[
     setting("DataConnectionPortRange",&["dcrange"],               "data.ports",            Text("LOW-HIGH"), "49152-65535",        "Both of these in one",                                                   Session(|c, v| { c.data_ports = v.port_range(1024)?; Ok(()) })),
     setting("DataTimeout",           &["datatimeout"],            "data.timeout",          Text("TIME"),     "30",                 "How long a data connection may take to come about",                      Session(|c, v| { c.data_timeout = v.interval(Zero::Refuse)?; Ok(()) })),
     setting("StallTimeout",          &["stalltimeout"],           "data.stall-timeout",    Text("TIME"),     "300",                "How long a transfer may make no progress",                               Session(|c, v| { c.stall_timeout = v.interval(Zero::Refuse)?; Ok(()) })),
+    setting("DownloadRate",          &["downloadrate"],           "data.download-rate",    Text("RATE"),     "0",                  "Fastest that a session sends, such as 10MiB/s or 100Mbit/s; 0: any",     Session(|c, v| { c.rates.download = v.rate()?; Ok(()) })),
+    setting("UploadRate",            &["uploadrate"],             "data.upload-rate",      Text("RATE"),     "0",                  "Fastest that a session receives; 0: any",                                Session(|c, v| { c.rates.upload = v.rate()?; Ok(()) })),
     setting("InflateRatio",          &["inflateratio"],           "data.inflate-ratio",    Text("NUMBER"),   "200",                "How many times larger MODE Z uploads may get, from 64 MiB up; 0 is any",      Session(|c, v| { c.inflate_ratio = v.count_or_zero()?; Ok(()) })),
     setting("ConfirmTransfers",      &["confirm-transfer", "confirm-transfers"], "data.confirm", Text("HASH"),     "",                   "Digest that the 226 of a transfer tells, such as SHA-256; none tells none",   Session(|c, v| { c.confirm = v.digest()?; Ok(()) })).also(&["ConfirmTransfer"]),
 ];
@@ -337,6 +339,7 @@ mod tests {
             ("Umask", _) => "077",
             ("ConfirmTransfers", _) => "sha256",
             ("UpdatePass", _) => "sha512",
+            (_, Text("RATE")) => "2024B/s",
             (_, Switch) => "yes",
             (_, File | Directory | Content) => "/some/where",
             (_, Choice(_) | Text(_)) => "2024",

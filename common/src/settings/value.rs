@@ -7,11 +7,13 @@ use std::time::Duration;
 use jiff::civil::Date;
 
 use super::nearest::nearest;
+use super::rates;
 use super::{ArchiveLinks, Bind, Durability, Locks, LogLevel, Owners, Scheme};
 use crate::charset::{Charset, Unusable};
 use crate::digest::Algorithm;
 use crate::proto::args;
 use crate::proto::listing::Order;
+use crate::rate::Rate;
 
 /// The text of a value and what is needed to understand it.
 #[derive(Clone, Copy, Debug)]
@@ -159,6 +161,16 @@ impl Value<'_> {
         let plain = bytes.len() == 10 && bytes[4] == b'-' && bytes[7] == b'-';
         let day = self.text.parse().ok().filter(|_| plain);
         day.ok_or_else(|| not("a day such as 2027-01-31"))
+    }
+
+    /// A rate of transfer: a number with a unit of octets or bits per second. Zero is no limit.
+    pub fn rate(self) -> Result<Option<Rate>, Wrong> {
+        rates::parse(self.text).map_err(|hint| {
+            Wrong::Because(format!(
+                "\"{}\" is not a rate such as 500KiB/s, 10MB/s or 100Mbit/s{hint}",
+                shown(self.text)
+            ))
+        })
     }
 
     /// A path, made absolute if a base directory is known.

@@ -134,6 +134,7 @@ pub(super) fn become_user(setup: &Setup, granted: Grant) -> Result<Login, TooLat
         max_idle: settings.max_idle,
         data_timeout: settings.data_timeout,
         stall_timeout: settings.stall_timeout,
+        rates: settings.rates,
         inflate_ratio: settings.inflate_ratio,
         confirm: settings.confirm,
         charset: settings.charset,

@@ -29,6 +29,8 @@ use common::proto::line::Input;
 use common::proto::reply::{Code, Line, Reply};
 use common::proto::representation::Representation;
 use common::proto::verbs::VerbSet;
+use common::pump::Pace;
+use common::rate::Rates;
 use common::sandbox::{self, Role};
 use nix::errno::Errno;
 use nix::poll::{PollFd, PollFlags, poll};
@@ -133,6 +135,7 @@ pub(crate) struct User {
     pub(crate) name: Vec<u8>,
     pub(crate) directory: VirtualPath,
     pub(crate) names: Names,
+    pub(crate) paces: Paces,
     pub(crate) representation: Representation,
     /// The digest that HASH gives.
     pub(crate) hash: Algorithm,
@@ -142,6 +145,21 @@ pub(crate) struct User {
     /// After EPSV ALL only EPSV is allowed (RFC 2428 §4).
     pub(crate) epsv_only: bool,
     pub(crate) pending: Pending,
+}
+
+/// How fast data may move, from one transfer to the next.
+pub(crate) struct Paces {
+    pub(crate) download: Pace,
+    pub(crate) upload: Pace,
+}
+
+impl Paces {
+    pub(crate) fn new(rates: Rates) -> Paces {
+        Paces {
+            download: Pace::new(rates.download),
+            upload: Pace::new(rates.upload),
+        }
+    }
 }
 
 /// What the next command is to know; it is taken by the dispatcher, so nothing is left over.

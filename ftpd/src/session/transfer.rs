@@ -8,7 +8,7 @@ use common::channel::{Account, FileRequest};
 use common::digest::{Algorithm, Digest};
 use common::proto::reply::{Mark, Reply};
 use common::pump::{
-    self, Attendant, Flow, Measure, Outcome, ReceiveFile, ReceiveStaged, SendFile, SendPipe,
+    self, Attendant, Flow, Measure, Outcome, Pace, ReceiveFile, ReceiveStaged, SendFile, SendPipe,
     SendStaged, Source, Store,
 };
 use common::stage::{Confirmation, Plan};
@@ -40,17 +40,22 @@ pub(crate) fn send(
 ) -> Result<Ended, Stop> {
     let socket = connect(link, user, mark)?;
     let (channel, account) = (user.files.as_fd(), &user.account);
+    let pace = &mut user.paces.download;
     Ok(match source {
         Source::File { file, offset, end } if plan.is_direct() => {
             let mut flow = SendFile::new(file, socket, offset, end);
-            run(link, channel, account, &mut flow)
+            run(link, channel, account, pace, &mut flow)
         }
-        Source::Pipe(pipe) if plan.is_direct() => {
-            run(link, channel, account, &mut SendPipe::new(pipe, socket))
-        }
+        Source::Pipe(pipe) if plan.is_direct() => run(
+            link,
+            channel,
+            account,
+            pace,
+            &mut SendPipe::new(pipe, socket),
+        ),
         source => {
             let mut flow = SendStaged::new(source, socket, plan.into_chain());
-            let ended = run(link, channel, account, &mut flow);
+            let ended = run(link, channel, account, pace, &mut flow);
             Ended {
                 confirmation: flow.confirmation(),
                 ..ended
@@ -69,12 +74,13 @@ pub(crate) fn receive(
 ) -> Result<Ended, Stop> {
     let socket = connect(link, user, mark)?;
     let (channel, account) = (user.files.as_fd(), &user.account);
+    let pace = &mut user.paces.upload;
     if plan.is_direct() {
         let mut flow = ReceiveFile::new(socket, store);
-        return Ok(run(link, channel, account, &mut flow));
+        return Ok(run(link, channel, account, pace, &mut flow));
     }
     let mut flow = ReceiveStaged::new(socket, store, plan.into_chain());
-    let ended = run(link, channel, account, &mut flow);
+    let ended = run(link, channel, account, pace, &mut flow);
     Ok(Ended {
         stored: flow.stored(),
         confirmation: flow.confirmation(),
@@ -92,14 +98,15 @@ pub(crate) fn run(
     link: &mut Link,
     channel: BorrowedFd<'_>,
     account: &Account,
+    pace: &mut Pace,
     flow: &mut dyn Flow,
 ) -> Ended {
     let watch = Watch::new(&mut link.control, channel, account.permitted);
-    attend(watch, account, flow)
+    attend(watch, account, pace, flow)
 }
 
-fn attend(mut watch: Watch, account: &Account, flow: &mut dyn Flow) -> Ended {
-    let outcome = pump::run(flow, &mut watch, account.stall_timeout);
+fn attend(mut watch: Watch, account: &Account, pace: &mut Pace, flow: &mut dyn Flow) -> Ended {
+    let outcome = pump::run(flow, &mut watch, pace, account.stall_timeout);
     Ended {
         outcome,
         stored: outcome.moved,
@@ -118,7 +125,7 @@ pub(crate) fn digest(
     let mut flow = Measure::new(source, algorithm);
     let channel = user.files.as_fd();
     let watch = Watch::new(&mut link.control, channel, user.account.permitted).silently();
-    let ended = attend(watch, &user.account, &mut flow);
+    let ended = attend(watch, &user.account, &mut Pace::default(), &mut flow);
     (ended, flow.digest())
 }
 

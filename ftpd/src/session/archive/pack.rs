@@ -87,7 +87,13 @@ fn send(
     let channel = channel.map_err(|_| End::Broken)?;
     let mut packer = Packer::new(&mut user.files, first, requests);
     let mut flow = pump::SendStaged::new(Source::Made(&mut packer), socket, plan.into_chain());
-    let ended = transfer::run(link, channel.as_fd(), &user.account, &mut flow);
+    let ended = transfer::run(
+        link,
+        channel.as_fd(),
+        &user.account,
+        &mut user.paces.download,
+        &mut flow,
+    );
     let confirmation = flow.confirmation();
     drop(flow);
     let ended = transfer::Ended {

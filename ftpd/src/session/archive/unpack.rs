@@ -59,7 +59,13 @@ fn receive(
     let channel = channel.map_err(|_| End::Broken)?;
     let mut unpacker = Unpacker::new(&mut user.files);
     let mut flow = Consume::new(socket, plan.into_chain(), &mut unpacker);
-    let ended = transfer::run(link, channel.as_fd(), &user.account, &mut flow);
+    let ended = transfer::run(
+        link,
+        channel.as_fd(),
+        &user.account,
+        &mut user.paces.upload,
+        &mut flow,
+    );
     let confirmation = flow.confirmation();
     drop(flow);
     let ended = transfer::Ended {

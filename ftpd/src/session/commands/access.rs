@@ -11,7 +11,7 @@ use common::wire::LONGEST_SECRET;
 use crate::session::data::DataChannel;
 use crate::session::files::Files;
 use crate::session::names::Names;
-use crate::session::{End, Pending, Session, Stage, Stop, User, Visitor};
+use crate::session::{End, Paces, Pending, Session, Stage, Stop, User, Visitor};
 
 pub(in crate::session) fn user(session: &mut Session, name: Vec<u8>) -> Result<Reply, Stop> {
     match &mut session.stage {
@@ -84,6 +84,7 @@ fn welcome(visitor: Visitor, account: Account, name: Vec<u8>) -> User {
         files: Files::new(visitor.channel.log_in()),
         directory: account.start.clone(),
         names: Names::new(account.charset, visitor.utf8),
+        paces: Paces::new(account.rates),
         account,
         name,
         representation: Representation::default(),
