@@ -148,6 +148,7 @@ fn many_logins_at_once_take_turns_and_a_client_that_vanishes_blocks_nobody() {
 #[test]
 fn guessers_are_banned_and_an_honest_user_gets_in() {
     let server = Setup::new()
+        .with_penalties()
         .setting("LoginFailDelay=10ms")
         .setting("PasswordCost=m=8,t=1,p=1")
         .setting("MaxLoginFails=5")
@@ -212,6 +213,7 @@ fn guess(server: &Server, from: Ipv4Addr, passwords: u32) -> (u32, u32) {
 #[test]
 fn a_ban_outlives_sighup_and_ends() {
     let server = Setup::new()
+        .with_penalties()
         .setting("LoginFailDelay=0")
         .setting("MaxLoginFails=10")
         .setting("Penalty=1s")
@@ -230,7 +232,7 @@ fn a_ban_outlives_sighup_and_ends() {
 
 #[test]
 fn garbage_counts_against_its_address() {
-    let server = Setup::new().setting("Ban=20s").start();
+    let server = Setup::new().with_penalties().setting("Ban=20s").start();
     let mut client = greeted(&server, neighbour(1));
     client.send_octets(b"\x16\x03\x01\x02\x00\x01");
     client.expect_reply(421);

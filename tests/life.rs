@@ -55,7 +55,7 @@ fn nothing_is_left_of_a_session_whose_client_vanishes() {
 
 #[test]
 fn the_death_of_one_half_ends_that_session_only() {
-    let server = Setup::new().setting("Penalty=0").start();
+    let server = Server::start();
     let mut bystander = session(&server);
     for half in ["keeper", "session"] {
         let mut victim = session(&server);

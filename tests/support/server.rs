@@ -31,6 +31,7 @@ pub struct Setup {
     owner: (Uid, Gid),
     bind: IpAddr,
     drop_root: bool,
+    penalties: bool,
     flags: Vec<String>,
     settings: Vec<String>,
     entries: Vec<String>,
@@ -46,6 +47,7 @@ impl Setup {
             owner: (user.uid, user.gid),
             bind: Ipv4Addr::LOCALHOST.into(),
             drop_root: false,
+            penalties: false,
             flags: Vec::new(),
             settings: Vec::new(),
             entries: Vec::new(),
@@ -58,6 +60,12 @@ impl Setup {
             drop_root: Uid::effective().is_root(),
             ..Setup::new()
         }
+    }
+
+    /// Bans addresses as a server does by default. Others do not, since a test's failures are its purpose.
+    pub fn with_penalties(mut self) -> Setup {
+        self.penalties = true;
+        self
     }
 
     /// Listens on `::1`.
@@ -139,7 +147,11 @@ impl Setup {
         let auth = self.scratch.join("auth");
         fs::write(&auth, entries.join("\n") + "\n").unwrap();
         let configuration = self.scratch.join("ftpd.conf");
-        fs::write(&configuration, self.settings.join("\n") + "\n").unwrap();
+        let mut settings = self.settings.clone();
+        if !self.penalties {
+            settings.push("Penalty=0".to_owned());
+        }
+        fs::write(&configuration, settings.join("\n") + "\n").unwrap();
         for file in [&auth, &configuration] {
             mode(file, 0o600);
         }
