@@ -21,6 +21,7 @@ complete -c ftpd -l denyusers -d 'These may not log in, even if AllowUsers names
 complete -c ftpd -l logintimeout -d 'Time from the connection to a complete login [default: 60]' -r
 complete -c ftpd -l maxloginfails -d 'Wrong passwords before the connection is closed [default: 3]' -r
 complete -c ftpd -l loginfaildelay -d 'How long the answer to a wrong password is held back [default: 1]' -r
+complete -c ftpd -l minpassword -d 'Fewest octets of a password that SITE PSWD sets [default: 8]' -r
 complete -c ftpd -l maxclients -d 'Connections in all; 0 is no limit, here and below [default: 2000]' -r
 complete -c ftpd -l maxperaddress -d 'Connections from one IPv4 address or one /64 of IPv6 [default: 50]' -r
 complete -c ftpd -l maxperuser -d 'Sessions of one user [default: 100]' -r

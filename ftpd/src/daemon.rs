@@ -30,6 +30,9 @@ pub(crate) fn listen(config: Config) -> ExitCode {
         Ok((listener, setup)) => match listener.run() {
             Ran::Stopped => ExitCode::SUCCESS,
             Ran::Serve(client) => sys::exit(keeper::serve(&setup, client).code()),
+            Ran::ChangePassword(change) => {
+                sys::exit(keeper::password::change(&setup, change).code())
+            }
             Ran::Reinitialise(session) => sys::exit(keeper::serve_anew(&setup, session).code()),
         },
         Err(problem) => {

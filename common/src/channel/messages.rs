@@ -89,6 +89,8 @@ messages! {
         48 => Reinitialise,
         /// → `Sessions` with the reading end of a pipe, into which the listener writes.
         49 => Who,
+        /// → `PasswordChannel` with an end of a channel to a process that changes the password of the user.
+        201 => ChangePassword,
         /// All regular files below a directory. → `Tree`, in its own time.
         80 => MeasureTree { path: VirtualPath },
         /// A directory and all that is in it. → `Tree`, in its own time.
@@ -128,6 +130,29 @@ messages! {
 }
 
 messages! {
+    /// Session to the process that changes a password.
+    #[derive(Debug)]
+    pub enum ChangeRequest {
+        200 => Change { old: Secret, new: Secret },
+    }
+}
+
+messages! {
+    /// The process that changes a password to session.
+    #[derive(Debug)]
+    pub enum ChangeAnswer {
+        1 => Changed,
+        2 => WrongPassword,
+        3 => TooShort { least: u32 },
+        /// Empty, or not to be sent in a line.
+        4 => Unfit,
+        /// There is no password, or it is kept elsewhere.
+        5 => NotKeptHere,
+        6 => Failed,
+    }
+}
+
+messages! {
     /// Keeper to session, after login.
     #[derive(Debug)]
     pub enum FileAnswer {
@@ -147,6 +172,7 @@ messages! {
         /// The target is not the client, or its port is privileged.
         12 => TargetRefused,
         13 => Sessions,
+        201 => PasswordChannel,
         /// Octets of files, or entries that were removed, and the first with which it did not work.
         80 => Tree { count: u64, failed: Option<Failed> },
         81 => Space { octets: u64 },
@@ -404,7 +430,9 @@ mod tests {
         fn any_octets_decode_totally_in_each_phase(octets in proptest::collection::vec(any::<u8>(), 0..200)) {
             let login = decode::<LoginRequest>(&octets).is_ok();
             let file = decode::<FileRequest>(&octets).is_ok();
-            prop_assert!(!(login && file));
+            let change = decode::<ChangeRequest>(&octets).is_ok();
+            prop_assert!(u8::from(login) + u8::from(file) + u8::from(change) <= 1);
+            let _ = decode::<ChangeAnswer>(&octets).is_ok();
             let _ = decode::<LoginAnswer>(&octets).is_ok();
             let _ = decode::<FileAnswer>(&octets).is_ok();
         }

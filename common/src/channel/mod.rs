@@ -12,8 +12,9 @@ use nix::sys::socket::{AddressFamily, SockFlag, SockType, socketpair};
 use zeroize::Zeroize;
 
 pub use messages::{
-    Account, EntryPath, Failed, FileAnswer, FileRequest, ListFormat, LoginAnswer, LoginRequest,
-    OwnerName, PackedContent, PackedOwner, Pattern, Typed, UploadAt, UserName,
+    Account, ChangeAnswer, ChangeRequest, EntryPath, Failed, FileAnswer, FileRequest, ListFormat,
+    LoginAnswer, LoginRequest, OwnerName, PackedContent, PackedOwner, Pattern, Typed, UploadAt,
+    UserName,
 };
 
 use crate::sys::{self, Wait};
@@ -43,6 +44,37 @@ impl Phase for PreLogin {
 impl Phase for LoggedIn {
     type Request = FileRequest;
     type Answer = FileAnswer;
+}
+
+/// Beside the session: one end the network half's, the other that of a process that changes a password.
+#[derive(Debug)]
+pub struct Changing;
+
+impl Phase for Changing {
+    type Request = ChangeRequest;
+    type Answer = ChangeAnswer;
+}
+
+impl Asker<Changing> {
+    /// Asks over an end that keeper gave.
+    pub fn over(socket: OwnedFd) -> Self {
+        Asker {
+            socket,
+            next: 0,
+            forgotten: VecDeque::new(),
+            phase: PhantomData,
+        }
+    }
+}
+
+impl Answerer<Changing> {
+    /// Answers over an end that the listener took.
+    pub fn over(socket: OwnedFd) -> Self {
+        Answerer {
+            socket,
+            phase: PhantomData,
+        }
+    }
 }
 
 /// Why a channel is of no more use.

@@ -35,9 +35,10 @@ impl Logins {
         }
     }
 
-    /// Takes a question; `Err` if the session has one already.
+    /// Takes a question; `Err` if one of the session waits already. What runs may be a change of its password, whose end is
+    /// unheard of yet.
     pub(super) fn ask(&mut self, group: Pid, source: Source, envelope: Envelope) -> Result<(), ()> {
-        if self.runs(group) || self.waiting.iter().any(|other| other.group == group) {
+        if self.waiting.iter().any(|other| other.group == group) {
             return Err(());
         }
         self.waiting.push(Waiting {
@@ -51,6 +52,15 @@ impl Logins {
     /// Whether a check of the session runs.
     pub(super) fn runs(&self, group: Pid) -> bool {
         self.running.contains_key(&group)
+    }
+
+    /// Takes a free place for the check that a change of password makes.
+    pub(super) fn take_place(&mut self, group: Pid, source: Source) -> bool {
+        let free = self.running.len() < self.most && !self.runs(group);
+        if free {
+            self.running.insert(group, source);
+        }
+        free
     }
 
     /// The check is over, or was never to be.
@@ -68,7 +78,10 @@ impl Logins {
                 let same = self.running.values().filter(|&&other| other == source);
                 (penalties.owed(source, now), same.count())
             };
-            let Some(index) = (0..self.waiting.len()).min_by_key(|&i| rank(&self.waiting[i]))
+            let may_begin = |&index: &usize| !self.runs(self.waiting[index].group);
+            let Some(index) = (0..self.waiting.len())
+                .filter(may_begin)
+                .min_by_key(|&index| rank(&self.waiting[index]))
             else {
                 return;
             };

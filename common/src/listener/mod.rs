@@ -20,7 +20,7 @@ use nix::sys::prctl;
 use nix::sys::signal::{SigSet, SigmaskHow, Signal, kill, killpg, sigprocmask};
 use nix::sys::signalfd::{SfdFlags, SignalFd};
 use nix::sys::wait::{Id, WaitPidFlag, WaitStatus, waitid, waitpid};
-use nix::unistd::{Pid, setpgid};
+use nix::unistd::{Pid, getpgid, setpgid};
 use socket2::Socket;
 
 pub use answers::Answer;
@@ -33,6 +33,7 @@ use self::penalties::{Offence, Source};
 use self::reports::Inbox;
 use self::sessions::{Dead, Session, Sessions};
 
+use crate::channel::UserName;
 use crate::control::until;
 use crate::log::Log;
 use crate::net::{self, Ends};
@@ -72,6 +73,16 @@ pub struct Reinitialised {
     pub ended: OwnedFd,
 }
 
+/// What the listener hands to the child that changes a password.
+#[derive(Debug)]
+pub struct PasswordChange {
+    pub ends: Ends,
+    /// Whose session it is.
+    pub user: UserName,
+    /// On which the passwords come.
+    pub channel: OwnedFd,
+}
+
 /// A control port that is open.
 #[derive(Debug)]
 pub struct Listener {
@@ -94,6 +105,8 @@ pub enum Ran {
     Serve(Client),
     /// In a new child: serve on, before login again.
     Reinitialise(Reinitialised),
+    /// In a new child: change a password, and end.
+    ChangePassword(PasswordChange),
 }
 
 impl Listener {
@@ -166,6 +179,9 @@ impl Listener {
             self.hear();
             if let Some(reinitialised) = self.reinitialise() {
                 return Ran::Reinitialise(reinitialised);
+            }
+            if let Some(change) = self.change_passwords() {
+                return Ran::ChangePassword(change);
             }
             match self.accept() {
                 Ok(None) => {}
@@ -337,6 +353,42 @@ impl Listener {
         None
     }
 
+    /// Begins the changes of passwords that may begin now, in a new child of its own each; `Some` in the child.
+    fn change_passwords(&mut self) -> Option<PasswordChange> {
+        while let Some((group, session, channel, user)) = self.sessions.next_change(&mut self.door)
+        {
+            match sys::fork() {
+                // A member of the session: it ends with that.
+                Ok(Fork::Parent(child)) if setpgid(child, group).is_ok() => {
+                    session.changed_by(child);
+                }
+                Ok(Fork::Parent(child)) => {
+                    let _ = kill(child, Signal::SIGKILL);
+                    self.door.logins.done(group);
+                }
+                Ok(Fork::Child) => {
+                    let ends = session.ends;
+                    self.port = None;
+                    if unblock_termination().is_err() {
+                        sys::exit(Status::Broken.code());
+                    }
+                    return Some(PasswordChange {
+                        ends,
+                        user,
+                        channel,
+                    });
+                }
+                Err(errno) => {
+                    self.door.logins.done(group);
+                    self.log.line(&format!(
+                        "session {group}: cannot change a password: {errno}"
+                    ));
+                }
+            }
+        }
+        None
+    }
+
     /// Forgets a session that cannot go on.
     fn forget(&mut self, group: Pid) {
         self.door.logins.done(group);
@@ -377,8 +429,16 @@ impl Listener {
                 self.door.logins.done(group);
                 over = Some(session);
             }
+            let group = getpgid(Some(child));
             let ended = waitpid(child, Some(WaitPidFlag::WNOHANG));
-            if !matches!(dead, Dead::Other | Dead::Former) {
+            if let (Dead::Changer, Ok(group)) = (dead, group) {
+                let status = match ended {
+                    Ok(WaitStatus::Exited(_, code)) => Status::from_code(code),
+                    _ => Status::Broken,
+                };
+                self.sessions.changed(group, status, &mut self.door);
+            }
+            if !matches!(dead, Dead::Other | Dead::Former | Dead::Changer) {
                 self.judge_end(ended, over);
             }
         }

@@ -39,6 +39,8 @@ messages! {
         2 => Reinitialise { ticket: u32, session: u32 },
         /// Carries the writing end of a pipe, for the list of sessions.
         3 => Who,
+        /// Carries an end of a channel, on which the network half sends the passwords.
+        6 => ChangePassword,
     }
 }
 
@@ -139,6 +141,21 @@ impl Reports {
     /// No listener is there, or it has too much to do.
     pub fn who(&self, pipe: BorrowedFd<'_>) -> Result<(), Errno> {
         self.send(&Report::Who, Some(pipe))
+    }
+
+    /// Asks for a change of the user's password; gives the network half's end of the channel to whoever makes it.
+    ///
+    /// # Errors
+    /// No listener is there, or it has too much to do.
+    pub fn change_password(&self) -> Result<OwnedFd, Errno> {
+        let (asker, answerer) = socketpair(
+            AddressFamily::Unix,
+            SockType::SeqPacket,
+            None,
+            SockFlag::SOCK_CLOEXEC,
+        )?;
+        self.send(&Report::ChangePassword, Some(answerer.as_fd()))?;
+        Ok(asker)
     }
 
     fn send(&self, report: &Report, descriptor: Option<BorrowedFd<'_>>) -> Result<(), Errno> {

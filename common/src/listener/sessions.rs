@@ -10,12 +10,15 @@ use super::answers::Envelope;
 use super::door::{Door, Tally};
 use super::penalties::{Offence, Source};
 use super::reports::{self, Report, Verdict};
+use super::status::Status;
 use crate::channel::UserName;
 use crate::net::Ends;
 use crate::sys;
 
 /// So many reports a session may make; one that makes more was taken over.
 const MOST_REPORTS: u32 = 1000;
+/// So many wrong old passwords a session may show.
+const MOST_GUESSES: u32 = 3;
 /// The longest list of sessions, in octets: what a pipe takes at once.
 const LONGEST_LIST: usize = 64 << 10;
 
@@ -34,6 +37,12 @@ pub(super) struct Session {
     pub(super) evicted: bool,
     since: Instant,
     reports: u32,
+    /// A change of the password that is asked for.
+    change: Option<OwnedFd>,
+    /// The process that changes the password.
+    changer: Option<Pid>,
+    /// Wrong old passwords.
+    guesses: u32,
     /// The former trusted half has left its channel: another one is to take it.
     pub(super) handover: Option<Handover>,
 }
@@ -56,6 +65,8 @@ pub(super) enum Dead {
     Session,
     /// A network half that has outlived its first keeper.
     NetworkHalf,
+    /// A process that changed a password.
+    Changer,
     /// A trusted half that another one has followed.
     Former,
     /// No part of a session.
@@ -76,6 +87,9 @@ impl Sessions {
             evicted: false,
             since: Instant::now(),
             reports: 0,
+            change: None,
+            changer: None,
+            guesses: 0,
             handover: None,
         };
         self.0.insert(keeper, session);
@@ -100,6 +114,10 @@ impl Sessions {
         let Some(session) = group.and_then(|group| self.0.get_mut(&group)) else {
             return Dead::Other;
         };
+        if session.changer == Some(child) {
+            session.changer = None;
+            return Dead::Changer;
+        }
         if session.keeper == Some(child) {
             session.keeper = None;
             if session.handover.is_none() {
@@ -216,6 +234,12 @@ impl Sessions {
                 });
                 Ok(())
             }
+            (Some(Report::ChangePassword), Some(channel)) if reports::is_channel(&channel) => {
+                // Not without a user, and not for guessing: the channel is closed then, which is the answer.
+                let may = session.user.is_some() && session.guesses < MOST_GUESSES;
+                session.change = may.then_some(channel);
+                Ok(())
+            }
             (Some(Report::Who), Some(pipe)) => {
                 self.list(&Envelope::of(pipe).ok_or(Some(group))?);
                 Ok(())
@@ -245,6 +269,33 @@ impl Sessions {
             .map(|(group, session)| (*group, session))
     }
 
+    /// Takes the change of a password that is to begin, if there is a place for it; the session and its process group.
+    pub(super) fn next_change(
+        &mut self,
+        door: &mut Door,
+    ) -> Option<(Pid, &mut Session, OwnedFd, UserName)> {
+        let (group, session) = self.0.iter_mut().find(|(group, session)| {
+            session.change.is_some() && door.logins.take_place(**group, session.source())
+        })?;
+        let (channel, user) = (session.change.take()?, session.user.clone()?);
+        Some((*group, session, channel, user))
+    }
+
+    /// Notes how a change of a password of the session with this process ended.
+    pub(super) fn changed(&mut self, group: Pid, status: Status, door: &mut Door) {
+        door.logins.done(group);
+        if let Some(session) = self.0.get_mut(&group)
+            && status == Status::LoginFailed
+        {
+            session.guesses += 1;
+            if session.guesses >= MOST_GUESSES {
+                session.change = None;
+            }
+            let client = session.ends.client();
+            door.offended(client, Offence::WrongPassword, Instant::now());
+        }
+    }
+
     /// Writes the list of sessions, as much as fits, without waiting for a reader.
     fn list(&self, envelope: &Envelope) {
         let mut sessions: Vec<_> = self.0.iter().collect();
@@ -262,6 +313,10 @@ impl Sessions {
 }
 
 impl Session {
+    pub(super) fn changed_by(&mut self, changer: Pid) {
+        self.changer = Some(changer);
+    }
+
     pub(super) fn replaced_by(&mut self, keeper: Pid) {
         self.keeper = Some(keeper);
         self.user = None;

@@ -1,6 +1,7 @@
 //! THE command table. Parsing, login and permission checks, FEAT, HELP, the command groups, the manual's command
 //! section and the completions follow from [`TABLE`] and its sub-table [`SITE`], and from nowhere else. Pure: no I/O.
 
+mod passwords;
 pub mod site;
 
 use std::fmt;
@@ -150,6 +151,10 @@ pub enum Command {
     SiteCpto(PathArg),
     SiteMkdir(PathArg),
     SiteWho,
+    SitePswd {
+        old: Secret,
+        new: Secret,
+    },
     SiteZone,
     Size(PathArg),
     Stat(Option<ListArg>),

@@ -72,6 +72,8 @@ pub struct ServerConfig {
     pub users: UserTables,
     /// Time for a login, from the connection to 230.
     pub login_timeout: Duration,
+    /// The least octets of a password that SITE PSWD sets.
+    pub min_password: u32,
     /// Wrong passwords before the session is closed.
     pub max_login_fails: u32,
     /// How long the answer to a wrong password is held back.
@@ -102,6 +104,7 @@ impl Default for ServerConfig {
             deny_users: Names::default(),
             users: UserTables::default(),
             login_timeout: Duration::from_secs(60),
+            min_password: 8,
             max_login_fails: 3,
             login_fail_delay: Duration::from_secs(1),
             reply_timeout: Duration::from_secs(60),

@@ -342,6 +342,7 @@ impl Files {
             // Keeper sees to these before it asks here: they are for the listener, or take their own time.
             FileRequest::Reinitialise
             | FileRequest::Who
+            | FileRequest::ChangePassword
             | FileRequest::MeasureTree { .. }
             | FileRequest::RemoveTree { .. }
             | FileRequest::Copy { .. }
@@ -424,6 +425,7 @@ fn permits(permitted: VerbSet, request: &FileRequest) -> bool {
         // Whoever may log in may begin anew, and give up what was begun.
         FileRequest::Reinitialise | FileRequest::Cancel => return true,
         FileRequest::Who => &["SITE WHO"],
+        FileRequest::ChangePassword => &["SITE PSWD"],
     };
     let has = |name: &&str| Verb::find(name).is_some_and(|verb| permitted.contains(verb));
     needed_by.iter().any(&has) && implied(request).iter().all(has)

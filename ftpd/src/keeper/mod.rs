@@ -7,6 +7,7 @@ pub(crate) mod grant;
 mod listing;
 mod login;
 mod packing;
+pub(crate) mod password;
 mod unpacking;
 mod work;
 
@@ -364,6 +365,7 @@ impl Keeper<'_> {
                     Err(why) => (FileAnswer::Failed { why }, None),
                 },
                 FileRequest::Who if files.permits(&request) => self.who(),
+                FileRequest::ChangePassword if files.permits(&request) => self.change_password(),
                 FileRequest::Cancel => {
                     if let Some((ticket, answer, _)) = files.cancel_work()
                         && let Err(broken) = channel.answer(ticket, &answer, None)
@@ -393,6 +395,17 @@ impl Keeper<'_> {
             .reports
             .reinitialise(channel.as_fd(), ticket.number(), self.session);
         handed.map_err(|_| Failure::Exhausted)
+    }
+
+    /// A channel to the process that the listener makes for it.
+    fn change_password(&self) -> (FileAnswer, Option<OwnedFd>) {
+        match self.reports.change_password() {
+            Ok(channel) => (FileAnswer::PasswordChannel, Some(channel)),
+            Err(_) => {
+                let why = Failure::Exhausted;
+                (FileAnswer::Failed { why }, None)
+            }
+        }
     }
 
     /// A pipe into which the listener writes who is there.

@@ -6,7 +6,8 @@ use common::proto::reply::{Code, Reply};
 use common::proto::verbs::{self, Command, CommandError, Group, Spec, Verb, When};
 
 use super::commands::{
-    access, change, digest, inspect, listing, modify, navigate, options, site, transfer, tree, who,
+    access, change, digest, inspect, listing, modify, navigate, options, password, site, transfer,
+    tree, who,
 };
 use super::{End, Session, Stage, Stop};
 
@@ -120,6 +121,7 @@ impl Session {
             Command::SiteMkdir(path) => self.user().and_then(|(_, user)| tree::mkdirs(user, &path)),
             Command::SiteCpfr(path) => self.user().and_then(|(_, user)| tree::cpfr(user, &path)),
             Command::SiteCpto(path) => self.user().and_then(|(link, user)| tree::cpto(link, user, &path, &pending)),
+            Command::SitePswd { old, new } => self.user().and_then(|(_, user)| password::change(user, old, new)),
             Command::SiteWho      => self.user().and_then(|(_, user)| who::who(user)),
             Command::Dele(path)   => self.user().and_then(|(_, user)| change::dele(user, &path)),
             Command::Mkd(path)    => self.user().and_then(|(_, user)| change::mkd(user, &path)),

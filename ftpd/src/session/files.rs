@@ -295,6 +295,11 @@ impl Files {
         expect!(self.call(&FileRequest::Space { path })?, FileAnswer::Space { octets } => octets)
     }
 
+    /// A channel to whoever changes the password.
+    pub(crate) fn change_password(&mut self) -> Asked<OwnedFd> {
+        expect!(self.call(&FileRequest::ChangePassword)?, FileAnswer::PasswordChannel, fd => |channel| channel)
+    }
+
     /// The reading end of a pipe from which the list of sessions comes.
     pub(crate) fn who(&mut self) -> Asked<OwnedFd> {
         expect!(self.call(&FileRequest::Who)?, FileAnswer::Sessions, fd => |pipe| pipe)

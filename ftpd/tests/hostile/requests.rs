@@ -144,6 +144,7 @@ fn reads() -> Vec<FileRequest> {
             path: path("/directory"),
         },
         FileRequest::Who,
+        FileRequest::ChangePassword,
         FileRequest::PassiveListen { family: Family::V4 },
         FileRequest::ActiveConnect {
             target: SocketAddr::from((CLIENT, 2000)),

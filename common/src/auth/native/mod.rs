@@ -3,6 +3,7 @@
 //! A line that is not a record denies its user and harms no other. Nothing here opens the file behind the caller's back
 //! or keeps it open, so the next login sees a change.
 
+mod change;
 mod edit;
 mod lines;
 mod password;
@@ -17,6 +18,7 @@ use std::io;
 use std::path::{Path, PathBuf};
 
 pub use crate::settings::Scheme;
+pub use change::{Unchanged, change};
 pub use edit::{Edit, Existing};
 pub use password::{PasswordError, Stored, Verdict, verify_nobody};
 pub use read::{Entry, UserFile, authenticate};

@@ -2,6 +2,7 @@
 
 use super::Group::{Info, Write};
 use super::When::{Always, LoggedIn};
+use super::passwords::two_secrets;
 use super::{Command, CommandError, Spec, Verb, spec, split};
 use crate::proto::args::{self, metadata};
 
@@ -18,6 +19,7 @@ pub const SITE: &[Spec] = &[
     spec("SITE HELP",    Info,  Always,   "[<word>]",          None,                  "List the SITE commands or explain one", help),
     spec("SITE IDLE",    Info,  LoggedIn, "[<seconds>]",       Some("SITE IDLE"),     "Tell or set the longest silence",       |a| Ok(Command::SiteIdle(args::optional_number(a)?))),
     spec("SITE MKDIR",   Write, LoggedIn, "<path>",            Some("SITE MKDIR"),    "Make a directory and those above it",   |a| Ok(Command::SiteMkdir(args::path(a)?))),
+    spec("SITE PSWD",    Info,  LoggedIn, "<old> <new>",       Some("SITE PSWD"),     "Change one's own password",             |a| two_secrets(a).map(|(old, new)| Command::SitePswd { old, new })).also(&["SITE CPWD"]).secret().not_anonymous(),
     spec("SITE RMDIR",   Write, LoggedIn, "<path>",            Some("SITE RMDIR"),    "Remove a directory and all in it",      |a| Ok(Command::Rmda(args::path(a)?))),
     spec("SITE SYMLINK", Write, LoggedIn, "<target> <link>",   Some("SITE SYMLINK"),  "Make a symbolic link",                  |a| Ok(Command::SiteSymlink(metadata::symlink(a)?))),
     spec("SITE TIME",    Info,  LoggedIn, "[<format>]",        Some("SITE TIME"),     "Tell the time, as strftime has it",     |a| Ok(Command::SiteTime(args::optional_text(a)?))),

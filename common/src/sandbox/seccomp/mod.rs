@@ -32,6 +32,8 @@ enum Must {
     NotExecute,
     /// A stream socket of IPv4 or IPv6.
     InternetStream,
+    /// A pair of sockets of this system alone, which reach nothing but each other.
+    LocalPair,
     /// fcntl that only looks, duplicates or locks: F_SETOWN and F_SETSIG would send signals to others of the same uid.
     PlainFcntl,
     /// sendto without MSG_FASTOPEN, which connects an idle socket to anywhere without connect(2).
@@ -102,7 +104,7 @@ const KEEPER: &[Call] = calls![
     SYS_mkdirat, SYS_unlinkat, SYS_renameat, SYS_renameat2, SYS_symlinkat, SYS_ftruncate, SYS_fsync, SYS_fdatasync, SYS_syncfs,
     SYS_fchmod: PlainMode, SYS_fchmodat2: PlainModeAt, SYS_utimensat: NoLinkTimes,
     SYS_faccessat, SYS_faccessat2, SYS_pipe2, SYS_copy_file_range,
-    SYS_socket: InternetStream, SYS_bind, SYS_listen, SYS_connect, SYS_setsockopt, SYS_getsockopt, SYS_getsockname,
+    SYS_socket: InternetStream, SYS_socketpair: LocalPair, SYS_bind, SYS_listen, SYS_connect, SYS_setsockopt, SYS_getsockopt, SYS_getsockname,
     SYS_recvmsg, SYS_sendto: NoFastOpenTo, SYS_sendmsg: NoFastOpenMessage, SYS_wait4,
 ];
 
@@ -171,6 +173,7 @@ impl Must {
             Must::Any => "",
             Must::NotExecute => " (not executable)",
             Must::InternetStream => " (TCP)",
+            Must::LocalPair => " (local)",
             Must::PlainFcntl => " (no owner, no flags)",
             Must::NoFastOpenTo | Must::NoFastOpenMessage => " (no fast open)",
             Must::PlainMode => " (no setuid)",
@@ -242,6 +245,11 @@ impl Must {
                     ])
                 })
                 .collect(),
+            Must::LocalPair => {
+                let local = u64::from(libc::AF_UNIX.unsigned_abs());
+                let family = Condition::new(0, Len::Dword, Op::Eq, local)?;
+                Ok(vec![SeccompRule::new(vec![family])?])
+            }
             Must::PlainFcntl => [
                 libc::F_GETFD,
                 libc::F_GETFL,

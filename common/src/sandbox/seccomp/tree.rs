@@ -221,6 +221,11 @@ impl Leaf {
                 step(LOAD, argument(3)),
                 test(IF_EQUAL, straight, Allow, Kill),
             ],
+            Must::LocalPair => vec![
+                this,
+                step(LOAD, argument(0)),
+                test(IF_EQUAL, libc::AF_UNIX.unsigned_abs(), Allow, Kill),
+            ],
             Must::InternetStream => vec![
                 this,
                 step(LOAD, argument(0)),
