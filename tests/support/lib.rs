@@ -11,6 +11,7 @@ pub mod binaries;
 pub mod client;
 pub mod input;
 pub mod log;
+pub mod mounts;
 pub mod peer;
 pub mod processes;
 pub mod real;
