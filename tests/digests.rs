@@ -308,6 +308,39 @@ fn what_is_no_file_of_the_user_has_no_digest() {
     assert!(!writer.expect("FEAT", 211).text().contains("HASH"));
 }
 
+/// Row 62 of the attacks: a user's sessions cannot have the machine hash as often as they like at a time, and a turn ends with
+/// its session.
+#[test]
+fn row_62_digests_are_counted() {
+    let server = Server::start();
+    let huge = server.put("huge", b"");
+    let file = std::fs::File::options().write(true).open(huge).unwrap();
+    file.set_len(1 << 42).unwrap();
+    server.put("small", b"123456789");
+    let begun = || {
+        let mut client = server.logged_in();
+        client.send("HASH huge");
+        client.expect("STAT", 211);
+        client
+    };
+    let mut busy: Vec<Client> = (0..4).map(|_| begun()).collect();
+    let mut fifth = server.logged_in();
+    fifth.expect("HASH small", 450);
+    fifth.expect("XCRC small", 450);
+    assert_eq!(fifth.download(Data::Epsv, "small"), b"123456789");
+    busy[0].send("ABOR");
+    busy[0].expect_reply(426);
+    busy[0].expect_reply(226);
+    fifth.expect("HASH small", 213);
+    busy[0].expect("HASH small", 213);
+    busy.push(begun());
+    fifth.expect("HASH small", 450);
+    drop(busy);
+    tests::wait::until("the turns end with their sessions", || {
+        fifth.command("HASH small").code == 213
+    });
+}
+
 /// Row 62 of the attacks: a digest of a file without end is heard of, and ended by ABOR or by hanging up. Its reply comes
 /// before those of the commands behind it; only STAT is answered at once.
 #[test]

@@ -25,5 +25,6 @@ pub mod log;
 pub mod net;
 pub mod pump;
 pub mod sandbox;
+pub mod turns;
 
 pub mod sys;

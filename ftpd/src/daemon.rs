@@ -14,6 +14,7 @@ use common::net::{self, Ends};
 use common::sandbox::{EmptyRoot, Programs, drop_bounding, is_root};
 use common::settings::{Config, Run, ServerConfig};
 use common::sys::{self, Fork};
+use common::turns::Turns;
 use nix::fcntl::OFlag;
 use nix::sys::resource::{Resource, getrlimit, setrlimit};
 use nix::sys::stat::Mode;
@@ -181,12 +182,17 @@ fn prepare(config: Config) -> Result<(Setup, Option<Sink>), String> {
     } else {
         None
     };
+    let turns = match config.server.run {
+        Run::Inetd => None,
+        Run::Background | Run::Foreground => Some(Turns::new().map_err(because("memfd_create"))?),
+    };
     Ok((
         Setup {
             config,
             programs,
             empty_root,
             names,
+            turns,
             log: Log::nowhere(),
         },
         sink,

@@ -4,6 +4,7 @@ use common::jail::Names;
 use common::log::Log;
 use common::sandbox::{EmptyRoot, Programs};
 use common::settings::Config;
+use common::turns::Turns;
 
 /// Read-only from the first client on; it holds no secret.
 #[derive(Debug)]
@@ -13,5 +14,7 @@ pub(crate) struct Setup {
     /// Only root needs and can use it.
     pub(crate) empty_root: Option<EmptyRoot>,
     pub(crate) names: Names,
+    /// How many sessions take digests at a time; a single session needs none.
+    pub(crate) turns: Option<Turns>,
     pub(crate) log: Log,
 }

@@ -120,6 +120,8 @@ messages! {
         118 => FinishDirectory { path: VirtualPath, mode: Permissions, modified: i64 },
         /// A regular file whose digest is asked for. → `Opened` with its descriptor.
         120 => OpenForDigest { path: VirtualPath },
+        /// The digest is taken, or given up: others may take theirs. → `Done`.
+        121 => DigestEnd,
         64 => SetMode { path: VirtualPath, mode: Permissions },
         /// Seconds since 1970; without `accessed` that time stays. → `Stamped`.
         65 => SetTimes { path: VirtualPath, modified: i64, accessed: Option<i64> },

@@ -48,7 +48,8 @@ pub(super) fn section(page: &mut Roff) {
             " before it, or before RETR, names the first and the last octet that are meant; RANG 1 0 takes that back. The X commands take \
              a name in quotes, and then a first octet and the one before which to end. What is hashed is always the file as it \
              is on the disk, whatever TYPE and MODE are. ABOR ends a digest, and so does a client that closes its side; STAT is \
-             answered meanwhile, and everything else waits for its turn.",
+             answered meanwhile, and everything else waits for its turn. Four sessions of a user of the system, and sixteen in all, take \
+             digests at a time; another one is answered with 450.",
         ),
     ]);
 }

@@ -31,6 +31,8 @@ pub enum Failure {
     Busy,
     /// There is a broken upload of that name, and it is not clear which of both is meant.
     Unfinished,
+    /// Too many others do what takes the whole machine.
+    Crowded,
     /// Out of descriptors, memory or ports: try again later.
     Exhausted,
     /// More entries, or deeper ones, than are taken.

@@ -12,6 +12,7 @@ use common::net::Ends;
 use common::proto::listing::{Order, Remark};
 use common::proto::verbs::{Verb, VerbSet};
 use common::settings::Durability;
+use common::turns::Turn;
 use common::wire::Octets;
 
 use super::data;
@@ -150,7 +151,29 @@ impl Files {
         let durability = settings.durability;
         let done = Ok((FileAnswer::Done, None));
         match request {
-            FileRequest::Open { path } | FileRequest::OpenForDigest { path } => {
+            FileRequest::OpenForDigest { path } => {
+                let opened = jail.open(&path)?;
+                let turn = match &self.login.queue {
+                    None => Turn::Now,
+                    Some(Ok(queue)) => queue.take()?,
+                    // SECURITY: who cannot be counted gets none.
+                    Some(Err(_)) => return Err(Failure::Exhausted),
+                };
+                match turn {
+                    Turn::Later => Err(Failure::Crowded),
+                    Turn::Now => {
+                        let (size, contested) = (opened.size, opened.contested);
+                        Ok((FileAnswer::Opened { size, contested }, Some(opened.file)))
+                    }
+                }
+            }
+            FileRequest::DigestEnd => {
+                if let Some(Ok(queue)) = &self.login.queue {
+                    queue.give_back()?;
+                }
+                done
+            }
+            FileRequest::Open { path } => {
                 let opened = jail.open(&path)?;
                 let (size, contested) = (opened.size, opened.contested);
                 Ok((FileAnswer::Opened { size, contested }, Some(opened.file)))
@@ -367,7 +390,7 @@ fn disposition(at: UploadAt, durability: Durability) -> Disposition {
 fn permits(permitted: VerbSet, request: &FileRequest) -> bool {
     let needed_by: &[&str] = match request {
         FileRequest::Open { .. } | FileRequest::Pack { .. } | FileRequest::PackNext => &["RETR"],
-        FileRequest::OpenForDigest { .. } => &[
+        FileRequest::OpenForDigest { .. } | FileRequest::DigestEnd => &[
             "HASH", "MD5", "MMD5", "XCRC", "XMD5", "XSHA1", "XSHA256", "XSHA512",
         ],
         FileRequest::Create {

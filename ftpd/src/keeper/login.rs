@@ -10,6 +10,8 @@ use common::listener::Status;
 use common::net::Ends;
 use common::sandbox;
 use common::settings::{JailMode, SessionConfig};
+use common::turns::Queue;
+use nix::errno::Errno;
 
 use super::grant::{Claim, Grant, Refused};
 use crate::setup::Setup;
@@ -19,6 +21,8 @@ pub(super) struct Login {
     pub(super) jail: Jail,
     pub(super) settings: SessionConfig,
     pub(super) account: Account,
+    /// Before it takes a digest, a session waits for its turn here; not if there is no other one.
+    pub(super) queue: Option<Result<Queue, Errno>>,
 }
 
 /// A login that failed after the first irreversible step: the session must end.
@@ -88,6 +92,7 @@ pub(super) fn become_user(setup: &Setup, granted: Grant) -> Result<Login, TooLat
         start,
     } = granted;
     let whole_system = setup.config.server.chroot.is_none() && settings.jail == JailMode::None;
+    let queue = setup.turns.as_ref().map(|turns| turns.join(identity.uid));
     // The jail's own umask counts.
     nix::sys::stat::umask(nix::sys::stat::Mode::empty());
     sandbox::become_user(&identity, root.as_fd(), !whole_system, &setup.programs).map_err(
@@ -143,5 +148,6 @@ pub(super) fn become_user(setup: &Setup, granted: Grant) -> Result<Login, TooLat
         jail,
         settings,
         account,
+        queue,
     })
 }

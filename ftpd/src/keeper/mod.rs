@@ -150,6 +150,7 @@ impl Keeper<'_> {
         kept.extend(self.lifeline.descriptors());
         kept.extend(self.reports.descriptor());
         kept.extend(self.setup.log.descriptor());
+        kept.extend(self.setup.turns.as_ref().map(AsFd::as_fd));
         if let Err(errno) = sys::keep_only(&kept) {
             self.setup.log.line(&format!("close_range failed: {errno}"));
             return Status::SandboxFailed;

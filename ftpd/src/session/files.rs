@@ -143,6 +143,11 @@ impl Files {
     }
 
     /// Begins an upload, which `request` asks for.
+    /// Lets others take their digests, before the client hears of this one.
+    pub(crate) fn digest_end(&mut self) -> Asked<()> {
+        self.order(&FileRequest::DigestEnd)
+    }
+
     pub(crate) fn create(&mut self, request: &FileRequest) -> Asked<Created> {
         let answer = self.call(request)?;
         expect!(answer, FileAnswer::Created { room, contested }, fd => |file| Created { file, room, contested })

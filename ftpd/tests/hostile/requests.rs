@@ -120,6 +120,7 @@ fn reads() -> Vec<FileRequest> {
         FileRequest::OpenForDigest {
             path: path("/file"),
         },
+        FileRequest::DigestEnd,
         list("/"),
         FileRequest::ListEnd,
         FileRequest::Stat {

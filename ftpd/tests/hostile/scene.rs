@@ -321,6 +321,7 @@ fn serve(identity: Identity, user: &User, config: Config, socket: OwnedFd) {
         programs: Programs::new().unwrap(),
         empty_root,
         names: Names::numeric(),
+        turns: None,
         log: Log::nowhere(),
     };
     let client = Client {

@@ -137,6 +137,7 @@ fn find(
         end: span.end,
     };
     let (ended, digest) = transfer::digest(link, user, source, algorithm);
+    user.files.digest_end()?.map_err(outcome::file)?;
     if ended.outcome.end != End::Complete {
         let reply = outcome::sent(ended.outcome.end)?;
         return Err(transfer::conclude(link, ended.aborted, reply)?.into());
