@@ -114,7 +114,7 @@ fn a_broken_upload_leaves_the_old_file() {
 }
 
 #[test]
-fn nothing_is_kept_where_the_setting_says_so_and_for_anonymous() {
+fn nothing_is_kept_where_the_setting_says_so() {
     let server = Setup::new().setting("KeepPartial=0").start();
     break_off(&server, "file", b"some text", Break::Reset);
     assert_eq!(server.names(), [""; 0]);
