@@ -35,6 +35,9 @@ pub struct Setup {
     flags: Vec<String>,
     settings: Vec<String>,
     entries: Vec<String>,
+    methods: String,
+    jail: Vec<String>,
+    system_files: Vec<(String, PathBuf)>,
 }
 
 impl Setup {
@@ -51,6 +54,9 @@ impl Setup {
             flags: Vec::new(),
             settings: Vec::new(),
             entries: Vec::new(),
+            methods: "native".to_owned(),
+            jail: vec!["-chhome".to_owned()],
+            system_files: Vec::new(),
         }
     }
 
@@ -84,6 +90,43 @@ impl Setup {
     pub fn setting(mut self, line: &str) -> Setup {
         self.settings.push(line.to_owned());
         self
+    }
+
+    /// Checks passwords by other methods than the user file.
+    pub fn methods(mut self, list: &str) -> Setup {
+        list.clone_into(&mut self.methods);
+        self
+    }
+
+    /// Confines sessions by these flags instead of `-chhome`.
+    pub fn jail(mut self, flags: &[&str]) -> Setup {
+        self.jail = flags.iter().map(|&flag| flag.to_owned()).collect();
+        self
+    }
+
+    /// Lets the server see other content in an existing file of the system. Needs root.
+    pub fn system_file(mut self, path: &str, content: &str) -> Setup {
+        let name = format!("system{}", self.system_files.len());
+        let copy = self.scratch.join(&name);
+        fs::write(&copy, content).unwrap();
+        mode(&copy, 0o644);
+        self.system_files.push((path.to_owned(), copy));
+        self
+    }
+
+    /// The words before a program that let it see what `system_file` has put there.
+    pub fn with_system_files(&self) -> Vec<String> {
+        if self.system_files.is_empty() {
+            return Vec::new();
+        }
+        let binds = self.system_files.iter().map(|(path, copy)| {
+            let copy = copy.display();
+            format!("mount --bind '{copy}' '{path}' && ")
+        });
+        let script = binds.collect::<String>() + "exec \"$0\" \"$@\"";
+        ["unshare", "--mount", "sh", "-c", &script]
+            .map(str::to_owned)
+            .to_vec()
     }
 
     /// Serves the files of another user of the system.
@@ -174,8 +217,10 @@ impl Setup {
         }
         command
             .arg("--")
+            .args(self.with_system_files())
             .arg(program)
-            .args(["-A", "native", "-chhome"])
+            .args(["-A", &self.methods])
+            .args(&self.jail)
             .arg("-a")
             .arg(auth);
         command.arg("-f").arg(configuration).args(&self.flags);

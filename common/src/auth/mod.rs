@@ -1,10 +1,12 @@
-//! Who a client is: passwords, the native user file, and the identity that a session takes on.
+//! Who a client is: passwords, the methods that check them, and the identity that a session takes on.
 //! Nothing here keeps global state: the process that asks becomes somebody else soon after.
 
+pub mod chain;
 mod crypt;
 mod identity;
 pub mod native;
 mod secret;
+pub mod system;
 
 pub use crypt::{CryptError, Crypted};
 pub use identity::{Identity, IdentityError, group_id};

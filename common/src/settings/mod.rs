@@ -4,6 +4,7 @@ pub mod assign;
 mod cost;
 mod key_value;
 mod limits;
+mod method;
 pub mod nearest;
 pub mod networks;
 mod own;
@@ -18,6 +19,7 @@ pub mod value;
 pub use assign::{Origin, SettingError, check_user_setting};
 pub use cost::Cost;
 pub use limits::Limits;
+pub use method::{Method, Methods};
 pub use own::{OwnSetting, UserTables};
 pub use read::{DEFAULT_FILE, Loaded, load};
 pub use scheme::{NoScheme, Scheme};
@@ -50,6 +52,8 @@ pub struct ServerConfig {
     pub bind: Bind,
     pub run: Run,
     pub auth_file: PathBuf,
+    /// How passwords are checked.
+    pub auth_methods: Methods,
     /// What new password hashes cost, and the check of a user who does not exist.
     pub password_cost: Cost,
     /// The type that a password gets when its user logs in.
@@ -92,6 +96,7 @@ impl Default for ServerConfig {
             bind: Bind::Any,
             run: Run::Background,
             auth_file: PathBuf::from("/etc/metaftpd.auth"),
+            auth_methods: Methods::default(),
             password_cost: Cost::default(),
             update_pass: None,
             chroot: None,

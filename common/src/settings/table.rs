@@ -75,7 +75,7 @@ pub const TABLE: &[Setting] = &[
     setting("Banner",                &["banner"],                 "login.banner",          Text("TEXT"),     "",                   "Line of the greeting",                                                   Server(|c, v| { c.banner = vec![v.line()?]; Ok(()) })),
     setting("BannerFile",            &["bannerfile"],             "login.banner-file",     Content,          "",                   "File with the lines of the greeting, read at start, up to 8 KiB",        Server(|c, v| { c.banner = v.lines()?; Ok(()) })),
     setting("HostNames",             &["hostnames"],              "login.host-names",      Text("LIST"),     "",                   "Names that HOST may give; without them it may give any",                 Server(|c, v| { c.host_names = v.host_names()?; Ok(()) })),
-    setting("AuthMethods",           &["authmethods", "A"],       "login.methods",         Text("LIST"),     "native",             "Ways to check a password, tried in this order",                          Server(|_, v| v.auth_methods())),
+    setting("AuthMethods",           &["authmethods", "A"],       "login.methods",         Text("LIST"),     "native",             "Ways to check a password, tried in this order",                          Server(|c, v| v.auth_methods().map(|m| c.auth_methods = m))),
     setting("AuthFile",              &["authfile", "a"],          "login.auth-file",       File,             "/etc/metaftpd.auth", "File of the native users",                                               Server(|c, v| { c.auth_file = v.path()?; Ok(()) })),
     setting("PasswordCost",          &["passwordcost"],           "login.password-cost",   Text("COST"),     "m=32768,t=3,p=1",    "Cost of new argon2id hashes: KiB, passes, lanes; about 50 ms of one core", Server(|c, v| { c.password_cost = Cost::parse(v.text)?; Ok(()) })),
     setting("UpdatePass",            &["update-pass"],            "login.update-pass",     Text("TYPE"),     "",                   "Type that passwords of the user file get when their users log in",       Server(|c, v| { c.update_pass = Some(v.scheme()?); Ok(()) })),
@@ -340,13 +340,13 @@ mod tests {
             ("Umask", _) => "077",
             ("ConfirmTransfers", _) => "sha256",
             ("UpdatePass", _) => "sha512",
+            ("AuthMethods", _) => "shadow",
             (_, Text("RATE")) => "2024B/s",
             (_, Switch) => "yes",
             (_, File | Directory | Content) => "/some/where",
             (_, Choice(_) | Text(_)) => "2024",
         };
-        // The only method is the default one.
-        for setting in TABLE.iter().filter(|s| s.key != "AuthMethods") {
+        for setting in TABLE {
             let mut config = Config::default();
             assert_eq!(set(&mut config, setting, sample(setting)), Ok(()));
             assert_ne!(config, Config::default(), "{}", setting.key);

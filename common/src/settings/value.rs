@@ -8,7 +8,7 @@ use jiff::civil::Date;
 
 use super::nearest::nearest;
 use super::rates;
-use super::{ArchiveLinks, Bind, Durability, Locks, LogLevel, Owners, Scheme};
+use super::{ArchiveLinks, Bind, Durability, Locks, LogLevel, Method, Methods, Owners, Scheme};
 use crate::charset::{Charset, Unusable};
 use crate::digest::Algorithm;
 use crate::proto::args;
@@ -334,29 +334,13 @@ impl Value<'_> {
         words(self.text).map(name).collect()
     }
 
-    /// The ways to check a password. Only one is built in so far, so that there is nothing to keep.
-    pub fn auth_methods(self) -> Result<(), Wrong> {
-        let mut methods = words(self.text).peekable();
-        if methods.peek().is_none() {
-            return Err(not("a list of authentication methods"));
-        }
-        for method in methods {
-            match method.to_ascii_lowercase().as_str() {
-                "native" => {}
-                "pam" | "passwd" | "shadow" | "session-pam" => {
-                    return Err(Wrong::Because(format!(
-                        "this build does not offer the method \"{method}\" yet, only \"native\""
-                    )));
-                }
-                _ => {
-                    return Err(Wrong::Because(format!(
-                        "unknown method \"{}\", expected \"native\"",
-                        shown(method)
-                    )));
-                }
-            }
-        }
-        Ok(())
+    /// The ways to check a password.
+    pub fn auth_methods(self) -> Result<Methods, Wrong> {
+        let methods: Vec<Method> = words(self.text)
+            .map(Method::find)
+            .collect::<Result<_, _>>()
+            .map_err(Wrong::Because)?;
+        Methods::new(methods).ok_or_else(|| not("a list of authentication methods"))
     }
 }
 
@@ -556,17 +540,24 @@ mod tests {
     }
 
     #[test]
-    fn only_native_is_built_in() {
-        assert_eq!(value("native").auth_methods(), Ok(()));
-        assert_eq!(value(" Native, native").auth_methods(), Ok(()));
+    fn methods_are_separated_by_commas_or_blanks() {
+        let methods = |text| {
+            let methods = value(text).auth_methods();
+            methods.map(|methods| methods.iter().map(Method::name).collect::<Vec<_>>())
+        };
         assert_eq!(
-            value("native, pam").auth_methods(),
+            methods(" Native,  shadow native"),
+            Ok(vec!["native", "shadow"])
+        );
+        assert_eq!(
+            methods("native, pam"),
             Err(Wrong::Because(
-                "this build does not offer the method \"pam\" yet, only \"native\"".to_owned()
+                "this build does not offer the method \"pam\" yet".to_owned()
             ))
         );
-        assert!(value("").auth_methods().is_err());
-        assert!(value("nativ").auth_methods().is_err());
+        assert!(methods("").is_err());
+        assert!(methods(" , ").is_err());
+        assert!(methods("nativ").is_err());
     }
 
     proptest! {

@@ -5,10 +5,11 @@ use std::os::fd::AsFd;
 use std::path::Path;
 
 use common::auth::native::{Entry, UserFile};
+use common::auth::system::{Files, Source};
 use common::auth::{Identity, group_id};
 use common::jail::open_root;
 use common::sandbox::is_root;
-use common::settings::{Config, JailMode, ServerConfig};
+use common::settings::{Config, JailMode, Method, ServerConfig};
 use nix::errno::Errno;
 use nix::sys::stat::stat;
 use nix::unistd::{AccessFlags, Uid, User, access};
@@ -25,11 +26,36 @@ pub(super) fn look(config: &Config) -> Vec<Finding> {
     directories(config, &mut found);
     log_file(server, &mut found);
     identities(server, &mut found);
-    match UserFile::open_trusted(&server.auth_file).and_then(|users| users.entries()) {
-        Ok(entries) => users(config, &entries, &mut found),
-        Err(error) => found.push(Error(format!("AuthFile: {error}: nobody can log in"))),
-    }
+    methods(config, &mut found);
     found
+}
+
+/// Looks at the files that passwords are in.
+fn methods(config: &Config, found: &mut Vec<Finding>) {
+    let server = &config.server;
+    for method in server.auth_methods.iter() {
+        match method {
+            Method::Native => {
+                match UserFile::open_trusted(&server.auth_file).and_then(|users| users.entries()) {
+                    Ok(entries) => users(config, &entries, found),
+                    Err(error) => {
+                        found.push(Error(format!("AuthFile: {error}: nobody can log in")))
+                    }
+                }
+            }
+            Method::Passwd => system(method, Source::Passwd, found),
+            Method::Shadow => system(method, Source::Shadow, found),
+        }
+    }
+}
+
+fn system(method: Method, source: Source, found: &mut Vec<Finding>) {
+    if let Err(error) = Files::default().look(source) {
+        let name = method.name();
+        found.push(Error(format!(
+            "AuthMethods: {name}: {error}: nobody can log in by it"
+        )));
+    }
 }
 
 fn directories(config: &Config, found: &mut Vec<Finding>) {

@@ -5,11 +5,12 @@ use std::net::IpAddr;
 use std::path::Path;
 
 use common::auth::Identity;
-use common::auth::native::{Record, UserFile, shown};
+use common::auth::chain::{self, Member};
+use common::auth::native::shown;
 use common::proto::verbs::Verb;
 use common::settings::permitted::written;
 use common::settings::table::{Scope, Setting, TABLE};
-use common::settings::{JailMode, Loaded, Origin, SessionConfig};
+use common::settings::{JailMode, Loaded, Method, Origin, SessionConfig};
 use nix::unistd::{Gid, Group};
 use serde_json::{Map, Value, json};
 
@@ -49,19 +50,27 @@ pub(super) fn ask(loaded: &Loaded, user: &[u8], client: IpAddr) -> Answer {
         facts: Vec::new(),
     };
     answer.tell("client", client, "-from");
-    let file = &loaded.config.server.auth_file;
-    match UserFile::open_trusted(file).and_then(|users| users.find_login(user)) {
-        Ok((line, record)) => {
+    let server = &loaded.config.server;
+    match chain::find(server, user) {
+        Ok((member, line)) => {
             let claim = Claim {
                 typed: user,
-                record: &record,
+                member: &member,
                 client,
             };
-            let entry = format!("{}:{line}", file.display());
+            let entry = match line {
+                Some(line) => format!("{}:{line}", server.auth_file.display()),
+                None => "/etc/passwd".to_owned(),
+            };
             answer.claim(loaded, &claim, &entry);
         }
         Err(error) => {
-            answer.tell("method", "native", loaded_from(loaded, "AuthMethods"));
+            let methods: Vec<_> = server.auth_methods.iter().map(Method::name).collect();
+            answer.tell(
+                "method",
+                methods.join(", "),
+                loaded_from(loaded, "AuthMethods"),
+            );
             answer.refuse(&error);
         }
     }
@@ -84,10 +93,14 @@ impl Answer {
 
     fn claim(&mut self, loaded: &Loaded, claim: &Claim<'_>, entry: &str) {
         let server = &loaded.config.server;
-        let record = claim.record;
-        self.tell("account", record.name(), entry);
-        self.tell("method", "native", loaded_from(loaded, "AuthMethods"));
-        self.tell("password", record.stored().scheme().name(), entry);
+        let member = claim.member;
+        let method = member.method().name();
+        self.tell("account", member.name(), entry);
+        self.tell("method", method, loaded_from(loaded, "AuthMethods"));
+        match member.record() {
+            Some(record) => self.tell("password", record.stored().scheme().name(), entry),
+            None => self.tell("password", "of the system", format!("/etc/{method}")),
+        }
         match claim.identity(server) {
             Ok(identity) => {
                 self.identity(&identity, entry);
@@ -96,7 +109,7 @@ impl Answer {
                 }
             }
             Err(refused) => {
-                self.tell("real user", shown(record.real_user().as_bytes()), entry);
+                self.tell("real user", shown(member.real_user().as_bytes()), entry);
                 self.refuse(&refused);
             }
         }
@@ -123,7 +136,7 @@ impl Answer {
 
     fn place(&mut self, loaded: &Loaded, claim: &Claim<'_>, settings: &SessionConfig, entry: &str) {
         let chroot = loaded.config.server.chroot.as_deref();
-        let home = claim.record.home();
+        let home = claim.member.home();
         let outer = chroot.unwrap_or(Path::new("/"));
         let below = |path: &Path| outer.join(path.strip_prefix("/").unwrap_or(path));
         let (root, key) = match &settings.jail {
@@ -131,7 +144,7 @@ impl Answer {
             JailMode::Home => (below(home), "ChHome"),
             JailMode::Share(share) => (below(share), "ChShare"),
         };
-        let from = from(loaded, claim.record, &[key], entry);
+        let from = from(loaded, claim.member, &[key], entry);
         self.tell("root directory", root.display(), format!("{key}: {from}"));
         match place(chroot, &settings.jail, home) {
             Ok((_, start)) => self.tell("start directory", start, entry),
@@ -149,7 +162,7 @@ impl Answer {
         settings: &SessionConfig,
         entry: &str,
     ) {
-        let record = claim.record;
+        let member = claim.member;
         let (low, high) = settings.data_ports;
         let keys = [
             "DataConnectionPortRange",
@@ -159,15 +172,15 @@ impl Answer {
         self.tell(
             "data ports",
             format!("{low}-{high}"),
-            from(loaded, record, &keys, entry),
+            from(loaded, member, &keys, entry),
         );
         for setting in TABLE
             .iter()
             .filter(|s| s.scope() == Scope::Session && !TOLD.contains(&s.key))
         {
-            let own = own(loaded, record, setting, entry);
+            let own = own(loaded, member, setting, entry);
             let text = own.as_ref().map_or(loaded.text(setting), |(text, _)| text);
-            let mut source = from(loaded, record, &[setting.key], entry);
+            let mut source = from(loaded, member, &[setting.key], entry);
             let value = match setting.key {
                 "Umask" => {
                     if claim.is_anonymous() && own.is_none() {
@@ -191,10 +204,10 @@ impl Answer {
             };
             self.tell(setting.key, value, source);
         }
-        let mut source = from(loaded, record, &["PermittedCommands"], entry);
+        let mut source = from(loaded, member, &["PermittedCommands"], entry);
         if claim.is_anonymous()
             && Setting::find("PermittedCommands")
-                .and_then(|s| own(loaded, record, s, entry))
+                .and_then(|s| own(loaded, member, s, entry))
                 .is_none()
         {
             source = format!("{source}, and the type null");
@@ -251,23 +264,23 @@ impl Answer {
 /// What is the user's own about a setting, and where it stands: the entry goes over the table in the server's file.
 fn own(
     loaded: &Loaded,
-    record: &Record,
+    member: &Member,
     setting: &Setting,
     entry: &str,
 ) -> Option<(String, String)> {
     let is = |key: &str| Setting::find(key).is_some_and(|found| found.key == setting.key);
-    if let Some((_, text)) = record.settings().iter().rev().find(|(key, _)| is(key)) {
+    if let Some((_, text)) = member.settings().iter().rev().find(|(key, _)| is(key)) {
         return Some((text.clone(), entry.to_owned()));
     }
-    let table = loaded.config.server.users.of(record.name().as_bytes());
+    let table = loaded.config.server.users.of(member.name().as_bytes());
     let own = table.iter().find(|own| own.key == Ok(setting.key));
     own.map(|own| (own.text.clone(), own.origin.to_string()))
 }
 
 /// Where the first of these settings that anything says something about comes from.
-fn from(loaded: &Loaded, record: &Record, keys: &[&str], entry: &str) -> String {
+fn from(loaded: &Loaded, member: &Member, keys: &[&str], entry: &str) -> String {
     let settings = || keys.iter().filter_map(|key| Setting::find(key));
-    if let Some((_, from)) = settings().find_map(|setting| own(loaded, record, setting, entry)) {
+    if let Some((_, from)) = settings().find_map(|setting| own(loaded, member, setting, entry)) {
         return from;
     }
     let made = settings().map(|setting| loaded.origin(setting));

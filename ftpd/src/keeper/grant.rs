@@ -6,7 +6,7 @@ use std::os::fd::{AsFd, OwnedFd};
 use std::os::unix::ffi::OsStrExt;
 use std::path::{Path, PathBuf};
 
-use common::auth::native::{NativeError, Record, Scheme};
+use common::auth::chain::{Denied as Unknown, Member};
 use common::auth::{Identity, group_id};
 use common::channel::UserName;
 use common::clock;
@@ -19,7 +19,8 @@ use common::settings::{Config, JailMode, ServerConfig, SessionConfig};
 /// A login that was refused: what the log says. The client only hears 530.
 #[derive(Debug)]
 pub(crate) enum Refused {
-    Native(NativeError),
+    /// No method lets the client in.
+    Unknown(Unknown),
     Identity(String),
     /// The real user is the one that network halves run as.
     Reserved(String),
@@ -45,7 +46,7 @@ pub(crate) enum Refused {
 impl fmt::Display for Refused {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Refused::Native(error) => write!(f, "{error}"),
+            Refused::Unknown(error) => write!(f, "{error}"),
             Refused::Identity(error) => write!(f, "{error}"),
             Refused::Reserved(name) => write!(
                 f,
@@ -76,7 +77,7 @@ impl fmt::Display for Refused {
 pub(crate) struct Claim<'a> {
     /// The name that the client sent.
     pub(crate) typed: &'a [u8],
-    pub(crate) record: &'a Record,
+    pub(crate) member: &'a Member,
     pub(crate) client: IpAddr,
 }
 
@@ -99,8 +100,8 @@ impl Claim<'_> {
         self.ask_lists(server, &identity)?;
         let settings = self.settings(config)?;
         self.ask_rules(&settings)?;
-        let (root, start) = place(server.chroot.as_deref(), &settings.jail, self.record.home())?;
-        let name = UserName::new(self.record.name().as_bytes())
+        let (root, start) = place(server.chroot.as_deref(), &settings.jail, self.member.home())?;
+        let name = UserName::new(self.member.name().as_bytes())
             .ok_or_else(|| Refused::Settings("the name is too long".to_owned()))?;
         Ok(Grant {
             name,
@@ -113,7 +114,7 @@ impl Claim<'_> {
 
     /// The user of the system that the session becomes.
     pub(crate) fn identity(&self, server: &ServerConfig) -> Result<Identity, Refused> {
-        let identity = Identity::of_real_user(self.record.real_user())
+        let identity = Identity::of_real_user(self.member.real_user())
             .map_err(|error| Refused::Identity(error.to_string()))?;
         if sandbox::is_root() {
             if [server.session_user, server.session_user + 1].contains(&identity.uid) {
@@ -141,15 +142,15 @@ impl Claim<'_> {
         }
         settings
             .with_user_settings(
-                config.server.users.of(self.record.name().as_bytes()),
-                self.record.settings(),
+                config.server.users.of(self.member.name().as_bytes()),
+                self.member.settings(),
             )
             .map_err(|error| Refused::Settings(error.to_string()))
     }
 
     /// Whether any password is right.
     pub(crate) fn is_anonymous(&self) -> bool {
-        self.record.stored().scheme() == Scheme::Null
+        self.member.is_anonymous()
     }
 
     /// Asks AllowUsers and DenyUsers.
@@ -160,7 +161,7 @@ impl Claim<'_> {
     ) -> Result<(), Refused> {
         let who = Who {
             typed: self.typed,
-            stored: self.record.name().as_bytes(),
+            stored: self.member.name().as_bytes(),
             groups: &identity.groups,
         };
         listed(server, who).map_err(Refused::Listed)

@@ -2,8 +2,8 @@
 
 use std::os::fd::AsFd;
 
-use common::auth::Secret;
 use common::auth::native::{self, Record, Updated};
+use common::auth::{Secret, chain};
 use common::channel::Account;
 use common::jail::{Allowed, Jail, Terms, Viewer};
 use common::listener::Status;
@@ -40,19 +40,20 @@ pub(super) fn authenticate(
 ) -> Result<Grant, Refused> {
     let server = &setup.config.server;
     let cost = server.password_cost;
-    let record =
-        native::authenticate(&server.auth_file, cost, name, secret).map_err(Refused::Native)?;
+    let member = chain::authenticate(server, name, secret).map_err(Refused::Unknown)?;
     let claim = Claim {
         typed: name,
-        record: &record,
+        member: &member,
         client: ends.client(),
     };
     let granted = claim.grant(&setup.config);
-    if granted.is_ok() {
-        update_password(setup, &record, secret);
-    } else {
-        // SECURITY: the right password to an account that may not log in takes the time of a wrong one.
-        record.make_up_for(cost, secret);
+    if let Some(record) = member.record() {
+        if granted.is_ok() {
+            update_password(setup, record, secret);
+        } else {
+            // SECURITY: the right password to an account that may not log in takes the time of a wrong one.
+            record.make_up_for(cost, secret);
+        }
     }
     granted
 }

@@ -8,7 +8,7 @@ use zeroize::Zeroize;
 const BUFFER: usize = 128 * 1024;
 
 /// The lines of a file that holds secrets: the buffer is wiped at the end.
-pub(super) struct Lines<R> {
+pub(in crate::auth) struct Lines<R> {
     source: R,
     buffer: Vec<u8>,
     /// How far the buffer was ever filled: only so much of it is touched, and wiped.
@@ -24,15 +24,15 @@ pub(super) struct Lines<R> {
 
 /// One line without its LF.
 #[derive(Debug, PartialEq)]
-pub(super) struct Line<'a> {
+pub(in crate::auth) struct Line<'a> {
     /// Counts from 1.
-    pub(super) number: u64,
+    pub(in crate::auth) number: u64,
     /// The whole line, or of one that is too long its first `longest + 1` octets.
-    pub(super) octets: &'a [u8],
+    pub(in crate::auth) octets: &'a [u8],
 }
 
 impl<R: Read> Lines<R> {
-    pub(super) fn new(source: R, longest: usize) -> Lines<R> {
+    pub(in crate::auth) fn new(source: R, longest: usize) -> Lines<R> {
         Lines {
             source,
             buffer: vec![0; BUFFER.max(longest + 2)],
@@ -46,7 +46,7 @@ impl<R: Read> Lines<R> {
     }
 
     /// The next line; the last one may lack its LF.
-    pub(super) fn next(&mut self) -> io::Result<Option<Line<'_>>> {
+    pub(in crate::auth) fn next(&mut self) -> io::Result<Option<Line<'_>>> {
         let (from, length) = loop {
             let held = &self.buffer[self.start..self.end];
             let newline = memchr::memchr(b'\n', held);

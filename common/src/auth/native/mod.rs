@@ -20,6 +20,7 @@ use std::path::{Path, PathBuf};
 pub use crate::settings::Scheme;
 pub use change::{Unchanged, change};
 pub use edit::{Edit, Existing};
+pub(super) use lines::Lines;
 pub use password::{PasswordError, Stored, Verdict, verify_nobody};
 pub use read::{Entry, UserFile, authenticate};
 pub use record::{FieldError, FieldFault, LONGEST_LINE, Name, Record, RecordError, Setting, shown};

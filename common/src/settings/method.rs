@@ -1,0 +1,118 @@
+//! The ways to check a password: how each is called, and the order in which they are tried. Pure: checks none.
+
+use super::nearest::nearest;
+
+/// A way to check a password.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Method {
+    /// The user file of this suite, and of MetaFTPd.
+    Native,
+    /// /etc/passwd, where it holds the password itself.
+    Passwd,
+    /// /etc/shadow.
+    Shadow,
+}
+
+impl Method {
+    pub const ALL: [Method; 3] = [Method::Native, Method::Passwd, Method::Shadow];
+
+    /// Finds a method by its word, in any ASCII case as in MetaFTPd.
+    pub fn find(word: &str) -> Result<Method, String> {
+        if let Some(method) = Method::ALL
+            .into_iter()
+            .find(|method| method.name().eq_ignore_ascii_case(word))
+        {
+            return Ok(method);
+        }
+        let shown: String = word.chars().take(32).flat_map(char::escape_debug).collect();
+        if ["pam", "session-pam"].contains(&word.to_ascii_lowercase().as_str()) {
+            return Err(format!(
+                "this build does not offer the method \"{shown}\" yet"
+            ));
+        }
+        let names = Method::ALL.map(Method::name);
+        Err(match nearest(word, names) {
+            Some(name) => format!("unknown method \"{shown}\", did you mean \"{name}\"?"),
+            None => format!(
+                "unknown method \"{shown}\", expected one of {}",
+                names.join(", ")
+            ),
+        })
+    }
+
+    pub fn name(self) -> &'static str {
+        match self {
+            Method::Native => "native",
+            Method::Passwd => "passwd",
+            Method::Shadow => "shadow",
+        }
+    }
+}
+
+/// The methods of a server: at least one, none of them twice, in the order in which they are tried.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Methods(Vec<Method>);
+
+impl Methods {
+    /// `None` where there is none. A method that was named before is not tried again.
+    pub fn new(methods: impl IntoIterator<Item = Method>) -> Option<Methods> {
+        let mut ordered = Vec::new();
+        for method in methods {
+            if !ordered.contains(&method) {
+                ordered.push(method);
+            }
+        }
+        (!ordered.is_empty()).then_some(Methods(ordered))
+    }
+
+    pub fn iter(&self) -> impl Iterator<Item = Method> {
+        self.0.iter().copied()
+    }
+
+    /// Whether users of the system itself may log in, rather than those of a file of ours only.
+    pub fn any_of_system(&self) -> bool {
+        self.iter().any(|method| method != Method::Native)
+    }
+}
+
+impl Default for Methods {
+    fn default() -> Self {
+        Methods(vec![Method::Native])
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_method_is_found_by_its_name_in_any_case() {
+        for method in Method::ALL {
+            assert_eq!(Method::find(method.name()), Ok(method));
+            assert_eq!(
+                Method::find(&method.name().to_ascii_uppercase()),
+                Ok(method)
+            );
+        }
+    }
+
+    #[test]
+    fn another_word_is_an_error_that_names_what_was_meant() {
+        assert_eq!(
+            Method::find("shadwo"),
+            Err("unknown method \"shadwo\", did you mean \"shadow\"?".to_owned())
+        );
+        assert_eq!(
+            Method::find("hp-md5"),
+            Err("unknown method \"hp-md5\", expected one of native, passwd, shadow".to_owned())
+        );
+    }
+
+    #[test]
+    fn methods_keep_their_order_and_come_once() {
+        use Method::{Native, Shadow};
+        let methods = Methods::new([Shadow, Native, Shadow]).unwrap();
+        assert_eq!(methods.iter().collect::<Vec<_>>(), [Shadow, Native]);
+        assert_eq!(Methods::new([]), None);
+    }
+}
