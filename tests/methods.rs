@@ -32,7 +32,6 @@ fn setup(method: &str, groups: u32) -> Setup {
         .methods(method)
         .setting("LoginFailDelay=0")
         .setting("MaxLoginFails=100")
-        .setting("Penalty=0")
         .setting("PasswordCost=m=8,t=1,p=1");
     let home = setup.scratch().join("home");
     let home = home.to_str().unwrap();
@@ -240,4 +239,74 @@ fn attack_5_a_home_that_cannot_be_entered_is_no_login() {
     restore(&server.home);
     tests::scratch::mode(&server.home, 0);
     assert_eq!(login(&server, "fred", &password), 530, "closed");
+}
+
+#[test]
+fn shadow_needs_root_and_ftpd_says_so_instead_of_starting() {
+    let directory = tests::scratch::Scratch::new();
+    // The checkout may be in a directory that the user cannot enter.
+    let program = directory.join("ftpd");
+    fs::copy(tests::binaries::path("ftpd"), &program).unwrap();
+    tests::scratch::mode(&program, 0o755);
+    tests::scratch::mode(directory.path(), 0o755);
+    let mut command = if nix::unistd::geteuid().is_root() {
+        let user = tests::user::ordinary();
+        let mut command = Command::new("setpriv");
+        command
+            .arg(format!("--reuid={}", user.uid))
+            .arg(format!("--regid={}", user.gid))
+            .args(["--clear-groups", "--"])
+            .arg(&program);
+        command
+    } else {
+        Command::new(&program)
+    };
+    let output = command
+        .args(["-nodemon", "-port", "0", "-f", "/dev/null", "-A", "shadow"])
+        .current_dir("/")
+        .output()
+        .unwrap();
+    assert_eq!(output.status.code(), Some(1));
+    let errors = String::from_utf8(output.stderr).unwrap();
+    assert!(
+        errors.contains("AuthMethods: shadow: /etc/shadow: Permission denied"),
+        "{errors}"
+    );
+}
+
+#[test]
+fn attack_13_passwords_are_in_no_core_and_nobody_else_can_look_for_them() {
+    if !can_have_users() || !require::programs(&["setpriv"]) {
+        return;
+    }
+    let server = setup("shadow", 0).start();
+    let mut client = server.connect();
+    let password = server.login.password.clone();
+    client.login("fred", &password);
+    let keeper = server.only_keeper();
+    let session = keeper.only_child();
+    for pid in [keeper.pid, session.pid] {
+        let limits = fs::read_to_string(format!("/proc/{pid}/limits")).unwrap();
+        let core = limits.lines().find(|line| line.starts_with("Max core"));
+        let words: Vec<_> = core.unwrap().split_whitespace().collect();
+        assert_eq!(words[4..6], ["0", "0"], "{limits}");
+        let line = fs::read(format!("/proc/{pid}/cmdline")).unwrap();
+        assert!(!String::from_utf8_lossy(&line).contains(&password));
+        // Neither the user whose files are served, nor the one that the network half is.
+        for uid in [UID, 60621] {
+            for file in ["mem", "environ", "maps"] {
+                let looked = Command::new("setpriv")
+                    .arg(format!("--reuid={uid}"))
+                    .args(["--clear-groups", "--", "head", "-c1"])
+                    .arg(format!("/proc/{pid}/{file}"))
+                    .output()
+                    .unwrap();
+                let errors = String::from_utf8_lossy(&looked.stderr);
+                assert!(
+                    errors.contains("Permission denied"),
+                    "{uid} {file}: {errors}"
+                );
+            }
+        }
+    }
 }

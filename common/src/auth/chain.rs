@@ -169,6 +169,22 @@ pub fn find(server: &ServerConfig, name: &[u8]) -> Result<(Member, Option<u64>),
     found.map(|member| (member, line))
 }
 
+/// Whether the files can be read that the system's methods need. `Err` is a sentence: nobody could log in by the method.
+pub fn look(server: &ServerConfig) -> Result<(), String> {
+    let look = |source, method: Method| {
+        let looked = Files::default().look(source);
+        looked.map_err(|error| format!("AuthMethods: {}: {error}", method.name()))
+    };
+    server
+        .auth_methods
+        .iter()
+        .try_for_each(|method| match method {
+            Method::Native => Ok(()),
+            Method::Passwd => look(Source::Passwd, method),
+            Method::Shadow => look(Source::Shadow, method),
+        })
+}
+
 fn of_system(
     method: Method,
     found: Result<SystemUser, SystemError>,
