@@ -191,7 +191,8 @@ impl Setup {
         fs::write(&auth, entries.join("\n") + "\n").unwrap();
         let configuration = self.scratch.join("ftpd.conf");
         let mut settings = self.settings.clone();
-        if !self.penalties {
+        let given = |line: &String| line.starts_with("Penalty=");
+        if !self.penalties && !settings.iter().any(given) {
             settings.push("Penalty=0".to_owned());
         }
         fs::write(&configuration, settings.join("\n") + "\n").unwrap();
