@@ -74,6 +74,10 @@ complete -c ftpd -l datatimeout -d 'How long a data connection may take to come 
 complete -c ftpd -l stalltimeout -d 'How long a transfer may make no progress [default: 300]' -r
 complete -c ftpd -l downloadrate -d 'Fastest that a session sends, such as 10MiB/s or 100Mbit/s; 0: any [default: 0]' -r
 complete -c ftpd -l uploadrate -d 'Fastest that a session receives; 0: any [default: 0]' -r
+complete -c ftpd -l userdownloadrate -d 'Fastest that all sessions of a user send together; 0: any [default: 0]' -r
+complete -c ftpd -l useruploadrate -d 'Fastest that all sessions of a user receive together; 0: any [default: 0]' -r
+complete -c ftpd -l totaldownloadrate -d 'Fastest that all sessions send together; 0: any [default: 0]' -r
+complete -c ftpd -l totaluploadrate -d 'Fastest that all sessions receive together; 0: any [default: 0]' -r
 complete -c ftpd -l inflateratio -d 'How many times larger MODE Z uploads may get, from 64 MiB up; 0 is any [default: 200]' -r
 complete -c ftpd -l confirm-transfer -d 'Digest that the 226 of a transfer tells, such as SHA-256; none tells none' -r
 complete -c ftpd -l check -d 'Check the configuration and start nothing'

@@ -62,6 +62,49 @@ fn an_account_has_a_rate_of_its_own() {
 }
 
 #[test]
+fn sessions_share_a_rate_by_user_and_in_all() {
+    for setting in ["UserDownloadRate=1MiB/s", "TotalDownloadRate=1MiB/s"] {
+        let server = Setup::new().setting(setting).start();
+        let octets = vec![b'x'; 512 << 10];
+        server.put("file", &octets);
+        let begun = Instant::now();
+        std::thread::scope(|scope| {
+            for _ in 0..4 {
+                scope.spawn(|| {
+                    let mut client = server.logged_in();
+                    client.expect("TYPE I", 200);
+                    assert_eq!(client.download(Data::Epsv, "file").len(), octets.len());
+                });
+            }
+        });
+        let elapsed = begun.elapsed();
+        assert!(
+            elapsed + SLACK >= Duration::from_secs(2),
+            "{setting}: {elapsed:?}"
+        );
+        // The other direction is free.
+        let mut client = server.logged_in();
+        client.expect("TYPE I", 200);
+        client.upload(Data::Epsv, "copy", &vec![b'x'; 16 << 20]);
+    }
+}
+
+#[test]
+fn a_session_that_ends_amid_its_share_leaves_the_others_theirs() {
+    let server = Setup::new().setting("UserUploadRate=1MiB/s").start();
+    let mut gone = server.logged_in();
+    let data = gone.data(Data::Epsv);
+    gone.begin("STOR gone");
+    let data = data.open();
+    data.write(&[b'x'; 1000]);
+    data.reset();
+    drop(gone);
+    let mut client = server.logged_in();
+    client.expect("TYPE I", 200);
+    client.upload(Data::Epsv, "file", &[b'x'; 64 << 10]);
+}
+
+#[test]
 fn a_slow_transfer_is_no_stalled_one_and_hears_abor_and_stat() {
     let server = Setup::new()
         .setting("DownloadRate=2B/s")

@@ -16,6 +16,49 @@ pub struct Rates {
     pub upload: Option<Rate>,
 }
 
+impl Rates {
+    pub fn is_unlimited(&self) -> bool {
+        *self == Rates::default()
+    }
+
+    /// For each direction the slower of both.
+    #[must_use]
+    pub fn slower(self, other: Rates) -> Rates {
+        let slower = |direction| {
+            let both = [self.of(direction), other.of(direction)];
+            both.into_iter().flatten().min()
+        };
+        Rates {
+            download: slower(Direction::Download),
+            upload: slower(Direction::Upload),
+        }
+    }
+
+    pub fn of(&self, direction: Direction) -> Option<Rate> {
+        match direction {
+            Direction::Download => self.download,
+            Direction::Upload => self.upload,
+        }
+    }
+}
+
+/// Which way data moves.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Direction {
+    /// From here to the client.
+    Download,
+    /// From the client to here.
+    Upload,
+}
+
+/// What a session may move of a rate that it shares with others.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Grant {
+    pub octets: u64,
+    /// How long to wait before.
+    pub wait: Duration,
+}
+
 /// So much time's worth of octets may move at once: long enough that waking up for them costs little, short enough that no
 /// person sees it.
 pub const WINDOW: Duration = Duration::from_millis(50);
@@ -68,6 +111,15 @@ impl Bucket {
             Some(open) if open >= WINDOW / 2 => Ok(self.rate.octets_in(open)),
             _ => Err(self.due),
         }
+    }
+
+    pub fn rate(&self) -> Rate {
+        self.rate
+    }
+
+    /// When the next octets would be in time.
+    pub fn due(&self) -> Duration {
+        self.due
     }
 
     /// Counts octets that have moved. A window that was missed is made up for, more is not.

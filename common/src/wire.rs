@@ -83,7 +83,7 @@ impl<T: Wire> Wire for Option<T> {
 }
 
 /// Octets of a bounded number.
-#[derive(Clone, Debug, PartialEq, Eq, Default)]
+#[derive(Clone, Debug, PartialEq, Eq, Hash, Default)]
 pub struct Octets<const MOST: usize>(Vec<u8>);
 
 impl<const MOST: usize> Octets<MOST> {

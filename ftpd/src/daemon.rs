@@ -110,8 +110,10 @@ fn start(config: Config) -> Result<(Listener, Setup), String> {
         drop_bounding().map_err(|error| error.to_string())?;
     }
     warm_up();
-    let limits = setup.config.server.limits.clone();
-    let listener = Listener::new(port, limits, setup.log.clone()).map_err(because("signals"))?;
+    let server = &setup.config.server;
+    let (limits, total) = (server.limits.clone(), server.total_rates);
+    let listener =
+        Listener::new(port, limits, total, setup.log.clone()).map_err(because("signals"))?;
     if let Some(address) = address {
         setup.log.line(&format!("listening on {address}"));
     }

@@ -15,7 +15,7 @@ use crate::proto::facts::{FactSet, Permissions};
 use crate::proto::hostport::Family;
 use crate::proto::listing::{ListOptions, Order, Remark};
 use crate::proto::verbs::VerbSet;
-use crate::rate::{Rate, Rates};
+use crate::rate::{Grant, Rate, Rates};
 use crate::wire::{Malformed, Octets, Wire};
 
 /// The longest login name that is looked up, in octets.
@@ -45,6 +45,7 @@ messages! {
     /// Keeper to session, before login.
     #[derive(Debug)]
     pub enum LoginAnswer {
+        /// Where rates are shared it carries the channel on which the session asks for leases.
         1 => Welcome { account: Account },
         /// `last`: there is no other try.
         2 => Refused { last: bool },
@@ -140,6 +141,15 @@ messages! {
 }
 
 messages! {
+    /// Session to keeper, on a channel of its own for sessions whose rates are shared with others: to move more.
+    #[derive(Debug)]
+    pub enum LeaseRequest {
+        112 => Download,
+        113 => Upload,
+    }
+}
+
+messages! {
     /// The process that changes a password to session.
     #[derive(Debug)]
     pub enum ChangeAnswer {
@@ -151,6 +161,17 @@ messages! {
         /// There is no password, or it is kept elsewhere.
         5 => NotKeptHere,
         6 => Failed,
+    }
+}
+
+messages! {
+    /// Keeper to session, there.
+    #[derive(Debug)]
+    pub enum LeaseAnswer {
+        /// With the reading end of a pipe, into which the listener writes a [`Grant`](crate::rate::Grant).
+        1 => Leased,
+        /// There is no listener any more: nobody shares.
+        2 => Alone,
     }
 }
 
@@ -264,6 +285,8 @@ pub struct Account {
     /// How many times more than it was an upload in MODE Z may become; zero is no limit.
     /// What the session may move.
     pub rates: Rates,
+    /// What it may move without asking for a lease, if nobody is there to ask: the rates that it shares with others.
+    pub shared: Rates,
     pub inflate_ratio: u64,
     /// The digest that the end of a transfer tells.
     pub confirm: Option<Algorithm>,
@@ -280,6 +303,7 @@ impl Wire for Account {
         self.data_timeout.put(out);
         self.stall_timeout.put(out);
         self.rates.put(out);
+        self.shared.put(out);
         self.inflate_ratio.put(out);
         self.confirm.put(out);
         self.charset.put(out);
@@ -293,6 +317,7 @@ impl Wire for Account {
             data_timeout: Wire::take(input)?,
             stall_timeout: Wire::take(input)?,
             rates: Wire::take(input)?,
+            shared: Wire::take(input)?,
             inflate_ratio: Wire::take(input)?,
             confirm: Wire::take(input)?,
             charset: Wire::take(input)?,
@@ -362,6 +387,19 @@ macro_rules! tags {
 tags! { Algorithm: 1 => Crc32, 2 => Md5, 3 => Sha1, 4 => Sha256, 5 => Sha512, 6 => Whirlpool, 7 => Blake3, }
 tags! { Order: 1 => Unsorted, 2 => Name, 3 => Time, 4 => Size, }
 tags! { Remark: 1 => Whole, 2 => Unsorted, 3 => Unreadable, 4 => TooDeep, 5 => TooMany, 6 => TooLong, }
+
+impl Wire for Grant {
+    fn put(&self, out: &mut Vec<u8>) {
+        self.octets.put(out);
+        self.wait.put(out);
+    }
+    fn take(input: &mut &[u8]) -> Result<Self, Malformed> {
+        Ok(Grant {
+            octets: Wire::take(input)?,
+            wait: Wire::take(input)?,
+        })
+    }
+}
 
 impl Wire for Rates {
     fn put(&self, out: &mut Vec<u8>) {

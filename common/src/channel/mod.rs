@@ -12,9 +12,9 @@ use nix::sys::socket::{AddressFamily, SockFlag, SockType, socketpair};
 use zeroize::Zeroize;
 
 pub use messages::{
-    Account, ChangeAnswer, ChangeRequest, EntryPath, Failed, FileAnswer, FileRequest, ListFormat,
-    LoginAnswer, LoginRequest, OwnerName, PackedContent, PackedOwner, Pattern, Typed, UploadAt,
-    UserName,
+    Account, ChangeAnswer, ChangeRequest, EntryPath, Failed, FileAnswer, FileRequest, LeaseAnswer,
+    LeaseRequest, ListFormat, LoginAnswer, LoginRequest, OwnerName, PackedContent, PackedOwner,
+    Pattern, Typed, UploadAt, UserName,
 };
 
 use crate::sys::{self, Wait};
@@ -36,6 +36,15 @@ pub struct PreLogin;
 #[derive(Debug)]
 pub struct LoggedIn;
 
+/// Beside it, for sessions that share rates with others.
+#[derive(Debug)]
+pub struct Leasing;
+
+impl Phase for Leasing {
+    type Request = LeaseRequest;
+    type Answer = LeaseAnswer;
+}
+
 impl Phase for PreLogin {
     type Request = LoginRequest;
     type Answer = LoginAnswer;
@@ -53,18 +62,6 @@ pub struct Changing;
 impl Phase for Changing {
     type Request = ChangeRequest;
     type Answer = ChangeAnswer;
-}
-
-impl Asker<Changing> {
-    /// Asks over an end that keeper gave.
-    pub fn over(socket: OwnedFd) -> Self {
-        Asker {
-            socket,
-            next: 0,
-            forgotten: VecDeque::new(),
-            phase: PhantomData,
-        }
-    }
 }
 
 impl Answerer<Changing> {
@@ -134,23 +131,30 @@ pub struct Answerer<P: Phase> {
     phase: PhantomData<P>,
 }
 
-/// Makes both ends.
+/// Makes both ends of the channel before login.
 ///
 /// # Errors
 /// What socketpair(2) says.
 pub fn pair() -> Result<(Asker<PreLogin>, Answerer<PreLogin>), Errno> {
+    let (asker, answerer) = ends()?;
+    Ok((Asker::over(asker), answerer))
+}
+
+/// Makes the channel for leases; the end that asks is handed over.
+///
+/// # Errors
+/// What socketpair(2) says.
+pub fn leases() -> Result<(OwnedFd, Answerer<Leasing>), Errno> {
+    ends()
+}
+
+fn ends<P: Phase>() -> Result<(OwnedFd, Answerer<P>), Errno> {
     let (asker, answerer) = socketpair(
         AddressFamily::Unix,
         SockType::SeqPacket,
         None,
         SockFlag::SOCK_CLOEXEC,
     )?;
-    let asker = Asker {
-        socket: asker,
-        next: 0,
-        forgotten: VecDeque::new(),
-        phase: PhantomData,
-    };
     Ok((
         asker,
         Answerer {
@@ -161,6 +165,16 @@ pub fn pair() -> Result<(Asker<PreLogin>, Answerer<PreLogin>), Errno> {
 }
 
 impl<P: Phase> Asker<P> {
+    /// Asks over a socket that was handed over.
+    pub fn over(socket: OwnedFd) -> Asker<P> {
+        Asker {
+            socket,
+            next: 0,
+            forgotten: VecDeque::new(),
+            phase: PhantomData,
+        }
+    }
+
     /// Sends a request. The answer is fetched by [`receive`](Self::receive).
     ///
     /// # Errors

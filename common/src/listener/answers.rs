@@ -53,6 +53,22 @@ impl<A: Wire> Answer<A> {
     }
 }
 
+impl<A> From<Answer<A>> for OwnedFd {
+    fn from(answer: Answer<A>) -> OwnedFd {
+        answer.pipe
+    }
+}
+
+impl<A> From<OwnedFd> for Answer<A> {
+    /// An answer that was handed on.
+    fn from(pipe: OwnedFd) -> Answer<A> {
+        Answer {
+            pipe,
+            kind: PhantomData,
+        }
+    }
+}
+
 impl<A> AsFd for Answer<A> {
     fn as_fd(&self) -> BorrowedFd<'_> {
         self.pipe.as_fd()

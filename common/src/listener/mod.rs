@@ -3,6 +3,7 @@
 
 mod answers;
 mod door;
+mod leases;
 mod lifeline;
 mod logins;
 mod penalties;
@@ -29,6 +30,7 @@ pub use reports::{Reports, Verdict};
 pub use status::Status;
 
 use self::door::{Door, Judgement, Refusal};
+use self::leases::Leases;
 use self::penalties::{Offence, Source};
 use self::reports::Inbox;
 use self::sessions::{Dead, Session, Sessions};
@@ -38,6 +40,7 @@ use crate::control::until;
 use crate::log::Log;
 use crate::net::{self, Ends};
 use crate::proto::reply::{Code, Reply};
+use crate::rate::Rates;
 use crate::settings::Limits;
 use crate::sys::{self, Fork};
 
@@ -94,6 +97,7 @@ pub struct Listener {
     reports: Reports,
     sessions: Sessions,
     door: Door,
+    leases: Leases,
     log: Log,
 }
 
@@ -114,7 +118,7 @@ impl Listener {
     ///
     /// # Errors
     /// What the system says about signalfd(2) and pipe(2).
-    pub fn new(port: Socket, limits: Limits, log: Log) -> io::Result<Listener> {
+    pub fn new(port: Socket, limits: Limits, total: Rates, log: Log) -> io::Result<Listener> {
         let mut handled = SigSet::empty();
         for signal in [
             Signal::SIGTERM,
@@ -140,6 +144,7 @@ impl Listener {
             reports,
             sessions: Sessions::default(),
             door: Door::new(limits),
+            leases: Leases::new(total),
             log,
         })
     }
@@ -288,7 +293,10 @@ impl Listener {
     /// Takes the reports that came. A session that breaks their rules is ended.
     fn hear(&mut self) {
         while let Some(received) = self.inbox.take() {
-            if let Err(Some(group)) = self.sessions.hear(received, &mut self.door) {
+            if let Err(Some(group)) = self
+                .sessions
+                .hear(received, &mut self.door, &mut self.leases)
+            {
                 self.log.line(&format!(
                     "session {group}: ended: it broke the rules of its reports"
                 ));

@@ -15,6 +15,7 @@ use super::answers::{self, Answer};
 use crate::channel::UserName;
 use crate::control::until;
 use crate::messages;
+use crate::rate::{Direction, Grant, Rates};
 use crate::sys::{self, Wait};
 use crate::wire::{self, Wire};
 
@@ -41,6 +42,9 @@ messages! {
         3 => Who,
         /// Carries an end of a channel, on which the network half sends the passwords.
         6 => ChangePassword,
+        /// To move more in one direction, of the rate that the user's sessions share and of that of all. Carries a pipe for a
+        /// [`Grant`].
+        7 => Lease { upload: bool, user_rates: Rates },
     }
 }
 
@@ -156,6 +160,20 @@ impl Reports {
         )?;
         self.send(&Report::ChangePassword, Some(answerer.as_fd()))?;
         Ok(asker)
+    }
+
+    /// Asks to move more; the answer goes into a pipe for the network half.
+    ///
+    /// # Errors
+    /// No listener is there, or it has too much to do.
+    pub fn lease(&self, direction: Direction, user_rates: Rates) -> Result<OwnedFd, Errno> {
+        let (answer, envelope) = answers::pair::<Grant>()?;
+        let upload = direction == Direction::Upload;
+        self.send(
+            &Report::Lease { upload, user_rates },
+            Some(envelope.as_fd()),
+        )?;
+        Ok(answer.into())
     }
 
     fn send(&self, report: &Report, descriptor: Option<BorrowedFd<'_>>) -> Result<(), Errno> {

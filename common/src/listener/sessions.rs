@@ -8,11 +8,13 @@ use nix::unistd::{Pid, getpgid};
 
 use super::answers::Envelope;
 use super::door::{Door, Tally};
+use super::leases::Leases;
 use super::penalties::{Offence, Source};
 use super::reports::{self, Report, Verdict};
 use super::status::Status;
 use crate::channel::UserName;
 use crate::net::Ends;
+use crate::rate::Direction;
 use crate::sys;
 
 /// So many reports a session may make; one that makes more was taken over.
@@ -186,11 +188,15 @@ impl Sessions {
         &mut self,
         (sender, report, descriptor): reports::Received,
         door: &mut Door,
+        leases: &mut Leases,
     ) -> Result<(), Option<Pid>> {
         // SECURITY: the sender is the kernel's word, and nobody leaves the group of its session.
         let group = getpgid(Some(sender)).map_err(|_| None)?;
         let session = self.0.get_mut(&group).ok_or(None)?;
-        session.reports += 1;
+        // Those who move much ask often: of leases there are as many as time allows.
+        if !matches!(report, Some(Report::Lease { .. })) {
+            session.reports += 1;
+        }
         if session.keeper != Some(sender) || session.reports > MOST_REPORTS {
             return Err(Some(group));
         }
@@ -238,6 +244,17 @@ impl Sessions {
                 // Not without a user, and not for guessing: the channel is closed then, which is the answer.
                 let may = session.user.is_some() && session.guesses < MOST_GUESSES;
                 session.change = may.then_some(channel);
+                Ok(())
+            }
+            (Some(Report::Lease { upload, user_rates }), Some(pipe)) => {
+                let user = session.user.as_ref().ok_or(Some(group))?;
+                let direction = if upload {
+                    Direction::Upload
+                } else {
+                    Direction::Download
+                };
+                let envelope = Envelope::of(pipe).ok_or(Some(group))?;
+                envelope.send(&leases.grant(user, user_rates, direction));
                 Ok(())
             }
             (Some(Report::Who), Some(pipe)) => {
@@ -366,6 +383,10 @@ mod tests {
         }
     }
 
+    fn leases() -> Leases {
+        Leases::new(crate::rate::Rates::default())
+    }
+
     fn door() -> Door {
         Door::new(Limits::default())
     }
@@ -387,12 +408,17 @@ mod tests {
         sessions.hear(
             (getpid(), Some(Report::Admit), Some(envelope.into())),
             &mut door,
+            &mut leases(),
         )?;
         door.turn(Instant::now());
         let user = UserName::new(name).unwrap();
         let report = Report::LoggedIn { user, most: 2 };
         let (answer, envelope) = answers::pair().unwrap();
-        sessions.hear((getpid(), Some(report), Some(envelope.into())), &mut door)?;
+        sessions.hear(
+            (getpid(), Some(report), Some(envelope.into())),
+            &mut door,
+            &mut leases(),
+        )?;
         Ok(answer.take().unwrap().unwrap())
     }
 
@@ -413,7 +439,11 @@ mod tests {
         let mut sessions = own();
         assert_eq!(log_in(&mut sessions, b"al\nice"), Ok(Verdict::Admitted));
         let (reader, writer) = pipe().unwrap();
-        let heard = sessions.hear((getpid(), Some(Report::Who), Some(writer)), &mut door());
+        let heard = sessions.hear(
+            (getpid(), Some(Report::Who), Some(writer)),
+            &mut door(),
+            &mut leases(),
+        );
         assert_eq!(heard, Ok(()));
         let mut text = [0; 512];
         let count = read(&reader, &mut text).unwrap();
@@ -467,7 +497,7 @@ mod tests {
         let group = getpgrp();
         let mut door = door();
         assert_eq!(
-            own().hear((getpid(), None, None), &mut door),
+            own().hear((getpid(), None, None), &mut door, &mut leases()),
             Err(Some(group))
         );
         let mut sessions = own();
@@ -477,15 +507,27 @@ mod tests {
         let user = UserName::new(b"a").unwrap();
         let (_reader, writer) = pipe().unwrap();
         let report = Report::LoggedIn { user, most: 0 };
-        let heard = own().hear((getpid(), Some(report), Some(writer)), &mut door);
+        let heard = own().hear(
+            (getpid(), Some(report), Some(writer)),
+            &mut door,
+            &mut leases(),
+        );
         assert_eq!(heard, Err(Some(group)));
-        let heard = own().hear((getpid(), Some(Report::Failed), None), &mut door);
+        let heard = own().hear(
+            (getpid(), Some(Report::Failed), None),
+            &mut door,
+            &mut leases(),
+        );
         assert_eq!(heard, Err(Some(group)));
         // Not a channel, and not a member of the group.
         for session in [1, u32::MAX] {
             let (reader, _writer) = pipe().unwrap();
             let report = Report::Reinitialise { ticket: 0, session };
-            let heard = own().hear((getpid(), Some(report), Some(reader)), &mut door);
+            let heard = own().hear(
+                (getpid(), Some(report), Some(reader)),
+                &mut door,
+                &mut leases(),
+            );
             assert_eq!(heard, Err(Some(group)));
         }
         let mut sessions = Sessions::default();
@@ -497,7 +539,11 @@ mod tests {
         let mut sessions = own();
         let heard = (0..=MOST_REPORTS).map(|_| {
             let (_, writer) = pipe().unwrap();
-            sessions.hear((getpid(), Some(Report::Who), Some(writer)), &mut door())
+            sessions.hear(
+                (getpid(), Some(Report::Who), Some(writer)),
+                &mut door(),
+                &mut leases(),
+            )
         });
         assert_eq!(heard.last(), Some(Err(Some(getpgrp()))));
     }

@@ -22,7 +22,7 @@ use nix::poll::{PollFd, PollFlags, poll};
 pub use consume::{Consume, Consumer};
 pub use measure::Measure;
 pub use open::{DataConnection, OpenError, accept, await_connect};
-pub use pace::Pace;
+pub use pace::{Lessor, Pace};
 pub use receive::ReceiveFile;
 pub use sendfile::SendFile;
 pub use source::{Producer, Source};
@@ -127,9 +127,9 @@ pub fn run(
     let end = loop {
         let most = match pace.allowance() {
             Allowance::Octets(most) => most,
-            Allowance::NotBefore(time) => match watch(None, attendant, Some(time), moved) {
-                Woken::Ready | Woken::TimedOut => continue,
-                Woken::Interrupted(interrupt) => break End::Interrupted(interrupt),
+            held_back => match pause(held_back, pace, attendant, moved) {
+                None => continue,
+                Some(interrupt) => break End::Interrupted(interrupt),
             },
         };
         let (wait_for, waits) = match flow.step(most) {
@@ -177,6 +177,24 @@ pub fn run(
         }
     };
     Outcome { moved, end }
+}
+
+/// Waits until something may move again, or for the attendant.
+fn pause(
+    held_back: Allowance,
+    pace: &Pace,
+    attendant: &mut dyn Attendant,
+    moved: u64,
+) -> Option<Interrupt> {
+    let until = match held_back {
+        Allowance::NotBefore(time) => Some(time),
+        Allowance::Octets(_) | Allowance::Awaited => None,
+    };
+    let lease = pace.awaited().map(|pipe| (pipe, PollFlags::POLLIN));
+    match watch(lease, attendant, until, moved) {
+        Woken::Ready | Woken::TimedOut => None,
+        Woken::Interrupted(interrupt) => Some(interrupt),
+    }
 }
 
 /// A piece of at most so many octets.

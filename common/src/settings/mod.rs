@@ -85,6 +85,8 @@ pub struct ServerConfig {
     /// How long a client may leave a reply unread.
     pub reply_timeout: Duration,
     pub limits: Limits,
+    /// What all sessions may move together.
+    pub total_rates: Rates,
     /// Charsets of names for clients of some networks, over the session's.
     pub charset_networks: CharsetNetworks,
 }
@@ -114,6 +116,7 @@ impl Default for ServerConfig {
             login_fail_delay: Duration::from_secs(1),
             reply_timeout: Duration::from_secs(60),
             limits: Limits::default(),
+            total_rates: Rates::default(),
             charset_networks: CharsetNetworks::default(),
         }
     }
@@ -164,6 +167,8 @@ pub struct SessionConfig {
     pub inflate_ratio: u64,
     /// What the session may move.
     pub rates: Rates,
+    /// What all sessions of its user may move together.
+    pub user_rates: Rates,
     /// The digest that the end of a transfer tells.
     pub confirm: Option<Algorithm>,
     pub permitted: VerbSet,
@@ -205,6 +210,7 @@ impl Default for SessionConfig {
             stall_timeout: Duration::from_secs(300),
             inflate_ratio: 200,
             rates: Rates::default(),
+            user_rates: Rates::default(),
             confirm: None,
             permitted: VerbSet::ALL,
             umask: 0o022,

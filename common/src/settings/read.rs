@@ -12,7 +12,7 @@ use super::assign::{Assignment, Origin, Origins, SettingError, apply, settle};
 use super::table::{Kind, Scope, Setting, TABLE};
 use super::toml::Parsed;
 use super::value::shown;
-use super::{Config, key_value, toml};
+use super::{Config, Run, key_value, toml};
 use crate::proto::verbs::Verb;
 
 /// The file that is read where no `-f` names one.
@@ -76,6 +76,7 @@ pub fn load(matches: &ArgMatches) -> Result<Loaded, Vec<SettingError>> {
             .unwrap_or(Origin::Default);
         errors.push(SettingError { origin, message });
     }
+    errors.extend(shared_alone(&config, &origins));
     if !errors.is_empty() {
         errors.iter_mut().for_each(|error| error.show(&file.text));
         return Err(errors);
@@ -261,6 +262,30 @@ fn trusted(owner: u32, mode: u32) -> Result<(), String> {
     Ok(())
 }
 
+/// Rates that are shared where nobody is to share them with: under inetd no process knows of the others.
+fn shared_alone<'a>(
+    config: &Config,
+    origins: &'a Origins,
+) -> impl Iterator<Item = SettingError> + use<'a> {
+    let alone = config.server.run == Run::Inetd;
+    let shared = [
+        ("UserDownloadRate", config.session.user_rates.download),
+        ("UserUploadRate", config.session.user_rates.upload),
+        ("TotalDownloadRate", config.server.total_rates.download),
+        ("TotalUploadRate", config.server.total_rates.upload),
+    ];
+    shared
+        .into_iter()
+        .filter(move |(_, rate)| alone && rate.is_some())
+        .filter_map(|(key, _)| {
+            let origin = origins.get(key)?.0.clone();
+            let message = format!(
+                "{key} needs the daemon: under inetd sessions do not know of each other; DownloadRate and UploadRate work there"
+            );
+            Some(SettingError { origin, message })
+        })
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -360,6 +385,17 @@ mod tests {
                 "-port: \"ftp\" is not a port number from 0 to 65535",
                 "-authmethods: this build does not offer the method \"pam\" yet",
             ]
+        );
+    }
+
+    #[test]
+    fn rates_are_shared_by_a_daemon_only() {
+        let file = "TotalUploadRate=1MiB/s";
+        assert!(config(file, &[]).server.total_rates.upload.is_some());
+        let told = errors(file, &["-inetd"]);
+        assert!(
+            told[0].starts_with("conf:1: TotalUploadRate needs the daemon"),
+            "{told:?}"
         );
     }
 

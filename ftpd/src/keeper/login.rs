@@ -1,6 +1,6 @@
 //! From a name and a password to a process that is the user and nothing else.
 
-use std::os::fd::AsFd;
+use std::os::fd::{AsFd, OwnedFd};
 
 use common::auth::native::{self, Record, Updated};
 use common::auth::{Secret, chain};
@@ -14,6 +14,7 @@ use common::turns::Queue;
 use nix::errno::Errno;
 
 use super::grant::{Claim, Grant, Refused};
+use super::leases::Leases;
 use crate::setup::Setup;
 
 /// A process that is the user.
@@ -23,6 +24,8 @@ pub(super) struct Login {
     pub(super) account: Account,
     /// Before it takes a digest, a session waits for its turn here; not if there is no other one.
     pub(super) queue: Option<Result<Queue, Errno>>,
+    /// Where rates are shared, the channel for leases, and the end of it that is the network half's.
+    pub(super) leases: Option<(Leases, OwnedFd)>,
 }
 
 /// A login that failed after the first irreversible step: the session must end.
@@ -92,6 +95,17 @@ pub(super) fn become_user(setup: &Setup, granted: Grant) -> Result<Login, TooLat
         root,
         start,
     } = granted;
+    let shared = settings.user_rates.slower(setup.config.server.total_rates);
+    // No socket can be made once this is the user.
+    let leases = if shared.is_unlimited() {
+        None
+    } else {
+        let made = Leases::new(settings.user_rates).map_err(|errno| TooLate {
+            text: format!("socketpair: {errno}"),
+            status: Status::Broken,
+        });
+        Some(made?)
+    };
     let whole_system = setup.config.server.chroot.is_none() && settings.jail == JailMode::None;
     let queue = setup.turns.as_ref().map(|turns| turns.join(identity.uid));
     // The jail's own umask counts.
@@ -141,6 +155,7 @@ pub(super) fn become_user(setup: &Setup, granted: Grant) -> Result<Login, TooLat
         data_timeout: settings.data_timeout,
         stall_timeout: settings.stall_timeout,
         rates: settings.rates,
+        shared,
         inflate_ratio: settings.inflate_ratio,
         confirm: settings.confirm,
         charset: settings.charset,
@@ -150,5 +165,6 @@ pub(super) fn become_user(setup: &Setup, granted: Grant) -> Result<Login, TooLat
         settings,
         account,
         queue,
+        leases,
     })
 }

@@ -4,6 +4,7 @@
 mod data;
 mod files;
 pub(crate) mod grant;
+mod leases;
 mod listing;
 mod login;
 mod packing;
@@ -12,7 +13,7 @@ mod unpacking;
 mod work;
 
 use std::fmt::Display;
-use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
+use std::os::fd::{AsFd, OwnedFd};
 use std::time::{Duration, Instant};
 
 use common::channel::{
@@ -30,6 +31,8 @@ use nix::poll::{PollFd, PollFlags, poll};
 use nix::sys::wait::{WaitPidFlag, WaitStatus, waitpid};
 use nix::unistd::{Pid, pipe2};
 
+use self::files::Files;
+use self::leases::Leases;
 use crate::session;
 use crate::setup::Setup;
 
@@ -328,26 +331,33 @@ impl Keeper<'_> {
     fn serve_user(
         self,
         channel: Answerer<PreLogin>,
-        login: login::Login,
+        mut login: login::Login,
         ticket: channel::Ticket,
     ) -> Over {
         let mut channel = channel;
         let welcome = LoginAnswer::Welcome {
             account: login.account.clone(),
         };
-        if let Err(broken) = channel.answer(ticket, &welcome, None) {
+        let (mut leases, asker) = login.leases.take().unzip();
+        if let Err(broken) = channel.answer(ticket, &welcome, asker.as_ref().map(AsFd::as_fd)) {
             return Over::Ended(status_of(broken));
         }
+        drop(asker);
         let mut channel = channel.log_in();
-        let mut files = files::Files::new(login, self.ends);
+        let mut files = Files::new(login, self.ends);
         // Watched until it hangs up: then the listener is gone, and a session that is logged in goes on without.
         let mut lifeline = Some(&self.lifeline);
         loop {
-            match wait_for_work(&channel, lifeline, files.listing_pipe(), files.has_work()) {
+            match wait_for_work(&channel, lifeline, &files, leases.as_ref()) {
                 Ok(Sign::Alive) => {}
                 Ok(Sign::Stop) => return Over::Ended(Status::Ended),
                 Ok(Sign::Orphaned) => lifeline = None,
                 Err(_) => return Over::Ended(Status::Broken),
+            }
+            match leases.as_mut().map(|leases| leases.answer(&self.reports)) {
+                // The network half is about to say so on the other channel too.
+                None | Some(Ok(()) | Err(Broken::Closed)) => {}
+                Some(Err(broken)) => return Over::Ended(status_of(broken)),
             }
             files.step_listing();
             if let Some((ticket, answer, file)) = files.step_work()
@@ -427,8 +437,8 @@ impl Keeper<'_> {
 fn wait_for_work(
     channel: &Answerer<LoggedIn>,
     lifeline: Option<&Lifeline>,
-    listing: Option<BorrowedFd<'_>>,
-    busy: bool,
+    files: &Files,
+    leases: Option<&Leases>,
 ) -> Result<Sign, Errno> {
     let unused = || PollFd::new(channel.as_fd(), PollFlags::empty());
     let mut ready = [
@@ -436,9 +446,14 @@ fn wait_for_work(
         lifeline.map_or_else(unused, |lifeline| {
             PollFd::new(lifeline.as_fd(), PollFlags::POLLIN)
         }),
-        listing.map_or_else(unused, |pipe| PollFd::new(pipe, PollFlags::POLLOUT)),
+        files
+            .listing_pipe()
+            .map_or_else(unused, |pipe| PollFd::new(pipe, PollFlags::POLLOUT)),
+        leases.map_or_else(unused, |leases| {
+            PollFd::new(leases.as_fd(), PollFlags::POLLIN)
+        }),
     ];
-    let limit = busy.then(Instant::now);
+    let limit = files.has_work().then(Instant::now);
     match poll(&mut ready, until(limit)) {
         Ok(_) | Err(Errno::EINTR) => {}
         Err(errno) => return Err(errno),

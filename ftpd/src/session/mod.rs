@@ -10,6 +10,7 @@ mod files;
 mod gather;
 mod names;
 mod outcome;
+mod paces;
 mod transfer;
 
 use std::os::fd::{AsFd, OwnedFd};
@@ -29,8 +30,6 @@ use common::proto::line::Input;
 use common::proto::reply::{Code, Line, Reply};
 use common::proto::representation::Representation;
 use common::proto::verbs::VerbSet;
-use common::pump::Pace;
-use common::rate::Rates;
 use common::sandbox::{self, Role};
 use nix::errno::Errno;
 use nix::poll::{PollFd, PollFlags, poll};
@@ -40,6 +39,7 @@ use zeroize::Zeroize;
 use self::data::DataChannel;
 use self::files::Files;
 use self::names::Names;
+use self::paces::Paces;
 use crate::setup::Setup;
 
 /// Lines that are no commands before login, after which the client is taken for something else.
@@ -145,21 +145,6 @@ pub(crate) struct User {
     /// After EPSV ALL only EPSV is allowed (RFC 2428 §4).
     pub(crate) epsv_only: bool,
     pub(crate) pending: Pending,
-}
-
-/// How fast data may move, from one transfer to the next.
-pub(crate) struct Paces {
-    pub(crate) download: Pace,
-    pub(crate) upload: Pace,
-}
-
-impl Paces {
-    pub(crate) fn new(rates: Rates) -> Paces {
-        Paces {
-            download: Pace::new(rates.download),
-            upload: Pace::new(rates.upload),
-        }
-    }
 }
 
 /// What the next command is to know; it is taken by the dispatcher, so nothing is left over.

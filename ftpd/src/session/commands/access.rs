@@ -1,5 +1,7 @@
 //! HOST, USER, PASS, REIN, QUIT.
 
+use std::os::fd::OwnedFd;
+
 use common::auth::Secret;
 use common::channel::{Account, LoginAnswer, LoginRequest, UserName};
 use common::proto::digests;
@@ -11,7 +13,8 @@ use common::wire::LONGEST_SECRET;
 use crate::session::data::DataChannel;
 use crate::session::files::Files;
 use crate::session::names::Names;
-use crate::session::{End, Paces, Pending, Session, Stage, Stop, User, Visitor};
+use crate::session::paces::Paces;
+use crate::session::{End, Pending, Session, Stage, Stop, User, Visitor};
 
 pub(in crate::session) fn user(session: &mut Session, name: Vec<u8>) -> Result<Reply, Stop> {
     match &mut session.stage {
@@ -46,7 +49,8 @@ pub(in crate::session) fn pass(session: &mut Session, secret: &Secret) -> Result
     let Stage::Visitor(mut visitor) = std::mem::replace(&mut session.stage, Stage::Changing) else {
         return Err(End::Broken.into());
     };
-    match authenticate(&mut visitor, user, secret)? {
+    let (answer, leases) = authenticate(&mut visitor, user, secret)?;
+    match answer {
         LoginAnswer::Refused { last } => {
             session.stage = Stage::Visitor(visitor);
             let reply = Reply::new(Code::NOT_LOGGED_IN, "Login incorrect.");
@@ -62,29 +66,33 @@ pub(in crate::session) fn pass(session: &mut Session, secret: &Secret) -> Result
         }
         LoginAnswer::Welcome { account } => {
             session.permitted = account.permitted;
-            session.stage = Stage::User(Box::new(welcome(visitor, account, name)));
+            session.stage = Stage::User(Box::new(welcome(visitor, account, name, leases)));
             Ok(Reply::new(Code::LOGGED_IN, "Login successful."))
         }
     }
 }
 
 /// Asks keeper, which may take its time over a hash or hold a refusal back.
-fn authenticate(visitor: &mut Visitor, user: UserName, secret: Secret) -> Result<LoginAnswer, End> {
+fn authenticate(
+    visitor: &mut Visitor,
+    user: UserName,
+    secret: Secret,
+) -> Result<(LoginAnswer, Option<OwnedFd>), End> {
     match visitor
         .channel
         .call(&LoginRequest::Authenticate { user, secret })?
     {
-        (answer, None) => Ok(answer),
+        answered @ ((_, None) | (LoginAnswer::Welcome { .. }, Some(_))) => Ok(answered),
         (_, Some(_)) => Err(End::Broken),
     }
 }
 
-fn welcome(visitor: Visitor, account: Account, name: Vec<u8>) -> User {
+fn welcome(visitor: Visitor, account: Account, name: Vec<u8>, leases: Option<OwnedFd>) -> User {
     User {
         files: Files::new(visitor.channel.log_in()),
         directory: account.start.clone(),
         names: Names::new(account.charset, visitor.utf8),
-        paces: Paces::new(account.rates),
+        paces: Paces::new(&account, leases),
         account,
         name,
         representation: Representation::default(),
