@@ -21,6 +21,25 @@ impl Mounted {
         Mounted(at.to_owned())
     }
 
+    /// A directory that is elsewhere too.
+    #[track_caller]
+    pub fn bind(source: &Path, at: &Path) -> Mounted {
+        std::fs::create_dir_all(at).unwrap();
+        let flags = MsFlags::MS_BIND;
+        mount(Some(source), at, None::<&str>, flags, None::<&str>).unwrap();
+        Mounted(at.to_owned())
+    }
+
+    /// The machine's own /proc. Read-only, and to be mounted when the server has started: whatever prepares or removes a
+    /// test's directory changes owners and unlinks as root, and must not do so there.
+    #[track_caller]
+    pub fn proc(at: &Path) -> Mounted {
+        let mounted = Mounted::bind(Path::new("/proc"), at);
+        let flags = MsFlags::MS_BIND | MsFlags::MS_REMOUNT | MsFlags::MS_RDONLY;
+        mount(None::<&str>, at, None::<&str>, flags, None::<&str>).unwrap();
+        mounted
+    }
+
     /// The file system in an image, with options as mount(8) takes them.
     #[track_caller]
     pub fn image(image: &Path, at: &Path, options: &str) -> Mounted {
