@@ -24,12 +24,20 @@ fn run(words: &[&str]) -> (Option<i32>, String, String) {
 
 #[test]
 fn a_wrong_configuration_is_told_and_ends_with_1() {
-    let (status, out, errors) = run(&["--check", "-f", "/dev/null", "-port", "65536", "-A", "pam"]);
+    let (status, out, errors) = run(&[
+        "--check",
+        "-f",
+        "/dev/null",
+        "-port",
+        "65536",
+        "-A",
+        "session-pam",
+    ]);
     assert_eq!((status, out.as_str()), (Some(1), ""));
     assert_eq!(
         errors,
         "ftpd: -port: \"65536\" is not a port number from 0 to 65535\n\
-         ftpd: -authmethods: this build does not offer the method \"pam\" yet\n"
+         ftpd: -authmethods: this build does not offer the method \"session-pam\" yet\n"
     );
 }
 

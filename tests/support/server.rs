@@ -114,6 +114,13 @@ impl Setup {
         self
     }
 
+    /// Lets the server see a directory of the scratch directory in the place of one of the system. Needs root.
+    pub fn system_directory(mut self, path: &str, name: &str) -> Setup {
+        let copy = self.scratch.join(name);
+        self.system_files.push((path.to_owned(), copy));
+        self
+    }
+
     /// The words before a program that let it see what `system_file` has put there.
     pub fn with_system_files(&self) -> Vec<String> {
         if self.system_files.is_empty() {

@@ -3,11 +3,13 @@
 
 use std::fmt;
 use std::io;
+use std::net::IpAddr;
 use std::path::Path;
 use std::time::SystemTime;
 
 use super::Secret;
 use super::native::{self, Name, NativeError, Record, Scheme, Setting, UserFile};
+use super::pam::{self, PamError, PamSession, Question};
 use super::system::{Files, Source, SystemError, SystemUser};
 use crate::settings::{Method, ServerConfig};
 
@@ -83,6 +85,7 @@ pub struct Denied(Vec<(Method, MethodError)>);
 pub enum MethodError {
     Native(NativeError),
     System(SystemError),
+    Pam(PamError),
 }
 
 impl MethodError {
@@ -100,6 +103,7 @@ impl MethodError {
                 | NativeError::Password(_)
                 | NativeError::Untrusted { .. } => false,
             },
+            MethodError::Pam(error) => matches!(error, PamError::Refused(_)),
             MethodError::System(error) => match error {
                 SystemError::NoSuchUser(_) | SystemError::WrongPassword | SystemError::Locked => {
                     true
@@ -118,6 +122,7 @@ impl fmt::Display for MethodError {
         match self {
             MethodError::Native(error) => error.fmt(f),
             MethodError::System(error) => error.fmt(f),
+            MethodError::Pam(error) => error.fmt(f),
         }
     }
 }
@@ -139,16 +144,35 @@ impl fmt::Display for Denied {
 impl std::error::Error for Denied {}
 
 /// Checks a name and a password.
-pub fn authenticate(server: &ServerConfig, name: &[u8], secret: &Secret) -> Result<Member, Denied> {
+pub fn authenticate(
+    server: &ServerConfig,
+    name: &[u8],
+    client: IpAddr,
+    secret: &Secret,
+) -> Result<(Member, Option<PamSession>), Denied> {
     let (file, cost) = (&server.auth_file, server.password_cost);
     let system = |source| Files::default().authenticate(source, name, secret, today());
-    ask(server, |method| match method {
+    let mut session = None;
+    let member = ask(server, |method| match method {
         Method::Native => native::authenticate(file, cost, name, secret)
             .map(|record| Member::Native(Box::new(record)))
             .map_err(MethodError::Native),
         Method::Passwd => of_system(method, system(Source::Passwd)),
         Method::Shadow => of_system(method, system(Source::Shadow)),
-    })
+        Method::Pam => {
+            let question = Question {
+                user: name,
+                typed: name,
+                client,
+                secret: Some(secret),
+            };
+            // The network half waits for the whole of that time.
+            let patience = server.login_timeout / 2;
+            session = Some(pam::ask(&question, patience).map_err(MethodError::Pam)?);
+            of_system(method, Files::default().known(name))
+        }
+    })?;
+    Ok((member, session))
 }
 
 /// Finds who a login under this name would be with the right password, and, for the user file, the line.
@@ -165,6 +189,7 @@ pub fn find(server: &ServerConfig, name: &[u8]) -> Result<(Member, Option<u64>),
             .map_err(MethodError::Native),
         Method::Passwd => of_system(method, system(Source::Passwd)),
         Method::Shadow => of_system(method, system(Source::Shadow)),
+        Method::Pam => of_system(method, Files::default().known(name)),
     });
     found.map(|member| (member, line))
 }
@@ -182,6 +207,15 @@ pub fn look(server: &ServerConfig) -> Result<(), String> {
             Method::Native => Ok(()),
             Method::Passwd => look(Source::Passwd, method),
             Method::Shadow => look(Source::Shadow, method),
+            Method::Pam if !crate::sandbox::is_root() => {
+                Err("AuthMethods: pam: only root can open sessions".to_owned())
+            }
+            Method::Pam if !crate::sys::pam::is_there() => {
+                Err("AuthMethods: pam: this system has no libpam.so.0".to_owned())
+            }
+            Method::Pam => pam::service().map(drop).ok_or_else(|| {
+                "AuthMethods: pam: there is no service metaftpd, ftp or other".to_owned()
+            }),
         })
 }
 

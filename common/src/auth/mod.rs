@@ -5,6 +5,7 @@ pub mod chain;
 mod crypt;
 mod identity;
 pub mod native;
+pub mod pam;
 mod secret;
 pub mod system;
 

@@ -9,8 +9,12 @@ mod tests;
 use std::fmt;
 use std::fs::{File, OpenOptions};
 use std::io;
+use std::os::unix::ffi::OsStrExt;
 use std::os::unix::fs::OpenOptionsExt;
+
 use std::path::{Path, PathBuf};
+
+use nix::unistd::User;
 
 use super::crypt::verify_nobodys;
 use super::native::{Lines, shown};
@@ -157,6 +161,22 @@ impl Files {
             Source::Passwd => Ok(()),
             Source::Shadow => open(&self.shadow).map(drop),
         }
+    }
+
+    /// Finds a user by the name services, whose password another method has checked.
+    pub fn known(&self, name: &[u8]) -> Result<SystemUser, SystemError> {
+        let no_user = || SystemError::NoSuchUser(shown(name));
+        let text = std::str::from_utf8(name).map_err(|_| no_user())?;
+        let entry = User::from_name(text)
+            .map_err(|errno| io(&self.passwd, errno.into()))?
+            .ok_or_else(no_user)?;
+        let account = Account {
+            user: SystemUser::of(&entry).ok_or_else(no_user)?,
+            shell: entry.shell.as_os_str().as_bytes().to_vec(),
+            hash: None,
+            aging: None,
+        };
+        self.admit(account, 0)
     }
 
     fn admit(&self, account: Account, today: u64) -> Result<SystemUser, SystemError> {

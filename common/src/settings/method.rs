@@ -11,10 +11,12 @@ pub enum Method {
     Passwd,
     /// /etc/shadow.
     Shadow,
+    /// The modules that the system has configured.
+    Pam,
 }
 
 impl Method {
-    pub const ALL: [Method; 3] = [Method::Native, Method::Passwd, Method::Shadow];
+    pub const ALL: [Method; 4] = [Method::Native, Method::Passwd, Method::Shadow, Method::Pam];
 
     /// Finds a method by its word, in any ASCII case as in MetaFTPd.
     pub fn find(word: &str) -> Result<Method, String> {
@@ -25,7 +27,7 @@ impl Method {
             return Ok(method);
         }
         let shown: String = word.chars().take(32).flat_map(char::escape_debug).collect();
-        if ["pam", "session-pam"].contains(&word.to_ascii_lowercase().as_str()) {
+        if word.eq_ignore_ascii_case("session-pam") {
             return Err(format!(
                 "this build does not offer the method \"{shown}\" yet"
             ));
@@ -45,6 +47,7 @@ impl Method {
             Method::Native => "native",
             Method::Passwd => "passwd",
             Method::Shadow => "shadow",
+            Method::Pam => "pam",
         }
     }
 }
@@ -104,7 +107,9 @@ mod tests {
         );
         assert_eq!(
             Method::find("hp-md5"),
-            Err("unknown method \"hp-md5\", expected one of native, passwd, shadow".to_owned())
+            Err(
+                "unknown method \"hp-md5\", expected one of native, passwd, shadow, pam".to_owned()
+            )
         );
     }
 

@@ -373,7 +373,7 @@ mod tests {
     fn every_error_is_told_with_its_place() {
         let file = "Prot=21\nPort=99999\n\nUserPrompt=x\nIdle\nnodaemon=yes\nUmask=9\numask=022";
         assert_eq!(
-            errors(file, &["-port", "ftp", "-A", "pam"]),
+            errors(file, &["-port", "ftp", "-A", "session-pam"]),
             [
                 "conf:1: unknown key \"Prot\", did you mean \"Port\"?",
                 "conf:4: this build does not offer the key \"UserPrompt\" yet",
@@ -383,7 +383,7 @@ mod tests {
                 "conf:2: Port: \"99999\" is not a port number from 0 to 65535",
                 "conf:7: Umask: \"9\" is not an octal mode from 000 to 777",
                 "-port: \"ftp\" is not a port number from 0 to 65535",
-                "-authmethods: this build does not offer the method \"pam\" yet",
+                "-authmethods: this build does not offer the method \"session-pam\" yet",
             ]
         );
     }

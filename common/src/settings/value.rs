@@ -550,9 +550,9 @@ mod tests {
             Ok(vec!["native", "shadow"])
         );
         assert_eq!(
-            methods("native, pam"),
+            methods("native, session-pam"),
             Err(Wrong::Because(
-                "this build does not offer the method \"pam\" yet".to_owned()
+                "this build does not offer the method \"session-pam\" yet".to_owned()
             ))
         );
         assert!(methods("").is_err());

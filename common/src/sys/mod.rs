@@ -4,6 +4,7 @@
 pub mod crypt;
 pub mod directory;
 pub mod mode;
+pub mod pam;
 
 use std::io::IoSlice;
 use std::os::fd::{AsRawFd, BorrowedFd, FromRawFd, OwnedFd, RawFd};

@@ -45,6 +45,7 @@ fn methods(config: &Config, found: &mut Vec<Finding>) {
             }
             Method::Passwd => system(method, Source::Passwd, found),
             Method::Shadow => system(method, Source::Shadow, found),
+            Method::Pam => {}
         }
     }
 }

@@ -7,6 +7,7 @@ use std::os::unix::ffi::OsStrExt;
 use std::path::{Path, PathBuf};
 
 use common::auth::chain::{Denied as Unknown, Member};
+use common::auth::pam::PamSession;
 use common::auth::{Identity, group_id};
 use common::channel::UserName;
 use common::clock;
@@ -90,6 +91,8 @@ pub(crate) struct Grant {
     /// The session's `/`.
     pub(super) root: OwnedFd,
     pub(super) start: VirtualPath,
+    /// What PAM has opened, and closes when this is dropped.
+    pub(super) pam: Option<PamSession>,
 }
 
 impl Claim<'_> {
@@ -109,6 +112,7 @@ impl Claim<'_> {
             settings,
             root,
             start,
+            pam: None,
         })
     }
 

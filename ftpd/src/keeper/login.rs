@@ -3,6 +3,7 @@
 use std::os::fd::{AsFd, OwnedFd};
 
 use common::auth::native::{self, Record, Updated};
+use common::auth::pam::PamSession;
 use common::auth::{Secret, chain};
 use common::channel::Account;
 use common::jail::{Allowed, Jail, Terms, Viewer};
@@ -22,6 +23,7 @@ pub(super) struct Login {
     pub(super) jail: Jail,
     pub(super) settings: SessionConfig,
     pub(super) account: Account,
+    pub(super) pam: Option<PamSession>,
     /// Before it takes a digest, a session waits for its turn here; not if there is no other one.
     pub(super) queue: Option<Result<Queue, Errno>>,
     /// Where rates are shared, the channel for leases, and the end of it that is the network half's.
@@ -43,7 +45,8 @@ pub(super) fn authenticate(
 ) -> Result<Grant, Refused> {
     let server = &setup.config.server;
     let cost = server.password_cost;
-    let member = chain::authenticate(server, name, secret).map_err(Refused::Unknown)?;
+    let (member, pam) =
+        chain::authenticate(server, name, ends.client(), secret).map_err(Refused::Unknown)?;
     let claim = Claim {
         typed: name,
         member: &member,
@@ -58,7 +61,7 @@ pub(super) fn authenticate(
             record.make_up_for(cost, secret);
         }
     }
-    granted
+    granted.map(|grant| Grant { pam, ..grant })
 }
 
 /// Keeps the password as `UpdatePass` wants it. Whatever goes wrong with that is no reason to keep its owner out.
@@ -94,6 +97,7 @@ pub(super) fn become_user(setup: &Setup, granted: Grant) -> Result<Login, TooLat
         settings,
         root,
         start,
+        pam,
     } = granted;
     let shared = settings.user_rates.slower(setup.config.server.total_rates);
     // No socket can be made once this is the user.
@@ -164,6 +168,7 @@ pub(super) fn become_user(setup: &Setup, granted: Grant) -> Result<Login, TooLat
         jail,
         settings,
         account,
+        pam,
         queue,
         leases,
     })

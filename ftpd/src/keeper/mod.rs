@@ -344,6 +344,8 @@ impl Keeper<'_> {
         }
         drop(asker);
         let mut channel = channel.log_in();
+        // Closed with this process, if not before.
+        let _open = login.pam.take();
         let mut files = Files::new(login, self.ends);
         // Watched until it hangs up: then the listener is gone, and a session that is logged in goes on without.
         let mut lifeline = Some(&self.lifeline);

@@ -21,6 +21,16 @@ pub struct SystemUser {
 }
 
 impl SystemUser {
+    /// Takes an entry of the name services; `None` where it cannot be that of a user.
+    pub(super) fn of(entry: &nix::unistd::User) -> Option<SystemUser> {
+        Some(SystemUser {
+            name: Name::new(entry.name.as_bytes()).ok()?,
+            real_user: entry.name.clone(),
+            uid: entry.uid.as_raw(),
+            home: Some(entry.dir.clone()).filter(|home| home.is_absolute())?,
+        })
+    }
+
     pub fn name(&self) -> &Name {
         &self.name
     }
