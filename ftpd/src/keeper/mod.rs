@@ -9,6 +9,7 @@ mod listing;
 mod login;
 mod packing;
 pub(crate) mod password;
+mod permits;
 mod unpacking;
 mod work;
 
