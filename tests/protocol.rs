@@ -84,6 +84,7 @@ transcripts! {
     modify,
     not_offered,
     passive,
+    password,
     patterns,
     pipelined,
     rein,
