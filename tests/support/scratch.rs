@@ -1,7 +1,7 @@
 //! A directory for one test, gone with it. Never outside of the system's temporary directory.
 
 use std::fs;
-use std::os::unix::fs::PermissionsExt;
+use std::os::unix::fs::{MetadataExt, PermissionsExt};
 use std::path::{Path, PathBuf};
 
 use nix::unistd::{Gid, Uid};
@@ -47,15 +47,24 @@ pub fn mode(path: &Path, bits: u32) {
     fs::set_permissions(path, fs::Permissions::from_mode(bits)).unwrap();
 }
 
-/// Gives a directory and all below it to a user. Only root can; for anybody else everything is theirs already.
+/// Gives a directory and all below it to a user, but for what is mounted there. Only root can; for anybody else everything is
+/// theirs already.
 pub fn give(path: &Path, uid: Uid, gid: Gid) {
-    if !Uid::effective().is_root() {
+    if Uid::effective().is_root() {
+        give_on(fs::symlink_metadata(path).unwrap().dev(), path, uid, gid);
+    }
+}
+
+/// Stays on one file system: what a test mounts may be the machine's own.
+fn give_on(device: u64, path: &Path, uid: Uid, gid: Gid) {
+    let found = fs::symlink_metadata(path).unwrap();
+    if found.dev() != device {
         return;
     }
     std::os::unix::fs::lchown(path, Some(uid.as_raw()), Some(gid.as_raw())).unwrap();
-    if fs::symlink_metadata(path).unwrap().is_dir() {
+    if found.is_dir() {
         for entry in fs::read_dir(path).unwrap() {
-            give(&entry.unwrap().path(), uid, gid);
+            give_on(device, &entry.unwrap().path(), uid, gid);
         }
     }
 }
