@@ -77,10 +77,13 @@ impl Account {
             ],
             "",
         )?;
-        // The cheapest hash that pam_unix takes: the server is to be measured, not the hash. ftpd compares plain text.
+        // One hash for all servers, and a cheap one: the server is to be measured, not the hash.
         let hash = run(
             "perl",
-            &["-e", "chomp(my $p = <STDIN>); print crypt($p, 'fb')"],
+            &[
+                "-e",
+                "chomp(my $p = <STDIN>); print crypt($p, q($6$rounds=1000$benchmark))",
+            ],
             &password,
         )?;
         run(
@@ -138,8 +141,7 @@ fn left_over(comment: &CStr) -> bool {
 }
 
 fn random_password() -> io::Result<String> {
-    // Eight characters are all that the hash looks at.
-    let mut bytes = [0; 4];
+    let mut bytes = [0; 8];
     fs::File::open("/dev/urandom")?.read_exact(&mut bytes)?;
     Ok(bytes.iter().map(|byte| format!("{byte:02x}")).collect())
 }

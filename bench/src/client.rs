@@ -70,6 +70,28 @@ impl Session {
         line: &str,
         work: impl FnOnce(&mut TcpStream) -> io::Result<T>,
     ) -> Result<T, Failure> {
+        let outcome = self.begun(line, work)?;
+        self.expect(line, &[226, 250])?;
+        Ok(outcome)
+    }
+
+    /// A download that `work` may leave before its end: whether it ends with 226 or 426 is no matter.
+    pub(crate) fn download<T>(
+        &mut self,
+        line: &str,
+        work: impl FnOnce(&mut TcpStream) -> io::Result<T>,
+    ) -> Result<T, Failure> {
+        let outcome = self.begun(line, work)?;
+        self.reply(line)?;
+        Ok(outcome)
+    }
+
+    /// A transfer but for its last reply.
+    fn begun<T>(
+        &mut self,
+        line: &str,
+        work: impl FnOnce(&mut TcpStream) -> io::Result<T>,
+    ) -> Result<T, Failure> {
         let passive = self.command("PASV", &[227])?;
         let port = reply::passive_port(&passive.text)
             .ok_or_else(|| Failure::wrong(format!("PASV: {}", passive.text)))?;
@@ -77,7 +99,6 @@ impl Session {
         self.command(line, &[150, 125])?;
         let outcome = work(&mut data).map_err(Failure::during(line))?;
         drop(data); // The end of an upload is the end of its connection.
-        self.expect(line, &[226, 250])?;
         Ok(outcome)
     }
 
@@ -129,17 +150,37 @@ impl Session {
 
 /// Counts what arrives until the end, without copying it: the kernel drops the bytes.
 pub(crate) fn sink(data: &mut TcpStream) -> io::Result<u64> {
-    let started = Instant::now();
+    let limit = Instant::now() + TRANSFER_LIMIT;
+    match sink_until(data, limit)? {
+        Sunk::All(total) => Ok(total),
+        Sunk::Part(_) => Err(io::ErrorKind::TimedOut.into()),
+    }
+}
+
+/// The same until `end`, whether or not that was all.
+pub(crate) fn sink_for_now(data: &mut TcpStream, end: Instant) -> io::Result<u64> {
+    let (Sunk::All(total) | Sunk::Part(total)) = sink_until(data, end)?;
+    Ok(total)
+}
+
+enum Sunk {
+    All(u64),
+    Part(u64),
+}
+
+fn sink_until(data: &mut TcpStream, end: Instant) -> io::Result<Sunk> {
     let mut buffer = vec![0; CHUNK];
     let mut total = 0;
     loop {
         match recv(data.as_raw_fd(), &mut buffer, MsgFlags::MSG_TRUNC) {
-            Ok(0) => return Ok(total),
+            Ok(0) => return Ok(Sunk::All(total)),
             Ok(length) => total += length as u64,
             Err(nix::Error::EINTR) => {}
             Err(cause) => return Err(cause.into()),
         }
-        within_limit(started)?;
+        if Instant::now() > end {
+            return Ok(Sunk::Part(total));
+        }
     }
 }
 

@@ -1,4 +1,4 @@
-//! The files that are transferred, in a scratch directory in memory, and the comparison with what came back.
+//! The files that are transferred, in a scratch directory, in memory unless another place is named, and the comparison with what came back.
 
 use std::fs::{self, DirBuilder, File};
 use std::io::{self, Read, Write};
@@ -15,7 +15,7 @@ pub(crate) const SMALL: usize = 4096;
 pub(crate) const SMALL_FILES: usize = 1000;
 pub(crate) const LISTED: usize = 100_000;
 
-const MEMORY: &str = "/dev/shm";
+pub(crate) const MEMORY: &str = "/dev/shm";
 const PREFIX: &str = "ftpbench.";
 const BLOCK: usize = 1 << 20;
 
@@ -26,9 +26,9 @@ pub(crate) struct Scratch {
 }
 
 impl Scratch {
-    pub(crate) fn create() -> io::Result<Self> {
-        remove_left_over()?;
-        let directory = Path::new(MEMORY).join(format!("{PREFIX}{}", process::id()));
+    pub(crate) fn create(place: &Path) -> io::Result<Self> {
+        remove_left_over(place)?;
+        let directory = place.join(format!("{PREFIX}{}", process::id()));
         let removed = directory.clone();
         DirBuilder::new().mode(0o755).create(&directory)?;
         let undo = undo::at_end(move || {
@@ -46,8 +46,8 @@ impl Scratch {
 }
 
 /// A run that was killed could not remove its gigabyte.
-fn remove_left_over() -> io::Result<()> {
-    for entry in fs::read_dir(MEMORY)? {
+fn remove_left_over(place: &Path) -> io::Result<()> {
+    for entry in fs::read_dir(place)? {
         let entry = entry?;
         let name = entry.file_name();
         let number = name.to_str().and_then(|name| name.strip_prefix(PREFIX));

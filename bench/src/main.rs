@@ -69,7 +69,7 @@ fn measure(mut options: Options) -> io::Result<ExitCode> {
     leave_out_what_is_missing(&mut options)?;
     processes::remove_left_over();
     let report = {
-        let scratch = Scratch::create()?;
+        let scratch = Scratch::create(&options.scratch)?;
         let account = Account::create(&scratch.home())?;
         let data = Data::prepare(scratch.home(), account.owner)?;
         let bench = Bench {

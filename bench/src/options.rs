@@ -8,6 +8,7 @@ use std::time::Duration;
 use clap::builder::PossibleValuesParser;
 use clap::{Arg, ArgAction, ArgMatches, Command, value_parser};
 
+use crate::data::MEMORY;
 use crate::scenario::{SCENARIOS, Scenario};
 use crate::servers::{Programs, SERVERS, Server};
 
@@ -30,6 +31,8 @@ pub(crate) struct Options {
     pub(crate) install: bool,
     pub(crate) json: Option<PathBuf>,
     pub(crate) programs: Programs,
+    /// Where the data lies: what a sync costs depends on it.
+    pub(crate) scratch: PathBuf,
 }
 
 /// Reads the command line; help and mistakes end the program as is usual.
@@ -80,6 +83,10 @@ fn options(matches: &ArgMatches) -> io::Result<Options> {
         install: matches.get_flag("install"),
         json: matches.get_one::<PathBuf>("json").cloned(),
         programs: Programs { ftpd },
+        scratch: match matches.get_one::<PathBuf>("scratch") {
+            Some(directory) => directory.canonicalize()?,
+            None => MEMORY.into(),
+        },
     })
 }
 
@@ -121,6 +128,11 @@ fn command() -> Command {
         .arg(count("sessions").help("Idle sessions whose memory is measured [default: 200]"))
         .arg(file("json").help("Write every value to FILE"))
         .arg(file("ftpd").help("Our server [default: beside this program]"))
+        .arg(
+            file("scratch")
+                .value_name("DIR")
+                .help("Where the data lies [default: /dev/shm, in memory]"),
+        )
         .arg(flag("install").help("As root: install vsftpd with apt-get where it is missing"))
         .subcommand(
             Command::new("launch")

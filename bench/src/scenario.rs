@@ -5,6 +5,7 @@ mod bulk;
 mod listing;
 mod login;
 mod memory;
+mod parallel;
 mod small;
 
 use std::time::{Duration, Instant};
@@ -70,6 +71,10 @@ pub(crate) const SCENARIOS: &[Scenario] = &[
         figures: &[rate("RETR 4 KiB files", "1/s"), cost("  server CPU", "µs/file")] },
     Scenario { name: "small-stor", run: small::stor,
         figures: &[rate("STOR 4 KiB files", "1/s"), cost("  server CPU", "µs/file")] },
+    Scenario { name: "small-stor64", run: parallel::small_stor,
+        figures: &[rate("STOR 4 KiB files, 64 clients", "1/s"), cost("  server CPU", "µs/file")] },
+    Scenario { name: "retr64", run: parallel::retr,
+        figures: &[rate("RETR, 64 streams", "MB/s"), cost("  server CPU", "s/GiB"), aside("  slowest/mean", "")] },
     Scenario { name: "list", run: listing::list,
         figures: &[rate("LIST 100,000 entries", "entries/s"), cost("  server CPU", "µs/entry"), aside("  first octet", "ms")] },
     Scenario { name: "nlst", run: listing::nlst,

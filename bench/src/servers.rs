@@ -32,6 +32,8 @@ pub(crate) enum Rights {
 #[rustfmt::skip]
 pub(crate) const SERVERS: &[Server] = &[
     Server { name: "ftpd",   program: |programs| programs.ftpd.clone(),  rights: Rights::Any,  arguments: ftpd },
+    Server { name: "ftpd-rename", program: |programs| programs.ftpd.clone(), rights: Rights::Any, arguments: |place| ftpd_with(place, "rename") },
+    Server { name: "ftpd-off", program: |programs| programs.ftpd.clone(), rights: Rights::Any, arguments: |place| ftpd_with(place, "off") },
     Server { name: "vsftpd", program: |_| "/usr/sbin/vsftpd".into(),     rights: Rights::Root, arguments: vsftpd },
     Server { name: "proftpd", program: |programs| programs.peer("proftpd-core/usr/sbin/proftpd"), rights: Rights::Root, arguments: proftpd },
     Server { name: "pure-ftpd", program: |programs| programs.peer("pure-ftpd/usr/sbin/pure-ftpd"), rights: Rights::Root, arguments: pure_ftpd },
@@ -74,18 +76,29 @@ impl Server {
 }
 
 fn ftpd(place: &Place) -> io::Result<Vec<OsString>> {
+    ftpd_with(place, "strict")
+}
+
+/// As root it checks the same hash as the others; who is not root has no hash, and nobody to compare with.
+fn ftpd_with(place: &Place, durability: &str) -> io::Result<Vec<OsString>> {
     let Credentials { user, password } = place.credentials;
     let home = place.home.display();
     let authentication = place.run.join("auth");
+    let secret = if geteuid().is_root() {
+        format!("crypt::{}", account(user)?.1)
+    } else {
+        format!("plain::{password}")
+    };
     write(
         &authentication,
-        &format!("{user}:plain::{password}:{user}:{home}:\n"),
+        &format!("{user}:{secret}:{user}:{home}:\n"),
     )?;
     let Ports { control, low, high } = place.ports;
     let mut arguments: Vec<OsString> = ["-nodemon", "-port"].map(OsString::from).into();
     arguments.push(control.to_string().into());
     arguments.extend(["-A", "native", "-a"].map(OsString::from));
     arguments.push(authentication.into());
+    arguments.extend(["-durability", durability].map(OsString::from));
     arguments.extend(["-i", "127.0.0.1", "-dclow"].map(OsString::from));
     arguments.push(low.to_string().into());
     arguments.push("-dchigh".into());
@@ -136,9 +149,8 @@ fn vsftpd(place: &Place) -> io::Result<Vec<OsString>> {
     Ok(vec![configuration.into()])
 }
 
-/// The account as a line of passwd(5) with the hash of its password.
-fn passwd_line(place: &Place, home: &str) -> io::Result<String> {
-    let name = &place.credentials.user;
+/// The system user of this run and the hash of its password.
+fn account(name: &str) -> io::Result<(User, String)> {
     let shadow = fs::read_to_string("/etc/shadow")?;
     let hash = shadow.lines().find_map(|line| {
         let (user, rest) = line.split_once(':')?;
@@ -146,6 +158,13 @@ fn passwd_line(place: &Place, home: &str) -> io::Result<String> {
     });
     let user = User::from_name(name)?.ok_or_else(|| io::Error::other("the user is gone"))?;
     let hash = hash.ok_or_else(|| io::Error::other("the user has no password"))?;
+    Ok((user, hash.to_owned()))
+}
+
+/// The account as a line of passwd(5) with the hash of its password.
+fn passwd_line(place: &Place, home: &str) -> io::Result<String> {
+    let name = &place.credentials.user;
+    let (user, hash) = account(name)?;
     Ok(format!("{name}:{hash}:{}:{}::{home}:", user.uid, user.gid))
 }
 

@@ -1,8 +1,6 @@
 //! Connect, USER, PASS, QUIT, again and again: what a session costs before it does anything.
 
-use std::thread;
-
-use super::Subject;
+use super::{Subject, parallel};
 use crate::client::Session;
 use crate::failure::Failure;
 
@@ -18,20 +16,9 @@ pub(super) fn many(subject: &Subject) -> Result<Vec<f64>, Failure> {
 
 fn logins(subject: &Subject, clients: usize) -> Result<Vec<f64>, Failure> {
     let client =
-        || subject.repeat(|_| Session::login(subject.server.port, subject.credentials)?.quit());
-    let (count, took) = subject.measured(|| {
-        thread::scope(|scope| {
-            let clients: Vec<_> = (0..clients).map(|_| scope.spawn(client)).collect();
-            clients
-                .into_iter()
-                .map(|client| {
-                    client
-                        .join()
-                        .map_err(|_| Failure::wrong("a client panicked"))?
-                })
-                .sum::<Result<usize, Failure>>()
-        })
-    })?;
+        |_| subject.repeat(|_| Session::login(subject.server.port, subject.credentials)?.quit());
+    let (counts, took) = subject.measured(|| parallel::each(0..clients, client))?;
+    let count = counts.into_iter().sum();
     Ok(vec![
         took.per_second(count),
         took.server_micros_each(count) / 1e3,
