@@ -12,7 +12,7 @@ commands\t''"
 complete -c ftpd -l banner -d 'Line of the greeting' -r
 complete -c ftpd -l bannerfile -d 'File with the lines of the greeting, read at start, up to 8 KiB' -r -F
 complete -c ftpd -l hostnames -d 'Names that HOST may give; without them it may give any' -r
-complete -c ftpd -s A -l authmethods -d 'Ways to check a password, tried in this order [default: native]' -r
+complete -c ftpd -s A -l authmethods -d 'Ways to check a password, in this order; session-pam adds PAM\'s other rules [default: native]' -r
 complete -c ftpd -s a -l authfile -d 'File of the native users [default: /etc/metaftpd.auth]' -r -F
 complete -c ftpd -l passwordcost -d 'Cost of new argon2id hashes: KiB, passes, lanes; about 50 ms of one core [default: m=32768,t=3,p=1]' -r
 complete -c ftpd -l update-pass -d 'Type that passwords of the user file get when their users log in' -r

@@ -37,7 +37,7 @@ fn a_wrong_configuration_is_told_and_ends_with_1() {
     assert_eq!(
         errors,
         "ftpd: -port: \"65536\" is not a port number from 0 to 65535\n\
-         ftpd: -authmethods: this build does not offer the method \"session-pam\" yet\n"
+         ftpd: -authmethods: session-pam checks no password: name a method that does beside it\n"
     );
 }
 

@@ -21,8 +21,11 @@ fn can_have_pam() -> bool {
 
 /// A server whose system has these PAM services and the users `fred` and `expired`. `{scratch}` is the directory.
 fn start(services: &[(&str, &str)]) -> Server {
-    let setup = Setup::new()
-        .methods("pam")
+    start_with(Setup::new().methods("pam"), services)
+}
+
+fn start_with(setup: Setup, services: &[(&str, &str)]) -> Server {
+    let setup = setup
         .setting("LoginFailDelay=0")
         .setting("LoginTimeout=8")
         .real_user("fred", Uid::from_raw(UID), Gid::from_raw(GID));
@@ -125,6 +128,35 @@ fn a_session_is_closed_however_it_ends() {
         wait::until("the session is closed", || lines() == expected);
         wait::until("keeper is gone", || server.keepers().is_empty());
     }
+}
+
+#[test]
+fn session_pam_adds_the_rules_of_the_real_user_to_any_method() {
+    if !can_have_pam() {
+        return;
+    }
+    // The password is the user file's to check: PAM would record that it was asked.
+    let rules = "auth required pam_unix.so\nauth required pam_exec.so {scratch}/record\n\
+        account required pam_unix.so\nsession required pam_exec.so {scratch}/record\n";
+    let setup = Setup::new()
+        .methods("native, session-pam")
+        .entry("alice", "fred", "{scratch}/home")
+        .entry("eve", "expired", "{scratch}/home");
+    let server = start_with(setup, &[("ftp", rules)]);
+    let log = server.scratch.join("sessions");
+    let password = server.login.password.clone();
+    assert_eq!(login(&server, "alice", "wrong"), 530);
+    assert_eq!(login(&server, "eve", &password), 530);
+    server.log.line_with(&["'eve'", "pam_acct_mgmt"]);
+    assert!(!log.exists(), "who may not log in has no session");
+    let mut client = server.connect();
+    client.login("alice", &password);
+    client.expect("QUIT", 221);
+    let expected =
+        "open_session fred 127.0.0.1 ftp alice\nclose_session fred 127.0.0.1 ftp alice\n";
+    wait::until("the session is closed", || {
+        fs::read_to_string(&log).unwrap_or_default() == expected
+    });
 }
 
 #[test]

@@ -11,7 +11,7 @@ use super::Secret;
 use super::native::{self, Name, NativeError, Record, Scheme, Setting, UserFile};
 use super::pam::{self, PamError, PamSession, Question};
 use super::system::{Files, Source, SystemError, SystemUser};
-use crate::settings::{Method, ServerConfig};
+use crate::settings::{Method, Methods, ServerConfig};
 
 /// Somebody who has shown that they are this user, or would have.
 #[derive(Clone, Debug)]
@@ -78,7 +78,7 @@ impl Member {
 
 /// Why no method lets somebody in: what each of them said that was asked.
 #[derive(Debug)]
-pub struct Denied(Vec<(Method, MethodError)>);
+pub struct Denied(Vec<(&'static str, MethodError)>);
 
 /// Why one method does not.
 #[derive(Debug)]
@@ -135,7 +135,7 @@ impl fmt::Display for Denied {
         }
         for (place, (method, error)) in self.0.iter().enumerate() {
             let gap = if place == 0 { "" } else { "; " };
-            write!(f, "{gap}{}: {error}", method.name())?;
+            write!(f, "{gap}{method}: {error}")?;
         }
         Ok(())
     }
@@ -152,6 +152,8 @@ pub fn authenticate(
 ) -> Result<(Member, Option<PamSession>), Denied> {
     let (file, cost) = (&server.auth_file, server.password_cost);
     let system = |source| Files::default().authenticate(source, name, secret, today());
+    // The network half waits for the whole of that time.
+    let patience = server.login_timeout / 2;
     let mut session = None;
     let member = ask(server, |method| match method {
         Method::Native => native::authenticate(file, cost, name, secret)
@@ -166,12 +168,21 @@ pub fn authenticate(
                 client,
                 secret: Some(secret),
             };
-            // The network half waits for the whole of that time.
-            let patience = server.login_timeout / 2;
             session = Some(pam::ask(&question, patience).map_err(MethodError::Pam)?);
             of_system(method, Files::default().known(name))
         }
     })?;
+    if server.auth_methods.session_pam() && session.is_none() {
+        // It is the real user whose rules count, by whatever name the client came.
+        let question = Question {
+            user: member.real_user().as_bytes(),
+            typed: name,
+            client,
+            secret: None,
+        };
+        let refused = |error| Denied(vec![(Methods::SESSION_PAM, MethodError::Pam(error))]);
+        session = Some(pam::ask(&question, patience).map_err(refused)?);
+    }
     Ok((member, session))
 }
 
@@ -207,16 +218,25 @@ pub fn look(server: &ServerConfig) -> Result<(), String> {
             Method::Native => Ok(()),
             Method::Passwd => look(Source::Passwd, method),
             Method::Shadow => look(Source::Shadow, method),
-            Method::Pam if !crate::sandbox::is_root() => {
-                Err("AuthMethods: pam: only root can open sessions".to_owned())
-            }
-            Method::Pam if !crate::sys::pam::is_there() => {
-                Err("AuthMethods: pam: this system has no libpam.so.0".to_owned())
-            }
-            Method::Pam => pam::service().map(drop).ok_or_else(|| {
-                "AuthMethods: pam: there is no service metaftpd, ftp or other".to_owned()
-            }),
-        })
+            Method::Pam => Ok(()),
+        })?;
+    if server.auth_methods.need_pam() {
+        look_at_pam()?;
+    }
+    Ok(())
+}
+
+fn look_at_pam() -> Result<(), String> {
+    if !crate::sandbox::is_root() {
+        return Err("AuthMethods: pam: only root can open sessions".to_owned());
+    }
+    if !crate::sys::pam::is_there() {
+        return Err("AuthMethods: pam: this system has no libpam.so.0".to_owned());
+    }
+    if pam::service().is_none() {
+        return Err("AuthMethods: pam: there is no service metaftpd, ftp or other".to_owned());
+    }
+    Ok(())
 }
 
 fn of_system(
@@ -239,7 +259,7 @@ fn ask(
             Ok(member) => return Ok(member),
             Err(error) => {
                 let goes_on = error.leaves_it_to_others();
-                errors.push((next, error));
+                errors.push((next.name(), error));
                 if !goes_on {
                     break;
                 }

@@ -27,13 +27,9 @@ impl Method {
             return Ok(method);
         }
         let shown: String = word.chars().take(32).flat_map(char::escape_debug).collect();
-        if word.eq_ignore_ascii_case("session-pam") {
-            return Err(format!(
-                "this build does not offer the method \"{shown}\" yet"
-            ));
-        }
-        let names = Method::ALL.map(Method::name);
-        Err(match nearest(word, names) {
+        let mut names = Method::ALL.map(Method::name).to_vec();
+        names.push(Methods::SESSION_PAM);
+        Err(match nearest(word, names.iter().copied()) {
             Some(name) => format!("unknown method \"{shown}\", did you mean \"{name}\"?"),
             None => format!(
                 "unknown method \"{shown}\", expected one of {}",
@@ -54,22 +50,50 @@ impl Method {
 
 /// The methods of a server: at least one, none of them twice, in the order in which they are tried.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Methods(Vec<Method>);
+pub struct Methods {
+    order: Vec<Method>,
+    session_pam: bool,
+}
 
 impl Methods {
+    /// The word for what comes on top of a method: PAM's rules of account and session for the real user.
+    pub const SESSION_PAM: &str = "session-pam";
+
     /// `None` where there is none. A method that was named before is not tried again.
     pub fn new(methods: impl IntoIterator<Item = Method>) -> Option<Methods> {
-        let mut ordered = Vec::new();
+        let mut order = Vec::new();
         for method in methods {
-            if !ordered.contains(&method) {
-                ordered.push(method);
+            if !order.contains(&method) {
+                order.push(method);
             }
         }
-        (!ordered.is_empty()).then_some(Methods(ordered))
+        (!order.is_empty()).then_some(Methods {
+            order,
+            session_pam: false,
+        })
+    }
+
+    /// The same, with PAM's rules of account and session on top.
+    #[must_use]
+    pub fn with_session_pam(self) -> Methods {
+        Methods {
+            session_pam: true,
+            ..self
+        }
     }
 
     pub fn iter(&self) -> impl Iterator<Item = Method> {
-        self.0.iter().copied()
+        self.order.iter().copied()
+    }
+
+    /// Whether PAM's rules of account and session count, whatever the method.
+    pub fn session_pam(&self) -> bool {
+        self.session_pam
+    }
+
+    /// Whether anything is asked of PAM.
+    pub fn need_pam(&self) -> bool {
+        self.session_pam || self.order.contains(&Method::Pam)
     }
 
     /// Whether users of the system itself may log in, rather than those of a file of ours only.
@@ -80,7 +104,10 @@ impl Methods {
 
 impl Default for Methods {
     fn default() -> Self {
-        Methods(vec![Method::Native])
+        Methods {
+            order: vec![Method::Native],
+            session_pam: false,
+        }
     }
 }
 
@@ -108,7 +135,8 @@ mod tests {
         assert_eq!(
             Method::find("hp-md5"),
             Err(
-                "unknown method \"hp-md5\", expected one of native, passwd, shadow, pam".to_owned()
+                "unknown method \"hp-md5\", expected one of native, passwd, shadow, pam, session-pam"
+                    .to_owned()
             )
         );
     }

@@ -383,7 +383,7 @@ mod tests {
                 "conf:2: Port: \"99999\" is not a port number from 0 to 65535",
                 "conf:7: Umask: \"9\" is not an octal mode from 000 to 777",
                 "-port: \"ftp\" is not a port number from 0 to 65535",
-                "-authmethods: this build does not offer the method \"session-pam\" yet",
+                "-authmethods: session-pam checks no password: name a method that does beside it",
             ]
         );
     }

@@ -336,11 +336,18 @@ impl Value<'_> {
 
     /// The ways to check a password.
     pub fn auth_methods(self) -> Result<Methods, Wrong> {
-        let methods: Vec<Method> = words(self.text)
-            .map(Method::find)
-            .collect::<Result<_, _>>()
-            .map_err(Wrong::Because)?;
-        Methods::new(methods).ok_or_else(|| not("a list of authentication methods"))
+        let (on_top, methods): (Vec<&str>, Vec<&str>) =
+            words(self.text).partition(|word| word.eq_ignore_ascii_case(Methods::SESSION_PAM));
+        let found = methods.into_iter().map(Method::find);
+        let found: Vec<Method> = found.collect::<Result<_, _>>().map_err(Wrong::Because)?;
+        match (Methods::new(found), on_top.is_empty()) {
+            (Some(methods), true) => Ok(methods),
+            (Some(methods), false) => Ok(methods.with_session_pam()),
+            (None, true) => Err(not("a list of authentication methods")),
+            (None, false) => Err(Wrong::Because(
+                "session-pam checks no password: name a method that does beside it".to_owned(),
+            )),
+        }
     }
 }
 
@@ -549,12 +556,15 @@ mod tests {
             methods(" Native,  shadow native"),
             Ok(vec!["native", "shadow"])
         );
-        assert_eq!(
-            methods("native, session-pam"),
-            Err(Wrong::Because(
-                "this build does not offer the method \"session-pam\" yet".to_owned()
-            ))
+        assert_eq!(methods("native, Session-PAM"), Ok(vec!["native"]));
+        assert!(
+            value("session-pam,native")
+                .auth_methods()
+                .unwrap()
+                .session_pam()
         );
+        let alone = methods("session-pam").unwrap_err().sentence("session-pam");
+        assert!(alone.contains("checks no password"), "{alone}");
         assert!(methods("").is_err());
         assert!(methods(" , ").is_err());
         assert!(methods("nativ").is_err());
