@@ -5,10 +5,11 @@ use std::fmt;
 use std::os::fd::{AsFd, AsRawFd, BorrowedFd, OwnedFd};
 
 use nix::errno::Errno;
-use nix::fcntl::{FcntlArg, OFlag, fcntl, open};
-use nix::libc;
+use nix::fcntl::{OFlag, open};
 use nix::sys::memfd::{MFdFlags, memfd_create};
 use nix::sys::stat::Mode;
+
+use crate::sys::lock::{Lock, lock_octets};
 
 /// At a time for each user, and for all of them together.
 const EACH: i64 = 4;
@@ -93,12 +94,12 @@ impl Queue {
     /// # Errors
     /// The file cannot be unlocked.
     pub fn give_back(&self) -> Result<(), Errno> {
-        self.set(libc::F_UNLCK, 0, 0).map(drop)
+        self.set(Lock::None, 0, 0).map(drop)
     }
 
     fn lock_one_of(&self, start: i64, count: i64) -> Result<bool, Errno> {
         for place in start..start + count {
-            if self.set(libc::F_WRLCK, place, 1)? {
+            if self.set(Lock::Exclusive, place, 1)? {
                 return Ok(true);
             }
         }
@@ -106,23 +107,8 @@ impl Queue {
     }
 
     /// Sets the lock of some octets, of all if there are none; `false` says that somebody else has one of them.
-    fn set(&self, kind: i32, start: i64, len: i64) -> Result<bool, Errno> {
-        let short = |number| libc::c_short::try_from(number).map_err(|_| Errno::EINVAL);
-        let range = libc::flock {
-            l_type: short(kind)?,
-            l_whence: short(libc::SEEK_SET)?,
-            l_start: start,
-            l_len: len,
-            l_pid: 0,
-        };
-        loop {
-            return match fcntl(self.file.as_fd(), FcntlArg::F_OFD_SETLK(&range)) {
-                Ok(_) => Ok(true),
-                Err(Errno::EAGAIN | Errno::EACCES) => Ok(false),
-                Err(Errno::EINTR) => continue,
-                Err(errno) => Err(errno),
-            };
-        }
+    fn set(&self, kind: Lock, start: i64, len: i64) -> Result<bool, Errno> {
+        lock_octets(self.file.as_fd(), kind, start, len)
     }
 }
 

@@ -2,11 +2,8 @@
 
 use std::os::fd::AsFd;
 
-use nix::errno::Errno;
-use nix::fcntl::{FcntlArg, fcntl};
-use nix::libc;
-
 use super::Failure;
+use crate::sys::lock::{Lock, lock_octets};
 
 /// What of a file is locked. Other programs that lock a whole file lock both.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -31,23 +28,8 @@ pub(super) fn take(file: impl AsFd, part: Part, share: Share) -> Result<bool, Fa
         Part::Pen => (i64::MAX - 1, 1),
     };
     let kind = match share {
-        Share::Readers => libc::F_RDLCK,
-        Share::Writer => libc::F_WRLCK,
+        Share::Readers => Lock::Shared,
+        Share::Writer => Lock::Exclusive,
     };
-    let short = |number| libc::c_short::try_from(number).map_err(|_| Failure::Io);
-    let range = libc::flock {
-        l_type: short(kind)?,
-        l_whence: short(libc::SEEK_SET)?,
-        l_start: start,
-        l_len: len,
-        l_pid: 0,
-    };
-    loop {
-        return match fcntl(file.as_fd(), FcntlArg::F_OFD_SETLK(&range)) {
-            Ok(_) => Ok(true),
-            Err(Errno::EAGAIN | Errno::EACCES) => Ok(false),
-            Err(Errno::EINTR) => continue,
-            Err(errno) => Err(errno.into()),
-        };
-    }
+    Ok(lock_octets(file.as_fd(), kind, start, len)?)
 }

@@ -3,6 +3,7 @@
 
 pub mod crypt;
 pub mod directory;
+pub mod lock;
 pub mod mode;
 pub mod pam;
 
