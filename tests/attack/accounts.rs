@@ -67,7 +67,6 @@ fn attack_17_a_name_that_is_a_path_or_a_pattern_is_nobody() {
     names.extend([
         b"tester\0".to_vec(),
         b"\0".to_vec(),
-        b"tester\nx".to_vec(),
         b"tester\r".to_vec(),
         b"tester:plain".to_vec(),
         b"tester:plain::correct horse".to_vec(),
@@ -85,6 +84,11 @@ fn attack_17_a_name_that_is_a_path_or_a_pattern_is_nobody() {
             );
         }
     }
+    // A line ends there: what is behind it is no part of the name.
+    let mut client = server.connect();
+    client.send_octets(b"USER tester\nx\r\n");
+    client.expect_reply(331);
+    client.expect_reply(500);
     server.logged_in().expect("NOOP", 200);
     let log = server.log.text();
     assert!(!log.contains("bug:"), "{log}");
