@@ -63,7 +63,12 @@ impl Logins {
         free
     }
 
-    /// The check is over, or was never to be.
+    /// The check that runs is over; one that waits, which may be the next keeper's already, goes on waiting.
+    pub(super) fn free(&mut self, group: Pid) {
+        self.running.remove(&group);
+    }
+
+    /// The check is over, or was never to be, and so is any other of the session.
     pub(super) fn done(&mut self, group: Pid) {
         self.running.remove(&group);
         self.waiting.retain(|waiting| waiting.group != group);
@@ -126,6 +131,19 @@ mod tests {
         logins.begin(&penalties, Instant::now());
         assert!(may_begin(&answers[3]));
         assert_eq!(answers[2].take(), Err(nix::errno::Errno::EPIPE));
+    }
+
+    #[test]
+    fn the_end_of_a_change_of_password_is_not_that_of_the_login_behind_it() {
+        let mut logins = Logins::new(2);
+        let (penalties, group) = (Penalties::new(&Limits::default()), Pid::from_raw(1));
+        assert!(logins.take_place(group, Source::of([192, 0, 2, 1].into())));
+        let login = ask(&mut logins, 1, 1);
+        logins.begin(&penalties, Instant::now());
+        assert_eq!(login.take(), Ok(None));
+        logins.free(group);
+        logins.begin(&penalties, Instant::now());
+        assert!(may_begin(&login));
     }
 
     #[test]

@@ -372,7 +372,7 @@ impl Listener {
                 }
                 Ok(Fork::Parent(child)) => {
                     let _ = kill(child, Signal::SIGKILL);
-                    self.door.logins.done(group);
+                    self.door.logins.free(group);
                 }
                 Ok(Fork::Child) => {
                     let ends = session.ends;
@@ -387,7 +387,7 @@ impl Listener {
                     });
                 }
                 Err(errno) => {
-                    self.door.logins.done(group);
+                    self.door.logins.free(group);
                     self.log.line(&format!(
                         "session {group}: cannot change a password: {errno}"
                     ));

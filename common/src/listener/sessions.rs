@@ -300,7 +300,7 @@ impl Sessions {
 
     /// Notes how a change of a password of the session with this process ended.
     pub(super) fn changed(&mut self, group: Pid, status: Status, door: &mut Door) {
-        door.logins.done(group);
+        door.logins.free(group);
         if let Some(session) = self.0.get_mut(&group)
             && status == Status::LoginFailed
         {
