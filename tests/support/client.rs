@@ -131,6 +131,8 @@ impl Client {
                 ),
                 Ok(read) => self.pending.extend(&buffer[..read]),
                 Err(error) if error.kind() == std::io::ErrorKind::ConnectionReset => return None,
+                // signal(7): a read with a time limit is not begun anew by the kernel.
+                Err(error) if error.kind() == std::io::ErrorKind::Interrupted => {}
                 Err(error) => panic!("no reply to {}: {error}", self.last_command),
             }
         }

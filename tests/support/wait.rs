@@ -25,5 +25,10 @@ pub fn until(what: &str, mut condition: impl FnMut() -> bool) {
 pub fn readable(descriptor: impl AsFd, limit: Duration) -> bool {
     let mut fds = [PollFd::new(descriptor.as_fd(), PollFlags::POLLIN)];
     let limit = PollTimeout::try_from(limit).unwrap();
-    poll(&mut fds, limit).unwrap() == 1
+    loop {
+        match poll(&mut fds, limit) {
+            Err(nix::errno::Errno::EINTR) => {}
+            polled => return polled.unwrap() == 1,
+        }
+    }
 }
