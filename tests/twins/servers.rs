@@ -5,6 +5,7 @@ use std::io::Write;
 use std::net::{SocketAddr, TcpListener, TcpStream};
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
+use std::sync::{Mutex, PoisonError};
 
 use tests::scratch::{Scratch, give};
 use tests::server::Login;
@@ -48,7 +49,9 @@ impl Twin {
         furnish(&home);
         own(&home, &user);
         settle(&user.name, &home);
-        // None of them can choose a port itself.
+        // None of them can choose a port itself: until one has its port, no other may be given the same.
+        static CHOOSING: Mutex<()> = Mutex::new(());
+        let _chosen = CHOOSING.lock().unwrap_or_else(PoisonError::into_inner);
         let free = TcpListener::bind("127.0.0.1:0").unwrap();
         let address = free.local_addr().unwrap();
         drop(free);
