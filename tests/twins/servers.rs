@@ -52,44 +52,43 @@ impl Twin {
         // None of them can choose a port itself: until one has its port, no other may be given the same.
         static CHOOSING: Mutex<()> = Mutex::new(());
         let _chosen = CHOOSING.lock().unwrap_or_else(PoisonError::into_inner);
-        let free = TcpListener::bind("127.0.0.1:0").unwrap();
-        let address = free.local_addr().unwrap();
-        drop(free);
-        let place = Place {
-            scratch: &scratch,
-            home: &home,
-            user: &user,
-            address,
-        };
-        let (arguments, left) = match name {
-            "vsftpd" => place.vsftpd(),
-            "proftpd" => place.proftpd(),
-            _ => place.pure_ftpd(),
-        };
-        let child = Command::new("setpriv")
-            .args(["--pdeathsig", "KILL", "--"])
-            .arg(program)
-            .args(arguments)
-            .stdin(Stdio::null())
-            .stdout(Stdio::null())
-            .stderr(Stdio::null())
-            .spawn()
-            .unwrap();
-        let login = Login {
-            address,
-            name: user.name.clone(),
-            password: PASSWORD.into(),
-        };
-        let twin = Twin {
-            child,
-            login,
-            left,
-            _user: user,
-            _scratch: scratch,
-        };
-        wait::until("the twin listens", || TcpStream::connect(address).is_ok());
-        twin
+        // A data connection of another may have taken the port meanwhile: then the server ends, and another port is tried.
+        let mut words = String::new();
+        for _ in 0..5 {
+            let place = Place {
+                scratch: &scratch,
+                home: &home,
+                user: &user,
+                address: free_address(),
+            };
+            match place.start(name, program) {
+                Ok((child, left)) => {
+                    let login = Login {
+                        address: place.address,
+                        name: user.name.clone(),
+                        password: PASSWORD.into(),
+                    };
+                    return Twin {
+                        child,
+                        login,
+                        left,
+                        _user: user,
+                        _scratch: scratch,
+                    };
+                }
+                Err(said) => words.push_str(&said),
+            }
+        }
+        panic!("{name} ends before it listens:\n{words}");
     }
+}
+
+/// An address with a port that is free at this moment, and that the kernel gives to no connection by itself.
+fn free_address() -> SocketAddr {
+    let port = std::iter::repeat_with(|| fastrand::u16(20_000..32_000))
+        .take(1_000)
+        .find(|port| TcpListener::bind(("0.0.0.0", *port)).is_ok());
+    SocketAddr::from(([127, 0, 0, 1], port.expect("a free port below 32,000")))
 }
 
 impl Drop for Twin {
@@ -169,6 +168,40 @@ struct Place<'a> {
 }
 
 impl Place<'_> {
+    /// The server when it listens, and the files it needs outside its directory; or what it said before it ended.
+    fn start(&self, name: &str, program: &Path) -> Result<(Child, Vec<PathBuf>), String> {
+        let (arguments, left) = match name {
+            "vsftpd" => self.vsftpd(),
+            "proftpd" => self.proftpd(),
+            _ => self.pure_ftpd(),
+        };
+        let said = self.scratch.join("said");
+        let words = fs::File::create(&said).unwrap();
+        let mut child = Command::new("setpriv")
+            .args(["--pdeathsig", "KILL", "--"])
+            .arg(program)
+            .args(arguments)
+            .stdin(Stdio::null())
+            .stdout(words.try_clone().unwrap())
+            .stderr(words)
+            .spawn()
+            .unwrap();
+        let mut ended = None;
+        wait::until("the twin listens, or ends", || {
+            ended = child.try_wait().unwrap();
+            ended.is_some() || TcpStream::connect(self.address).is_ok()
+        });
+        match ended {
+            None => Ok((child, left)),
+            Some(status) => {
+                for path in left {
+                    let _ = fs::remove_file(path);
+                }
+                Err(format!("{status}: {}", fs::read_to_string(said).unwrap()))
+            }
+        }
+    }
+
     fn file(&self, name: &str, content: &str) -> PathBuf {
         use std::os::unix::fs::PermissionsExt;
         let path = self.scratch.join(name);
@@ -210,7 +243,7 @@ impl Place<'_> {
         let passwd = self.file("passwd", &passwd);
         let group = self.file("group", &format!("{name}:x:{gid}:\n"));
         let settings = format!(
-            "ServerName twin\nServerType standalone\nDefaultAddress {}\nPort {}\nUseIPv6 off\nUseReverseDNS off\n\
+            "ServerName twin\nServerType standalone\nSocketBindTight on\nDefaultAddress {}\nPort {}\nUseIPv6 off\nUseReverseDNS off\n\
              User nobody\nGroup nogroup\nAuthOrder mod_auth_file.c\nAuthUserFile {}\nAuthGroupFile {}\n\
              RequireValidShell off\nDefaultRoot {}\nAllowOverwrite on\nAllowStoreRestart on\nWtmpLog off\nTransferLog none\n\
              SystemLog none\nScoreboardFile {}\nPidFile {}\n",
