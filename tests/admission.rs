@@ -3,7 +3,8 @@
 
 #![allow(clippy::unwrap_used, reason = "whatever fails shall end the test")]
 
-use std::net::Ipv4Addr;
+use std::net::{Ipv4Addr, TcpListener, TcpStream};
+use std::os::fd::OwnedFd;
 use std::thread;
 
 use nix::sys::signal::Signal;
@@ -314,6 +315,27 @@ fn a_password_is_not_changed_without_the_old_one_or_into_nonsense() {
     anonymous.login("null", "anything");
     anonymous.expect("SITE PSWD anything long-enough", 550);
     anonymous.expect("NOOP", 200);
+}
+
+#[test]
+fn what_needs_the_daemon_is_refused_under_inetd() {
+    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+    let ours = TcpStream::connect(listener.local_addr().unwrap()).unwrap();
+    let (theirs, _) = listener.accept().unwrap();
+    let mut server = Setup::new().inetd(OwnedFd::from(theirs));
+    let (name, old) = (server.login.name.clone(), server.login.password.clone());
+    let before = line_of(&server, &name);
+    let mut client = Client::over(ours);
+    client.expect_reply(220);
+    client.login(&name, &old);
+    for line in [&format!("SITE PSWD \"{old}\" a-new-one"), "SITE WHO"] {
+        let reply = client.expect(line, 502);
+        assert!(reply.to_string().contains("inetd"), "{reply}");
+    }
+    assert_eq!(line_of(&server, &name), before);
+    client.expect("QUIT", 221);
+    client.expect_end();
+    assert!(server.wait().success());
 }
 
 #[test]

@@ -315,3 +315,25 @@ fn the_questions_about_a_user_need_check() {
         assert_eq!(output.status.code(), Some(2), "{words:?}");
     }
 }
+
+#[test]
+fn limits_that_sessions_share_need_the_daemon() {
+    let users = "fred:plain::pw:{user}:{home}:MaxPerUser=2\n";
+    let scene = Scene::new("MaxClients=10\nBan=1m\nPenalty=0", users);
+    assert_eq!(scene.check(&[]).status, Some(0));
+    let told = scene.check(&["-inetd"]);
+    assert_eq!(told.status, Some(1), "{}", told.errors);
+    for (line, key) in [(1, "MaxClients"), (2, "Ban")] {
+        let sentence = format!("DIR/ftpd.conf:{line}: {key} needs the daemon: under inetd");
+        assert!(told.errors.contains(&sentence), "{}", told.errors);
+    }
+    assert!(!told.errors.contains("Penalty"), "{}", told.errors);
+    // What a user's own entry asks for is no reason not to serve the others.
+    let scene = Scene::new("", users);
+    let told = scene.check(&["-inetd"]);
+    assert_eq!(told.status, Some(0), "{}", told.errors);
+    let sentence = "user \"fred\": cannot log in: MaxPerUser needs the daemon";
+    assert!(told.errors.contains(sentence), "{}", told.errors);
+    let (status, login) = scene.login(&["-inetd", "-user", "fred"]);
+    assert_eq!((status, &login["allowed"]), (Some(3), &Value::Bool(false)));
+}

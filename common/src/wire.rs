@@ -249,7 +249,7 @@ macro_rules! failures {
 failures! {
     1 => NotFound, 2 => Denied, 3 => Exists, 4 => NotADirectory, 5 => IsADirectory, 6 => NotEmpty, 7 => Special,
     8 => NameTooLong, 9 => Loop, 10 => NoSpace, 11 => Quota, 12 => TooLarge, 13 => ReadOnly, 14 => CrossDevice,
-    15 => Busy, 16 => Exhausted, 17 => Io, 18 => BadOffset, 19 => Limit, 20 => Unfinished, 21 => Crowded,
+    15 => Busy, 16 => Exhausted, 17 => Io, 18 => BadOffset, 19 => Limit, 20 => Unfinished, 21 => Crowded, 22 => Alone,
 }
 
 #[cfg(test)]

@@ -33,6 +33,8 @@ pub enum Failure {
     Unfinished,
     /// Too many others do what takes the whole machine.
     Crowded,
+    /// It needs a listener, and this session was started without one.
+    Alone,
     /// Out of descriptors, memory or ports: try again later.
     Exhausted,
     /// More entries, or deeper ones, than are taken.

@@ -7,9 +7,10 @@ use std::path::PathBuf;
 
 use super::nearest::nearest;
 use super::own::OwnSetting;
+use super::shared::unshared_own;
 use super::table::{EXCLUSIVE, Kind, NOT_YET, Scope, Set, Setting, TABLE};
 use super::value::{Value, Wrong, shown};
-use super::{Config, SessionConfig};
+use super::{Config, Run, SessionConfig};
 
 /// Where a value comes from.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -227,16 +228,20 @@ pub fn check_user_setting(key: &str, value: &str) -> Result<(), String> {
 
 impl SessionConfig {
     /// Returns these settings with a user's own over them: first those of the server's file, then those of the user's entry,
-    /// of which the last one of a key counts, as entries grow at the end.
+    /// of which the last one of a key counts, as entries grow at the end. `run` decides whether sessions can share limits.
     pub fn with_user_settings(
         &self,
+        run: Run,
         table: &[OwnSetting],
         entry: &[(String, String)],
     ) -> Result<SessionConfig, SettingError> {
         let entry: Vec<_> = entry.iter().map(OwnSetting::of_entry).collect();
         let mut session = self.overlaid(table)?.overlaid(&entry)?;
         settle(&mut session).map_err(user)?;
-        Ok(session)
+        match unshared_own(&session, run, table.iter().chain(&entry)) {
+            Some(error) => Err(error),
+            None => Ok(session),
+        }
     }
 
     fn overlaid(&self, own: &[OwnSetting]) -> Result<SessionConfig, SettingError> {
@@ -303,7 +308,7 @@ mod tests {
             .map(|(key, value)| ((*key).to_owned(), (*value).to_owned()))
             .collect();
         SessionConfig::default()
-            .with_user_settings(&[], &pairs)
+            .with_user_settings(Run::Background, &[], &pairs)
             .map_err(|error| error.to_string())
     }
 
@@ -314,6 +319,23 @@ mod tests {
         assert_eq!(session.idle, Duration::from_secs(600));
         let session = with(&[("ChShare", "/srv"), ("ChHome", "no")]).unwrap();
         assert_eq!(session.jail, JailMode::Share("/srv".into()));
+    }
+
+    #[test]
+    fn what_sessions_share_refuses_its_user_under_inetd() {
+        let under_inetd = |value: &str| {
+            let entry = [("MaxPerUser".to_owned(), value.to_owned())];
+            SessionConfig::default()
+                .with_user_settings(Run::Inetd, &[], &entry)
+                .map_err(|error| error.to_string())
+        };
+        let told = under_inetd("3").unwrap_err();
+        assert!(
+            told.starts_with("user setting: MaxPerUser needs the daemon"),
+            "{told}"
+        );
+        assert_eq!(under_inetd("0").unwrap().max_per_user, 0);
+        assert_eq!(with(&[("MaxPerUser", "3")]).unwrap().max_per_user, 3);
     }
 
     #[test]

@@ -12,6 +12,7 @@ pub mod permitted;
 mod rates;
 pub mod read;
 mod scheme;
+mod shared;
 pub mod table;
 mod toml;
 pub mod value;

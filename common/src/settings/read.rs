@@ -12,7 +12,7 @@ use super::assign::{Assignment, Origin, Origins, SettingError, apply, settle};
 use super::table::{Kind, Scope, Setting, TABLE};
 use super::toml::Parsed;
 use super::value::shown;
-use super::{Config, Run, key_value, toml};
+use super::{Config, key_value, shared, toml};
 use crate::proto::verbs::Verb;
 
 /// The file that is read where no `-f` names one.
@@ -76,13 +76,16 @@ pub fn load(matches: &ArgMatches) -> Result<Loaded, Vec<SettingError>> {
             .unwrap_or(Origin::Default);
         errors.push(SettingError { origin, message });
     }
-    errors.extend(shared_alone(&config, &origins));
+    errors.extend(shared::unshared(&config, &origins));
     if !errors.is_empty() {
         errors.iter_mut().for_each(|error| error.show(&file.text));
         return Err(errors);
     }
     for (name, own) in config.server.users.all() {
-        if let Err(mut error) = config.session.with_user_settings(own, &[]) {
+        if let Err(mut error) = config
+            .session
+            .with_user_settings(config.server.run, own, &[])
+        {
             error
                 .message
                 .push_str(&format!("; logins of {name} are refused"));
@@ -262,30 +265,6 @@ fn trusted(owner: u32, mode: u32) -> Result<(), String> {
     Ok(())
 }
 
-/// Rates that are shared where nobody is to share them with: under inetd no process knows of the others.
-fn shared_alone<'a>(
-    config: &Config,
-    origins: &'a Origins,
-) -> impl Iterator<Item = SettingError> + use<'a> {
-    let alone = config.server.run == Run::Inetd;
-    let shared = [
-        ("UserDownloadRate", config.session.user_rates.download),
-        ("UserUploadRate", config.session.user_rates.upload),
-        ("TotalDownloadRate", config.server.total_rates.download),
-        ("TotalUploadRate", config.server.total_rates.upload),
-    ];
-    shared
-        .into_iter()
-        .filter(move |(_, rate)| alone && rate.is_some())
-        .filter_map(|(key, _)| {
-            let origin = origins.get(key)?.0.clone();
-            let message = format!(
-                "{key} needs the daemon: under inetd sessions do not know of each other; DownloadRate and UploadRate work there"
-            );
-            Some(SettingError { origin, message })
-        })
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -389,14 +368,19 @@ mod tests {
     }
 
     #[test]
-    fn rates_are_shared_by_a_daemon_only() {
-        let file = "TotalUploadRate=1MiB/s";
+    fn limits_and_rates_are_shared_by_a_daemon_only() {
+        let file = "TotalUploadRate=1MiB/s\nMaxPerUser=0\nPenalty=0\nMaxClients=9";
         assert!(config(file, &[]).server.total_rates.upload.is_some());
-        let told = errors(file, &["-inetd"]);
-        assert!(
-            told[0].starts_with("conf:1: TotalUploadRate needs the daemon"),
-            "{told:?}"
+        assert_eq!(
+            errors(file, &["-inetd", "-maxperaddress", "3"]),
+            [
+                "conf:4: MaxClients needs the daemon: under inetd sessions do not know of each other; whatever starts ftpd there has limits of its own",
+                "-maxperaddress: MaxPerAddress needs the daemon: under inetd sessions do not know of each other; whatever starts ftpd there has limits of its own",
+                "conf:1: TotalUploadRate needs the daemon: under inetd sessions do not know of each other; DownloadRate and UploadRate work there",
+            ]
         );
+        let fine = config("MaxPerUser=0\nPenalty=0", &["-inetd"]);
+        assert_eq!(fine.session.max_per_user, 0);
     }
 
     #[test]

@@ -160,7 +160,11 @@ fn users(config: &Config, entries: &[Entry], found: &mut Vec<Finding>) {
             }
         };
         let own = config.server.users.of(record.name().as_bytes());
-        if let Err(error) = config.session.with_user_settings(own, record.settings()) {
+        let run = config.server.run;
+        let settings = config
+            .session
+            .with_user_settings(run, own, record.settings());
+        if let Err(error) = settings {
             warn(format!("cannot log in: {}", error.message));
         }
         if asked.insert(record.real_user())

@@ -146,6 +146,7 @@ impl Claim<'_> {
         }
         settings
             .with_user_settings(
+                config.server.run,
                 config.server.users.of(self.member.name().as_bytes()),
                 self.member.settings(),
             )

@@ -415,10 +415,7 @@ impl Keeper<'_> {
     fn change_password(&self) -> (FileAnswer, Option<OwnedFd>) {
         match self.reports.change_password() {
             Ok(channel) => (FileAnswer::PasswordChannel, Some(channel)),
-            Err(_) => {
-                let why = Failure::Exhausted;
-                (FileAnswer::Failed { why }, None)
-            }
+            Err(errno) => (unheard(errno), None),
         }
     }
 
@@ -428,10 +425,7 @@ impl Keeper<'_> {
             .and_then(|(reader, writer)| self.reports.who(writer.as_fd()).map(|()| reader));
         match asked {
             Ok(reader) => (FileAnswer::Sessions, Some(reader)),
-            Err(_) => {
-                let why = Failure::Exhausted;
-                (FileAnswer::Failed { why }, None)
-            }
+            Err(errno) => (unheard(errno), None),
         }
     }
 }
@@ -467,6 +461,15 @@ fn wait_for_work(
         }
         _ => Ok(Sign::Alive),
     }
+}
+
+/// Why the listener was asked in vain.
+fn unheard(errno: Errno) -> FileAnswer {
+    let why = match errno {
+        Errno::ENOTCONN => Failure::Alone,
+        _ => Failure::Exhausted,
+    };
+    FileAnswer::Failed { why }
 }
 
 fn status_of(broken: Broken) -> Status {

@@ -84,6 +84,7 @@ pub(crate) fn reason(denied: Denied) -> (Code, &'static str) {
             "A broken upload of it waits: continue that with REST, or send the file anew.",
         ),
         Failure::Crowded => (Code::BUSY, "Too many digests are being taken; try later."),
+        Failure::Alone => (Code::NOT_OFFERED, "Not under inetd: it needs the daemon."),
         Failure::Exhausted => (
             Code::LOCAL_ERROR,
             "The server is out of resources; try later.",
