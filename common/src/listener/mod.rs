@@ -2,7 +2,10 @@
 //! client's octet and holds no secret.
 
 mod answers;
+mod census;
 mod door;
+mod ends;
+mod hearing;
 mod leases;
 mod lifeline;
 mod logins;
@@ -10,6 +13,7 @@ mod penalties;
 mod reports;
 mod sessions;
 mod status;
+mod successors;
 
 use std::io;
 use std::os::fd::{AsFd, OwnedFd};
@@ -18,10 +22,9 @@ use std::time::{Duration, Instant};
 use nix::errno::Errno;
 use nix::poll::{PollFd, PollFlags, poll};
 use nix::sys::prctl;
-use nix::sys::signal::{SigSet, SigmaskHow, Signal, kill, killpg, sigprocmask};
+use nix::sys::signal::{SigSet, SigmaskHow, Signal, killpg, sigprocmask};
 use nix::sys::signalfd::{SfdFlags, SignalFd};
-use nix::sys::wait::{Id, WaitPidFlag, WaitStatus, waitid, waitpid};
-use nix::unistd::{Pid, getpgid, setpgid};
+use nix::unistd::{Pid, setpgid};
 use socket2::Socket;
 
 pub use answers::Answer;
@@ -31,9 +34,9 @@ pub use status::Status;
 
 use self::door::{Door, Judgement, Refusal};
 use self::leases::Leases;
-use self::penalties::{Offence, Source};
+use self::penalties::Source;
 use self::reports::Inbox;
-use self::sessions::{Dead, Session, Sessions};
+use self::sessions::Sessions;
 
 use crate::channel::UserName;
 use crate::control::until;
@@ -44,8 +47,6 @@ use crate::rate::Rates;
 use crate::settings::Limits;
 use crate::sys::{self, Fork};
 
-/// How long sessions get to end after the listener was told to stop.
-const STOP_GRACE: Duration = Duration::from_secs(10);
 /// How long accepting pauses when the system has no more processes or descriptors.
 const EXHAUSTED_PAUSE: Duration = Duration::from_millis(200);
 
@@ -310,203 +311,6 @@ impl Listener {
         self.door.turn(Instant::now());
         for line in self.door.news() {
             self.log.line(&line);
-        }
-    }
-
-    /// Gives the sessions that wait for it another keeper, in a new child of its own each; `Some` in the child.
-    fn reinitialise(&mut self) -> Option<Reinitialised> {
-        while let Some((group, session)) = self.sessions.waiting() {
-            let handover = session.handover.take()?;
-            // SECURITY: the former keeper must not hear the next user's password on the channel that it has left.
-            if let Some(former) = session.keeper.take() {
-                let _ = kill(former, Signal::SIGKILL);
-            }
-            match sys::fork() {
-                // In the listener, so that no signal to the group can come between; it fails if the session has ended.
-                Ok(Fork::Parent(child)) if setpgid(child, group).is_ok() => {
-                    session.replaced_by(child);
-                }
-                Ok(Fork::Parent(child)) => {
-                    let _ = kill(child, Signal::SIGKILL);
-                    self.forget(group);
-                }
-                Ok(Fork::Child) => {
-                    let ends = session.ends;
-                    let lifeline = self.lifeline.try_clone();
-                    let reports = self.reports.try_clone();
-                    self.port = None;
-                    let (Ok(()), Ok(lifeline), Ok(reports)) =
-                        (unblock_termination(), lifeline, reports)
-                    else {
-                        sys::exit(Status::Broken.code());
-                    };
-                    return Some(Reinitialised {
-                        ends,
-                        lifeline,
-                        reports,
-                        channel: handover.channel,
-                        ticket: handover.ticket,
-                        session: handover.session,
-                        ended: handover.ended,
-                    });
-                }
-                Err(errno) => {
-                    self.log
-                        .line(&format!("session {group}: cannot begin anew: {errno}"));
-                    let _ = killpg(group, Signal::SIGKILL);
-                    self.forget(group);
-                }
-            }
-        }
-        None
-    }
-
-    /// Begins the changes of passwords that may begin now, in a new child of its own each; `Some` in the child.
-    fn change_passwords(&mut self) -> Option<PasswordChange> {
-        while let Some((group, session, channel, user)) = self.sessions.next_change(&mut self.door)
-        {
-            match sys::fork() {
-                // A member of the session: it ends with that.
-                Ok(Fork::Parent(child)) if setpgid(child, group).is_ok() => {
-                    session.changed_by(child);
-                }
-                Ok(Fork::Parent(child)) => {
-                    let _ = kill(child, Signal::SIGKILL);
-                    self.door.logins.free(group);
-                }
-                Ok(Fork::Child) => {
-                    let ends = session.ends;
-                    self.port = None;
-                    if unblock_termination().is_err() {
-                        sys::exit(Status::Broken.code());
-                    }
-                    return Some(PasswordChange {
-                        ends,
-                        user,
-                        channel,
-                    });
-                }
-                Err(errno) => {
-                    self.door.logins.free(group);
-                    self.log.line(&format!(
-                        "session {group}: cannot change a password: {errno}"
-                    ));
-                }
-            }
-        }
-        None
-    }
-
-    /// Forgets a session that cannot go on.
-    fn forget(&mut self, group: Pid) {
-        self.door.logins.done(group);
-        self.sessions.forget(group);
-    }
-
-    /// Reads the signals that came; true if one of them says stop.
-    fn handle_signals(&mut self) -> bool {
-        let mut stop = false;
-        while let Ok(Some(info)) = self.signals.read_signal() {
-            match i32::try_from(info.ssi_signo)
-                .ok()
-                .and_then(|number| Signal::try_from(number).ok())
-            {
-                Some(Signal::SIGTERM | Signal::SIGINT) => stop = true,
-                Some(Signal::SIGCHLD) => self.reap(),
-                _ => {}
-            }
-        }
-        stop
-    }
-
-    /// Collects children that have ended, and logs what was not an ordinary end.
-    fn reap(&mut self) {
-        let look = WaitPidFlag::WEXITED | WaitPidFlag::WNOHANG | WaitPidFlag::WNOWAIT;
-        while let Ok(status) = waitid(Id::All, look) {
-            let Some(child) = status.pid() else { return };
-            // What it had to say before its end counts.
-            self.hear();
-            let dead = self.sessions.buried(child);
-            let mut over = None;
-            if dead == Dead::Session
-                && let Some((group, session)) = self.sessions.remove(child)
-            {
-                // SECURITY: a network half that was taken over need not end with its keeper. The number is still that of
-                // the group, since its last keeper is not collected yet.
-                let _ = killpg(group, Signal::SIGKILL);
-                self.door.logins.done(group);
-                over = Some(session);
-            }
-            let group = getpgid(Some(child));
-            let ended = waitpid(child, Some(WaitPidFlag::WNOHANG));
-            if let (Dead::Changer, Ok(group)) = (dead, group) {
-                let status = match ended {
-                    Ok(WaitStatus::Exited(_, code)) => Status::from_code(code),
-                    _ => Status::Broken,
-                };
-                self.sessions.changed(group, status, &mut self.door);
-            }
-            if !matches!(dead, Dead::Other | Dead::Former | Dead::Changer) {
-                self.judge_end(ended, over);
-            }
-        }
-    }
-
-    /// Logs what was no ordinary end, and holds it against the client where that is to blame.
-    fn judge_end(&mut self, ended: Result<WaitStatus, Errno>, session: Option<Session>) {
-        let offence = match ended {
-            Ok(WaitStatus::Exited(pid, code)) => {
-                let status = Status::from_code(code);
-                if let Some(text) = status.remark() {
-                    self.log.line(&format!("session {pid}: {text}"));
-                }
-                let logged_in = session
-                    .as_ref()
-                    .is_some_and(|session| session.user.is_some());
-                door::offence(status, logged_in)
-            }
-            Ok(WaitStatus::Signaled(_, Signal::SIGKILL, _))
-                if session.as_ref().is_some_and(|session| session.evicted) =>
-            {
-                None
-            }
-            Ok(WaitStatus::Signaled(pid, signal, _)) => {
-                self.log.line(&format!("session {pid}: killed by {signal}"));
-                // Nothing that a client does sends the others.
-                let by_itself = !matches!(signal, Signal::SIGKILL | Signal::SIGTERM);
-                by_itself.then_some(Offence::Attack)
-            }
-            _ => None,
-        };
-        if let (Some(session), Some(offence)) = (session, offence) {
-            self.door
-                .offended(session.ends.client(), offence, Instant::now());
-        }
-    }
-
-    /// Ends the sessions and waits for them; what does not end in time is killed.
-    fn stop(&mut self) {
-        self.log
-            .line(&format!("stopping, {} sessions", self.sessions.len()));
-        self.port = None;
-        self.watched.tell_to_stop();
-        let deadline = Instant::now() + STOP_GRACE;
-        self.reap();
-        while !self.sessions.is_empty() && Instant::now() < deadline {
-            let mut ready = [PollFd::new(self.signals.as_fd(), PollFlags::POLLIN)];
-            if poll(&mut ready, until(Some(deadline))).is_ok() {
-                self.handle_signals();
-                self.reap();
-                self.turn();
-            }
-        }
-        for session in self.sessions.groups() {
-            // Its keeper is our child and not yet reaped, so the number is still that of the group.
-            if killpg(session, Signal::SIGKILL).is_ok() {
-                self.log.line(&format!(
-                    "session {session}: killed, it did not end in time"
-                ));
-            }
         }
     }
 }

@@ -13,7 +13,7 @@ const MOST: usize = 1 << 14;
 const MEMORY: u32 = 8;
 
 /// Whom the listener takes for one client: an IPv4 address, or the /64 of an IPv6 address, which a single host can have.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub(super) struct Source(IpAddr);
 
 impl Source {

@@ -1,0 +1,127 @@
+//! The ends of sessions: whose process has ended, whom the client is to blame, and the end of all of them.
+
+use std::os::fd::AsFd;
+use std::time::{Duration, Instant};
+
+use nix::errno::Errno;
+use nix::poll::{PollFd, PollFlags, poll};
+use nix::sys::signal::{Signal, killpg};
+use nix::sys::wait::{Id, WaitPidFlag, WaitStatus, waitid, waitpid};
+use nix::unistd::getpgid;
+
+use super::penalties::Offence;
+use super::sessions::{Dead, Session};
+use super::{Listener, Status, door};
+use crate::control::until;
+
+/// How long sessions get to end after the listener was told to stop.
+const STOP_GRACE: Duration = Duration::from_secs(10);
+
+impl Listener {
+    /// Reads the signals that came; true if one of them says stop.
+    pub(super) fn handle_signals(&mut self) -> bool {
+        let mut stop = false;
+        while let Ok(Some(info)) = self.signals.read_signal() {
+            match i32::try_from(info.ssi_signo)
+                .ok()
+                .and_then(|number| Signal::try_from(number).ok())
+            {
+                Some(Signal::SIGTERM | Signal::SIGINT) => stop = true,
+                Some(Signal::SIGCHLD) => self.reap(),
+                _ => {}
+            }
+        }
+        stop
+    }
+
+    /// Collects children that have ended, and logs what was not an ordinary end.
+    fn reap(&mut self) {
+        let look = WaitPidFlag::WEXITED | WaitPidFlag::WNOHANG | WaitPidFlag::WNOWAIT;
+        while let Ok(status) = waitid(Id::All, look) {
+            let Some(child) = status.pid() else { return };
+            // What it had to say before its end counts.
+            self.hear();
+            let dead = self.sessions.buried(child);
+            let mut over = None;
+            if dead == Dead::Session
+                && let Some((group, session)) = self.sessions.remove(child)
+            {
+                // SECURITY: a network half that was taken over need not end with its keeper. The number is still that of
+                // the group, since its last keeper is not collected yet.
+                let _ = killpg(group, Signal::SIGKILL);
+                self.door.logins.done(group);
+                over = Some(session);
+            }
+            let group = getpgid(Some(child));
+            let ended = waitpid(child, Some(WaitPidFlag::WNOHANG));
+            if let (Dead::Changer, Ok(group)) = (dead, group) {
+                let status = match ended {
+                    Ok(WaitStatus::Exited(_, code)) => Status::from_code(code),
+                    _ => Status::Broken,
+                };
+                self.sessions.changed(group, status, &mut self.door);
+            }
+            if !matches!(dead, Dead::Other | Dead::Former | Dead::Changer) {
+                self.judge_end(ended, over);
+            }
+        }
+    }
+
+    /// Logs what was no ordinary end, and holds it against the client where that is to blame.
+    fn judge_end(&mut self, ended: Result<WaitStatus, Errno>, session: Option<Session>) {
+        let offence = match ended {
+            Ok(WaitStatus::Exited(pid, code)) => {
+                let status = Status::from_code(code);
+                if let Some(text) = status.remark() {
+                    self.log.line(&format!("session {pid}: {text}"));
+                }
+                let logged_in = session
+                    .as_ref()
+                    .is_some_and(|session| session.user().is_some());
+                door::offence(status, logged_in)
+            }
+            Ok(WaitStatus::Signaled(_, Signal::SIGKILL, _))
+                if session.as_ref().is_some_and(Session::was_evicted) =>
+            {
+                None
+            }
+            Ok(WaitStatus::Signaled(pid, signal, _)) => {
+                self.log.line(&format!("session {pid}: killed by {signal}"));
+                // Nothing that a client does sends the others.
+                let by_itself = !matches!(signal, Signal::SIGKILL | Signal::SIGTERM);
+                by_itself.then_some(Offence::Attack)
+            }
+            _ => None,
+        };
+        if let (Some(session), Some(offence)) = (session, offence) {
+            self.door
+                .offended(session.ends.client(), offence, Instant::now());
+        }
+    }
+
+    /// Ends the sessions and waits for them; what does not end in time is killed.
+    pub(super) fn stop(&mut self) {
+        self.log
+            .line(&format!("stopping, {} sessions", self.sessions.len()));
+        self.port = None;
+        self.watched.tell_to_stop();
+        let deadline = Instant::now() + STOP_GRACE;
+        self.reap();
+        while !self.sessions.is_empty() && Instant::now() < deadline {
+            let mut ready = [PollFd::new(self.signals.as_fd(), PollFlags::POLLIN)];
+            if poll(&mut ready, until(Some(deadline))).is_ok() {
+                self.handle_signals();
+                self.reap();
+                self.turn();
+            }
+        }
+        for session in self.sessions.groups() {
+            // Its keeper is our child and not yet reaped, so the number is still that of the group.
+            if killpg(session, Signal::SIGKILL).is_ok() {
+                self.log.line(&format!(
+                    "session {session}: killed, it did not end in time"
+                ));
+            }
+        }
+    }
+}

@@ -1,0 +1,266 @@
+//! What the reports of the trusted halves do: to their sessions, to the door, and to whoever owes what. It waits for nobody.
+
+use std::os::fd::OwnedFd;
+use std::time::Instant;
+
+use nix::unistd::{Pid, getpgid};
+
+use super::answers::Envelope;
+use super::door::Door;
+use super::leases::Leases;
+use super::penalties::Offence;
+use super::reports::{self, Report, Verdict};
+use super::sessions::{Handover, Sessions};
+use crate::rate::Direction;
+use crate::sys;
+
+/// So many reports a session may make; one that makes more was taken over.
+const MOST_REPORTS: u32 = 1000;
+
+impl Sessions {
+    /// Takes a report in; `Err` is the group of a session that breaks the rules.
+    pub(super) fn hear(
+        &mut self,
+        (sender, report, descriptor): reports::Received,
+        door: &mut Door,
+        leases: &mut Leases,
+    ) -> Result<(), Option<Pid>> {
+        // SECURITY: the sender is the kernel's word, and nobody leaves the group of its session.
+        let group = getpgid(Some(sender)).map_err(|_| None)?;
+        let session = self.of(group).ok_or(None)?;
+        // Those who move much ask often: of leases there are as many as time allows.
+        if !matches!(report, Some(Report::Lease { .. })) {
+            session.reports += 1;
+        }
+        if session.keeper != Some(sender) || session.reports > MOST_REPORTS {
+            return Err(Some(group));
+        }
+        match (report, descriptor) {
+            (Some(Report::Admit), Some(pipe)) if session.user().is_none() => {
+                let source = session.source();
+                let envelope = Envelope::of(pipe).ok_or(Some(group))?;
+                let asked = door.logins.ask(group, source, envelope);
+                asked.map_err(|()| Some(group))
+            }
+            (Some(Report::Failed), None) if door.logins.runs(group) => {
+                door.logins.done(group);
+                door.offended(
+                    session.ends.client(),
+                    Offence::WrongPassword,
+                    Instant::now(),
+                );
+                Ok(())
+            }
+            (Some(Report::LoggedIn { user, most }), Some(pipe)) if door.logins.runs(group) => {
+                door.logins.done(group);
+                let envelope = Envelope::of(pipe).ok_or(Some(group))?;
+                let verdict = if self.enter(group, user, most) {
+                    Verdict::Admitted
+                } else {
+                    Verdict::TooMany
+                };
+                envelope.send(&verdict);
+                Ok(())
+            }
+            (
+                Some(Report::Reinitialise {
+                    ticket,
+                    session: network,
+                }),
+                Some(channel),
+            ) if reports::is_channel(&channel) => {
+                let (session, ended) = member(network, group).ok_or(Some(group))?;
+                let handover = Handover {
+                    channel,
+                    ticket,
+                    session,
+                    ended,
+                };
+                self.hand_over(group, handover).map_err(|()| Some(group))
+            }
+            (Some(Report::ChangePassword), Some(channel)) if reports::is_channel(&channel) => {
+                self.want_change(group, channel);
+                Ok(())
+            }
+            (Some(Report::Lease { upload, user_rates }), Some(pipe)) => {
+                let user = session.user().ok_or(Some(group))?;
+                let direction = if upload {
+                    Direction::Upload
+                } else {
+                    Direction::Download
+                };
+                let envelope = Envelope::of(pipe).ok_or(Some(group))?;
+                envelope.send(&leases.grant(user, user_rates, direction));
+                Ok(())
+            }
+            (Some(Report::Who), Some(pipe)) => {
+                self.list(&Envelope::of(pipe).ok_or(Some(group))?);
+                Ok(())
+            }
+            _ => Err(Some(group)),
+        }
+    }
+}
+
+/// A descriptor that tells the end of a process, if that belongs to the group.
+fn member(process: u32, group: Pid) -> Option<(Pid, OwnedFd)> {
+    let process = Pid::from_raw(i32::try_from(process).ok()?);
+    let ended = sys::watch_process(process).ok()?;
+    // The descriptor is held already, so the number cannot be another's meanwhile.
+    (getpgid(Some(process)) == Ok(group)).then_some((process, ended))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::answers;
+    use super::*;
+    use crate::channel::UserName;
+    use crate::net::Ends;
+    use crate::settings::Limits;
+    use nix::unistd::{getpgrp, getpid, pipe, read};
+    use std::net::SocketAddr;
+
+    fn ends() -> Ends {
+        Ends {
+            local: SocketAddr::from(([127, 0, 0, 1], 21)),
+            peer: SocketAddr::from(([127, 0, 0, 2], 5000)),
+        }
+    }
+
+    fn leases() -> Leases {
+        Leases::new(crate::rate::Rates::default())
+    }
+
+    fn door() -> Door {
+        Door::new(Limits::default())
+    }
+
+    /// This process as the trusted half of a session.
+    fn own() -> Sessions {
+        let mut sessions = Sessions::default();
+        sessions.add(getpgrp(), ends(), false);
+        if let Some(session) = sessions.of(getpgrp()) {
+            session.keeper = Some(getpid());
+        }
+        sessions
+    }
+
+    /// Reports a right password.
+    fn log_in(sessions: &mut Sessions, name: &[u8]) -> Result<Verdict, Option<Pid>> {
+        let mut door = door();
+        let (_turn, envelope) = answers::pair::<Verdict>().unwrap();
+        sessions.hear(
+            (getpid(), Some(Report::Admit), Some(envelope.into())),
+            &mut door,
+            &mut leases(),
+        )?;
+        door.turn(Instant::now());
+        let user = UserName::new(name).unwrap();
+        let report = Report::LoggedIn { user, most: 2 };
+        let (answer, envelope) = answers::pair().unwrap();
+        sessions.hear(
+            (getpid(), Some(report), Some(envelope.into())),
+            &mut door,
+            &mut leases(),
+        )?;
+        Ok(answer.take().unwrap().unwrap())
+    }
+
+    /// More sessions of other processes: a number, the last octet of the address, and the user.
+    fn with(mut sessions: Sessions, others: &[(i32, u8, Option<&[u8]>)]) -> Sessions {
+        for &(group, last, user) in others {
+            let peer = SocketAddr::from(([192, 0, 2, last], 5000));
+            sessions.add(Pid::from_raw(group), Ends { peer, ..ends() }, false);
+            let user = user.and_then(UserName::new);
+            assert!(user.is_none_or(|user| sessions.enter(Pid::from_raw(group), user, 0)));
+        }
+        sessions
+    }
+
+    #[test]
+    fn the_list_tells_users_and_addresses() {
+        let mut sessions = own();
+        assert_eq!(log_in(&mut sessions, b"al\nice"), Ok(Verdict::Admitted));
+        let (reader, writer) = pipe().unwrap();
+        let heard = sessions.hear(
+            (getpid(), Some(Report::Who), Some(writer)),
+            &mut door(),
+            &mut leases(),
+        );
+        assert_eq!(heard, Ok(()));
+        let mut text = [0; 512];
+        let count = read(&reader, &mut text).unwrap();
+        let text = std::str::from_utf8(&text[..count]).unwrap();
+        assert!(
+            text.contains(r"al\nice") && text.contains("127.0.0.2"),
+            "{text}"
+        );
+        assert_eq!(text.lines().count(), 1);
+    }
+
+    #[test]
+    fn a_user_has_only_so_many_sessions() {
+        let mut sessions = with(own(), &[(-2, 1, Some(b"a")), (-3, 2, Some(b"b"))]);
+        assert_eq!(log_in(&mut sessions, b"a"), Ok(Verdict::Admitted));
+        let mut sessions = with(own(), &[(-2, 1, Some(b"a")), (-3, 2, Some(b"a"))]);
+        assert_eq!(log_in(&mut sessions, b"a"), Ok(Verdict::TooMany));
+        // The refused one has not become the user, and may try another name.
+        assert_eq!(log_in(&mut sessions, b"b"), Ok(Verdict::Admitted));
+    }
+
+    #[test]
+    fn a_session_that_breaks_the_rules_is_found_out() {
+        let group = getpgrp();
+        let mut door = door();
+        assert_eq!(
+            own().hear((getpid(), None, None), &mut door, &mut leases()),
+            Err(Some(group))
+        );
+        let mut sessions = own();
+        log_in(&mut sessions, b"a").unwrap();
+        assert_eq!(log_in(&mut sessions, b"b"), Err(Some(group)));
+        // A login, or a failure, that was not admitted.
+        let user = UserName::new(b"a").unwrap();
+        let (_reader, writer) = pipe().unwrap();
+        let report = Report::LoggedIn { user, most: 0 };
+        let heard = own().hear(
+            (getpid(), Some(report), Some(writer)),
+            &mut door,
+            &mut leases(),
+        );
+        assert_eq!(heard, Err(Some(group)));
+        let heard = own().hear(
+            (getpid(), Some(Report::Failed), None),
+            &mut door,
+            &mut leases(),
+        );
+        assert_eq!(heard, Err(Some(group)));
+        // Not a channel, and not a member of the group.
+        for session in [1, u32::MAX] {
+            let (reader, _writer) = pipe().unwrap();
+            let report = Report::Reinitialise { ticket: 0, session };
+            let heard = own().hear(
+                (getpid(), Some(report), Some(reader)),
+                &mut door,
+                &mut leases(),
+            );
+            assert_eq!(heard, Err(Some(group)));
+        }
+        let mut sessions = Sessions::default();
+        assert_eq!(log_in(&mut sessions, b"a"), Err(None));
+    }
+
+    #[test]
+    fn too_many_reports_end_a_session() {
+        let mut sessions = own();
+        let heard = (0..=MOST_REPORTS).map(|_| {
+            let (_, writer) = pipe().unwrap();
+            sessions.hear(
+                (getpid(), Some(Report::Who), Some(writer)),
+                &mut door(),
+                &mut leases(),
+            )
+        });
+        assert_eq!(heard.last(), Some(Err(Some(getpgrp()))));
+    }
+}

@@ -1,0 +1,98 @@
+//! What the listener forks for a session that runs: its next trusted half, and whoever changes its password.
+
+use nix::sys::signal::{Signal, kill, killpg};
+use nix::unistd::{Pid, setpgid};
+
+use super::{Listener, PasswordChange, Reinitialised, Status, unblock_termination};
+use crate::sys::{self, Fork};
+
+impl Listener {
+    /// Gives the sessions that wait for it another keeper, in a new child of its own each; `Some` in the child.
+    pub(super) fn reinitialise(&mut self) -> Option<Reinitialised> {
+        while let Some((group, session, handover)) = self.sessions.next_handover() {
+            // SECURITY: the former keeper must not hear the next user's password on the channel that it has left.
+            if let Some(former) = session.keeper.take() {
+                let _ = kill(former, Signal::SIGKILL);
+            }
+            match sys::fork() {
+                // In the listener, so that no signal to the group can come between; it fails if the session has ended.
+                Ok(Fork::Parent(child)) if setpgid(child, group).is_ok() => {
+                    self.sessions.replaced(group, child);
+                }
+                Ok(Fork::Parent(child)) => {
+                    let _ = kill(child, Signal::SIGKILL);
+                    self.forget(group);
+                }
+                Ok(Fork::Child) => {
+                    let ends = session.ends;
+                    let lifeline = self.lifeline.try_clone();
+                    let reports = self.reports.try_clone();
+                    self.port = None;
+                    let (Ok(()), Ok(lifeline), Ok(reports)) =
+                        (unblock_termination(), lifeline, reports)
+                    else {
+                        sys::exit(Status::Broken.code());
+                    };
+                    return Some(Reinitialised {
+                        ends,
+                        lifeline,
+                        reports,
+                        channel: handover.channel,
+                        ticket: handover.ticket,
+                        session: handover.session,
+                        ended: handover.ended,
+                    });
+                }
+                Err(errno) => {
+                    self.log
+                        .line(&format!("session {group}: cannot begin anew: {errno}"));
+                    let _ = killpg(group, Signal::SIGKILL);
+                    self.forget(group);
+                }
+            }
+        }
+        None
+    }
+
+    /// Begins the changes of passwords that may begin now, in a new child of its own each; `Some` in the child.
+    pub(super) fn change_passwords(&mut self) -> Option<PasswordChange> {
+        while let Some((group, session, channel, user)) = self.sessions.next_change(&mut self.door)
+        {
+            match sys::fork() {
+                // A member of the session: it ends with that.
+                Ok(Fork::Parent(child)) if setpgid(child, group).is_ok() => {
+                    session.changed_by(child);
+                }
+                Ok(Fork::Parent(child)) => {
+                    let _ = kill(child, Signal::SIGKILL);
+                    self.door.logins.free(group);
+                }
+                Ok(Fork::Child) => {
+                    let ends = session.ends;
+                    self.port = None;
+                    if unblock_termination().is_err() {
+                        sys::exit(Status::Broken.code());
+                    }
+                    return Some(PasswordChange {
+                        ends,
+                        user,
+                        channel,
+                    });
+                }
+                Err(errno) => {
+                    self.door.logins.free(group);
+                    self.log.line(&format!(
+                        "session {group}: cannot change a password: {errno}"
+                    ));
+                }
+            }
+        }
+        None
+    }
+
+    /// Forgets a session that cannot go on.
+    pub(super) fn forget(&mut self, group: Pid) {
+        self.door.logins.done(group);
+        self.sessions.forget(group);
+    }
+}
