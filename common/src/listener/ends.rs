@@ -13,6 +13,7 @@ use super::penalties::Offence;
 use super::sessions::{Dead, Session};
 use super::{Listener, Status, door};
 use crate::control::until;
+use crate::sys;
 
 /// How long sessions get to end after the listener was told to stop.
 const STOP_GRACE: Duration = Duration::from_secs(10);
@@ -107,11 +108,13 @@ impl Listener {
         self.watched.tell_to_stop();
         let deadline = Instant::now() + STOP_GRACE;
         self.reap();
+        self.end_handovers();
         while !self.sessions.is_empty() && Instant::now() < deadline {
             let mut ready = [PollFd::new(self.signals.as_fd(), PollFlags::POLLIN)];
             if poll(&mut ready, until(Some(deadline))).is_ok() {
                 self.handle_signals();
                 self.reap();
+                self.end_handovers();
                 self.turn();
             }
         }
@@ -122,6 +125,16 @@ impl Listener {
                     "session {session}: killed, it did not end in time"
                 ));
             }
+        }
+    }
+
+    /// Ends the sessions that wait for another trusted half: there will be none.
+    ///
+    /// SECURITY: no child of ours need be left in their groups, whose numbers may be others' by now.
+    fn end_handovers(&mut self) {
+        while let Some((group, _, handover)) = self.sessions.next_handover() {
+            let _ = sys::kill_process(&handover.ended);
+            self.forget(group);
         }
     }
 }

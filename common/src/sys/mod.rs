@@ -242,6 +242,19 @@ pub fn watch_process(process: Pid) -> Result<OwnedFd, Errno> {
     Ok(unsafe { OwnedFd::from_raw_fd(number) })
 }
 
+/// Kills the process of a descriptor that [`watch_process`] gave, and none that has got its number since.
+///
+/// # Errors
+/// What pidfd_send_signal(2) says.
+pub fn kill_process(process: &OwnedFd) -> Result<(), Errno> {
+    let (number, nothing) = (process.as_raw_fd(), std::ptr::null::<u8>());
+    let kill = nix::libc::SIGKILL;
+    // SAFETY: without details of the signal the call touches no memory.
+    let sent =
+        unsafe { nix::libc::syscall(nix::libc::SYS_pidfd_send_signal, number, kill, nothing, 0) };
+    Errno::result(sent).map(drop)
+}
+
 /// Ends this process at once, without the handlers of the program that it was forked from.
 pub fn exit(status: i32) -> ! {
     // SAFETY: _exit returns to nobody; everything of worth was written by system calls before.
