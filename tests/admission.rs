@@ -212,6 +212,21 @@ fn guess(server: &Server, from: Ipv4Addr, passwords: u32) -> (u32, u32) {
 }
 
 #[test]
+fn a_session_may_show_as_many_wrong_passwords_as_are_allowed() {
+    let server = Setup::new()
+        .setting("LoginFailDelay=0")
+        .setting("PasswordCost=m=8,t=1,p=1")
+        .setting("MaxLoginFails=1200")
+        .start();
+    let mut client = greeted(&server, HONEST);
+    for _ in 0..1100 {
+        client.expect(&format!("USER {}", server.login.name), 331);
+        client.expect("PASS guess", 530);
+    }
+    client.login(&server.login.name, &server.login.password);
+}
+
+#[test]
 fn a_ban_outlives_sighup_and_ends() {
     let server = Setup::new()
         .with_penalties()

@@ -28,8 +28,13 @@ impl Sessions {
         // SECURITY: the sender is the kernel's word, and nobody leaves the group of its session.
         let group = getpgid(Some(sender)).map_err(|_| None)?;
         let session = self.of(group).ok_or(None)?;
-        // Those who move much ask often: of leases there are as many as time allows.
-        if !matches!(report, Some(Report::Lease { .. })) {
+        // Those who move much ask often: of leases there are as many as time allows, and so there are of passwords, of which
+        // one is checked at a time.
+        let unlimited = matches!(
+            report,
+            Some(Report::Lease { .. } | Report::Admit | Report::Failed)
+        );
+        if !unlimited {
             session.reports += 1;
         }
         if session.keeper != Some(sender) || session.reports > MOST_REPORTS {
@@ -262,5 +267,23 @@ mod tests {
             )
         });
         assert_eq!(heard.last(), Some(Err(Some(getpgrp()))));
+    }
+
+    #[test]
+    fn passwords_may_be_as_many_as_the_settings_allow() {
+        let (mut sessions, mut door) = (own(), door());
+        for _ in 0..MOST_REPORTS {
+            let (_turn, envelope) = answers::pair::<Verdict>().unwrap();
+            let reports = [
+                (getpid(), Some(Report::Admit), Some(envelope.into())),
+                (getpid(), Some(Report::Failed), None),
+            ];
+            for report in reports {
+                let heard = sessions.hear(report, &mut door, &mut leases());
+                assert_eq!(heard, Ok(()));
+                door.turn(Instant::now());
+            }
+        }
+        assert_eq!(log_in(&mut sessions, b"a"), Ok(Verdict::Admitted));
     }
 }
