@@ -72,6 +72,7 @@ impl Control {
                 Ok(0) => self.ended = true,
                 Ok(count) => {
                     self.reader.push(&buffer[..count]);
+                    buffer[..count].zeroize(); // it may have been a password
                     if count < most {
                         break;
                     }
@@ -81,7 +82,6 @@ impl Control {
                 Err(_) => return Err(Lost),
             }
         }
-        buffer.zeroize();
         Ok(())
     }
 
