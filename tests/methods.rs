@@ -242,39 +242,6 @@ fn attack_5_a_home_that_cannot_be_entered_is_no_login() {
 }
 
 #[test]
-fn shadow_needs_root_and_ftpd_says_so_instead_of_starting() {
-    let directory = tests::scratch::Scratch::new();
-    // The checkout may be in a directory that the user cannot enter.
-    let program = directory.join("ftpd");
-    fs::copy(tests::binaries::path("ftpd"), &program).unwrap();
-    tests::scratch::mode(&program, 0o755);
-    tests::scratch::mode(directory.path(), 0o755);
-    let mut command = if nix::unistd::geteuid().is_root() {
-        let user = tests::user::ordinary();
-        let mut command = Command::new("setpriv");
-        command
-            .arg(format!("--reuid={}", user.uid))
-            .arg(format!("--regid={}", user.gid))
-            .args(["--clear-groups", "--"])
-            .arg(&program);
-        command
-    } else {
-        Command::new(&program)
-    };
-    let output = command
-        .args(["-nodemon", "-port", "0", "-f", "/dev/null", "-A", "shadow"])
-        .current_dir("/")
-        .output()
-        .unwrap();
-    assert_eq!(output.status.code(), Some(1));
-    let errors = String::from_utf8(output.stderr).unwrap();
-    assert!(
-        errors.contains("AuthMethods: shadow: /etc/shadow: Permission denied"),
-        "{errors}"
-    );
-}
-
-#[test]
 fn attack_13_passwords_are_in_no_core_and_nobody_else_can_look_for_them() {
     if !can_have_users() || !require::programs(&["setpriv"]) {
         return;

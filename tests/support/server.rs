@@ -60,7 +60,7 @@ impl Setup {
         }
     }
 
-    /// A server that is started by an ordinary user, as `nobody` if the tests run as root.
+    /// A server that is started by an ordinary user: `nobody` if the tests run as root, or whom `real_user` names.
     pub fn rootless() -> Setup {
         Setup {
             drop_root: Uid::effective().is_root(),
@@ -207,16 +207,18 @@ impl Setup {
             mode(file, 0o600);
         }
         let mut program = binaries::path("ftpd");
-        // The test's thread is the parent: if it is killed, so is the server.
-        let mut command = Command::new("setpriv");
-        command.args(["--pdeathsig", "KILL"]);
+        // Only root can mount, so that comes first. The test's thread is the parent: if it is killed, so is the server.
+        let mut words = self.with_system_files();
+        words.extend(["setpriv", "--pdeathsig", "KILL"].map(str::to_owned));
+        let mut command = Command::new(&words[0]);
+        command.args(&words[1..]);
         if self.drop_root {
-            let user = ordinary();
+            let (uid, gid) = self.owner;
             command
-                .arg(format!("--reuid={}", user.uid))
-                .arg(format!("--regid={}", user.gid));
+                .arg(format!("--reuid={uid}"))
+                .arg(format!("--regid={gid}"));
             command.arg("--clear-groups");
-            give(self.scratch.path(), user.uid, user.gid);
+            give(self.scratch.path(), uid, gid);
             // The checkout may be in a directory that this user cannot enter.
             let copy = self.scratch.join("ftpd");
             fs::copy(&program, &copy).unwrap();
@@ -225,7 +227,6 @@ impl Setup {
         }
         command
             .arg("--")
-            .args(self.with_system_files())
             .arg(program)
             .args(["-A", &self.methods])
             .args(&self.jail)
@@ -239,28 +240,9 @@ impl Setup {
     /// Starts the daemon in the foreground and waits until it says that it listens.
     #[track_caller]
     pub fn start(self) -> Server {
-        let (mut command, home) = self.prepare();
-        command.args(["-nodemon", "-port", "0", "-i", &self.bind.to_string()]);
-        command
-            .process_group(0)
-            .stdin(Stdio::null())
-            .stdout(Stdio::null())
-            .stderr(Stdio::piped());
-        let mut child = command.spawn().unwrap();
-        let log = Log::follow(child.stderr.take().unwrap());
+        let bind = self.bind;
         // From here on the drop of Server cleans up, also when the wait for the line panics.
-        let mut server = Server {
-            child: Some(child),
-            login: Login {
-                address: SocketAddr::new(self.bind, 0),
-                name: self.account.name.clone(),
-                password: self.account.password.clone(),
-            },
-            home,
-            log,
-            scratch: self.scratch,
-            servants: Vec::new(),
-        };
+        let mut server = self.spawn();
         let line = server.log.line_with(&["listening on "]);
         let (_, rest) = line.split_once("listening on ").unwrap();
         let address = rest
@@ -271,10 +253,45 @@ impl Setup {
         server.login.address = address
             .parse()
             .unwrap_or_else(|e| panic!("no address in {line:?}: {e}"));
-        assert_eq!(server.login.address.ip(), self.bind, "{line}");
+        assert_eq!(server.login.address.ip(), bind, "{line}");
         assert_ne!(server.login.address.port(), 0, "{line}");
         server.servants = server.process().children();
         server
+    }
+
+    /// Starts a daemon that must end at once, with a line that holds this sentence; gives the line.
+    #[track_caller]
+    pub fn refused(self, sentence: &str) -> String {
+        let mut server = self.spawn();
+        let line = server.log.line_with(&[sentence]);
+        assert_eq!(server.wait().code(), Some(1), "{line}");
+        line
+    }
+
+    /// Starts the daemon in the foreground.
+    #[track_caller]
+    fn spawn(self) -> Server {
+        let (mut command, home) = self.prepare();
+        command.args(["-nodemon", "-port", "0", "-i", &self.bind.to_string()]);
+        command
+            .process_group(0)
+            .stdin(Stdio::null())
+            .stdout(Stdio::null())
+            .stderr(Stdio::piped());
+        let mut child = command.spawn().unwrap();
+        let log = Log::follow(child.stderr.take().unwrap());
+        Server {
+            child: Some(child),
+            login: Login {
+                address: SocketAddr::new(self.bind, 0),
+                name: self.account.name.clone(),
+                password: self.account.password.clone(),
+            },
+            home,
+            log,
+            scratch: self.scratch,
+            servants: Vec::new(),
+        }
     }
 
     /// Starts one session as inetd does: the connection is descriptors 0, 1 and 2.

@@ -12,6 +12,7 @@ use nix::errno::Errno;
 use nix::fcntl::OFlag;
 use nix::poll::{PollFd, PollFlags, poll};
 use nix::sys::signal::{SigSet, Signal, killpg};
+use nix::sys::stat::{Mode, umask};
 use nix::sys::wait::waitpid;
 use nix::unistd::{Pid, alarm, chdir, pipe2, read, setpgid, write};
 
@@ -146,6 +147,8 @@ fn end(process: Pid) {
 fn serve(question: &Question<'_>, answer: OwnedFd, ends: OwnedFd) -> bool {
     // SECURITY: a group of its own, so that whoever ends the session's processes leaves this one the time to close it.
     let _ = setpgid(Pid::from_raw(0), Pid::from_raw(0));
+    // Programs that modules start find what is usual, not what the server was started with.
+    umask(Mode::from_bits_truncate(0o022));
     let transaction = sys::keep_only(&[answer.as_fd(), ends.as_fd()])
         .and_then(|()| chdir("/"))
         .map_err(|errno| errno.desc().to_owned())

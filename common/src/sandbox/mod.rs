@@ -65,6 +65,8 @@ pub fn enter_empty(
         identity::no_capabilities()?;
     }
     step("close_range", sys::keep_only(kept))?;
+    // It makes no files; the umask shall not be what somebody started the server with.
+    nix::sys::stat::umask(nix::sys::stat::Mode::from_bits_truncate(0o077));
     limits()?;
     identity::no_way_back()?;
     landlock::deny_all(programs.landlock())?;
