@@ -18,6 +18,8 @@ complete -c ftpd -l passwordcost -d 'Cost of new argon2id hashes: KiB, passes, l
 complete -c ftpd -l update-pass -d 'Type that passwords of the user file get when their users log in' -r
 complete -c ftpd -l allowusers -d 'Only these may log in: names, patterns, @groups; in any case' -r
 complete -c ftpd -l denyusers -d 'These may not log in, even if AllowUsers names them' -r
+complete -c ftpd -l defaultgroup -d 'Primary group of users of the user file, by default the real user\'s own' -r
+complete -c ftpd -l rootusers -d 'Users of the user file who may be root or in root\'s group, by full name' -r
 complete -c ftpd -l logintimeout -d 'Time from the connection to a complete login [default: 60]' -r
 complete -c ftpd -l maxloginfails -d 'Wrong passwords before the connection is closed [default: 3]' -r
 complete -c ftpd -l loginfaildelay -d 'How long the answer to a wrong password is held back [default: 1]' -r

@@ -296,6 +296,18 @@ fn a_login_that_would_be_refused_ends_with_3_and_says_why() {
         let told = answer["why"].as_str().unwrap();
         assert!(told.contains(why), "{name}: {told}");
     }
+    scene.write(
+        scene.configuration(),
+        &format!("RootUsers=ann\nAuthFile={}\n", scene.users().display()),
+    );
+    let (status, answer) = scene.login(&["-user", "ann"]);
+    assert_eq!(status, Some(0));
+    let warning = &answer["facts"]["warning"];
+    assert!(warning["value"].as_str().unwrap().starts_with("root owns"));
+    assert_eq!(warning["from"], "DIR/ftpd.conf:1");
+    let warned = "ftpd: warning: RootUsers: sessions of \"ann\" may be root's\n";
+    assert!(scene.check(&[]).errors.contains(warned));
+    let scene = Scene::new("ChHome", &users.concat());
     let told = scene.check(&["-user", "max", "-from", "192.0.2.1"]);
     assert_eq!(told.status, Some(0), "{}", told.out);
 }

@@ -146,6 +146,18 @@ fn a_password_comes_from_stdin_from_a_file_or_the_terminal() {
 }
 
 #[test]
+fn root_as_real_user_is_taken_with_a_warning() {
+    let users = Users::new("");
+    let output = users.succeed("add admin -t null --real-user root --home /tmp", "");
+    assert!(users.text().ends_with(":root:/tmp:\n"));
+    let said = String::from_utf8(output.stderr).unwrap();
+    assert!(
+        said.contains("warning: real user \"root\" is root"),
+        "{said}"
+    );
+}
+
+#[test]
 fn the_form_of_metaftpd_works_with_a_warning() {
     let users = Users::new("");
     let output = users.succeed("add fred hunter2 /tmp -t sha-256 -u nobody", "");
@@ -202,7 +214,6 @@ fn nothing_that_is_not_a_user_gets_into_the_file() {
             1,
             "password is empty",
         ),
-        ("add a pw /tmp -u root", 1, "root"),
         ("add a pw /tmp -u no-such-user", 1, "no real user"),
         (
             "add a pw /tmp -u nobody NoSuchSetting=1",
@@ -402,7 +413,6 @@ fn what_cannot_be_set_is_refused() {
         ),
         ("set fred --login-hours never", 2, "is not days and times"),
         ("set fred --enable --disable", 2, "cannot be used with"),
-        ("set fred --real-user root", 1, "root"),
         ("set fred --home srv", 1, "does not start with '/'"),
         (
             "add new -t null -u nobody --home /tmp --expires soon",

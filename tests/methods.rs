@@ -3,12 +3,13 @@
 #![allow(clippy::unwrap_used, reason = "whatever fails shall end the test")]
 
 use std::fs;
+use std::os::unix::fs::MetadataExt;
 use std::path::Path;
 use std::process::Command;
 
 use nix::unistd::{Gid, Uid};
 use tests::scratch::give;
-use tests::{Server, Setup, require};
+use tests::{Data, Server, Setup, require};
 
 /// sha512-crypt of "correct horse", the tester's password.
 const HASH: &str = "$6$rounds=1000$abcdefgh$DbXqPck5ABZumVXwcH5eMVHsPZwvQ3jylSxpJmKkZVxcoCiC3N0rPerjHmAqL7r6PK6CIeYnO9.vxpbsevscg/";
@@ -276,4 +277,129 @@ fn attack_13_passwords_are_in_no_core_and_nobody_else_can_look_for_them() {
             }
         }
     }
+}
+
+#[test]
+fn default_group_is_the_primary_one_of_users_of_the_user_file() {
+    if !can_have_users() {
+        return;
+    }
+    let server = setup("native, shadow", 2)
+        .setting("DefaultGroup=g1")
+        .start();
+    // As initgroups(3) with that group: the user's own is not among them.
+    let expected = [
+        ("native", 60_701, &[60_700, 60_701][..]),
+        ("fred", GID, &[60_700, 60_701]),
+    ];
+    for (name, gid, further) in expected {
+        let mut client = server.connect();
+        client.login(name, &server.login.password);
+        let keeper = server.only_keeper();
+        assert_eq!(keeper.numbers("Gid"), [gid; 4], "{name}");
+        let mut groups = further.to_vec();
+        groups.push(gid);
+        let mut given = keeper.numbers("Groups");
+        for list in [&mut groups, &mut given] {
+            list.sort_unstable();
+            list.dedup();
+        }
+        assert_eq!(given, groups, "{name}");
+        client.upload(Data::Epsv, name, b"content");
+        let made = fs::metadata(server.home.join(name)).unwrap();
+        assert_eq!((made.uid(), made.gid()), (UID, gid), "{name}");
+        client.expect("QUIT", 221);
+        tests::wait::until("the session is over", || server.keepers().is_empty());
+    }
+}
+
+#[test]
+fn a_default_group_that_cannot_be_is_an_error_at_start() {
+    if !can_have_users() {
+        return;
+    }
+    for (group, sentence) in [
+        (
+            "nosuchgroup",
+            "DefaultGroup: this system has no group \"nosuchgroup\"",
+        ),
+        ("root", "DefaultGroup: group \"root\" is root's"),
+    ] {
+        let setup = setup("native", 0).setting(&format!("DefaultGroup={group}"));
+        setup.refused(sentence);
+    }
+    Setup::rootless()
+        .setting("DefaultGroup=daemon")
+        .refused("DefaultGroup: only root can give sessions the group \"daemon\"");
+}
+
+/// A server with entries whose real user is root, or in root's group.
+fn setup_root(settings: &[&str]) -> Server {
+    let group = with_lines("/etc/group", "").replace("root:x:0:", "root:x:0:fred");
+    let setup = setup("native", 0).system_file("/etc/group", &group);
+    let setup = settings
+        .iter()
+        .fold(setup, |setup, line| setup.setting(line));
+    setup
+        .entry("admin", "root", "{scratch}/home")
+        .entry("toor", "root", "{scratch}/home")
+        .line("open:null:::root:{home}:")
+        .start()
+}
+
+#[test]
+fn root_and_its_group_are_refused_unless_the_account_is_named() {
+    if !can_have_users() {
+        return;
+    }
+    let server = setup_root(&["RootUsers=admin, open"]);
+    let password = server.login.password.clone();
+    for (name, why) in [
+        ("toor", "real user \"root\" is root"),
+        // Any password is right for this one.
+        ("open", "real user \"root\" is root"),
+        ("native", "real user \"fred\" is in root's group"),
+    ] {
+        assert_eq!(login(&server, name, &password), 530, "{name}");
+        let line = server
+            .log
+            .line_with(&[&format!("login of '{name}'"), "failed"]);
+        assert!(line.contains(why), "{line}");
+    }
+    let server = setup_root(&["RootUsers=native"]);
+    let mut client = server.connect();
+    client.login("native", &password);
+    let mut groups = server.only_keeper().numbers("Groups");
+    groups.sort_unstable();
+    assert_eq!(groups, [0, GID]);
+    assert_eq!(login(&server, "admin", &password), 530);
+}
+
+#[test]
+fn root_that_is_named_has_roots_files_and_no_capability() {
+    if !can_have_users() {
+        return;
+    }
+    let server = setup_root(&["RootUsers=admin", "PermittedCommands=ALL"]);
+    for (name, owner) in [("roots", 0), ("freds", UID)] {
+        let file = server.put(name, b"content");
+        give(&file, Uid::from_raw(owner), Gid::from_raw(owner));
+        tests::scratch::mode(&file, 0o600);
+    }
+    let mut client = server.connect();
+    client.login("admin", &server.login.password);
+    let keeper = server.only_keeper();
+    assert_eq!(keeper.numbers("Uid"), [0; 4]);
+    let status = keeper.status();
+    for set in ["CapInh", "CapPrm", "CapEff", "CapBnd", "CapAmb"] {
+        assert_eq!(status[set], "0000000000000000", "{set}");
+    }
+    assert_eq!(
+        (&status["Seccomp"][..], &status["NoNewPrivs"][..]),
+        ("2", "1")
+    );
+    assert_ne!(keeper.only_child().numbers("Uid")[0], 0);
+    assert_eq!(client.download(Data::Epsv, "roots"), b"content");
+    client.data(Data::Epsv);
+    client.expect("RETR freds", 550);
 }

@@ -5,8 +5,8 @@ use std::fs::File;
 use std::io;
 use std::process::ExitCode;
 
-use common::auth::Identity;
 use common::auth::chain;
+use common::auth::{Identity, session_group};
 use common::cli;
 use common::jail::Names;
 use common::listener::{Client, Lifeline, Listener, Ran, Reports};
@@ -165,6 +165,9 @@ pub(crate) fn apart<T: Send + 'static>(work: impl FnOnce() -> T + Send + 'static
 /// Everything that is made once, before the first fork. The log is added when the logger runs.
 fn prepare(config: Config) -> Result<(Setup, Option<Sink>), String> {
     chain::look(&config.server)?;
+    if let Some(group) = &config.server.default_group {
+        session_group(group).map_err(because("DefaultGroup"))?;
+    }
     // No process of ours leaves a core: a password may be in its memory.
     setrlimit(Resource::RLIMIT_CORE, 0, 0).map_err(because("setrlimit"))?;
     let sink = match (&config.server.log_file, config.server.run) {

@@ -6,7 +6,7 @@ use clap::ArgMatches;
 use common::auth::native::{
     Edit, Existing, Name, NativeError, Record, Scheme, Setting, Stored, UserFile,
 };
-use common::auth::{Identity, IdentityError, Secret};
+use common::auth::{Identity, IdentityError, Secret, Wanted};
 use common::cli::ftpuser::{SHARED_HOME, SHARED_USERS};
 use common::cli::out;
 use common::settings::check_user_setting;
@@ -118,7 +118,19 @@ fn owner(asked: Option<&String>) -> Result<(String, PathBuf), Failure> {
 
 /// Refuses a real user whose files nobody could ever be served.
 pub(crate) fn real_user_exists(user: &str) -> Result<Identity, Failure> {
-    Identity::of_real_user(user).map_err(|error| match error {
+    let refused = match Identity::of_real_user(user) {
+        Ok(identity) => return Ok(identity),
+        Err(refused) => refused,
+    };
+    if let IdentityError::RootRefused(_) | IdentityError::RootGroupRefused(_) = refused {
+        out::complain("ftpuser", format!("warning: {refused}"));
+    }
+    let asked = Wanted {
+        real_user: user,
+        group: None,
+        root_named: true,
+    };
+    Identity::of(asked).map_err(|error| match error {
         IdentityError::Lookup(..) => Failure::failed(error),
         error => Failure::Failed(format!("{error}; no login could ever succeed")),
     })

@@ -10,5 +10,5 @@ mod secret;
 pub mod system;
 
 pub use crypt::{CryptError, Crypted};
-pub use identity::{Identity, IdentityError, group_id};
+pub use identity::{Identity, IdentityError, Wanted, group_id, session_group};
 pub use secret::Secret;

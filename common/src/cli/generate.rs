@@ -219,6 +219,21 @@ fn accounts(page: &mut Roff) {
              says which rule it was. A rule that is written wrong refuses the logins that it is for.",
         ),
     ]);
+    page.control("PP", []);
+    page.text([
+        roman("An entry of the user file names a real user and no group. "),
+        bold("DefaultGroup"),
+        roman(
+            " is then the primary group, and further groups are those that list the user as a member, as initgroups(3) has it; \
+             the user's own group is one of them only if it lists them. Users of the system keep their own. A real user who is \
+             root or in root's group is refused, unless ",
+        ),
+        bold("RootUsers"),
+        roman(
+            " has the full name of the entry, as it is written there, and the type is not null. Such a session has no \
+             capability: root is an owner of files like others, and cannot read those of others.",
+        ),
+    ]);
 }
 
 fn permitted(page: &mut Roff) {

@@ -69,7 +69,7 @@ impl Viewer {
     pub(crate) fn holder(&self, stat: &Stat) -> Holder {
         if !self.has(stat, WRITE | EXECUTE) {
             Holder::Fixed
-        } else if stat.mode & STICKY != 0 && self.uid != 0 && stat.uid != self.uid {
+        } else if stat.mode & STICKY != 0 && stat.uid != self.uid {
             Holder::OwnEntries
         } else {
             Holder::Changeable
@@ -111,11 +111,9 @@ impl Viewer {
         perm
     }
 
-    /// Whether the mode grants all of `wanted`. The first class that fits decides, as in the kernel.
+    /// Whether the mode grants all of `wanted`. The first class that fits decides, as in the kernel; there is no more to root
+    /// without capabilities.
     fn has(&self, stat: &Stat, wanted: u32) -> bool {
-        if self.uid == 0 {
-            return true;
-        }
         let granted = if stat.uid == self.uid {
             stat.mode >> 6
         } else if self.groups.contains(&stat.gid) {

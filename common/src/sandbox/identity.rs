@@ -87,14 +87,24 @@ pub fn drop_bounding() -> Result<(), SandboxError> {
     Ok(())
 }
 
-/// Takes on the ids and drops every capability, then proves that there is no way back.
-pub(super) fn become_ids(uid: u32, gid: u32, groups: &[u32]) -> Result<(), SandboxError> {
+/// Takes on the ids and drops every capability, then proves that there is no way back. `root_named`: whether root and root's
+/// group may be among them; without capabilities, that is an owner of files like any other.
+pub(super) fn become_ids(
+    uid: u32,
+    gid: u32,
+    groups: &[u32],
+    root_named: bool,
+) -> Result<(), SandboxError> {
+    let refuse = |step| SandboxError {
+        step,
+        cause: "refusing to serve as root".to_owned(),
+    };
     let (uid, gid) = (Uid::from_raw(uid), Gid::from_raw(gid));
-    if uid.is_root() {
-        return Err(SandboxError {
-            step: "setresuid",
-            cause: "refusing to serve as root".to_owned(),
-        });
+    if uid.is_root() && !root_named {
+        return Err(refuse("setresuid"));
+    }
+    if (gid.as_raw() == 0 || groups.contains(&0)) && !root_named {
+        return Err(refuse("setresgid"));
     }
     let groups: Vec<Gid> = groups.iter().map(|&g| Gid::from_raw(g)).collect();
     step("setgroups", setgroups(&groups))?;
@@ -114,15 +124,16 @@ pub(super) fn become_ids(uid: u32, gid: u32, groups: &[u32]) -> Result<(), Sandb
         (now.real, now.effective, now.saved) == (uid, uid, uid),
     )?;
     no_capabilities()?;
-    let root = Uid::from_raw(0);
+    // Root does not need a capability to become root.
+    let other = Uid::from_raw(u32::from(uid.is_root()));
     check(
         "setresuid must be final",
-        setresuid(root, root, root) == Err(Errno::EPERM),
+        setresuid(other, other, other) == Err(Errno::EPERM),
     )?;
-    let root = Gid::from_raw(0);
+    let other = Gid::from_raw(u32::from(gid.as_raw() == 0));
     check(
         "setresgid must be final",
-        gid == root || setresgid(root, root, root) == Err(Errno::EPERM),
+        setresgid(other, other, other) == Err(Errno::EPERM),
     )
 }
 

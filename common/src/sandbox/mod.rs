@@ -60,7 +60,7 @@ pub fn enter_empty(
             cause: "no empty directory".to_owned(),
         })?;
         root.enter()?;
-        identity::become_ids(user, user, &[])?;
+        identity::become_ids(user, user, &[], false)?;
     } else {
         identity::no_capabilities()?;
     }
@@ -90,7 +90,7 @@ pub fn become_user(
         if chroot {
             identity::change_root(root)?;
         }
-        identity::become_ids(who.uid, who.gid, &who.groups)?;
+        identity::become_ids(who.uid, who.gid, &who.groups, who.root_named)?;
     } else {
         identity::already_is(who.uid)?;
         identity::no_capabilities()?;

@@ -73,6 +73,10 @@ pub struct ServerConfig {
     /// Who may log in; `None` is everybody.
     pub allow_users: Option<Names>,
     pub deny_users: Names,
+    /// The primary group of users of the user file, whose entries name none.
+    pub default_group: Option<String>,
+    /// The users of the user file who may be root, or in root's group.
+    pub root_users: Vec<String>,
     /// Settings of single users, below those of their own entries.
     pub users: UserTables,
     /// Time for a login, from the connection to 230.
@@ -110,6 +114,8 @@ impl Default for ServerConfig {
             session_user: 60621,
             allow_users: None,
             deny_users: Names::default(),
+            default_group: None,
+            root_users: Vec::new(),
             users: UserTables::default(),
             login_timeout: Duration::from_secs(60),
             min_password: 8,

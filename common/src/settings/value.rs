@@ -334,6 +334,29 @@ impl Value<'_> {
         words(self.text).map(name).collect()
     }
 
+    /// The name of a group of the system.
+    pub fn group(self) -> Result<String, Wrong> {
+        match self.text {
+            "" => Err(not("the name of a group")),
+            name => Ok(name.to_owned()),
+        }
+    }
+
+    /// Names of users, with nothing in them that would make them patterns or groups.
+    pub fn full_names(self) -> Result<Vec<String>, Wrong> {
+        let name = |word: &str| {
+            if word.contains(['*', '?', '[', '@']) {
+                Err(Wrong::Because(format!(
+                    "\"{}\" is no full name: patterns and groups are not meant here",
+                    shown(word)
+                )))
+            } else {
+                Ok(word.to_owned())
+            }
+        };
+        words(self.text).map(name).collect()
+    }
+
     /// The ways to check a password.
     pub fn auth_methods(self) -> Result<Methods, Wrong> {
         let (on_top, methods): (Vec<&str>, Vec<&str>) =

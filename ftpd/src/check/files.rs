@@ -6,7 +6,7 @@ use std::path::Path;
 
 use common::auth::native::{Entry, UserFile};
 use common::auth::system::{Files, Source};
-use common::auth::{Identity, group_id};
+use common::auth::{Identity, group_id, session_group};
 use common::jail::open_root;
 use common::sandbox::is_root;
 use common::settings::{Config, JailMode, Method, ServerConfig};
@@ -15,6 +15,7 @@ use nix::sys::stat::stat;
 use nix::unistd::{AccessFlags, Uid, User, access};
 
 use super::Finding::{self, Error, Warning};
+use crate::keeper::grant::wanted;
 
 /// The lowest port that anybody may listen on.
 const FREE_PORT: u16 = 1024;
@@ -115,6 +116,14 @@ fn identities(server: &ServerConfig, found: &mut Vec<Finding>) {
             )));
         }
     }
+    if let Some(Err(error)) = server.default_group.as_deref().map(session_group) {
+        found.push(Error(format!("DefaultGroup: {error}")));
+    }
+    for name in &server.root_users {
+        found.push(Warning(format!(
+            "RootUsers: sessions of {name:?} may be root's"
+        )));
+    }
     let denied = server.deny_users.groups().map(|group| ("DenyUsers", group));
     let allowed = server.allow_users.iter().flat_map(|users| users.groups());
     for (key, group) in denied.chain(allowed.map(|group| ("AllowUsers", group))) {
@@ -133,7 +142,7 @@ fn identities(server: &ServerConfig, found: &mut Vec<Finding>) {
 fn users(config: &Config, entries: &[Entry], found: &mut Vec<Finding>) {
     let file = config.server.auth_file.display();
     let mut names: BTreeMap<Vec<u8>, u64> = BTreeMap::new();
-    let mut asked: BTreeSet<&str> = BTreeSet::new();
+    let mut asked: BTreeSet<(&str, bool)> = BTreeSet::new();
     if entries.is_empty() {
         found.push(Warning(format!("{file} has no users")));
     }
@@ -167,8 +176,9 @@ fn users(config: &Config, entries: &[Entry], found: &mut Vec<Finding>) {
         if let Err(error) = settings {
             warn(format!("cannot log in: {}", error.message));
         }
-        if asked.insert(record.real_user())
-            && let Err(error) = Identity::of_real_user(record.real_user())
+        let real_user = wanted(&config.server, record);
+        if asked.insert((real_user.real_user, real_user.root_named))
+            && let Err(error) = Identity::of(real_user)
         {
             warn(format!("cannot log in: {error}"));
         }

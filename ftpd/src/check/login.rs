@@ -104,6 +104,10 @@ impl Answer {
         match claim.identity(server) {
             Ok(identity) => {
                 self.identity(&identity, entry);
+                if identity.uid == 0 || identity.groups.contains(&0) {
+                    let warning = "root owns the files of the system, and who can write those can do anything";
+                    self.tell("warning", warning, loaded_from(loaded, "RootUsers"));
+                }
                 if let Err(refused) = claim.ask_lists(server, &identity) {
                     self.refuse(&refused);
                 }
