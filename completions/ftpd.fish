@@ -73,6 +73,7 @@ complete -c ftpd -l dclow -d 'Lowest port of passive data connections [default: 
 complete -c ftpd -l dchigh -d 'Highest port of passive data connections [default: 65535]' -r
 complete -c ftpd -l dcrange -d 'Both of these in one [default: 49152-65535]' -r
 complete -c ftpd -l datatimeout -d 'How long a data connection may take to come about [default: 30]' -r
+complete -c ftpd -l passivetimeout -d 'How long a passive port stays open without a transfer that uses it [default: 30]' -r
 complete -c ftpd -l stalltimeout -d 'How long a transfer may make no progress [default: 300]' -r
 complete -c ftpd -l downloadrate -d 'Fastest that a session sends, such as 10MiB/s or 100Mbit/s; 0: any [default: 0]' -r
 complete -c ftpd -l uploadrate -d 'Fastest that a session receives; 0: any [default: 0]' -r

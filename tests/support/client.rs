@@ -284,6 +284,10 @@ impl Client {
         self.control.local_addr().unwrap()
     }
 
+    pub fn peer(&self) -> SocketAddr {
+        self.control.peer_addr().unwrap()
+    }
+
     /// Breaks the connection with a reset, as a crashed client's system does.
     pub fn reset(self) {
         reset(&self.control);
@@ -354,6 +358,15 @@ impl DataConnection {
     /// Breaks the connection with a reset.
     pub fn reset(self) {
         reset(self.stream());
+    }
+}
+
+/// Whether the other side has closed or reset a connection without a word.
+pub fn ended(mut stream: &TcpStream) -> bool {
+    stream.set_read_timeout(Some(PATIENCE)).unwrap();
+    match stream.read(&mut [0]) {
+        Ok(read) => read == 0,
+        Err(error) => error.kind() == std::io::ErrorKind::ConnectionReset,
     }
 }
 

@@ -80,6 +80,12 @@ impl Setup {
         self
     }
 
+    /// Listens on this address.
+    pub fn on(mut self, address: IpAddr) -> Setup {
+        self.bind = address;
+        self
+    }
+
     /// Adds a flag and its value.
     pub fn flag(mut self, words: &[&str]) -> Setup {
         self.flags.extend(words.iter().map(|&word| word.to_owned()));

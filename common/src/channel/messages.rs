@@ -281,6 +281,7 @@ pub struct Account {
     /// The limit that the client itself cannot raise; zero is none.
     pub max_idle: Duration,
     pub data_timeout: Duration,
+    pub passive_timeout: Duration,
     pub stall_timeout: Duration,
     /// How many times more than it was an upload in MODE Z may become; zero is no limit.
     /// What the session may move.
@@ -301,6 +302,7 @@ impl Wire for Account {
         self.idle.put(out);
         self.max_idle.put(out);
         self.data_timeout.put(out);
+        self.passive_timeout.put(out);
         self.stall_timeout.put(out);
         self.rates.put(out);
         self.shared.put(out);
@@ -315,6 +317,7 @@ impl Wire for Account {
             idle: Wire::take(input)?,
             max_idle: Wire::take(input)?,
             data_timeout: Wire::take(input)?,
+            passive_timeout: Wire::take(input)?,
             stall_timeout: Wire::take(input)?,
             rates: Wire::take(input)?,
             shared: Wire::take(input)?,

@@ -168,6 +168,8 @@ pub struct SessionConfig {
     pub max_idle: Duration,
     /// How long a data connection may take to come about.
     pub data_timeout: Duration,
+    /// How long a passive port is open without a transfer that uses it.
+    pub passive_timeout: Duration,
     /// How long a transfer may make no progress.
     pub stall_timeout: Duration,
     /// How many times more than it was an upload in MODE Z may become; zero is no limit.
@@ -214,6 +216,7 @@ impl Default for SessionConfig {
             idle: Duration::from_secs(600),
             max_idle: Duration::ZERO,
             data_timeout: Duration::from_secs(30),
+            passive_timeout: Duration::from_secs(30),
             stall_timeout: Duration::from_secs(300),
             inflate_ratio: 200,
             rates: Rates::default(),

@@ -157,6 +157,7 @@ pub(super) fn become_user(setup: &Setup, granted: Grant) -> Result<Login, TooLat
         idle,
         max_idle: settings.max_idle,
         data_timeout: settings.data_timeout,
+        passive_timeout: settings.passive_timeout,
         stall_timeout: settings.stall_timeout,
         rates: settings.rates,
         shared,

@@ -1,12 +1,18 @@
 //! The data connection that the next transfer will use.
 
-use std::net::SocketAddr;
+use std::net::{IpAddr, SocketAddr};
 use std::os::fd::{AsFd, OwnedFd};
+use std::time::{Duration, Instant};
 
-use common::pump::{DataConnection, accept, await_connect};
+use common::control::until;
+use common::jail::Failure;
+use common::proto::hostport::Family;
+use common::pump::{DataConnection, OpenError, accept, await_connect};
+use nix::poll::{PollFd, PollFlags, poll};
 
 use super::attend::Watch;
-use super::{Link, Stop, User, outcome};
+use super::files::Denied;
+use super::{End, Link, Stop, User, outcome};
 use common::proto::reply::{Code, Reply};
 
 /// How the next data connection comes about; a transfer takes it.
@@ -15,10 +21,135 @@ pub(crate) enum DataChannel {
     #[default]
     None,
     /// The client will come to this listener.
-    Passive(OwnedFd),
+    Passive(Offer),
     /// The client waits at this address.
     Active(SocketAddr),
 }
+
+/// A passive port and its end, if no transfer comes before.
+#[derive(Debug)]
+pub(crate) struct Offer {
+    pub(crate) listener: OwnedFd,
+    told: SocketAddr,
+    tells: Tells,
+    pub(crate) until: Instant,
+}
+
+impl DataChannel {
+    /// When a port that nobody uses is to be closed.
+    pub(crate) fn expiry(&self) -> Option<Instant> {
+        match self {
+            DataChannel::Passive(offer) => Some(offer.until),
+            DataChannel::None | DataChannel::Active(_) => None,
+        }
+    }
+}
+
+/// What of a passive port's address the client hears.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Tells {
+    /// PASV and LPSV.
+    Address,
+    /// EPSV: the client goes where its control connection goes.
+    Port,
+}
+
+impl Offer {
+    /// What the log says of a client that did not come, with a likely reason.
+    fn unclaimed(&self, client: IpAddr) -> String {
+        let (told, port) = (self.told.ip(), self.told.port());
+        let reason = match self.tells {
+            Tells::Address if told.is_loopback() && !client.is_loopback() => {
+                format!("advertised {told} is the client's own machine: set PassiveAddress")
+            }
+            Tells::Address if is_private(told) && !is_private(client) => format!(
+                "advertised {told} is private but the client {client} is public: set PassiveAddress"
+            ),
+            Tells::Address | Tells::Port => format!(
+                "a firewall may keep {client} from port {port}: let it through, or set DataConnectionPortRange to ports that \
+                 are"
+            ),
+        };
+        format!("nobody came to the passive port {}; {reason}", self.told)
+    }
+}
+
+/// Whether an address means something inside a network only.
+fn is_private(address: IpAddr) -> bool {
+    match address {
+        IpAddr::V4(v4) => {
+            let [a, b, ..] = v4.octets();
+            // 100.64.0.0/10 is between carriers and their customers (RFC 6598).
+            v4.is_private() || v4.is_loopback() || v4.is_link_local() || (a, b & 0xc0) == (100, 64)
+        }
+        IpAddr::V6(v6) => v6.is_loopback() || v6.is_unique_local() || v6.is_unicast_link_local(),
+    }
+}
+
+/// Gives a passive port back that the client has asked for and not used in time.
+pub(crate) fn expire(link: &mut Link, user: &mut User) {
+    if let DataChannel::Passive(offer) = &user.data
+        && Instant::now() >= offer.until
+    {
+        let mut ready = [PollFd::new(offer.listener.as_fd(), PollFlags::POLLIN)];
+        let came = poll(&mut ready, until(Some(Instant::now()))) == Ok(1);
+        if !came {
+            let text = offer.unclaimed(link.ends.client());
+            link.tell_of_stranger(&text);
+        }
+        user.data = DataChannel::None;
+    }
+}
+
+/// A passive port on the client's behalf. While all of them are taken, another session may give one back any moment: that
+/// is waited for, but not for long.
+pub(crate) fn offer(
+    link: &Link,
+    user: &mut User,
+    family: Family,
+    tells: Tells,
+) -> Result<SocketAddr, Stop> {
+    // The former listener is closed first: its port may be the only one.
+    user.data = DataChannel::None;
+    let mut tries = 0;
+    let (listener, told) = loop {
+        match user.files.passive_listen(family)? {
+            Ok(listening) => break listening,
+            Err(Denied::Failed(Failure::Exhausted)) if tries < PORT_TRIES => {
+                tries += 1;
+                pause(link, user)?;
+            }
+            Err(denied) => return Err(outcome::data_setup(denied).into()),
+        }
+    };
+    user.data = DataChannel::Passive(Offer {
+        listener,
+        told,
+        tells,
+        until: Instant::now() + user.account.passive_timeout,
+    });
+    Ok(told)
+}
+
+/// Waits a moment, unless the session is over.
+fn pause(link: &Link, user: &User) -> Result<(), End> {
+    let ends = |fd: &PollFd<'_>| fd.revents().is_some_and(|events| !events.is_empty());
+    let mut ready = [
+        PollFd::new(link.control.as_fd(), PollFlags::empty()),
+        PollFd::new(user.files.as_fd(), PollFlags::empty()),
+    ];
+    // Woken too early, it asks too early: no harm.
+    let _ = poll(&mut ready, until(Some(Instant::now() + PORT_PAUSE)));
+    match ready.each_ref().map(ends) {
+        [_, true] => Err(End::KeeperGone),
+        [true, _] => Err(End::ControlLost),
+        [false, false] => Ok(()),
+    }
+}
+
+/// How often a free port is asked for again, and how long after each refusal.
+const PORT_TRIES: u32 = 10;
+const PORT_PAUSE: Duration = Duration::from_millis(50);
 
 /// So many strangers are remembered while one data connection is waited for.
 const MOST_STRANGERS: usize = 10;
@@ -35,7 +166,7 @@ pub(crate) fn open(link: &mut Link, user: &mut User) -> Result<DataConnection, S
             )
             .into());
         }
-        DataChannel::Passive(listener) => {
+        DataChannel::Passive(offer) => {
             let peer = link.ends.client();
             let mut strangers = Vec::new();
             let mut watch = Watch::new(
@@ -43,7 +174,7 @@ pub(crate) fn open(link: &mut Link, user: &mut User) -> Result<DataConnection, S
                 user.files.as_fd(),
                 user.account.permitted,
             );
-            let opened = accept(&listener, peer, deadline, &mut watch, |stranger| {
+            let opened = accept(&offer.listener, peer, deadline, &mut watch, |stranger| {
                 if strangers.len() < MOST_STRANGERS {
                     strangers.push(stranger);
                 }
@@ -53,6 +184,13 @@ pub(crate) fn open(link: &mut Link, user: &mut User) -> Result<DataConnection, S
                 link.tell_of_stranger(&format!(
                     "data connection from {stranger} dropped: it is not the client {peer}"
                 ));
+            }
+            if opened
+                .as_ref()
+                .is_err_and(|&error| error == OpenError::TimedOut)
+            {
+                let text = offer.unclaimed(peer);
+                link.tell_of_stranger(&text);
             }
             (opened, aborted)
         }
@@ -87,5 +225,43 @@ pub(crate) fn after_abort(link: &mut Link, transfer: Stop) -> Stop {
             Err(lost) => lost.into(),
         },
         end @ Stop::End(_) => end,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn unclaimed(told: &str, tells: Tells, client: &str) -> String {
+        let listener = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+        let offer = Offer {
+            listener: listener.into(),
+            told: told.parse().unwrap(),
+            tells,
+            until: Instant::now(),
+        };
+        offer.unclaimed(client.parse().unwrap())
+    }
+
+    #[test]
+    fn who_does_not_come_is_told_of_with_a_likely_reason() {
+        let told = unclaimed("172.18.0.2:50000", Tells::Address, "203.0.113.9");
+        assert_eq!(
+            told,
+            "nobody came to the passive port 172.18.0.2:50000; advertised 172.18.0.2 is private but the client 203.0.113.9 is \
+             public: set PassiveAddress"
+        );
+        let told = unclaimed("127.0.0.1:50000", Tells::Address, "10.1.0.2");
+        assert!(told.contains("the client's own machine"), "{told}");
+        let firewalls = [
+            ("172.18.0.2:50000", Tells::Port, "203.0.113.9"),
+            ("172.18.0.2:50000", Tells::Address, "100.64.0.9"),
+            ("198.51.100.1:50000", Tells::Address, "203.0.113.9"),
+            ("[2001:db8::1]:50000", Tells::Port, "2001:db8::2"),
+        ];
+        for (address, tells, client) in firewalls {
+            let told = unclaimed(address, tells, client);
+            assert!(told.contains("a firewall may keep"), "{told}");
+        }
     }
 }

@@ -294,7 +294,14 @@ impl Session {
                 PollFd::new(self.link.control.as_fd(), PollFlags::POLLIN),
                 PollFd::new(channel, PollFlags::empty()),
             ];
-            match poll(&mut ready, until(deadline)) {
+            let expiry = self.data_expiry();
+            match poll(&mut ready, until(deadline.into_iter().chain(expiry).min())) {
+                Ok(0) if deadline.is_none_or(|deadline| Instant::now() < deadline) => {
+                    if let Stage::User(user) = &mut self.stage {
+                        data::expire(&mut self.link, user);
+                    }
+                    continue;
+                }
                 Ok(0) => return Err(End::TimedOut),
                 Ok(_) | Err(Errno::EINTR) => {}
                 Err(_) => return Err(End::Broken),
@@ -303,6 +310,13 @@ impl Session {
                 return Err(End::KeeperGone);
             }
             self.link.control.fill()?;
+        }
+    }
+
+    fn data_expiry(&self) -> Option<Instant> {
+        match &self.stage {
+            Stage::User(user) => user.data.expiry(),
+            Stage::Visitor(_) | Stage::Changing => None,
         }
     }
 

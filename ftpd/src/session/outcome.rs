@@ -96,9 +96,10 @@ pub(crate) fn reason(denied: Denied) -> (Code, &'static str) {
 /// A data connection that could not be prepared.
 pub(crate) fn data_setup(denied: Denied) -> Reply {
     match denied {
-        Denied::Failed(Failure::Exhausted) => {
-            Reply::new(Code::NO_DATA_CONNECTION, "No data port is free; try again.")
-        }
+        Denied::Failed(Failure::Exhausted) => Reply::new(
+            Code::NO_DATA_CONNECTION,
+            "No passive port is free; try again.",
+        ),
         Denied::Failed(_) => Reply::new(Code::NO_DATA_CONNECTION, "Cannot open a data connection."),
         Denied::NotPermitted => Reply::new(Code::NOT_OFFERED, "This command is not offered."),
         Denied::TargetRefused => Reply::new(

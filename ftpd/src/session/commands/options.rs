@@ -11,7 +11,7 @@ use common::proto::reply::{Code, Reply};
 use common::proto::representation::{Level, Mode, Structure, Type};
 use common::proto::verbs::{EpsvArg, Verb, VerbSet};
 
-use crate::session::data::DataChannel;
+use crate::session::data::{self, DataChannel, Tells};
 use crate::session::files::Denied;
 use crate::session::{End, Link, Session, Stage, Stop, User, outcome};
 
@@ -116,7 +116,7 @@ pub(in crate::session) fn pasv(link: &Link, user: &mut User) -> Result<Reply, St
             "PASV is for IPv4; use EPSV.",
         ));
     }
-    match listen(user, Family::V4)? {
+    match data::offer(link, user, Family::V4, Tells::Address)? {
         SocketAddr::V4(address) => Ok(Reply::new(
             Code::PASSIVE,
             format!("Entering Passive Mode ({}).", port_text(address)),
@@ -142,7 +142,7 @@ pub(in crate::session) fn epsv(
         EpsvArg::Family(family) if family != own => return Ok(protocol_not_offered(own)),
         EpsvArg::Default | EpsvArg::Family(_) => {}
     }
-    let port = listen(user, own)?.port();
+    let port = data::offer(link, user, own, Tells::Port)?.port();
     Ok(Reply::new(
         Code::EXTENDED_PASSIVE,
         format!("Entering Extended Passive Mode (|||{port}|)"),
@@ -152,7 +152,7 @@ pub(in crate::session) fn epsv(
 /// The same for both families, in the form of RFC 1639 §3.3.
 pub(in crate::session) fn lpsv(link: &Link, user: &mut User) -> Result<Reply, Stop> {
     only_epsv(user)?;
-    let address = listen(user, own_family(link))?;
+    let address = data::offer(link, user, own_family(link), Tells::Address)?;
     Ok(Reply::new(
         Code::LONG_PASSIVE,
         format!("Entering Long Passive Mode ({})", long_text(address)),
@@ -193,17 +193,6 @@ fn own_family(link: &Link) -> Family {
     } else {
         Family::V6
     }
-}
-
-fn listen(user: &mut User, family: Family) -> Result<SocketAddr, Stop> {
-    // The former listener is closed first: its port may be the only one.
-    user.data = DataChannel::None;
-    let (listener, address) = user
-        .files
-        .passive_listen(family)?
-        .map_err(outcome::data_setup)?;
-    user.data = DataChannel::Passive(listener);
-    Ok(address)
 }
 
 pub(in crate::session) fn port(
