@@ -57,7 +57,7 @@ impl Sessions {
                 Ok(())
             }
             (Some(Report::LoggedIn { user, most }), Some(pipe)) if door.logins.runs(group) => {
-                door.logins.done(group);
+                door.logins.succeeded(group);
                 let envelope = Envelope::of(pipe).ok_or(Some(group))?;
                 let verdict = if self.enter(group, user, most) {
                     Verdict::Admitted

@@ -1,6 +1,6 @@
 //! Who may have a password checked, and when: so many at a time, whoever owes least first. Pure but for the answers.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::time::{Duration, Instant};
 
 use nix::unistd::Pid;
@@ -24,6 +24,30 @@ pub(super) struct Logins {
     most: usize,
     running: HashMap<Pid, Source>,
     waiting: Vec<Waiting>,
+    known: Known,
+}
+
+/// So many sources are remembered at least for logins that succeeded, if there were so many, and at most twice as many.
+const KNOWN: usize = 1 << 13;
+
+/// Where logins have succeeded lately.
+#[derive(Debug, Default)]
+struct Known {
+    newer: HashSet<Source>,
+    older: HashSet<Source>,
+}
+
+impl Known {
+    fn add(&mut self, source: Source) {
+        if self.newer.len() >= KNOWN {
+            self.older = std::mem::take(&mut self.newer);
+        }
+        self.newer.insert(source);
+    }
+
+    fn has(&self, source: Source) -> bool {
+        self.newer.contains(&source) || self.older.contains(&source)
+    }
 }
 
 impl Logins {
@@ -32,6 +56,7 @@ impl Logins {
             most,
             running: HashMap::new(),
             waiting: Vec::new(),
+            known: Known::default(),
         }
     }
 
@@ -74,14 +99,31 @@ impl Logins {
         self.waiting.retain(|waiting| waiting.group != group);
     }
 
-    /// Lets as many begin as may. The order is fair between addresses: whoever owes nothing goes before a guesser, then
-    /// whoever has fewer checks running, then whoever came first.
+    /// The check is over, and the password was right.
+    pub(super) fn succeeded(&mut self, group: Pid) {
+        if let Some(&source) = self.running.get(&group) {
+            self.known.add(source);
+        }
+        self.done(group);
+    }
+
+    /// Lets as many begin as may. The order is fair between networks: who owes nothing goes before a guesser, and before the
+    /// neighbours of one; then who has logged in before, then whoever's network, and then address, has fewer checks running, then
+    /// who came first. All guessers together leave a
+    /// place free, if there are two or more: who comes from elsewhere never waits for theirs.
     pub(super) fn begin(&mut self, penalties: &Penalties, now: Instant) {
         while self.running.len() < self.most {
-            let rank = |waiting: &Waiting| -> (Duration, usize) {
+            let owed = |source: Source| {
+                let near = penalties.owed_in(source.network(), now);
+                (penalties.owed(source, now), near)
+            };
+            let rank = |waiting: &Waiting| {
                 let source = waiting.source;
-                let same = self.running.values().filter(|&&other| other == source);
-                (penalties.owed(source, now), same.count())
+                let running = || self.running.values();
+                let near = running().filter(|other| other.network() == source.network());
+                let same = running().filter(|&&other| other == source);
+                let stranger = !self.known.has(source);
+                (owed(source), stranger, near.count(), same.count())
             };
             let may_begin = |&index: &usize| !self.runs(self.waiting[index].group);
             let Some(index) = (0..self.waiting.len())
@@ -90,6 +132,13 @@ impl Logins {
             else {
                 return;
             };
+            let suspect = |source: Source| owed(source) != (Duration::ZERO, Duration::ZERO);
+            let suspects = self.running.values().filter(|&&source| suspect(source));
+            // Whoever is behind this one owes something too.
+            if suspect(self.waiting[index].source) && suspects.count() + 1 > (self.most - 1).max(1)
+            {
+                return;
+            }
             let next = self.waiting.remove(index);
             next.envelope.send(&Verdict::Admitted);
             self.running.insert(next.group, next.source);
@@ -105,8 +154,12 @@ mod tests {
     use crate::settings::Limits;
 
     fn ask(logins: &mut Logins, group: i32, last: u8) -> Answer<Verdict> {
+        ask_from(logins, group, [192, 0, 2, last])
+    }
+
+    fn ask_from(logins: &mut Logins, group: i32, address: [u8; 4]) -> Answer<Verdict> {
         let (answer, envelope) = answers::pair().unwrap();
-        let source = Source::of([192, 0, 2, last].into());
+        let source = Source::of(address.into());
         logins.ask(Pid::from_raw(group), source, envelope).unwrap();
         answer
     }
@@ -159,6 +212,105 @@ mod tests {
         let honest = ask(&mut logins, 2, 2);
         logins.begin(&penalties, now);
         assert!(may_begin(&honest) && !may_begin(&guesser));
+    }
+
+    #[test]
+    fn networks_take_turns_and_neighbours_of_guessers_wait() {
+        let (mut logins, now) = (Logins::new(2), Instant::now());
+        let mut penalties = Penalties::new(&Limits::default());
+        let crowd: Vec<_> = (1..=4).map(|i| ask(&mut logins, i, 1)).collect();
+        let other = ask_from(&mut logins, 5, [198, 51, 100, 1]);
+        logins.begin(&penalties, now);
+        assert!(may_begin(&crowd[0]) && may_begin(&other));
+        logins.done(Pid::from_raw(5));
+        // Another address of the network that has one running, and one of a network that has none.
+        let (near, far) = (
+            ask(&mut logins, 6, 9),
+            ask_from(&mut logins, 7, [203, 0, 113, 1]),
+        );
+        logins.begin(&penalties, now);
+        assert!(may_begin(&far));
+        logins.done(Pid::from_raw(7));
+        logins.begin(&penalties, now);
+        assert!(may_begin(&near));
+        // Somebody there was wrong: whoever else is waits behind those of elsewhere.
+        logins.done(Pid::from_raw(6));
+        penalties.add(
+            Source::of([192, 0, 2, 1].into()),
+            Offence::WrongPassword,
+            now,
+        );
+        let (neighbour, honest) = (
+            ask(&mut logins, 8, 7),
+            ask_from(&mut logins, 9, [203, 0, 113, 1]),
+        );
+        logins.begin(&penalties, now);
+        assert!(may_begin(&honest) && !may_begin(&neighbour));
+    }
+
+    #[test]
+    fn who_has_logged_in_before_goes_before_strangers() {
+        let (mut logins, now) = (Logins::new(1), Instant::now());
+        let mut penalties = Penalties::new(&Limits::default());
+        let first = ask(&mut logins, 1, 1);
+        logins.begin(&penalties, now);
+        assert!(may_begin(&first));
+        logins.succeeded(Pid::from_raw(1));
+        let stranger = ask_from(&mut logins, 2, [203, 0, 113, 1]);
+        let known = ask(&mut logins, 3, 1);
+        logins.begin(&penalties, now);
+        assert!(may_begin(&known) && !may_begin(&stranger));
+        logins.done(Pid::from_raw(3));
+        // Not if it guesses now.
+        penalties.add(
+            Source::of([192, 0, 2, 1].into()),
+            Offence::WrongPassword,
+            now,
+        );
+        let known = ask(&mut logins, 4, 1);
+        logins.begin(&penalties, now);
+        assert!(may_begin(&stranger) && !may_begin(&known));
+    }
+
+    #[test]
+    fn only_so_many_are_remembered() {
+        let (mut known, source) = (Known::default(), |number: u32| {
+            Source::of(std::net::Ipv4Addr::from(number).into())
+        });
+        for number in 0..100_000 {
+            known.add(source(number));
+            assert!(known.newer.len() + known.older.len() <= 2 * KNOWN);
+        }
+        assert!(known.has(source(99_999)) && !known.has(source(0)));
+    }
+
+    #[test]
+    fn guessers_leave_a_place_free() {
+        let (mut logins, now) = (Logins::new(3), Instant::now());
+        let mut penalties = Penalties::new(&Limits::default());
+        for last in 1..=4 {
+            penalties.add(
+                Source::of([192, 0, last, 1].into()),
+                Offence::WrongPassword,
+                now,
+            );
+        }
+        let guessers: Vec<_> = (1..=4u8)
+            .map(|i| ask_from(&mut logins, i.into(), [192, 0, i, 1]))
+            .collect();
+        logins.begin(&penalties, now);
+        assert_eq!(
+            guessers.iter().filter(|answer| may_begin(answer)).count(),
+            2
+        );
+        let honest = ask_from(&mut logins, 5, [203, 0, 113, 1]);
+        logins.begin(&penalties, now);
+        assert!(may_begin(&honest));
+        // With one place there is none to leave free.
+        let mut logins = Logins::new(1);
+        let only = ask(&mut logins, 1, 1);
+        logins.begin(&penalties, now);
+        assert!(may_begin(&only));
     }
 
     #[test]

@@ -2,7 +2,7 @@
 //! refused, the longer the more often that happens. Pure: the time is the caller's.
 
 use std::collections::HashMap;
-use std::net::{IpAddr, Ipv6Addr};
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 use std::time::{Duration, Instant};
 
 use crate::settings::Limits;
@@ -24,6 +24,19 @@ impl Source {
                 IpAddr::V6(Ipv6Addr::from(network))
             }
             address @ IpAddr::V4(_) => address,
+        })
+    }
+}
+
+/// Addresses that are likely to have one owner: a /24 of IPv4, a /48 of IPv6.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub(super) struct Network(IpAddr);
+
+impl Source {
+    pub(super) fn network(self) -> Network {
+        Network(match self.0 {
+            IpAddr::V4(address) => Ipv4Addr::from(u32::from(address) >> 8 << 8).into(),
+            IpAddr::V6(address) => Ipv6Addr::from(u128::from(address) >> 80 << 80).into(),
         })
     }
 }
@@ -90,6 +103,8 @@ pub(super) struct Penalties {
     ban: Duration,
     longest: Duration,
     debts: HashMap<Source, Debt>,
+    /// Until when somebody in a network owes something.
+    networks: HashMap<Network, Instant>,
     /// No ban ends before this.
     next: Option<Instant>,
 }
@@ -101,6 +116,7 @@ impl Penalties {
             ban: limits.ban,
             longest: limits.longest_ban.max(limits.ban),
             debts: HashMap::new(),
+            networks: HashMap::new(),
             next: None,
         }
     }
@@ -133,6 +149,8 @@ impl Penalties {
         debt.until = now + owed;
         if debt.banned || owed < self.ban {
             debt.forgotten = debt.forgotten.max(debt.until);
+            let until = debt.until;
+            self.note(source.network(), until, now);
             return None;
         }
         let times = 1u32.checked_shl(debt.bans).unwrap_or(u32::MAX);
@@ -142,8 +160,28 @@ impl Penalties {
         debt.refused = 0;
         debt.until = now + length;
         debt.forgotten = debt.until + length.saturating_mul(MEMORY);
-        self.next = Some(self.next.map_or(debt.until, |next| next.min(debt.until)));
+        let until = debt.until;
+        self.next = Some(self.next.map_or(until, |next| next.min(until)));
+        self.note(source.network(), until, now);
         Some(length)
+    }
+
+    /// Notes that somebody in a network owes something. Where there are too many of them, those that owe nothing go; if none
+    /// does, it is not noted.
+    fn note(&mut self, network: Network, until: Instant, now: Instant) {
+        if self.networks.len() >= MOST && !self.networks.contains_key(&network) {
+            self.networks.retain(|_, until| *until > now);
+        }
+        if self.networks.len() < MOST {
+            let noted = self.networks.entry(network).or_insert(until);
+            *noted = until.max(*noted);
+        }
+    }
+
+    /// How long somebody in a network owes something, from now on.
+    pub(super) fn owed_in(&self, network: Network, now: Instant) -> Duration {
+        let until = self.networks.get(&network);
+        until.map_or(Duration::ZERO, |until| until.saturating_duration_since(now))
     }
 
     /// Whether a source that wants to connect is refused.
@@ -185,6 +223,7 @@ impl Penalties {
         }
         self.debts
             .retain(|_, debt| debt.banned || debt.forgotten > now);
+        self.networks.retain(|_, until| *until > now);
         self.next = self
             .debts
             .values()
@@ -243,6 +282,20 @@ mod tests {
     }
 
     #[test]
+    fn neighbours_of_guessers_are_known() {
+        let (mut all, start) = (penalties(), Instant::now());
+        all.add(source("192.0.2.1"), Offence::WrongPassword, start);
+        all.add(source("2001:db8::1"), Offence::Attack, start);
+        let owed = |of: &str, now| all.owed_in(source(of).network(), now);
+        assert_eq!(owed("192.0.2.200", start), 2 * SECOND);
+        assert_eq!(owed("192.0.2.200", start + 2 * SECOND), Duration::ZERO);
+        assert_eq!(owed("192.0.3.1", start), Duration::ZERO);
+        assert_eq!(owed("2001:db8:0:9::1", start), 40 * SECOND);
+        assert_eq!(owed("2001:db8:1::1", start), Duration::ZERO);
+        assert_eq!(all.owed(source("192.0.2.200"), start), Duration::ZERO);
+    }
+
+    #[test]
     fn wrong_passwords_add_up_to_a_ban_that_ends() {
         let (mut all, start) = (penalties(), Instant::now());
         let guesser = source("192.0.2.1");
@@ -298,7 +351,7 @@ mod tests {
         for number in 0..50_000u32 {
             let source = Source::of(std::net::Ipv4Addr::from(number).into());
             all.add(source, Offence::WrongPassword, now);
-            assert!(all.debts.len() <= MOST);
+            assert!(all.debts.len() <= MOST && all.networks.len() <= MOST);
         }
         assert!(all.refuse(attacker, now));
     }
