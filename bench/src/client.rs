@@ -3,12 +3,14 @@
 
 use std::fs::File;
 use std::io::{self, Read, Write};
-use std::net::{Ipv4Addr, SocketAddr, TcpStream};
+use std::net::{Ipv4Addr, SocketAddr, SocketAddrV4, TcpStream};
 use std::os::fd::AsRawFd;
 use std::time::{Duration, Instant};
 
 use nix::sys::sendfile::sendfile64;
-use nix::sys::socket::{MsgFlags, recv};
+use nix::sys::socket::{
+    AddressFamily, MsgFlags, SockFlag, SockType, SockaddrIn, bind, connect, recv, socket,
+};
 
 use crate::failure::Failure;
 use crate::reply::{self, Reply};
@@ -35,8 +37,17 @@ pub(crate) struct Session {
 impl Session {
     /// Connects to a server on loopback and takes its greeting.
     pub(crate) fn connect(port: u16) -> Result<Self, Failure> {
+        Self::over(dial(port))
+    }
+
+    /// The same from an address of the caller's choice: all of 127.0.0.0/8 is this machine.
+    pub(crate) fn connect_from(source: Ipv4Addr, port: u16) -> Result<Self, Failure> {
+        Self::over(dial_from(source, port))
+    }
+
+    fn over(dialled: io::Result<TcpStream>) -> Result<Self, Failure> {
         let mut session = Self {
-            control: dial(port).map_err(Failure::during("connect"))?,
+            control: dialled.map_err(Failure::during("connect"))?,
             unread: Vec::new(),
         };
         session.expect("greeting", &[220])?;
@@ -226,7 +237,19 @@ fn within_limit(started: Instant) -> io::Result<()> {
 
 fn dial(port: u16) -> io::Result<TcpStream> {
     let address = SocketAddr::from((Ipv4Addr::LOCALHOST, port));
-    let stream = TcpStream::connect_timeout(&address, PATIENCE)?;
+    prepared(TcpStream::connect_timeout(&address, PATIENCE)?)
+}
+
+fn dial_from(source: Ipv4Addr, port: u16) -> io::Result<TcpStream> {
+    let family = AddressFamily::Inet;
+    let socket = socket(family, SockType::Stream, SockFlag::SOCK_CLOEXEC, None)?;
+    let address = |ip, port| SockaddrIn::from(SocketAddrV4::new(ip, port));
+    bind(socket.as_raw_fd(), &address(source, 0))?;
+    connect(socket.as_raw_fd(), &address(Ipv4Addr::LOCALHOST, port))?;
+    prepared(TcpStream::from(socket))
+}
+
+fn prepared(stream: TcpStream) -> io::Result<TcpStream> {
     stream.set_read_timeout(Some(PATIENCE))?;
     stream.set_write_timeout(Some(PATIENCE))?;
     stream.set_nodelay(true)?;

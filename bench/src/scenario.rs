@@ -2,6 +2,7 @@
 //! modules below; which server it does it to is none of its business.
 
 mod bulk;
+mod guessers;
 mod listing;
 mod login;
 mod memory;
@@ -81,6 +82,9 @@ pub(crate) const SCENARIOS: &[Scenario] = &[
         figures: &[rate("NLST 100,000 entries", "entries/s"), cost("  server CPU", "µs/entry"), aside("  first octet", "ms")] },
     Scenario { name: "mlsd", run: listing::mlsd,
         figures: &[rate("MLSD 100,000 entries", "entries/s"), cost("  server CPU", "µs/entry"), aside("  first octet", "ms")] },
+    Scenario { name: "guessers", run: guessers::guessers,
+        figures: &[aside("login, nobody else", "ms"), aside("login beside 50 guessers", "ms"), aside("  the longest of these", "ms"),
+            cost("  ratio of the first two", ""), aside("  passwords answered", "of 1000"), aside("  refused", "of 1000")] },
     Scenario { name: "memory", run: memory::idle,
         figures: &[cost("PSS of idle sessions", "KiB each")] },
 ];
