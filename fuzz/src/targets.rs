@@ -287,6 +287,7 @@ fn samples() -> Vec<Vec<u8>> {
     ]
 }
 
+/// Row 10 of the attacks: what comes on an inner channel, the only way to talk to a privileged process, is decoded totally.
 fn decode_in_each_phase(octets: &[u8]) {
     fn there_and_back<T: Wire>(octets: &[u8]) -> bool {
         let Ok(message) = wire::decode::<T>(octets) else {

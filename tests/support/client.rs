@@ -386,21 +386,20 @@ fn reset(stream: &TcpStream) {
 }
 
 /// Connects to a server from an address of the caller's choice: the whole of 127.0.0.0/8 is this machine.
-pub fn connect_from(source: Ipv4Addr, server: SocketAddr) -> TcpStream {
+pub fn connect_from(source: impl Into<IpAddr>, server: SocketAddr) -> TcpStream {
     use nix::sys::socket::{
         AddressFamily, SockFlag, SockType, SockaddrStorage, bind, connect, socket,
     };
     use std::os::fd::AsRawFd;
-    let socket = socket(
-        AddressFamily::Inet,
-        SockType::Stream,
-        SockFlag::SOCK_CLOEXEC,
-        None,
-    )
-    .unwrap();
+    let source = source.into();
+    let family = match source {
+        IpAddr::V4(_) => AddressFamily::Inet,
+        IpAddr::V6(_) => AddressFamily::Inet6,
+    };
+    let socket = socket(family, SockType::Stream, SockFlag::SOCK_CLOEXEC, None).unwrap();
     bind(
         socket.as_raw_fd(),
-        &SockaddrStorage::from(SocketAddr::new(source.into(), 0)),
+        &SockaddrStorage::from(SocketAddr::new(source, 0)),
     )
     .unwrap();
     connect(socket.as_raw_fd(), &SockaddrStorage::from(server)).unwrap();

@@ -12,6 +12,7 @@ pub mod client;
 pub mod input;
 pub mod log;
 pub mod mounts;
+pub mod namespaces;
 pub mod peer;
 pub mod processes;
 pub mod real;

@@ -73,6 +73,16 @@ impl Process {
             .collect()
     }
 
+    /// Its own memory in KiB: pages that it shares with others in parts, and none of the program's file, of which other servers have
+    /// parts too.
+    pub fn memory(&self) -> u64 {
+        let path = format!("/proc/{}/smaps_rollup", self.pid);
+        let text = fs::read_to_string(path).unwrap();
+        let pss = text.lines().find_map(|line| line.strip_prefix("Pss_Anon:"));
+        let size = pss.unwrap().trim().trim_end_matches(" kB");
+        size.parse().unwrap()
+    }
+
     /// How long it has run on a processor.
     pub fn processor_time(&self) -> Duration {
         let path = format!("/proc/{}/schedstat", self.pid);

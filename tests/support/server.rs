@@ -38,6 +38,8 @@ pub struct Setup {
     methods: String,
     jail: Vec<String>,
     system_files: Vec<(String, PathBuf)>,
+    /// Words before all others, of a program that starts the rest as its only child.
+    starter: Vec<String>,
 }
 
 impl Setup {
@@ -57,6 +59,7 @@ impl Setup {
             methods: "native".to_owned(),
             jail: vec!["-chhome".to_owned()],
             system_files: Vec::new(),
+            starter: Vec::new(),
         }
     }
 
@@ -83,6 +86,12 @@ impl Setup {
     /// Listens on this address.
     pub fn on(mut self, address: IpAddr) -> Setup {
         self.bind = address;
+        self
+    }
+
+    /// Starts the server by these words before its own: a program that has it as its only child, and ends after it.
+    pub fn started_by(mut self, words: &[&str]) -> Setup {
+        self.starter = words.iter().map(|&word| word.to_owned()).collect();
         self
     }
 
@@ -233,6 +242,7 @@ impl Setup {
         }
         command
             .arg("--")
+            .args(&self.starter)
             .arg(program)
             .args(["-A", &self.methods])
             .args(&self.jail)
@@ -297,6 +307,7 @@ impl Setup {
             log,
             scratch: self.scratch,
             servants: Vec::new(),
+            has_starter: !self.starter.is_empty(),
         }
     }
 
@@ -321,6 +332,7 @@ impl Setup {
             log: Log::default(),
             scratch: self.scratch,
             servants: Vec::new(),
+            has_starter: !self.starter.is_empty(),
         }
     }
 }
@@ -342,6 +354,7 @@ pub struct Server {
     pub scratch: Scratch,
     /// The children of the listener that serve all sessions, such as the logger: started before it listens.
     pub servants: Vec<Process>,
+    has_starter: bool,
 }
 
 impl Server {
@@ -412,7 +425,12 @@ impl Server {
 
     /// The first process: the listener, or under inetd the keeper.
     pub fn process(&self) -> Process {
-        Process::of(self.child.as_ref().unwrap().id() as i32).expect("the server runs")
+        let child = Process::of(self.child.as_ref().unwrap().id() as i32).expect("the server runs");
+        if self.has_starter {
+            child.only_child()
+        } else {
+            child
+        }
     }
 
     /// The keepers of the sessions there are: all children of the listener but the servants.
