@@ -25,6 +25,7 @@ pub mod log;
 pub mod net;
 pub mod pump;
 pub mod sandbox;
+pub mod tls;
 pub mod turns;
 
 pub mod sys;

@@ -127,6 +127,14 @@ impl LineReader {
         Some(trim_end(&self.pending[..end]))
     }
 
+    /// Whether nothing has arrived that was not taken.
+    pub fn is_empty(&self) -> bool {
+        self.pending.is_empty()
+            && self.dropped.is_empty()
+            && !self.overlong
+            && self.telnet == Telnet::Data
+    }
+
     /// The octets that have arrived of a line whose end has not.
     pub fn unfinished(&self) -> &[u8] {
         &self.pending[self.line_start..]

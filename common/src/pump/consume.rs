@@ -1,7 +1,7 @@
 //! An upload through stages to somebody who takes the octets apart.
 
 use std::ops::Range;
-use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
+use std::os::fd::{AsFd, BorrowedFd};
 
 use super::wire::Wire;
 use super::{Flow, Step, bounded};
@@ -52,9 +52,9 @@ enum Progress {
 }
 
 impl<'a> Consume<'a> {
-    pub fn new(data: OwnedFd, chain: Chain, consumer: &'a mut dyn Consumer) -> Consume<'a> {
+    pub fn new(wire: Wire, chain: Chain, consumer: &'a mut dyn Consumer) -> Consume<'a> {
         Consume {
-            wire: Wire::new(data),
+            wire,
             chain,
             consumer,
             input: vec![0; PIECE],

@@ -21,7 +21,7 @@ use nix::poll::{PollFd, PollFlags, poll};
 
 pub use consume::{Consume, Consumer};
 pub use measure::Measure;
-pub use open::{DataConnection, OpenError, accept, await_connect};
+pub use open::{DataConnection, OpenError, accept, await_connect, secure};
 pub use pace::{Lessor, Pace};
 pub use receive::ReceiveFile;
 pub use sendfile::SendFile;
@@ -29,11 +29,13 @@ pub use source::{Producer, Source};
 pub use splice::SendPipe;
 pub use staged::{ReceiveStaged, SendStaged};
 pub use store::Store;
+pub use wire::{Secured, Wire};
 
 use pace::Allowance;
 
 use crate::control::until;
 use crate::stage::Fault;
+use crate::tls;
 
 /// After so many octets, or so long, without a wait, the attendant is asked all the same: some octets make much work.
 const BREATH: u64 = 8 << 20;
@@ -50,6 +52,8 @@ pub enum Step {
     Complete,
     /// The data connection broke.
     DataLost(Errno),
+    /// Its TLS broke.
+    Insecure(tls::Fault),
     /// The file could not be read or written.
     StoreFailed(Errno),
     /// The octets are not what they should be.
@@ -94,6 +98,7 @@ pub enum End {
     Complete,
     Interrupted(Interrupt),
     DataLost(Errno),
+    Insecure(tls::Fault),
     StoreFailed(Errno),
     Spoiled(Fault),
     /// Nothing moved for too long.
@@ -150,6 +155,7 @@ pub fn run(
             ),
             Step::Complete => break End::Complete,
             Step::DataLost(errno) => break End::DataLost(errno),
+            Step::Insecure(fault) => break End::Insecure(fault),
             Step::StoreFailed(errno) => break End::StoreFailed(errno),
             Step::Spoiled(fault) => break End::Spoiled(fault),
         };

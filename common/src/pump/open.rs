@@ -2,16 +2,21 @@
 
 use std::net::{IpAddr, SocketAddr};
 use std::os::fd::{AsFd, OwnedFd};
+use std::sync::Arc;
 use std::time::Instant;
 
 use nix::errno::Errno;
 use nix::poll::PollFlags;
+use rustls::ServerConfig;
 use socket2::{SockRef, Socket};
 
+use super::wire::Secured;
 use super::{Attendant, Interrupt, Woken, watch};
 use crate::control::{Control, Lost};
 use crate::net::canonical;
 use crate::proto::reply::Mark;
+use crate::settings::CloseNotify;
+use crate::tls::{Fault, Halt};
 
 /// A data connection that stands; the mark was not sent yet.
 #[derive(Debug)]
@@ -34,6 +39,8 @@ pub enum OpenError {
     TimedOut,
     Interrupted(Interrupt),
     Failed(Errno),
+    /// There was one, but no TLS on it.
+    Insecure(Fault),
 }
 
 /// Waits for the client on a passive listener. Whoever else comes is dropped and told to `stranger`, and the wait goes on.
@@ -123,6 +130,35 @@ pub fn await_connect(
             Some(deadline),
             0,
         ) {
+            Woken::Ready => {}
+            Woken::TimedOut => return Err(OpenError::TimedOut),
+            Woken::Interrupted(interrupt) => return Err(OpenError::Interrupted(interrupt)),
+        }
+    }
+}
+
+/// Does the TLS handshake of a data connection.
+///
+/// # Errors
+/// It failed or did not end before the deadline, or the attendant ended the wait.
+pub fn secure(
+    socket: OwnedFd,
+    config: Arc<ServerConfig>,
+    close_notify: CloseNotify,
+    deadline: Instant,
+    attendant: &mut dyn Attendant,
+) -> Result<Box<Secured>, OpenError> {
+    let secured = Secured::new(socket, config, close_notify).map_err(OpenError::Insecure)?;
+    let mut secured = Box::new(secured);
+    loop {
+        let events = match secured.handshake() {
+            Ok(()) => return Ok(secured),
+            Err(Halt::Waits(events)) => events,
+            Err(Halt::Lost(errno)) => return Err(OpenError::Failed(errno)),
+            Err(Halt::Failed(fault)) => return Err(OpenError::Insecure(fault)),
+        };
+        let data = Some((secured.as_fd(), events));
+        match watch(data, attendant, Some(deadline), 0) {
             Woken::Ready => {}
             Woken::TimedOut => return Err(OpenError::TimedOut),
             Woken::Interrupted(interrupt) => return Err(OpenError::Interrupted(interrupt)),

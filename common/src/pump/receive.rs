@@ -1,6 +1,6 @@
 //! An upload without stages: from the socket to the file.
 
-use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
+use std::os::fd::{AsFd, BorrowedFd};
 
 use super::store::Store;
 use super::wire::Wire;
@@ -11,7 +11,6 @@ const FIRST_PIECE: usize = 8 << 10;
 const PIECE: usize = 256 << 10;
 
 /// A file on its way from the socket.
-#[derive(Debug)]
 pub struct ReceiveFile {
     wire: Wire,
     store: Store,
@@ -19,9 +18,9 @@ pub struct ReceiveFile {
 }
 
 impl ReceiveFile {
-    pub fn new(data: OwnedFd, store: Store) -> ReceiveFile {
+    pub fn new(wire: Wire, store: Store) -> ReceiveFile {
         ReceiveFile {
-            wire: Wire::new(data),
+            wire,
             store,
             buffer: vec![0; FIRST_PIECE],
         }

@@ -1,6 +1,6 @@
 //! Both directions through a chain of stages.
 
-use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
+use std::os::fd::{AsFd, BorrowedFd};
 
 use super::source::Source;
 use super::store::Store;
@@ -17,18 +17,21 @@ pub struct SendStaged<'a> {
     wire: Wire,
     chain: Chain,
     input: Vec<u8>,
+    /// How much of the input is used where there are no stages.
+    read: usize,
     output: Vec<u8>,
     sent: usize,
     at_end: bool,
 }
 
 impl<'a> SendStaged<'a> {
-    pub fn new(source: Source<'a>, data: OwnedFd, chain: Chain) -> SendStaged<'a> {
+    pub fn new(source: Source<'a>, wire: Wire, chain: Chain) -> SendStaged<'a> {
         SendStaged {
             source,
-            wire: Wire::new(data),
+            wire,
             input: vec![0; PIECE.min(chain.appetite())],
             chain,
+            read: 0,
             output: Vec::new(),
             sent: 0,
             at_end: false,
@@ -42,9 +45,10 @@ impl<'a> SendStaged<'a> {
 
     /// Makes the next octets ready to be sent.
     fn prepare(&mut self) -> Result<(), Step> {
-        self.sent = 0;
+        (self.sent, self.read) = (0, 0);
         self.output.clear();
         if self.at_end {
+            self.wire.finish()?;
             return Err(Step::Complete);
         }
         let made = match self.source.read(&mut self.input)? {
@@ -52,19 +56,27 @@ impl<'a> SendStaged<'a> {
                 self.at_end = true;
                 self.chain.finish(&mut self.output)
             }
+            count if self.chain.is_empty() => {
+                self.read = count;
+                Ok(())
+            }
             count => self.chain.push(&self.input[..count], &mut self.output),
         };
         made.map_err(Step::Spoiled)
     }
 
     fn send(&mut self, most: u64) -> Result<usize, Step> {
-        if self.sent == self.output.len() {
+        if self.sent == self.read.max(self.output.len()) {
             self.prepare()?;
-            if self.output.is_empty() {
-                return Ok(0);
-            }
         }
-        let ready = &self.output[self.sent..];
+        // Without stages, what was read is sent from where it was read.
+        let ready = match self.chain.is_empty() {
+            true => &self.input[self.sent..self.read],
+            false => &self.output[self.sent..],
+        };
+        if ready.is_empty() {
+            return Ok(0);
+        }
         let count = self.wire.send(&ready[..bounded(ready.len(), most)])?;
         self.sent += count;
         Ok(count)
@@ -98,9 +110,9 @@ pub struct ReceiveStaged {
 }
 
 impl ReceiveStaged {
-    pub fn new(data: OwnedFd, store: Store, chain: Chain) -> ReceiveStaged {
+    pub fn new(wire: Wire, store: Store, chain: Chain) -> ReceiveStaged {
         ReceiveStaged {
-            wire: Wire::new(data),
+            wire,
             store,
             input: vec![0; PIECE],
             chain,

@@ -1,46 +1,136 @@
-//! The data connection as flows that handle octets see it: the one place between them and the socket.
+//! The data connection as flows that handle octets see it: the one place between them and the socket, and the last link of
+//! every chain. Under TLS it is the only way to the socket.
 
 use std::os::fd::{AsFd, AsRawFd, BorrowedFd, OwnedFd};
+use std::sync::Arc;
 
 use nix::errno::Errno;
 use nix::poll::PollFlags;
 use nix::sys::socket::{MsgFlags, recv, send};
+use rustls::ServerConfig;
 
 use super::Step;
+use crate::settings::CloseNotify;
+use crate::tls::{Fault, Follows, Halt, Stream};
 
 /// A data connection; what cannot be done now is the [`Step`] that tells why.
-#[derive(Debug)]
-pub(super) struct Wire(OwnedFd);
+pub enum Wire {
+    Clear(OwnedFd),
+    Tls(Box<Secured>),
+}
+
+/// A data connection under TLS.
+pub struct Secured {
+    socket: OwnedFd,
+    stream: Stream,
+    close_notify: CloseNotify,
+}
+
+impl From<OwnedFd> for Wire {
+    fn from(socket: OwnedFd) -> Wire {
+        Wire::Clear(socket)
+    }
+}
 
 impl Wire {
-    pub(super) fn new(data: OwnedFd) -> Wire {
-        Wire(data)
-    }
-
-    /// Sends as much as there is room for.
+    /// Sends as much as there is room for. More follows, or [`finish`](Self::finish).
     pub(super) fn send(&mut self, octets: &[u8]) -> Result<usize, Step> {
         let flags = MsgFlags::MSG_DONTWAIT | MsgFlags::MSG_NOSIGNAL;
-        match send(self.0.as_raw_fd(), octets, flags) {
-            Ok(count) => Ok(count),
-            Err(Errno::EAGAIN) => Err(Step::WaitsForData(PollFlags::POLLOUT)),
-            Err(Errno::EINTR) => Err(Step::Moved(0)),
-            Err(errno) => Err(Step::DataLost(errno)),
+        match self {
+            Wire::Clear(socket) => match send(socket.as_raw_fd(), octets, flags) {
+                Ok(count) => Ok(count),
+                Err(Errno::EAGAIN) => Err(Step::WaitsForData(PollFlags::POLLOUT)),
+                Err(Errno::EINTR) => Err(Step::Moved(0)),
+                Err(errno) => Err(Step::DataLost(errno)),
+            },
+            // What is too small for a packet of its own leaves with what follows: close_notify at the latest.
+            Wire::Tls(tls) => {
+                let socket = tls.socket.as_fd();
+                Ok(tls.stream.send(socket, octets, Follows::More)?)
+            }
         }
     }
 
-    /// Receives what is there; zero is the clean end (FIN). A reset is no end: it is [`Step::DataLost`].
+    /// Says that this was all.
+    pub(super) fn finish(&mut self) -> Result<(), Step> {
+        match self {
+            Wire::Clear(_) => Ok(()),
+            Wire::Tls(tls) => Ok(tls.stream.close(tls.socket.as_fd())?),
+        }
+    }
+
+    /// Receives what is there; zero is the clean end (FIN, and under TLS close_notify, if it is demanded). A reset is no end:
+    /// it is [`Step::DataLost`].
     pub(super) fn receive(&mut self, buffer: &mut [u8]) -> Result<usize, Step> {
-        match recv(self.0.as_raw_fd(), buffer, MsgFlags::MSG_DONTWAIT) {
-            Ok(count) => Ok(count),
-            Err(Errno::EAGAIN) => Err(Step::WaitsForData(PollFlags::POLLIN)),
-            Err(Errno::EINTR) => Err(Step::Moved(0)),
-            Err(errno) => Err(Step::DataLost(errno)),
+        match self {
+            Wire::Clear(socket) => match recv(socket.as_raw_fd(), buffer, MsgFlags::MSG_DONTWAIT) {
+                Ok(count) => Ok(count),
+                Err(Errno::EAGAIN) => Err(Step::WaitsForData(PollFlags::POLLIN)),
+                Err(Errno::EINTR) => Err(Step::Moved(0)),
+                Err(errno) => Err(Step::DataLost(errno)),
+            },
+            Wire::Tls(tls) => Ok(tls.receive(buffer)?),
+        }
+    }
+}
+
+impl Secured {
+    pub(super) fn new(
+        socket: OwnedFd,
+        config: Arc<ServerConfig>,
+        close_notify: CloseNotify,
+    ) -> Result<Secured, Fault> {
+        Ok(Secured {
+            socket,
+            stream: Stream::for_data(config)?,
+            close_notify,
+        })
+    }
+
+    pub(super) fn handshake(&mut self) -> Result<(), Halt> {
+        self.stream.handshake(self.socket.as_fd())
+    }
+
+    /// Whether it continues the TLS session of the control connection, or of another one of the same configuration.
+    pub fn resumed(&self) -> bool {
+        self.stream.resumed()
+    }
+
+    fn receive(&mut self, buffer: &mut [u8]) -> Result<usize, Halt> {
+        let socket = self.socket.as_fd();
+        let count = match self.stream.receive(socket, buffer) {
+            Err(Halt::Failed(Fault::Truncated)) if self.close_notify == CloseNotify::Lax => 0,
+            result => result?,
+        };
+        if count == 0 {
+            // Some clients wait for the server's word before they close; one that has closed already needs it no more.
+            let _ = self.stream.close(socket);
+        }
+        Ok(count)
+    }
+}
+
+impl From<Halt> for Step {
+    fn from(halt: Halt) -> Step {
+        match halt {
+            Halt::Waits(events) => Step::WaitsForData(events),
+            Halt::Lost(errno) => Step::DataLost(errno),
+            Halt::Failed(fault) => Step::Insecure(fault),
         }
     }
 }
 
 impl AsFd for Wire {
     fn as_fd(&self) -> BorrowedFd<'_> {
-        self.0.as_fd()
+        match self {
+            Wire::Clear(socket) => socket.as_fd(),
+            Wire::Tls(tls) => tls.as_fd(),
+        }
+    }
+}
+
+impl AsFd for Secured {
+    fn as_fd(&self) -> BorrowedFd<'_> {
+        self.socket.as_fd()
     }
 }

@@ -9,6 +9,7 @@ pub mod nearest;
 pub mod networks;
 mod own;
 pub mod permitted;
+mod protection;
 mod rates;
 pub mod read;
 mod scheme;
@@ -22,6 +23,7 @@ pub use cost::Cost;
 pub use limits::Limits;
 pub use method::{Method, Methods};
 pub use own::{OwnSetting, UserTables};
+pub use protection::CloseNotify;
 pub use read::{DEFAULT_FILE, Loaded, load};
 pub use scheme::{NoScheme, Scheme};
 

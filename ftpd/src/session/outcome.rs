@@ -120,6 +120,11 @@ pub(crate) fn data_open(error: OpenError) -> Stop {
         OpenError::Failed(_) => {
             Reply::new(Code::NO_DATA_CONNECTION, "The data connection failed.").into()
         }
+        OpenError::Insecure(fault) => Reply::new(
+            Code::NO_DATA_CONNECTION,
+            format!("No TLS on the data connection: {fault}."),
+        )
+        .into(),
         OpenError::Interrupted(Interrupt::Abort) => {
             Reply::new(Code::TRANSFER_ABORTED, "Transfer aborted.").into()
         }
@@ -190,6 +195,10 @@ fn moved(outcome: pump::End, store_failed: impl FnOnce() -> Reply) -> Result<Rep
         pump::End::DataLost(_) => Ok(Reply::new(
             Code::TRANSFER_ABORTED,
             "The data connection broke.",
+        )),
+        pump::End::Insecure(fault) => Ok(Reply::new(
+            Code::TRANSFER_ABORTED,
+            format!("The TLS of the data connection broke: {fault}."),
         )),
         pump::End::StoreFailed(_) => Ok(store_failed()),
         pump::End::Spoiled(fault) => Ok(spoiled(fault)),

@@ -1,7 +1,7 @@
 //! Every transfer goes through here: the data connection, the flow through the pump, what became of it, and the replies
 //! that ABOR is owed.
 
-use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
+use std::os::fd::{AsFd, BorrowedFd};
 use std::time::Instant;
 
 use common::channel::{Account, FileRequest};
@@ -9,7 +9,7 @@ use common::digest::{Algorithm, Digest};
 use common::proto::reply::{Mark, Reply};
 use common::pump::{
     self, Attendant, Flow, Measure, Outcome, Pace, ReceiveFile, ReceiveStaged, SendFile, SendPipe,
-    SendStaged, Source, Store,
+    SendStaged, Source, Store, Wire,
 };
 use common::stage::{Confirmation, Plan};
 use nix::poll::{PollFd, PollFlags, poll};
@@ -38,23 +38,23 @@ pub(crate) fn send(
     plan: Plan,
     mark: &Mark,
 ) -> Result<Ended, Stop> {
-    let socket = connect(link, user, mark)?;
+    let wire = connect(link, user, mark)?;
     let (channel, account) = (user.files.as_fd(), &user.account);
     let pace = &mut user.paces.download;
-    Ok(match source {
-        Source::File { file, offset, end } if plan.is_direct() => {
+    Ok(match (source, wire) {
+        (Source::File { file, offset, end }, Wire::Clear(socket)) if plan.is_direct() => {
             let mut flow = SendFile::new(file, socket, offset, end);
             run(link, channel, account, pace, &mut flow)
         }
-        Source::Pipe(pipe) if plan.is_direct() => run(
+        (Source::Pipe(pipe), Wire::Clear(socket)) if plan.is_direct() => run(
             link,
             channel,
             account,
             pace,
             &mut SendPipe::new(pipe, socket),
         ),
-        source => {
-            let mut flow = SendStaged::new(source, socket, plan.into_chain());
+        (source, wire) => {
+            let mut flow = SendStaged::new(source, wire, plan.into_chain());
             let ended = run(link, channel, account, pace, &mut flow);
             Ended {
                 confirmation: flow.confirmation(),
@@ -72,14 +72,14 @@ pub(crate) fn receive(
     plan: Plan,
     mark: &Mark,
 ) -> Result<Ended, Stop> {
-    let socket = connect(link, user, mark)?;
+    let wire = connect(link, user, mark)?;
     let (channel, account) = (user.files.as_fd(), &user.account);
     let pace = &mut user.paces.upload;
     if plan.is_direct() {
-        let mut flow = ReceiveFile::new(socket, store);
+        let mut flow = ReceiveFile::new(wire, store);
         return Ok(run(link, channel, account, pace, &mut flow));
     }
-    let mut flow = ReceiveStaged::new(socket, store, plan.into_chain());
+    let mut flow = ReceiveStaged::new(wire, store, plan.into_chain());
     let ended = run(link, channel, account, pace, &mut flow);
     Ok(Ended {
         stored: flow.stored(),
@@ -89,8 +89,9 @@ pub(crate) fn receive(
 }
 
 /// Opens the data connection and tells the client.
-pub(crate) fn connect(link: &mut Link, user: &mut User, mark: &Mark) -> Result<OwnedFd, Stop> {
-    Ok(data::open(link, user)?.begin(&mut link.control, mark)?)
+pub(crate) fn connect(link: &mut Link, user: &mut User, mark: &Mark) -> Result<Wire, Stop> {
+    let socket = data::open(link, user)?.begin(&mut link.control, mark)?;
+    Ok(socket.into())
 }
 
 /// Moves the data, with an eye on the end of keeper's channel; the connection is closed when the flow is dropped.

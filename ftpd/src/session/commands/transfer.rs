@@ -184,7 +184,10 @@ fn upload(
             aborted |= late_abort;
             reply = transfer::committed(committed, ended.confirmation.as_ref());
         }
-        pump::End::Interrupted(_) | pump::End::DataLost(_) | pump::End::Stalled => {
+        pump::End::Interrupted(_)
+        | pump::End::DataLost(_)
+        | pump::End::Insecure(_)
+        | pump::End::Stalled => {
             user.files.suspend()?.map_err(outcome::file)?;
         }
         // What did not fit is of no use, and takes the room of others.

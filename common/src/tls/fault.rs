@@ -1,0 +1,72 @@
+//! What can go wrong with TLS, in words for the log and for the client. Pure: no I/O.
+
+use std::fmt;
+
+use rustls::{AlertDescription, Error};
+
+/// Why a TLS connection is of no more use.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Fault {
+    /// The connection ended without close_notify: somebody may have cut it (RFC 8446 §6.1).
+    Truncated,
+    /// What came is no TLS, or not in its place.
+    NotTls,
+    /// The client refused to go on.
+    Alert(AlertDescription),
+    /// The client knows no version, cipher suite or group that is offered here.
+    Incompatible,
+    /// The client wants to speak something else than FTP (ALPN, RFC 7301 §3.2).
+    OtherProtocol,
+    /// There is no certificate for the name that the client wants (SNI).
+    NoCertificate,
+    /// A handshake message is larger than any sensible one.
+    TooLong,
+    /// Octets were changed on their way.
+    Forged,
+    /// The client's certificate is not accepted.
+    ClientCertificate,
+    /// The handshake cannot be signed now, or another trouble of this side.
+    Ours,
+}
+
+impl fmt::Display for Fault {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let text = match self {
+            Fault::Truncated => "the connection ended without close_notify",
+            Fault::NotTls => "what came is not TLS as it should be",
+            Fault::Alert(alert) => return write!(f, "the client sent the alert {alert:?}"),
+            Fault::Incompatible => "no TLS version or cipher suite in common",
+            Fault::OtherProtocol => "the client wants another protocol than FTP (ALPN)",
+            Fault::NoCertificate => "there is no certificate for the name that the client asks for",
+            Fault::TooLong => "the handshake is too long",
+            Fault::Forged => "the data was changed on its way",
+            Fault::ClientCertificate => "the client's certificate is not accepted",
+            Fault::Ours => "the server cannot do TLS now",
+        };
+        f.write_str(text)
+    }
+}
+
+impl From<Error> for Fault {
+    fn from(error: Error) -> Fault {
+        match error {
+            Error::AlertReceived(alert) => Fault::Alert(alert),
+            Error::PeerIncompatible(_) => Fault::Incompatible,
+            Error::NoApplicationProtocol => Fault::OtherProtocol,
+            Error::DecryptError => Fault::Forged,
+            Error::InvalidCertificate(_)
+            | Error::InvalidCertRevocationList(_)
+            | Error::NoCertificatesPresented => Fault::ClientCertificate,
+            Error::InappropriateMessage { .. }
+            | Error::InappropriateHandshakeMessage { .. }
+            | Error::InvalidMessage(_)
+            | Error::PeerMisbehaved(_)
+            | Error::PeerSentOversizedRecord => Fault::NotTls,
+            // rustls's word for a resolver that finds no certificate.
+            Error::General(text) if text == "no server certificate chain resolved" => {
+                Fault::NoCertificate
+            }
+            _ => Fault::Ours,
+        }
+    }
+}
