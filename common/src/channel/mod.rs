@@ -140,15 +140,11 @@ pub fn pair() -> Result<(Asker<PreLogin>, Answerer<PreLogin>), Errno> {
     Ok((Asker::over(asker), answerer))
 }
 
-/// Makes the channel for leases; the end that asks is handed over.
+/// Makes a channel; the end that asks is handed over to another process.
 ///
 /// # Errors
 /// What socketpair(2) says.
-pub fn leases() -> Result<(OwnedFd, Answerer<Leasing>), Errno> {
-    ends()
-}
-
-fn ends<P: Phase>() -> Result<(OwnedFd, Answerer<P>), Errno> {
+pub fn ends<P: Phase>() -> Result<(OwnedFd, Answerer<P>), Errno> {
     let (asker, answerer) = socketpair(
         AddressFamily::Unix,
         SockType::SeqPacket,

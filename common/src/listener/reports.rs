@@ -12,7 +12,7 @@ use nix::sys::socket::{
 use nix::unistd::Pid;
 
 use super::answers::{self, Answer};
-use crate::channel::UserName;
+use crate::channel::{self, Changing, UserName};
 use crate::control::until;
 use crate::messages;
 use crate::rate::{Direction, Grant, Rates};
@@ -152,12 +152,7 @@ impl Reports {
     /// # Errors
     /// No listener is there, or it has too much to do.
     pub fn change_password(&self) -> Result<OwnedFd, Errno> {
-        let (asker, answerer) = socketpair(
-            AddressFamily::Unix,
-            SockType::SeqPacket,
-            None,
-            SockFlag::SOCK_CLOEXEC,
-        )?;
+        let (asker, answerer) = channel::ends::<Changing>()?;
         self.send(&Report::ChangePassword, Some(answerer.as_fd()))?;
         Ok(asker)
     }

@@ -16,7 +16,7 @@ pub(super) struct Leases {
 impl Leases {
     /// Makes the channel; its other end is the network half's.
     pub(super) fn new(user_rates: Rates) -> Result<(Leases, OwnedFd), Errno> {
-        let (asker, channel) = channel::leases()?;
+        let (asker, channel) = channel::ends()?;
         let leases = Leases {
             channel,
             user_rates,
