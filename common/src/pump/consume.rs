@@ -65,11 +65,6 @@ impl<'a> Consume<'a> {
         }
     }
 
-    /// The digest of what was received, where one was taken.
-    pub fn confirmation(&mut self) -> Option<Confirmation> {
-        self.chain.confirmation()
-    }
-
     fn advance(&mut self, most: u64) -> Result<Step, Step> {
         if self.taken < self.output.len() {
             self.taken += self.consumer.write(&self.output[self.taken..])?;
@@ -116,5 +111,9 @@ impl Flow for Consume<'_> {
 
     fn source(&self) -> Option<BorrowedFd<'_>> {
         Some(self.consumer.awaited())
+    }
+
+    fn confirmation(&mut self) -> Option<Confirmation> {
+        self.chain.confirmation()
     }
 }

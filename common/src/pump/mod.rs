@@ -23,18 +23,18 @@ pub use consume::{Consume, Consumer};
 pub use measure::Measure;
 pub use open::{DataConnection, OpenError, accept, await_connect, secure};
 pub use pace::{Lessor, Pace};
-pub use receive::ReceiveFile;
+pub use receive::Receive;
 pub use sendfile::SendFile;
 pub use source::{Producer, Source};
 pub use splice::SendPipe;
-pub use staged::{ReceiveStaged, SendStaged};
+pub use staged::SendStaged;
 pub use store::Store;
 pub use wire::{Secured, Wire};
 
 use pace::Allowance;
 
 use crate::control::until;
-use crate::stage::Fault;
+use crate::stage::{Confirmation, Fault};
 use crate::tls;
 
 /// After so many octets, or so long, without a wait, the attendant is asked all the same: some octets make much work.
@@ -67,6 +67,14 @@ pub trait Flow {
     fn data(&self) -> BorrowedFd<'_>;
     /// What [`Step::WaitsForSource`] waits for; files are always ready.
     fn source(&self) -> Option<BorrowedFd<'_>> {
+        None
+    }
+    /// The digest of the octets of the representation, where one was taken; told once, when the transfer has ended.
+    fn confirmation(&mut self) -> Option<Confirmation> {
+        None
+    }
+    /// Octets that a file got, where these are not those of the data connection.
+    fn stored(&self) -> Option<u64> {
         None
     }
 }

@@ -1,9 +1,8 @@
-//! Both directions through a chain of stages.
+//! A download or a listing through a chain of stages.
 
 use std::os::fd::{AsFd, BorrowedFd};
 
 use super::source::Source;
-use super::store::Store;
 use super::wire::Wire;
 use super::{Flow, Step, bounded};
 use crate::stage::{Chain, Confirmation, Stage};
@@ -36,11 +35,6 @@ impl<'a> SendStaged<'a> {
             sent: 0,
             at_end: false,
         }
-    }
-
-    /// The digest of what was sent, where one was taken.
-    pub fn confirmation(&mut self) -> Option<Confirmation> {
-        self.chain.confirmation()
     }
 
     /// Makes the next octets ready to be sent.
@@ -98,68 +92,8 @@ impl Flow for SendStaged<'_> {
     fn source(&self) -> Option<BorrowedFd<'_>> {
         Some(self.source.as_fd())
     }
-}
 
-/// An upload through stages.
-pub struct ReceiveStaged {
-    wire: Wire,
-    store: Store,
-    chain: Chain,
-    input: Vec<u8>,
-    output: Vec<u8>,
-}
-
-impl ReceiveStaged {
-    pub fn new(wire: Wire, store: Store, chain: Chain) -> ReceiveStaged {
-        ReceiveStaged {
-            wire,
-            store,
-            input: vec![0; PIECE],
-            chain,
-            output: Vec::new(),
-        }
-    }
-
-    /// The digest of what was received, where one was taken.
-    pub fn confirmation(&mut self) -> Option<Confirmation> {
+    fn confirmation(&mut self) -> Option<Confirmation> {
         self.chain.confirmation()
-    }
-
-    /// Octets that were written to the file.
-    pub fn stored(&self) -> u64 {
-        self.store.octets()
-    }
-
-    fn receive(&mut self, most: u64) -> Result<usize, Step> {
-        let piece = bounded(self.input.len(), most);
-        let count = self.wire.receive(&mut self.input[..piece])?;
-        // Each piece is written before the next one: a few octets can become many.
-        for piece in self.input[..count].chunks(self.chain.appetite()) {
-            self.output.clear();
-            let pushed = self.chain.push(piece, &mut self.output);
-            pushed.map_err(Step::Spoiled)?;
-            self.store.write(&self.output)?;
-        }
-        if count == 0 {
-            self.output.clear();
-            let finished = self.chain.finish(&mut self.output);
-            finished.map_err(Step::Spoiled)?;
-            self.store.write(&self.output)?;
-        }
-        Ok(count)
-    }
-}
-
-impl Flow for ReceiveStaged {
-    fn step(&mut self, most: u64) -> Step {
-        match self.receive(most) {
-            Ok(0) => Step::Complete,
-            Ok(count) => Step::Moved(count as u64),
-            Err(step) => step,
-        }
-    }
-
-    fn data(&self) -> BorrowedFd<'_> {
-        self.wire.as_fd()
     }
 }

@@ -8,9 +8,10 @@ use common::channel::{Account, FileRequest};
 use common::digest::{Algorithm, Digest};
 use common::proto::reply::{Mark, Reply};
 use common::pump::{
-    self, Attendant, Flow, Measure, Outcome, Pace, ReceiveFile, ReceiveStaged, SendFile, SendPipe,
-    SendStaged, Source, Store, Wire,
+    self, Attendant, Flow, Measure, Outcome, Pace, Receive, SendFile, SendPipe, SendStaged, Source,
+    Store, Wire,
 };
+use common::rate::Direction;
 use common::stage::{Confirmation, Plan};
 use nix::poll::{PollFd, PollFlags, poll};
 
@@ -41,27 +42,16 @@ pub(crate) fn send(
     let wire = connect(link, user, mark)?;
     let (channel, account) = (user.files.as_fd(), &user.account);
     let pace = &mut user.paces.download;
-    Ok(match (source, wire) {
+    let mut flow: Box<dyn Flow> = match (source, wire) {
         (Source::File { file, offset, end }, Wire::Clear(socket)) if plan.is_direct() => {
-            let mut flow = SendFile::new(file, socket, offset, end);
-            run(link, channel, account, pace, &mut flow)
+            Box::new(SendFile::new(file, socket, offset, end))
         }
-        (Source::Pipe(pipe), Wire::Clear(socket)) if plan.is_direct() => run(
-            link,
-            channel,
-            account,
-            pace,
-            &mut SendPipe::new(pipe, socket),
-        ),
-        (source, wire) => {
-            let mut flow = SendStaged::new(source, wire, plan.into_chain());
-            let ended = run(link, channel, account, pace, &mut flow);
-            Ended {
-                confirmation: flow.confirmation(),
-                ..ended
-            }
+        (Source::Pipe(pipe), Wire::Clear(socket)) if plan.is_direct() => {
+            Box::new(SendPipe::new(pipe, socket))
         }
-    })
+        (source, wire) => Box::new(SendStaged::new(source, wire, plan.into_chain())),
+    };
+    Ok(run(link, channel, account, pace, flow.as_mut()))
 }
 
 /// Receives a file, likewise.
@@ -74,28 +64,53 @@ pub(crate) fn receive(
 ) -> Result<Ended, Stop> {
     let wire = connect(link, user, mark)?;
     let (channel, account) = (user.files.as_fd(), &user.account);
-    let pace = &mut user.paces.upload;
-    if plan.is_direct() {
-        let mut flow = ReceiveFile::new(wire, store);
-        return Ok(run(link, channel, account, pace, &mut flow));
-    }
-    let mut flow = ReceiveStaged::new(wire, store, plan.into_chain());
-    let ended = run(link, channel, account, pace, &mut flow);
-    Ok(Ended {
-        stored: flow.stored(),
-        confirmation: flow.confirmation(),
-        ..ended
-    })
+    let mut flow = Receive::new(wire, store, plan.into_chain());
+    Ok(run(
+        link,
+        channel,
+        account,
+        &mut user.paces.upload,
+        &mut flow,
+    ))
+}
+
+/// Moves an archive, whose maker or taker (`partner`) asks keeper for one entry after the other while it moves; it is
+/// given back when the flow has ended.
+pub(crate) fn converse<'u, Partner>(
+    link: &mut Link,
+    user: &'u mut User,
+    direction: Direction,
+    mark: &Mark,
+    partner: impl FnOnce(&'u mut Files) -> Partner,
+    flow: impl for<'p> FnOnce(Wire, &'p mut Partner) -> Box<dyn Flow + 'p>,
+) -> Result<(Ended, Partner), Stop> {
+    let wire = connect(link, user, mark)?;
+    // The partner needs the channel for itself while the pump watches over its end.
+    let channel = user.files.as_fd().try_clone_to_owned();
+    let channel = channel.map_err(|_| End::Broken)?;
+    let pace = match direction {
+        Direction::Download => &mut user.paces.download,
+        Direction::Upload => &mut user.paces.upload,
+    };
+    let mut partner = partner(&mut user.files);
+    let ended = run(
+        link,
+        channel.as_fd(),
+        &user.account,
+        pace,
+        flow(wire, &mut partner).as_mut(),
+    );
+    Ok((ended, partner))
 }
 
 /// Opens the data connection and tells the client.
-pub(crate) fn connect(link: &mut Link, user: &mut User, mark: &Mark) -> Result<Wire, Stop> {
+fn connect(link: &mut Link, user: &mut User, mark: &Mark) -> Result<Wire, Stop> {
     let socket = data::open(link, user)?.begin(&mut link.control, mark)?;
     Ok(socket.into())
 }
 
 /// Moves the data, with an eye on the end of keeper's channel; the connection is closed when the flow is dropped.
-pub(crate) fn run(
+fn run(
     link: &mut Link,
     channel: BorrowedFd<'_>,
     account: &Account,
@@ -110,8 +125,8 @@ fn attend(mut watch: Watch, account: &Account, pace: &mut Pace, flow: &mut dyn F
     let outcome = pump::run(flow, &mut watch, pace, account.stall_timeout);
     Ended {
         outcome,
-        stored: outcome.moved,
-        confirmation: None,
+        stored: flow.stored().unwrap_or(outcome.moved),
+        confirmation: flow.confirmation(),
         aborted: watch.aborted,
     }
 }

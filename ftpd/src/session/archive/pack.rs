@@ -8,6 +8,7 @@ use common::jail::Failure;
 use common::proto::args::PathArg;
 use common::proto::reply::{Code, Mark, Reply};
 use common::pump::{self, Producer, Source, Step};
+use common::rate::Direction;
 use common::stage::tar::{self, Entry, Kind, Owner};
 use common::stage::{Cargo, Plan};
 use nix::errno::Errno;
@@ -81,25 +82,17 @@ fn send(
     plan: Plan,
     mark: &Mark,
 ) -> Result<(transfer::Ended, Sent), Stop> {
-    let socket = transfer::connect(link, user, mark)?;
-    // The packer needs the channel for itself while the pump watches over its end.
-    let channel = user.files.as_fd().try_clone_to_owned();
-    let channel = channel.map_err(|_| End::Broken)?;
-    let mut packer = Packer::new(&mut user.files, first, requests);
-    let mut flow = pump::SendStaged::new(Source::Made(&mut packer), socket, plan.into_chain());
-    let ended = transfer::run(
+    let (ended, packer) = transfer::converse(
         link,
-        channel.as_fd(),
-        &user.account,
-        &mut user.paces.download,
-        &mut flow,
-    );
-    let confirmation = flow.confirmation();
-    drop(flow);
-    let ended = transfer::Ended {
-        confirmation,
-        ..ended
-    };
+        user,
+        Direction::Download,
+        mark,
+        |files| Packer::new(files, first, requests),
+        |wire, packer| {
+            let source = Source::Made(packer);
+            Box::new(pump::SendStaged::new(source, wire, plan.into_chain()))
+        },
+    )?;
     Ok((ended, packer.close()?))
 }
 

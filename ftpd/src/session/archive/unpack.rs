@@ -10,6 +10,7 @@ use common::proto::args::PathArg;
 use common::proto::facts::Permissions;
 use common::proto::reply::{Mark, Reply};
 use common::pump::{self, Consume, Consumer, Step};
+use common::rate::Direction;
 use common::stage::tar::{Event, Found, Malformed, Reader, Sort};
 use common::stage::{Cargo, Plan};
 use nix::errno::Errno;
@@ -53,25 +54,14 @@ fn receive(
     plan: Plan,
     mark: &Mark,
 ) -> Result<(transfer::Ended, Received), Stop> {
-    let socket = transfer::connect(link, user, mark)?;
-    // The unpacker needs the channel for itself while the pump watches over its end.
-    let channel = user.files.as_fd().try_clone_to_owned();
-    let channel = channel.map_err(|_| End::Broken)?;
-    let mut unpacker = Unpacker::new(&mut user.files);
-    let mut flow = Consume::new(socket, plan.into_chain(), &mut unpacker);
-    let ended = transfer::run(
+    let (ended, unpacker) = transfer::converse(
         link,
-        channel.as_fd(),
-        &user.account,
-        &mut user.paces.upload,
-        &mut flow,
-    );
-    let confirmation = flow.confirmation();
-    drop(flow);
-    let ended = transfer::Ended {
-        confirmation,
-        ..ended
-    };
+        user,
+        Direction::Upload,
+        mark,
+        Unpacker::new,
+        |wire, unpacker| Box::new(Consume::new(wire, plan.into_chain(), unpacker)),
+    )?;
     Ok((ended, unpacker.close()?))
 }
 
