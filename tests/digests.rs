@@ -135,6 +135,47 @@ fn a_client_chooses_and_an_account_has_its_own() {
     assert_eq!(retr(&mut quiet), "Transfer complete.");
 }
 
+/// Long ones are hashed by a thread of the sealed half, which ends with the transfer, however that ends.
+#[test]
+fn long_transfers_are_hashed_beside() {
+    let server = confirming();
+    let octets: Vec<u8> = (0..8u32 << 20).map(|at| (at / 7 % 251) as u8).collect();
+    server.put("long", &octets);
+    let mut client = server.logged_in();
+    let session = server.only_keeper().only_child();
+    let threads = |expected| {
+        tests::wait::until("the threads of the session", || {
+            session.numbers("Threads") == [expected]
+        });
+    };
+    let data = client.data(Data::Epsv);
+    client.begin("STOR up");
+    let data = data.open();
+    data.write(&octets[..3 << 20]);
+    threads(2);
+    data.write(&octets[3 << 20..]);
+    drop(data);
+    assert_confirmed(&client.expect_reply(226).text(), &octets);
+    threads(1);
+    let (told, got) = receive(&mut client, "RETR up");
+    assert!(got == octets, "other octets came back");
+    assert_confirmed(&told, &octets);
+    threads(1);
+    let hash = client.expect("HASH up", 213);
+    assert!(hash.text().contains(&sha256(&octets)), "{hash}");
+    // Broken off in the middle.
+    let data = client.data(Data::Epsv);
+    client.begin("STOR up");
+    let data = data.open();
+    data.write(&octets[..3 << 20]);
+    threads(2);
+    client.send("ABOR");
+    client.expect_reply(426);
+    client.expect_reply(226);
+    threads(1);
+    client.expect("NOOP", 200);
+}
+
 /// A transfer that did not end well tells nothing that could be taken for a confirmation.
 #[test]
 fn what_was_broken_off_is_not_confirmed() {

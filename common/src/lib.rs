@@ -19,6 +19,7 @@ pub mod channel;
 pub mod cli;
 pub mod clock;
 pub mod control;
+pub mod hashing;
 pub mod jail;
 pub mod listener;
 pub mod log;

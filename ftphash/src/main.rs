@@ -12,11 +12,9 @@ use std::process::ExitCode;
 
 use clap::ArgMatches;
 use common::cli::{self, out, out::Out};
-use common::digest::{Algorithm, Digest, Hasher};
+use common::digest::{Algorithm, Digest};
+use common::hashing::Hashing;
 use verify::Tell;
-
-/// Octets read at a time.
-const CHUNK: usize = 256 * 1024;
 
 /// How one file or manifest went.
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -106,12 +104,11 @@ fn open(path: &Path) -> io::Result<Box<dyn Read>> {
 }
 
 fn digest(algorithm: Algorithm, mut source: impl Read) -> io::Result<Digest> {
-    let mut hasher = Hasher::new(algorithm);
-    let mut chunk = vec![0; CHUNK];
+    let mut hashing = Hashing::new(algorithm);
     loop {
-        match source.read(&mut chunk) {
-            Ok(0) => return Ok(hasher.finish()),
-            Ok(count) => hasher.update(&chunk[..count]),
+        match source.read(hashing.room()) {
+            Ok(0) => return Ok(hashing.finish()),
+            Ok(count) => hashing.filled(count),
             Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
             Err(error) => return Err(error),
         }

@@ -83,6 +83,13 @@ impl fmt::Display for Algorithm {
     }
 }
 
+/// Whoever takes a digest of octets that come piece by piece.
+pub trait Take {
+    /// Takes in the next octets.
+    fn update(&mut self, octets: &[u8]);
+    fn finish(self: Box<Self>) -> Digest;
+}
+
 /// A digest under way.
 pub struct Hasher(State);
 
@@ -129,6 +136,16 @@ impl Hasher {
             State::Whirlpool(state) => state.finalize().to_vec(),
             State::Blake3(state) => state.finalize().as_bytes().to_vec(),
         })
+    }
+}
+
+impl Take for Hasher {
+    fn update(&mut self, octets: &[u8]) {
+        Hasher::update(self, octets);
+    }
+
+    fn finish(self: Box<Self>) -> Digest {
+        Hasher::finish(*self)
     }
 }
 

@@ -34,11 +34,7 @@ impl Receive {
     fn receive(&mut self, most: u64) -> Result<usize, Step> {
         let piece = bounded(self.input.len(), most);
         let count = self.wire.receive(&mut self.input[..piece])?;
-        if self.chain.is_empty() {
-            self.store.write(&self.input[..count])?;
-        } else {
-            self.transform(count)?;
-        }
+        self.store(count)?;
         if count == self.input.len() && count < PIECE {
             self.input = vec![0; PIECE];
         }
@@ -46,13 +42,11 @@ impl Receive {
     }
 
     /// Writes what the stages make of what was received.
-    fn transform(&mut self, count: usize) -> Result<(), Step> {
+    fn store(&mut self, count: usize) -> Result<(), Step> {
         // Each piece is written before the next one: a few octets can become many.
         for piece in self.input[..count].chunks(self.chain.appetite()) {
-            self.output.clear();
-            let pushed = self.chain.push(piece, &mut self.output);
-            pushed.map_err(Step::Spoiled)?;
-            self.store.write(&self.output)?;
+            let through = self.chain.through(piece, &mut self.output);
+            self.store.write(through.map_err(Step::Spoiled)?)?;
         }
         if count == 0 {
             self.output.clear();

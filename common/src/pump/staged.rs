@@ -1,5 +1,6 @@
 //! A download or a listing through a chain of stages.
 
+use std::ops::Range;
 use std::os::fd::{AsFd, BorrowedFd};
 
 use super::source::Source;
@@ -16,10 +17,9 @@ pub struct SendStaged<'a> {
     wire: Wire,
     chain: Chain,
     input: Vec<u8>,
-    /// How much of the input is used where there are no stages.
-    read: usize,
     output: Vec<u8>,
-    sent: usize,
+    /// What is to be sent: of the output, or of the input where no stage changes it.
+    ready: Range<usize>,
     at_end: bool,
 }
 
@@ -30,49 +30,47 @@ impl<'a> SendStaged<'a> {
             wire,
             input: vec![0; PIECE.min(chain.appetite())],
             chain,
-            read: 0,
             output: Vec::new(),
-            sent: 0,
+            ready: 0..0,
             at_end: false,
         }
     }
 
     /// Makes the next octets ready to be sent.
     fn prepare(&mut self) -> Result<(), Step> {
-        (self.sent, self.read) = (0, 0);
-        self.output.clear();
         if self.at_end {
             self.wire.finish()?;
             return Err(Step::Complete);
         }
-        let made = match self.source.read(&mut self.input)? {
-            0 => {
-                self.at_end = true;
-                self.chain.finish(&mut self.output)
-            }
-            count if self.chain.is_empty() => {
-                self.read = count;
-                Ok(())
-            }
-            count => self.chain.push(&self.input[..count], &mut self.output),
+        let count = self.source.read(&mut self.input)?;
+        let made = if count == 0 {
+            self.at_end = true;
+            self.output.clear();
+            let finished = self.chain.finish(&mut self.output);
+            finished.map(|()| self.output.len())
+        } else {
+            let through = self.chain.through(&self.input[..count], &mut self.output);
+            through.map(<[u8]>::len)
         };
-        made.map_err(Step::Spoiled)
+        self.ready = 0..made.map_err(Step::Spoiled)?;
+        Ok(())
     }
 
     fn send(&mut self, most: u64) -> Result<usize, Step> {
-        if self.sent == self.read.max(self.output.len()) {
+        if self.ready.is_empty() {
             self.prepare()?;
+            if self.ready.is_empty() {
+                return Ok(0);
+            }
         }
-        // Without stages, what was read is sent from where it was read.
-        let ready = match self.chain.is_empty() {
-            true => &self.input[self.sent..self.read],
-            false => &self.output[self.sent..],
+        let buffer = if self.chain.changes() {
+            &self.output
+        } else {
+            &self.input
         };
-        if ready.is_empty() {
-            return Ok(0);
-        }
+        let ready = &buffer[self.ready.clone()];
         let count = self.wire.send(&ready[..bounded(ready.len(), most)])?;
-        self.sent += count;
+        self.ready.start += count;
         Ok(count)
     }
 }

@@ -67,7 +67,7 @@ pub fn enter_empty(
     step("close_range", sys::keep_only(kept))?;
     // It makes no files; the umask shall not be what somebody started the server with.
     nix::sys::stat::umask(nix::sys::stat::Mode::from_bits_truncate(0o077));
-    limits()?;
+    limits(role)?;
     identity::no_way_back()?;
     landlock::deny_all(programs.landlock())?;
     seccomp::apply(programs, role)
@@ -107,14 +107,19 @@ fn no_core() -> Result<(), SandboxError> {
 }
 
 /// Limits of a process that parses what strangers send.
-fn limits() -> Result<(), SandboxError> {
+fn limits(role: Role) -> Result<(), SandboxError> {
     const ADDRESS_SPACE: u64 = 512 << 20;
+    // A session hashes in a thread of its own, and no system call makes anything else. The kernel counts the threads of all
+    // sessions, so this is also the most that one which was taken over can have; where there are none left, none is needed.
+    const THREADS: u64 = 4096;
     // A session uses a dozen; one that was taken over shall not collect every passive port.
     const DESCRIPTORS: u64 = 32;
     no_core()?;
     let descriptors = setrlimit(Resource::RLIMIT_NOFILE, DESCRIPTORS, DESCRIPTORS);
     step("setrlimit NOFILE", descriptors)?;
-    step("setrlimit NPROC", setrlimit(Resource::RLIMIT_NPROC, 0, 0))?;
+    let threads = if role == Role::Session { THREADS } else { 0 };
+    let threads = setrlimit(Resource::RLIMIT_NPROC, threads, threads);
+    step("setrlimit NPROC", threads)?;
     step(
         "setrlimit AS",
         setrlimit(Resource::RLIMIT_AS, ADDRESS_SPACE, ADDRESS_SPACE),

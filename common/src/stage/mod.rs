@@ -10,7 +10,7 @@ pub mod tar;
 
 pub use self::chain::Chain;
 pub use self::plan::{Cargo, NotOffered, Options, Plan};
-pub use self::tap::Confirmation;
+pub use self::tap::{Confirm, Confirmation};
 
 /// What is wrong with the octets that a client sent: the transfer fails, nothing else does.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -38,11 +38,6 @@ pub trait Stage {
     /// # Errors
     /// More should have come.
     fn finish(&mut self, out: &mut Vec<u8>) -> Result<(), Fault>;
-
-    /// The digest of all that came through, where it takes one; it is told once, when the transfer has ended.
-    fn confirmation(&mut self) -> Option<Confirmation> {
-        None
-    }
 
     /// The most octets that it takes at once, so that what comes out is bounded.
     fn appetite(&self) -> usize {

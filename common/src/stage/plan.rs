@@ -1,9 +1,7 @@
 //! Decides what a transfer does to its octets, once and before anything is opened. Pure: no I/O.
 
-use super::tap::Tap;
-use super::{Chain, ascii, charset, deflate};
+use super::{Chain, Confirm, ascii, charset, deflate};
 use crate::charset::Charset;
-use crate::digest::Algorithm;
 use crate::proto::representation::{Mode, Representation, Structure, Type};
 
 /// What is moved, and in which direction.
@@ -23,7 +21,7 @@ pub struct Options {
     /// REST's offset.
     pub restart: u64,
     /// The digest that the end of the transfer tells.
-    pub confirm: Option<Algorithm>,
+    pub confirm: Option<Confirm>,
     /// How many times more than it was an upload in MODE Z may become; zero is no limit.
     pub inflate_ratio: u64,
 }
@@ -68,8 +66,8 @@ impl Plan {
                 if text {
                     chain = chain.then(ascii::ToWire::default());
                 }
-                if let Some(algorithm) = options.confirm {
-                    chain = chain.then(Tap::new(algorithm));
+                if let Some(confirm) = options.confirm {
+                    chain = chain.tapped(confirm);
                 }
             }
             // Its lines have the ends of the wire already, and no place in them has a number.
@@ -82,8 +80,8 @@ impl Plan {
                 if representation.mode == Mode::Deflate {
                     chain = chain.then(deflate::Inflate::new(options.inflate_ratio));
                 }
-                if let Some(algorithm) = options.confirm {
-                    chain = chain.then(Tap::new(algorithm));
+                if let Some(confirm) = options.confirm {
+                    chain = chain.tapped(confirm);
                 }
                 if text {
                     chain = chain.then(ascii::FromWire::default());
@@ -112,6 +110,7 @@ impl Plan {
 mod tests {
     use super::super::Stage;
     use super::*;
+    use crate::digest::{Algorithm, Hasher};
 
     fn plan(kind: Type, restart: u64, cargo: Cargo) -> Result<bool, NotOffered> {
         with(kind, Structure::File, restart, cargo)
@@ -173,7 +172,10 @@ mod tests {
                 ..Representation::default()
             };
             let options = Options {
-                confirm: Some(Algorithm::Md5),
+                confirm: Some(Confirm {
+                    algorithm: Algorithm::Md5,
+                    begin: |algorithm| Box::new(Hasher::new(algorithm)),
+                }),
                 ..Options::default()
             };
             let run = |cargo, octets: &[u8]| {

@@ -1,9 +1,8 @@
-//! A stage that changes nothing and takes a digest of what comes through. Pure: no I/O.
+//! A place between stages where a digest is taken of what comes by. Pure: no I/O.
 
 use std::fmt;
 
-use super::{Fault, Stage};
-use crate::digest::{Algorithm, Digest, Hasher};
+use crate::digest::{Algorithm, Digest, Take};
 
 /// What came through, for the client to compare: `SHA-256=` and the digest.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -18,38 +17,39 @@ impl fmt::Display for Confirmation {
     }
 }
 
+/// What a transfer is to be confirmed by.
+#[derive(Clone, Copy, Debug)]
+pub struct Confirm {
+    pub algorithm: Algorithm,
+    /// Begins a digest.
+    pub begin: fn(Algorithm) -> Box<dyn Take>,
+}
+
 /// The digest of a transfer under way.
 pub(super) struct Tap {
     algorithm: Algorithm,
-    hasher: Option<Hasher>,
+    taken: Option<Box<dyn Take>>,
 }
 
 impl Tap {
-    pub(super) fn new(algorithm: Algorithm) -> Tap {
+    pub(super) fn new(Confirm { algorithm, begin }: Confirm) -> Tap {
         Tap {
             algorithm,
-            hasher: Some(Hasher::new(algorithm)),
+            taken: Some(begin(algorithm)),
         }
     }
-}
 
-impl Stage for Tap {
-    fn push(&mut self, input: &[u8], out: &mut Vec<u8>) -> Result<(), Fault> {
-        if let Some(hasher) = &mut self.hasher {
-            hasher.update(input);
+    pub(super) fn look(&mut self, octets: &[u8]) {
+        if let Some(taken) = &mut self.taken {
+            taken.update(octets);
         }
-        out.extend_from_slice(input);
-        Ok(())
     }
 
-    fn finish(&mut self, _: &mut Vec<u8>) -> Result<(), Fault> {
-        Ok(())
-    }
-
-    fn confirmation(&mut self) -> Option<Confirmation> {
-        self.hasher.take().map(|hasher| Confirmation {
+    /// What came through; told once.
+    pub(super) fn confirmation(&mut self) -> Option<Confirmation> {
+        self.taken.take().map(|taken| Confirmation {
             algorithm: self.algorithm,
-            digest: hasher.finish(),
+            digest: taken.finish(),
         })
     }
 }

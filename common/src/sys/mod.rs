@@ -47,9 +47,14 @@ thread_local! {
     static SINGLE_THREADED: std::cell::Cell<bool> = const { std::cell::Cell::new(false) };
 }
 
-/// Promises that this process never starts a thread; `main` says so before anything else, and [`fork`] relies on it.
+/// Promises that this process starts no thread before it takes this back by [`expect_threads`]; `main` says so before anything else, and [`fork`] relies on it.
 pub fn promise_single_thread() {
     SINGLE_THREADED.set(true);
+}
+
+/// Takes the promise back: a thread is about to be started, and [`fork`] refuses from now on.
+pub fn expect_threads() {
+    SINGLE_THREADED.set(false);
 }
 
 /// Takes descriptor 0 as the client's connection (inetd) and leaves /dev/null in its place.

@@ -155,7 +155,18 @@ pub(crate) const ALL: &[Attempt] = &[
     attempt("execve /bin/true", EVERYWHERE, |_| call(libc::SYS_execve, [address(c"/bin/true"), 0, 0, 0, 0, 0])),
     attempt("execveat", EVERYWHERE, |hands| call(libc::SYS_execveat, [fd(&hands.file), address(c""), 0, 0, libc::AT_EMPTY_PATH as usize, 0])),
     attempt("fork by clone", EVERYWHERE, |_| call(libc::SYS_clone, [libc::SIGCHLD as usize, 0, 0, 0, 0, 0])),
-    attempt("fork by clone3", EVERYWHERE, |_| call(libc::SYS_clone3, [0, 0, 0, 0, 0, 0])),
+    attempt("start a thread", [WORKS, DIES, DIES], |_| {
+        let thread = std::thread::Builder::new().stack_size(64 << 10).spawn(|| 0);
+        thread.map_err(|_| Errno::EAGAIN)?.join().map_err(|_| Errno::EIO)
+    }),
+    attempt("fork with a thread's memory", EVERYWHERE, |_| clone(libc::CLONE_VM | libc::CLONE_VFORK | libc::SIGCHLD)),
+    attempt("a thread outside of the group", EVERYWHERE, |_| clone(THREAD & !libc::CLONE_THREAD)),
+    attempt("a thread with signals of its own", EVERYWHERE, |_| clone(THREAD & !libc::CLONE_SIGHAND)),
+    attempt("a thread that is the parent's child", EVERYWHERE, |_| clone(THREAD | libc::CLONE_PARENT)),
+    attempt("a thread in a new namespace", EVERYWHERE, |_| clone(THREAD | libc::CLONE_NEWUSER)),
+    attempt("a thread that nobody traces", EVERYWHERE, |_| clone(THREAD | libc::CLONE_UNTRACED)),
+    attempt("set the processors it may use", EVERYWHERE, |_| call(libc::SYS_sched_setaffinity, [0; 6])),
+    attempt("fork by clone3", [fails(Errno::ENOSYS), DIES, DIES], |_| call(libc::SYS_clone3, [0, 0, 0, 0, 0, 0])),
     attempt("be traced", EVERYWHERE, |_| call(libc::SYS_ptrace, [libc::PTRACE_TRACEME as usize, 0, 0, 0, 0, 0])),
     attempt("trace the parent", EVERYWHERE, |hands| {
         call(libc::SYS_ptrace, [libc::PTRACE_ATTACH as usize, hands.parent, 0, 0, 0, 0])
@@ -214,6 +225,13 @@ pub(crate) const ALL: &[Attempt] = &[
     #[cfg(target_arch = "x86_64")]
     attempt("fork, the oldest", EVERYWHERE, |_| call(libc::SYS_fork, [0; 6])),
 ];
+
+/// What pthread_create(3) asks clone for.
+const THREAD: c_int = 0x3d_0f00;
+
+fn clone(flags: c_int) -> Result<c_long, Errno> {
+    call(libc::SYS_clone, [flags as usize, 0, 0, 0, 0, 0])
+}
 
 /// The working directory, as `*at` calls name it.
 const HERE: usize = libc::AT_FDCWD as isize as usize;

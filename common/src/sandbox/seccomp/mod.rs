@@ -46,7 +46,22 @@ enum Must {
     PlainModeAt,
     /// utimensat that never goes through a link.
     NoLinkTimes,
+    /// clone that makes a thread of this process, in the C library's own words: no process, no namespace, no signal to the parent.
+    Thread,
+    /// Not there (ENOSYS): of clone3 a filter cannot see the flags, and the C library falls back to clone.
+    Absent,
 }
+
+/// CLONE_SYSVSEM and CLONE_SETTLS on, this is what pthread_create(3) of glibc asks for.
+const THREAD: i32 = libc::CLONE_VM
+    | libc::CLONE_FS
+    | libc::CLONE_FILES
+    | libc::CLONE_SIGHAND
+    | libc::CLONE_THREAD
+    | libc::CLONE_SYSVSEM
+    | libc::CLONE_SETTLS
+    | libc::CLONE_PARENT_SETTID
+    | libc::CLONE_CHILD_CLEARTID;
 
 /// Everything in a mode but the permissions of owner, group and others.
 const SPECIAL_MODE: u32 = !0o777;
@@ -78,8 +93,14 @@ const COMMON: &[Call] = calls![
     SYS_close, SYS_fcntl: PlainFcntl, SYS_exit, SYS_exit_group, SYS_poll, SYS_ppoll, SYS_read, SYS_write,
 ];
 
-/// Data in, data out, on descriptors that were given.
+/// Data in, data out, on descriptors that were given; and a thread that hashes (`hashing`), with what it needs to start.
 const SESSION: &[Call] = calls![
+    SYS_clone: Thread,
+    SYS_clone3: Absent,
+    SYS_set_robust_list,
+    SYS_rseq,
+    SYS_sched_getaffinity,
+    SYS_sched_yield,
     SYS_readv,
     SYS_writev,
     SYS_pread64,
@@ -179,6 +200,8 @@ impl Must {
             Must::PlainMode => " (no setuid)",
             Must::PlainModeAt => " (no setuid, no links)",
             Must::NoLinkTimes => " (no links)",
+            Must::Thread => " (thread)",
+            Must::Absent => " (ENOSYS)",
         }
     }
 }
@@ -272,6 +295,13 @@ impl Must {
             Must::PlainMode => Ok(vec![SeccompRule::new(vec![plain(1)?])?]),
             Must::PlainModeAt => Ok(vec![SeccompRule::new(vec![plain(2)?, no_link()?])?]),
             Must::NoLinkTimes => Ok(vec![SeccompRule::new(vec![no_link()?])?]),
+            Must::Thread => {
+                let thread = u64::from(THREAD.unsigned_abs());
+                let same = Condition::new(0, Len::Dword, Op::Eq, thread)?;
+                Ok(vec![SeccompRule::new(vec![same])?])
+            }
+            // It has no word for a third answer: whoever compares leaves this call out.
+            Must::Absent => Ok(Vec::new()),
         }
     }
 }
@@ -282,7 +312,12 @@ mod tests {
 
     /// The calls of a role whose names hold a word.
     fn calls_like(role: Role, word: &str) -> Vec<&'static str> {
-        let harmless = ["SYS_getsockopt", "SYS_setsockopt", "SYS_getsockname"];
+        let harmless = [
+            "SYS_getsockopt",
+            "SYS_setsockopt",
+            "SYS_getsockname",
+            "SYS_set_robust_list",
+        ];
         let names = role.calls().map(|Call(name, ..)| *name);
         names
             .filter(|name| name.contains(word) && !harmless.contains(name))
@@ -293,10 +328,18 @@ mod tests {
     fn the_lists_hold_nothing_that_opens_connects_or_executes_in_a_session() {
         let forbidden = "open sock bind connect listen exec fork clone ptrace mount unlink rename chmod chown set process kcmp bpf";
         for word in forbidden.split(' ') {
-            for role in [Role::Session, Role::Logger] {
-                assert_eq!(calls_like(role, word), [""; 0], "{role:?}");
+            assert_eq!(calls_like(Role::Logger, word), [""; 0]);
+            if word != "clone" {
+                assert_eq!(calls_like(Role::Session, word), [""; 0]);
             }
         }
+        let limits = |call: &&Call| call.0.contains("clone");
+        let limits: Vec<Must> = Role::Session
+            .calls()
+            .filter(limits)
+            .map(|call| call.2)
+            .collect();
+        assert_eq!(limits, [Must::Thread, Must::Absent]);
         for word in "exec fork clone ptrace mount accept chown mknod setres setg chroot process bpf"
             .split(' ')
         {

@@ -7,7 +7,7 @@
 use nix::libc::{self, c_long};
 use seccompiler::{BpfProgram, TargetArch, sock_filter};
 
-use super::{Call, Must, SPECIAL_MODE, SandboxError};
+use super::{Call, Must, SPECIAL_MODE, SandboxError, THREAD};
 
 const LOAD: u16 = 0x20;
 const AND: u16 = 0x54;
@@ -25,6 +25,9 @@ const _: () = {
     assert!(RETURN as u32 == libc::BPF_RET | libc::BPF_K);
 };
 
+/// The answer to what is not there.
+const ABSENT: u32 = libc::SECCOMP_RET_ERRNO | libc::ENOSYS.unsigned_abs();
+
 /// Offsets in `struct seccomp_data`.
 const NUMBER: u32 = 0;
 const ARCH: u32 = 4;
@@ -35,16 +38,18 @@ const fn argument(index: u32) -> u32 {
     16 + 8 * index + low_half
 }
 
-/// Where an instruction goes on; the two ends stand once, behind all others.
+/// Where an instruction goes on; the three ends stand once, behind all others.
 #[derive(Clone, Copy, Debug)]
 enum Target {
     /// So many instructions further on.
     Skip(u8),
     Allow,
     Kill,
+    /// As if there were no such call.
+    Deny,
 }
 
-use Target::{Allow, Kill, Skip};
+use Target::{Allow, Deny, Kill, Skip};
 
 /// An instruction whose targets are not numbers yet.
 #[derive(Clone, Copy, Debug)]
@@ -86,12 +91,13 @@ pub(super) fn compile<'a>(
     assemble(&steps)
 }
 
-/// Turns targets into distances and adds the two ends.
+/// Turns targets into distances and adds the three ends.
 fn assemble(steps: &[Step]) -> Result<BpfProgram, SandboxError> {
     let distance = |from: usize, target: Target| match target {
         Skip(count) => Ok(count),
         Allow => u8::try_from(steps.len() - from - 1).map_err(|_| too_long()),
         Kill => u8::try_from(steps.len() - from).map_err(|_| too_long()),
+        Deny => u8::try_from(steps.len() - from + 1).map_err(|_| too_long()),
     };
     let mut program = BpfProgram::new();
     for (at, step) in steps.iter().enumerate() {
@@ -103,7 +109,11 @@ fn assemble(steps: &[Step]) -> Result<BpfProgram, SandboxError> {
             k: step.k,
         });
     }
-    for k in [libc::SECCOMP_RET_ALLOW, libc::SECCOMP_RET_KILL_PROCESS] {
+    for k in [
+        libc::SECCOMP_RET_ALLOW,
+        libc::SECCOMP_RET_KILL_PROCESS,
+        ABSENT,
+    ] {
         program.push(sock_filter {
             code: RETURN,
             jt: 0,
@@ -221,6 +231,12 @@ impl Leaf {
                 step(LOAD, argument(3)),
                 test(IF_EQUAL, straight, Allow, Kill),
             ],
+            Must::Thread => vec![
+                this,
+                step(LOAD, argument(0)),
+                test(IF_EQUAL, THREAD.unsigned_abs(), Allow, Kill),
+            ],
+            Must::Absent => vec![test(IF_EQUAL, self.first, Deny, Kill)],
             Must::LocalPair => vec![
                 this,
                 step(LOAD, argument(0)),
@@ -285,6 +301,10 @@ mod tests {
         }
     }
 
+    fn is_clone3(number: u32) -> bool {
+        c_long::from(number) == libc::SYS_clone3
+    }
+
     fn programs(role: Role) -> (BpfProgram, BpfProgram) {
         (compile(role.calls()).unwrap(), reference(role).unwrap())
     }
@@ -297,6 +317,8 @@ mod tests {
             for number in (0..1024).chain([0x4000_0000, 0x4000_0001, u32::MAX]) {
                 for arguments in [
                     [0; 6],
+                    [u64::from(THREAD.unsigned_abs()), 0, 0, 0, 0, 0],
+                    [u64::from(libc::SIGCHLD.unsigned_abs()), 0, 0, 0, 0, 0],
                     [2, 1, 4, 0, 0, 0],
                     [10, 0x80801, 3, 0, 0, 0],
                     [1, 2, 7, 0, 0, 0],
@@ -307,11 +329,11 @@ mod tests {
                     [5, 0o755, 0o2755, 0x100, 0, 0],
                 ] {
                     let got = run(&own, number, arch, arguments);
-                    assert_eq!(
-                        got,
-                        run(&reference, number, arch, arguments),
-                        "{role:?} {number} {arguments:?}"
-                    );
+                    let expected = match number {
+                        _ if role == Role::Session && is_clone3(number) => ABSENT,
+                        _ => run(&reference, number, arch, arguments),
+                    };
+                    assert_eq!(got, expected, "{role:?} {number} {arguments:?}");
                 }
                 assert_eq!(
                     run(&own, number, arch ^ 1, [0; 6]),
@@ -339,6 +361,7 @@ mod tests {
             let arguments = arguments.map(u64::from);
             for role in [Role::Session, Role::Keeper, Role::Logger] {
                 let (own, reference) = programs(role);
+                prop_assume!(!is_clone3(number));
                 prop_assert_eq!(run(&own, number, arch, arguments), run(&reference, number, arch, arguments));
             }
         }

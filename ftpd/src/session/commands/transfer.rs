@@ -3,11 +3,12 @@
 use std::os::fd::AsFd;
 
 use common::channel::{FileRequest, UploadAt};
+use common::hashing::Hashing;
 use common::proto::args::PathArg;
 use common::proto::reply::{Code, Mark, Reply};
 use common::proto::representation::{Structure, Type};
 use common::pump::{self, Source, Store};
-use common::stage::{Cargo, Options, Plan};
+use common::stage::{Cargo, Confirm, Options, Plan};
 use nix::errno::Errno;
 use nix::poll::{PollFd, PollFlags, poll};
 
@@ -218,7 +219,10 @@ fn is_abandoned(link: &mut Link, moved: u64) -> bool {
 pub(in crate::session) fn plan(user: &User, pending: &Pending, cargo: Cargo) -> Result<Plan, Stop> {
     let options = Options {
         restart: pending.restart,
-        confirm: user.account.confirm,
+        confirm: user.account.confirm.map(|algorithm| Confirm {
+            algorithm,
+            begin: Hashing::boxed,
+        }),
         inflate_ratio: user.account.inflate_ratio,
     };
     let plan = Plan::new(user.representation, options, cargo);
