@@ -81,9 +81,18 @@ impl Session {
         line: &str,
         work: impl FnOnce(&mut TcpStream) -> io::Result<T>,
     ) -> Result<T, Failure> {
+        self.told(line, work).map(|(outcome, _)| outcome)
+    }
+
+    /// The same, with the text of the last reply.
+    pub(crate) fn told<T>(
+        &mut self,
+        line: &str,
+        work: impl FnOnce(&mut TcpStream) -> io::Result<T>,
+    ) -> Result<(T, String), Failure> {
         let outcome = self.begun(line, work)?;
-        self.expect(line, &[226, 250])?;
-        Ok(outcome)
+        let reply = self.expect(line, &[226, 250])?;
+        Ok((outcome, reply.text))
     }
 
     /// A download that `work` may leave before its end: whether it ends with 226 or 426 is no matter.

@@ -2,6 +2,7 @@
 //! modules below; which server it does it to is none of its business.
 
 mod bulk;
+mod confirmed;
 mod guessers;
 mod listing;
 mod login;
@@ -64,6 +65,12 @@ pub(crate) const SCENARIOS: &[Scenario] = &[
         figures: &[rate("RETR 1 GiB", "MB/s"), cost("  server CPU", "s/GiB"), aside("  client CPU", "s/GiB")] },
     Scenario { name: "stor", run: bulk::stor,
         figures: &[rate("STOR 1 GiB", "MB/s"), cost("  server CPU", "s/GiB"), aside("  client CPU", "s/GiB")] },
+    Scenario { name: "confirmed-retr", run: confirmed::retr,
+        figures: &[rate("RETR 256 MiB, plain", "MB/s"), aside("  CRC32 / plain", ""), aside("  MD5 / plain", ""),
+            aside("  SHA-1 / plain", ""), aside("  SHA-256 / plain", ""), aside("  SHA-512 / plain", ""), aside("  BLAKE3 / plain", "")] },
+    Scenario { name: "confirmed-stor", run: confirmed::stor,
+        figures: &[rate("STOR 256 MiB, plain", "MB/s"), aside("  CRC32 / plain", ""), aside("  MD5 / plain", ""),
+            aside("  SHA-1 / plain", ""), aside("  SHA-256 / plain", ""), aside("  SHA-512 / plain", ""), aside("  BLAKE3 / plain", "")] },
     Scenario { name: "login", run: login::one,
         figures: &[rate("logins, 1 client", "1/s"), cost("  server CPU", "ms/login")] },
     Scenario { name: "login32", run: login::many,
