@@ -1,6 +1,6 @@
 //! The hostile archives themselves: what each holds, what the server says to it, and which files there are then.
 
-use crate::tape::{archive, directory, extended, file, filled, header, link, pax, record};
+use tests::tape::{archive, directory, extended, file, filled, header, link, pax, record};
 
 /// An archive, what the server says to it, and the files that are there afterwards.
 pub(crate) struct Case {

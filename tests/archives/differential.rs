@@ -9,8 +9,8 @@ use tests::{Scratch, Setup};
 
 use crate::hostile::regular;
 use crate::programs;
-use crate::tape::{Header, archive, directory, extended, file, filled, header, record};
 use crate::unpack::send;
+use tests::tape::{Header, archive, directory, extended, file, filled, header, record};
 
 /// How many archives are tried.
 const TRIALS: usize = 400;

@@ -10,8 +10,8 @@ use tests::{Client, Data, Scratch, Setup, require, tree};
 
 use crate::corpus::corpus;
 use crate::programs;
-use crate::tape::{archive, file};
 use crate::unpack::send;
+use tests::tape::{archive, file};
 
 /// Everything about a tree that an attack could change.
 fn picture(root: &Path) -> BTreeMap<PathBuf, String> {

@@ -7,5 +7,4 @@ mod differential;
 mod hostile;
 mod pack;
 mod programs;
-mod tape;
 mod unpack;

@@ -20,6 +20,7 @@ pub mod reply;
 pub mod require;
 pub mod scratch;
 pub mod server;
+pub mod tape;
 pub mod transcript;
 pub mod tree;
 pub mod user;

@@ -8,7 +8,7 @@ use std::time::Duration;
 use nix::sys::signal::{Signal, kill};
 use nix::unistd::Pid;
 use tests::processes::Process;
-use tests::{Client, Data, Server, Setup, require};
+use tests::{Client, Data, Reply, Server, Setup, require, tape};
 
 /// Octets that tell which upload they are of, to the last one.
 pub(crate) fn content(number: u64) -> Vec<u8> {
@@ -25,6 +25,35 @@ pub(crate) fn number(octets: &[u8]) -> Option<u64> {
     (content(number) == octets).then_some(number)
 }
 
+/// What is uploaded until something dies.
+#[derive(Clone, Copy)]
+enum Uploads {
+    Files,
+    /// Archives of some files each, over those of the archive before.
+    Archives,
+}
+
+/// The files of one archive.
+const ENTRIES: u64 = 8;
+
+/// As [`upload_on`], with archives: what is acknowledged is all that is in one.
+fn unpack_on(mut client: Client, first: u64, acknowledged: impl Fn(String, u64)) {
+    let all = format!("226 Transfer complete, {ENTRIES} entries.");
+    client.expect("STRU T", 200);
+    for archive in 0.. {
+        let numbers = || (0..ENTRIES).map(|entry| first + archive * ENTRIES + entry);
+        let name = |number: u64| format!("{first}-{}", number % ENTRIES);
+        let parts: Vec<_> = numbers()
+            .map(|number| tape::file(name(number).as_bytes(), &content(number)))
+            .collect();
+        let Some(reply) = try_upload(&mut client, "archive", &tape::archive(&parts)) else {
+            return;
+        };
+        assert_eq!(reply.to_string().trim_end(), all);
+        numbers().for_each(|number| acknowledged(name(number), number));
+    }
+}
+
 /// Uploads under a few names until the server is gone. Tells each name and number once it is acknowledged.
 pub(crate) fn upload_on(mut client: Client, first: u64, acknowledged: impl Fn(String, u64)) {
     for number in first.. {
@@ -37,7 +66,7 @@ pub(crate) fn upload_on(mut client: Client, first: u64, acknowledged: impl Fn(St
 }
 
 /// One upload; `None` if it did not come to 226.
-fn try_upload(client: &mut Client, name: &str, octets: &[u8]) -> Option<()> {
+fn try_upload(client: &mut Client, name: &str, octets: &[u8]) -> Option<Reply> {
     use std::io::Write;
     let mut ask = |line: &str| {
         client
@@ -58,10 +87,7 @@ fn try_upload(client: &mut Client, name: &str, octets: &[u8]) -> Option<()> {
     ask(&format!("STOR {name}")).filter(|reply| reply.code == 150)?;
     data.write_all(octets).ok()?;
     drop(data);
-    client
-        .try_reply()
-        .filter(|reply| reply.code == 226)
-        .map(drop)
+    client.try_reply().filter(|reply| reply.code == 226)
 }
 
 /// Checks every file in a home against what was acknowledged last under its name.
@@ -99,7 +125,7 @@ fn drain(acknowledged: &Receiver<(String, u64)>, last: &mut BTreeMap<String, u64
 }
 
 /// One server, two clients that upload, and the death of one process at some moment.
-fn round(random: &mut fastrand::Rng, context: &str) {
+fn round(uploads: Uploads, random: &mut fastrand::Rng, context: &str) {
     let server = Setup::new().setting("Durability=rename").start();
     let (tell, acknowledged) = channel();
     let clients: Vec<_> = [1_000_000, 2_000_000]
@@ -108,9 +134,11 @@ fn round(random: &mut fastrand::Rng, context: &str) {
             let client = server.logged_in();
             let tell = tell.clone();
             std::thread::spawn(move || {
-                upload_on(client, first, |name, number| {
-                    tell.send((name, number)).unwrap()
-                });
+                let tell = |name, number| tell.send((name, number)).unwrap();
+                match uploads {
+                    Uploads::Files => upload_on(client, first, tell),
+                    Uploads::Archives => unpack_on(client, first, tell),
+                }
             })
         })
         .collect();
@@ -148,23 +176,34 @@ fn round(random: &mut fastrand::Rng, context: &str) {
     );
 }
 
-fn deaths(count: u32) {
+fn deaths(uploads: Uploads, count: u32) {
     let seed = seed();
     let mut random = fastrand::Rng::with_seed(seed);
     for index in 0..count {
-        round(&mut random, &format!("SEED={seed}, round {index}"));
+        round(uploads, &mut random, &format!("SEED={seed}, round {index}"));
     }
 }
 
 #[test]
 fn nothing_acknowledged_is_lost_by_20_deaths() {
-    deaths(20);
+    deaths(Uploads::Files, 20);
 }
 
 #[test]
 #[ignore = "takes a minute: `make soak` runs it"]
 fn nothing_acknowledged_is_lost_by_200_deaths() {
-    deaths(200);
+    deaths(Uploads::Files, 200);
+}
+
+#[test]
+fn no_entry_of_an_acknowledged_archive_is_lost_by_20_deaths() {
+    deaths(Uploads::Archives, 20);
+}
+
+#[test]
+#[ignore = "takes a minute: `make soak` runs it"]
+fn no_entry_of_an_acknowledged_archive_is_lost_by_200_deaths() {
+    deaths(Uploads::Archives, 200);
 }
 
 /// What makes a call fail. In its place the kernel sees one that the filter lets pass.
