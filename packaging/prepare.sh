@@ -35,6 +35,10 @@ done
 if ! [ -e "$(cc -print-file-name=crt1.o 2>/dev/null)" ]; then
     missing+=(libc6-dev)
 fi
+# The PAM of ordinary users, which has no program.
+if [ "$1" = test ] && ! [ -e "$(cc -print-file-name=libpam_wrapper.so 2>/dev/null)" ]; then
+    missing+=(libpam-wrapper)
+fi
 # crypt(3), which Debian has in a library of its own.
 if ! [ -e "$(cc -print-file-name=libcrypt.so 2>/dev/null)" ]; then
     missing+=(libcrypt-dev)

@@ -3,10 +3,12 @@
 #![allow(clippy::unwrap_used, reason = "whatever fails shall end the test")]
 
 use std::fs;
+use std::os::unix::fs::MetadataExt;
 
 use nix::sys::signal::Signal;
 use nix::unistd::{Gid, Uid};
-use tests::{Server, Setup, require, scratch, wait};
+use tests::processes::Process;
+use tests::{Data, Server, Setup, require, scratch, wait};
 
 /// sha512-crypt of "correct horse", the tester's password.
 const HASH: &str = "$6$rounds=1000$abcdefgh$DbXqPck5ABZumVXwcH5eMVHsPZwvQ3jylSxpJmKkZVxcoCiC3N0rPerjHmAqL7r6PK6CIeYnO9.vxpbsevscg/";
@@ -173,4 +175,192 @@ fn attack_12_a_module_that_hangs_costs_one_login() {
     server.log.line_with(&["PAM did not answer within 4 s"]);
     // The same keeper goes on.
     client.expect("USER fred", 331);
+}
+
+/// The soft and the hard limit of a process, by the name in `/proc/PID/limits`.
+fn limit(process: &Process, name: &str) -> [String; 2] {
+    let limits = fs::read_to_string(format!("/proc/{}/limits", process.pid)).unwrap();
+    let line = limits.lines().find(|line| line.starts_with(name)).unwrap();
+    let mut words = line[name.len()..].split_whitespace();
+    [(); 2].map(|()| words.next().unwrap().to_owned())
+}
+
+#[test]
+fn limits_of_pam_limits_hold_the_process_that_serves_the_user() {
+    if !can_have_pam() {
+        return;
+    }
+    let rules = format!("{UNIX}session required pam_limits.so conf={{scratch}}/limits.conf\n");
+    let setup = Setup::new().methods("pam");
+    let limits = "fred soft nofile 64\nfred hard nofile 70\nfred - nproc 7\nfred - fsize 100\nfred - core unlimited\n";
+    fs::write(setup.scratch().join("limits.conf"), limits).unwrap();
+    let server = start_with(setup, &[("metaftpd", &rules)]);
+    let mut client = server.connect();
+    client.login("fred", &server.login.password);
+    let keeper = server.only_keeper();
+    assert_eq!(limit(&keeper, "Max open files"), ["64", "70"]);
+    assert_eq!(limit(&keeper, "Max processes"), ["7", "7"]);
+    assert_eq!(limit(&keeper, "Max core file size"), ["0", "0"]);
+    // This one is a size of files that are refused, rather than a signal that ends the session.
+    assert_eq!(limit(&keeper, "Max file size"), ["unlimited"; 2]);
+    client.upload(Data::Epsv, "fits", &[0; 100 << 10]);
+    let data = client.data(Data::Epsv);
+    client.begin("STOR large");
+    let data = data.open();
+    data.write_all_and_close(&[0; (100 << 10) + 1]);
+    client.expect_reply(552);
+    assert!(!server.names().contains(&"large".to_owned()));
+    client.expect("NOOP", 200);
+}
+
+#[test]
+fn limits_that_leave_no_room_for_a_session_end_it_before_an_answer() {
+    if !can_have_pam() {
+        return;
+    }
+    let rules = format!("{UNIX}session required pam_limits.so conf={{scratch}}/limits.conf\n");
+    let setup = Setup::new().methods("pam");
+    fs::write(setup.scratch().join("limits.conf"), "fred - nofile 4\n").unwrap();
+    let server = start_with(setup, &[("metaftpd", &rules)]);
+    let mut client = server.connect();
+    client.expect("USER fred", 331);
+    client.expect(&format!("PASS {}", server.login.password), 530);
+    client.expect_reply(421);
+    client.expect_end();
+    server.log.line_with(&["'fred'", "landlock failed"]);
+}
+
+#[test]
+fn programs_of_modules_have_roots_rights_but_those_over_the_kernel() {
+    if !can_have_pam() {
+        return;
+    }
+    let rules = format!("{UNIX}session required pam_exec.so seteuid {{scratch}}/chown\n");
+    let setup = Setup::new().methods("pam");
+    let (script, given) = (setup.scratch().join("chown"), setup.scratch().join("given"));
+    fs::write(&given, "").unwrap();
+    let text = format!("#!/bin/sh\nexec chown {UID} '{}'\n", given.display());
+    fs::write(&script, text).unwrap();
+    scratch::mode(&script, 0o755);
+    let server = start_with(setup, &[("metaftpd", &rules)]);
+    let mut client = server.connect();
+    let session = server.only_keeper().only_child();
+    client.login("fred", &server.login.password);
+    assert_eq!(fs::metadata(&given).unwrap().uid(), UID);
+    let keeper = server.only_keeper();
+    let mut modules = keeper.children();
+    modules.retain(|process| *process != session);
+    let status = modules[0].status();
+    for set in ["CapPrm", "CapEff", "CapBnd"] {
+        let held = u64::from_str_radix(&status[set], 16).unwrap();
+        // CAP_CHOWN, and not CAP_SYS_MODULE, CAP_SYS_RAWIO and CAP_SYS_PTRACE.
+        let kernel = 1 << 16 | 1 << 17 | 1 << 19;
+        assert_eq!(held & (1 | kernel), 1, "{set}");
+    }
+    for process in [keeper, session] {
+        assert_eq!(process.status()["CapBnd"], "0000000000000000");
+    }
+}
+
+#[test]
+fn attack_12_what_a_module_has_started_ends_with_its_time_even_in_a_session_of_its_own() {
+    if !can_have_pam() || !require::programs(&["setsid"]) {
+        return;
+    }
+    let hangs = "auth required pam_exec.so {scratch}/daemon\naccount required pam_permit.so\n";
+    let setup = Setup::new().methods("pam");
+    let (script, pids) = (setup.scratch().join("daemon"), setup.scratch().join("pids"));
+    // One of them has lost its parent when the time is over, and so has its child.
+    let text = format!(
+        "#!/bin/sh\nsetsid sh -c 'sleep 1000 & echo $! >>\"$0\"; echo $$ >>\"$0\"; wait' '{}' &\nsleep 1000\n",
+        pids.display()
+    );
+    fs::write(&script, text).unwrap();
+    scratch::mode(&script, 0o755);
+    let server = start_with(setup, &[("metaftpd", hangs)]);
+    let mut client = server.connect();
+    client.expect("USER fred", 331);
+    let session = server.only_keeper().only_child();
+    client.send(&format!("PASS {}", server.login.password));
+    let started = || {
+        let text = fs::read_to_string(&pids).unwrap_or_default();
+        let pids: Vec<i32> = text.lines().map(|line| line.parse().unwrap()).collect();
+        pids
+    };
+    wait::until("the programs run", || started().len() == 2);
+    let processes: Vec<_> = started().into_iter().filter_map(Process::of).collect();
+    assert_eq!(processes.len(), 2);
+    client.expect_reply(530);
+    for process in &processes {
+        assert!(!process.runs(), "{process:?}");
+    }
+    assert_eq!(server.only_keeper().children(), [session]);
+    client.expect("USER fred", 331);
+}
+
+/// A server of an ordinary user, whose PAM is the wrapper's: `{user}` has the password of the tester.
+fn start_wrapped(methods: &str) -> Option<(Setup, String)> {
+    let wrapper = require::library("libpam_wrapper.so")?;
+    let matrix = wrapper.with_file_name("pam_wrapper/pam_matrix.so");
+    let setup = Setup::rootless()
+        .methods(methods)
+        .setting("LoginFailDelay=0");
+    let setup = if Uid::effective().is_root() {
+        let home = setup.scratch().join("home");
+        let line = format!("fred:x:{UID}:{GID}::{}:/bin/sh\n", home.display());
+        let passwd = fs::read_to_string("/etc/passwd").unwrap() + &line;
+        setup
+            .real_user("fred", Uid::from_raw(UID), Gid::from_raw(GID))
+            .system_file("/etc/passwd", &passwd)
+    } else {
+        setup
+    };
+    let user = if Uid::effective().is_root() {
+        "fred".to_owned()
+    } else {
+        tests::user::ordinary().name
+    };
+    let services = setup.scratch().join("services");
+    fs::create_dir(&services).unwrap();
+    let passwords = setup.scratch().join("passwords");
+    fs::write(&passwords, format!("{user}:correct horse:any\n")).unwrap();
+    let (matrix, passwords) = (matrix.display(), passwords.display());
+    // Whoever is nobody else's session needs no rules about it: this one would refuse.
+    let rules = format!(
+        "auth required {matrix} passdb={passwords}\naccount required pam_permit.so\n\
+         session required pam_deny.so\n"
+    );
+    for service in ["metaftpd", "ftp", "other"] {
+        fs::write(services.join(service), &rules).unwrap();
+    }
+    let words = [
+        "env".to_owned(),
+        "PAM_WRAPPER=1".to_owned(),
+        format!("PAM_WRAPPER_SERVICE_DIR={}", services.display()),
+        format!("LD_PRELOAD={}", wrapper.display()),
+    ];
+    let words: Vec<_> = words.iter().map(String::as_str).collect();
+    Some((setup.through(&words), user))
+}
+
+#[test]
+fn without_root_pam_checks_the_password_of_whoever_runs_the_server_and_opens_no_session() {
+    let Some((setup, user)) = start_wrapped("pam") else {
+        return;
+    };
+    let server = setup.start();
+    assert_eq!(login(&server, &user, "wrong"), 530);
+    assert_eq!(login(&server, "root", "correct horse"), 530);
+    let mut client = server.connect();
+    let session = server.only_keeper().only_child();
+    client.login(&user, &server.login.password);
+    assert_eq!(server.only_keeper().children(), [session]);
+    client.upload(Data::Epsv, "file", b"content");
+}
+
+#[test]
+fn without_root_there_are_no_sessions_of_pam() {
+    if let Some((setup, _)) = start_wrapped("native, session-pam") {
+        setup.refused("AuthMethods: session-pam: only root can open sessions");
+    }
 }

@@ -12,7 +12,7 @@ use common::jail::Names;
 use common::listener::{Client, Lifeline, Listener, Ran, Reports};
 use common::log::{self, Log, Sink};
 use common::net::{self, Ends};
-use common::sandbox::{EmptyRoot, Programs, drop_bounding, is_root};
+use common::sandbox::{Bounding, EmptyRoot, Programs, drop_bounding, is_root};
 use common::settings::{Config, Run, ServerConfig};
 use common::sys::{self, Fork};
 use common::turns::Turns;
@@ -107,7 +107,13 @@ fn start(config: Config) -> Result<(Listener, Setup), String> {
     setup.log = start_logger(&setup, sink)?;
     raise_descriptor_limit();
     if is_root() {
-        drop_bounding().map_err(|error| error.to_string())?;
+        // Programs that modules of PAM start, such as the one that makes home directories, are nothing without.
+        let bounding = if setup.config.server.auth_methods.need_pam() {
+            Bounding::Modules
+        } else {
+            Bounding::Empty
+        };
+        drop_bounding(bounding).map_err(|error| error.to_string())?;
     }
     warm_up();
     let server = &setup.config.server;

@@ -17,6 +17,19 @@ pub fn programs(names: &[&str]) -> bool {
         .all(|name| find(name).is_some() || missing(name))
 }
 
+/// Where a library of the system is; `None` if the test may not go on.
+pub fn library(name: &str) -> Option<PathBuf> {
+    let below = |directory: &str| std::fs::read_dir(directory).into_iter().flatten();
+    let found = below("/usr/lib")
+        .chain(below("/lib"))
+        .filter_map(|entry| Some(entry.ok()?.path().join(name)))
+        .find(|path| path.is_file());
+    if found.is_none() {
+        missing(name);
+    }
+    found
+}
+
 /// Whether the test may go on: the machine has the address `::1`.
 #[must_use]
 pub fn ipv6() -> bool {

@@ -37,6 +37,7 @@ pub struct Setup {
     entries: Vec<String>,
     methods: String,
     jail: Vec<String>,
+    through: Vec<String>,
     system_files: Vec<(String, PathBuf)>,
     /// Words before all others, of a program that starts the rest as its only child.
     starter: Vec<String>,
@@ -58,6 +59,7 @@ impl Setup {
             entries: Vec::new(),
             methods: "native".to_owned(),
             jail: vec!["-chhome".to_owned()],
+            through: Vec::new(),
             system_files: Vec::new(),
             starter: Vec::new(),
         }
@@ -116,6 +118,12 @@ impl Setup {
     /// Confines sessions by these flags instead of `-chhome`.
     pub fn jail(mut self, flags: &[&str]) -> Setup {
         self.jail = flags.iter().map(|&flag| flag.to_owned()).collect();
+        self
+    }
+
+    /// Starts the program by another one that becomes it, such as env(1), whose words these are.
+    pub fn through(mut self, words: &[&str]) -> Setup {
+        self.through = words.iter().map(|&word| word.to_owned()).collect();
         self
     }
 
@@ -243,6 +251,7 @@ impl Setup {
         command
             .arg("--")
             .args(&self.starter)
+            .args(&self.through)
             .arg(program)
             .args(["-A", &self.methods])
             .args(&self.jail)

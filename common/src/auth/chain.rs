@@ -11,6 +11,7 @@ use super::Secret;
 use super::native::{self, Name, NativeError, Record, Scheme, Setting, UserFile};
 use super::pam::{self, PamError, PamSession, Question};
 use super::system::{Files, Source, SystemError, SystemUser};
+use crate::sandbox::is_root;
 use crate::settings::{Method, Methods, ServerConfig};
 
 /// Somebody who has shown that they are this user, or would have.
@@ -220,15 +221,16 @@ pub fn look(server: &ServerConfig) -> Result<(), String> {
             Method::Shadow => look(Source::Shadow, method),
             Method::Pam => Ok(()),
         })?;
-    if server.auth_methods.need_pam() {
-        look_at_pam()?;
-    }
-    Ok(())
+    look_at_pam(&server.auth_methods)
 }
 
-fn look_at_pam() -> Result<(), String> {
-    if !crate::sandbox::is_root() {
-        return Err("AuthMethods: pam: only root can open sessions".to_owned());
+/// Whether PAM can be asked, if it is to be.
+pub fn look_at_pam(methods: &Methods) -> Result<(), String> {
+    if !methods.need_pam() {
+        return Ok(());
+    }
+    if methods.session_pam() && !is_root() {
+        return Err("AuthMethods: session-pam: only root can open sessions".to_owned());
     }
     if !crate::sys::pam::is_there() {
         return Err("AuthMethods: pam: this system has no libpam.so.0".to_owned());

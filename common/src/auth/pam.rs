@@ -1,7 +1,10 @@
 //! PAM in a process of its own: a module that hangs or crashes takes nothing with it, and the session of a user is closed however
 //! the process ends that serves them.
 
-use std::ffi::CString;
+mod limits;
+mod modules;
+mod strays;
+
 use std::fmt;
 use std::net::IpAddr;
 use std::os::fd::{AsFd, OwnedFd};
@@ -11,15 +14,17 @@ use std::time::{Duration, Instant};
 use nix::errno::Errno;
 use nix::fcntl::OFlag;
 use nix::poll::{PollFd, PollFlags, poll};
-use nix::sys::signal::{SigSet, Signal, killpg};
-use nix::sys::stat::{Mode, umask};
+use nix::sys::signal::{Signal, killpg};
 use nix::sys::wait::waitpid;
-use nix::unistd::{Pid, alarm, chdir, pipe2, read, setpgid, write};
+use nix::unistd::{Pid, pipe2, read, setpgid};
 
+pub use self::limits::ResourceLimits;
+use self::strays::Strays;
 use super::Secret;
 use crate::control::until;
-use crate::sys::pam::{About, Transaction};
+use crate::sandbox::is_root;
 use crate::sys::{self, Fork};
+use crate::wire::decode;
 
 /// Who is asked about.
 pub struct Question<'a> {
@@ -31,9 +36,11 @@ pub struct Question<'a> {
     pub secret: Option<&'a Secret>,
 }
 
-/// An open session: it is closed when this is dropped, or the process that has it ends.
+/// An open session: it is closed when this is dropped, or the process that has it ends. Without root there is none to be closed.
 #[derive(Debug)]
 pub struct PamSession {
+    /// What the modules have set for the process that serves the user.
+    pub limits: ResourceLimits,
     _open: OwnedFd,
 }
 
@@ -70,8 +77,6 @@ const SERVICES: [&str; 3] = ["metaftpd", "ftp", "other"];
 const DIRECTORIES: [&str; 2] = ["/etc/pam.d", "/usr/lib/pam.d"];
 /// The longest reason that is handed on, in octets.
 const LONGEST_REASON: usize = 512;
-/// How long modules may take to close a session, in seconds.
-const CLOSING: u32 = 60;
 
 /// The service by whose rules clients come in; `None` if this system has none of them.
 pub fn service() -> Option<&'static str> {
@@ -82,7 +87,7 @@ pub fn service() -> Option<&'static str> {
     })
 }
 
-/// Asks for the password, if there is one, and the account, and opens a session.
+/// Asks for the password, if there is one, and the account, and as root opens a session.
 ///
 /// # Errors
 /// Anybody whom PAM does not let in for whatever reason.
@@ -90,29 +95,40 @@ pub fn ask(question: &Question<'_>, patience: Duration) -> Result<PamSession, Pa
     let pipe = || pipe2(OFlag::O_CLOEXEC).map_err(|errno| PamError::System("pipe2", errno));
     let (answers, answer) = pipe()?;
     let (ends, open) = pipe()?;
+    let strays = Strays::gather().map_err(|errno| PamError::System("prctl", errno))?;
     match sys::fork().map_err(|errno| PamError::System("fork", errno))? {
         Fork::Child => {
             drop((answers, open));
-            sys::exit(i32::from(!serve(question, answer, ends)))
+            let all_well = modules::serve(question, patience, answer, ends);
+            sys::exit(i32::from(!all_well))
         }
         Fork::Parent(process) => {
             drop((answer, ends));
             // Both sides do it, since neither knows who is first.
             let _ = setpgid(process, process);
             let told = wait(&answers, patience);
-            match told.as_deref() {
-                Ok([GRANTED]) => return Ok(PamSession { _open: open }),
-                Ok(_) | Err(_) => end(process),
+            if let Ok([GRANTED, limits @ ..]) = told.as_deref()
+                && let Ok(limits) = decode(limits)
+            {
+                if !is_root() {
+                    reap(process);
+                }
+                return Ok(PamSession {
+                    limits,
+                    _open: open,
+                });
             }
+            end(process);
+            strays.end();
             Err(match told? {
-                told if told.is_empty() => PamError::Crashed,
+                told if matches!(told.first(), None | Some(&GRANTED)) => PamError::Crashed,
                 told => PamError::Refused(String::from_utf8_lossy(&told).into_owned()),
             })
         }
     }
 }
 
-/// The answer that somebody may come in; any other is the reason why not, which does not begin so.
+/// The answer that somebody may come in, and behind it the limits; any other is the reason why not, which does not begin so.
 const GRANTED: u8 = 0;
 
 /// Reads to the end of the answer.
@@ -140,67 +156,9 @@ fn wait(answers: &OwnedFd, patience: Duration) -> Result<Vec<u8>, PamError> {
 /// Ends the process and what its modules have started.
 fn end(process: Pid) {
     let _ = killpg(process, Signal::SIGKILL);
+    reap(process);
+}
+
+fn reap(process: Pid) {
     while waitpid(process, None) == Err(Errno::EINTR) {}
-}
-
-/// Asks PAM, tells the answer and stays until the session is over. Gives whether all went well.
-fn serve(question: &Question<'_>, answer: OwnedFd, ends: OwnedFd) -> bool {
-    // SECURITY: a group of its own, so that whoever ends the session's processes leaves this one the time to close it.
-    let _ = setpgid(Pid::from_raw(0), Pid::from_raw(0));
-    // Programs that modules start find what is usual, not what the server was started with.
-    umask(Mode::from_bits_truncate(0o022));
-    let transaction = sys::keep_only(&[answer.as_fd(), ends.as_fd()])
-        .and_then(|()| chdir("/"))
-        .map_err(|errno| errno.desc().to_owned())
-        .and_then(|()| begin(question));
-    let transaction = match transaction {
-        Ok(transaction) => transaction,
-        Err(why) => {
-            let why = &why.as_bytes()[..why.len().min(LONGEST_REASON)];
-            let _ = write(&answer, why);
-            return false;
-        }
-    };
-    // What ends other processes ends this one by the end of the session.
-    let mut signals = SigSet::empty();
-    for signal in [
-        Signal::SIGHUP,
-        Signal::SIGINT,
-        Signal::SIGTERM,
-        Signal::SIGPIPE,
-    ] {
-        signals.add(signal);
-    }
-    let _ = signals.thread_block();
-    let told = write(&answer, &[GRANTED]).is_ok();
-    drop(answer);
-    while told && read(&ends, &mut [0; 1]) == Err(Errno::EINTR) {}
-    alarm::set(CLOSING);
-    drop(transaction);
-    true
-}
-
-fn begin(question: &Question<'_>) -> Result<Transaction, String> {
-    let text = |octets: &[u8]| CString::new(octets).map_err(|_| "the name holds a NUL".to_owned());
-    let service = service().ok_or("there is no PAM service metaftpd, ftp or other")?;
-    let (service, host) = (
-        text(service.as_bytes())?,
-        text(question.client.to_string().as_bytes())?,
-    );
-    let (user, typed) = (text(question.user)?, text(question.typed)?);
-    let about = About {
-        service: &service,
-        user: &user,
-        host: &host,
-        typed: &typed,
-    };
-    let mut transaction = Transaction::begin(about, question.secret.map(Secret::expose))?;
-    if question.secret.is_some() {
-        transaction.authenticate()?;
-    }
-    transaction.account()?;
-    transaction.open()?;
-    // SECURITY: this process stays as long as the session, as root: it need not know the password that long.
-    transaction.forget_secret();
-    Ok(transaction)
 }

@@ -155,6 +155,7 @@ fn ftpd(page: &mut Roff) {
         key(page, setting);
     }
     accounts(page);
+    modules(page);
     permitted(page);
     charsets(page);
     archives(page);
@@ -232,6 +233,30 @@ fn accounts(page: &mut Roff) {
         roman(
             " has the full name of the entry, as it is written there, and the type is not null. Such a session has no \
              capability: root is an owner of files like others, and cannot read those of others.",
+        ),
+    ]);
+}
+
+fn modules(page: &mut Roff) {
+    page.control("SS", ["PAM"]);
+    page.text([
+        roman("The method "),
+        bold("pam"),
+        roman(
+            " asks for password and account and opens a session, by the first service of metaftpd, ftp and other that is there. \
+             The session is closed when the client's is over. ",
+        ),
+        bold("session-pam"),
+        roman(
+            " does so for the real user, without the password, when another method has checked it. Modules have half of ",
+        ),
+        bold("LoginTimeout"),
+        roman(
+            ", then they and all programs that they have started are ended. Resource limits that they set are those of the process \
+             that has the user's files: nofile, cpu and the limits of memory end or refuse what goes beyond, fsize is a MaxFileSize, \
+             nproc is without effect, as that process starts no other, and there are no core dumps. The environment that they make \
+             is not used, as no program is started for the user. Without root only the password and the account of whoever runs \
+             ftpd can be asked about, and no session is opened.",
         ),
     ]);
 }

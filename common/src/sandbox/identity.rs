@@ -3,7 +3,7 @@
 use std::os::fd::{BorrowedFd, OwnedFd};
 use std::sync::atomic::{AtomicBool, Ordering};
 
-use caps::CapSet;
+use caps::{CapSet, Capability};
 use nix::errno::Errno;
 use nix::fcntl::{OFlag, open};
 use nix::sys::stat::Mode;
@@ -61,19 +61,70 @@ pub(super) fn change_root(root: BorrowedFd<'_>) -> Result<(), SandboxError> {
     step("chdir", nix::unistd::chdir("/"))
 }
 
-/// Empties the bounding set: nothing that this process or a descendant executes gets a capability from a file. The
-/// listener does it once for all sessions.
+/// What is left of the bounding set.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Bounding {
+    /// Nothing: no program that is executed gets a capability.
+    Empty,
+    /// What modules of PAM may need, and programs that they start.
+    Modules,
+}
+
+/// What no module of PAM needs: to change the kernel or the network, or to look into what is not the user's.
+const NEEDED_BY_NO_MODULE: [Capability; 15] = [
+    Capability::CAP_BLOCK_SUSPEND,
+    Capability::CAP_BPF,
+    Capability::CAP_CHECKPOINT_RESTORE,
+    Capability::CAP_MAC_ADMIN,
+    Capability::CAP_MAC_OVERRIDE,
+    Capability::CAP_NET_ADMIN,
+    Capability::CAP_NET_RAW,
+    Capability::CAP_PERFMON,
+    Capability::CAP_SYS_BOOT,
+    Capability::CAP_SYS_MODULE,
+    Capability::CAP_SYS_PTRACE,
+    Capability::CAP_SYS_RAWIO,
+    Capability::CAP_SYS_TIME,
+    Capability::CAP_SYSLOG,
+    Capability::CAP_WAKE_ALARM,
+];
+
+/// Takes from this process, and from the programs that it starts, the capabilities that no module of PAM needs.
 ///
 /// # Errors
 /// A capability could not be dropped.
-pub fn drop_bounding() -> Result<(), SandboxError> {
+pub fn keep_module_capabilities() -> Result<(), SandboxError> {
+    if !is_root() {
+        return Ok(());
+    }
+    drop_bounding(Bounding::Modules)?;
+    for set in [CapSet::Effective, CapSet::Permitted] {
+        for capability in NEEDED_BY_NO_MODULE {
+            capability_step("drop capabilities", caps::drop(None, set, capability))?;
+        }
+        let left = capability_step("capget", caps::read(None, set))?;
+        let gone = NEEDED_BY_NO_MODULE.iter().all(|one| !left.contains(one));
+        check("drop capabilities", gone)?;
+    }
+    Ok(())
+}
+
+/// Empties the bounding set, or makes it smaller. The listener does it once for all sessions.
+///
+/// # Errors
+/// A capability could not be dropped.
+pub fn drop_bounding(to: Bounding) -> Result<(), SandboxError> {
     // It never grows again, in this process or one forked from it: one look by one process is enough.
     static EMPTY: AtomicBool = AtomicBool::new(false);
     if EMPTY.load(Ordering::Relaxed) {
         return Ok(());
     }
     let has = |capability| caps::has_cap(None, CapSet::Bounding, capability).unwrap_or(false);
-    for capability in caps::all() {
+    let stays = |capability: &Capability| {
+        to == Bounding::Modules && !NEEDED_BY_NO_MODULE.contains(capability)
+    };
+    let unwanted: Vec<Capability> = caps::all().into_iter().filter(|one| !stays(one)).collect();
+    for &capability in &unwanted {
         // A capability that this kernel does not know is not there to be dropped.
         if has(capability) {
             capability_step(
@@ -82,8 +133,8 @@ pub fn drop_bounding() -> Result<(), SandboxError> {
             )?;
         }
     }
-    check("drop bounding", !caps::all().into_iter().any(has))?;
-    EMPTY.store(true, Ordering::Relaxed);
+    check("drop bounding", !unwanted.into_iter().any(has))?;
+    EMPTY.store(to == Bounding::Empty, Ordering::Relaxed);
     Ok(())
 }
 
@@ -109,7 +160,7 @@ pub(super) fn become_ids(
     let groups: Vec<Gid> = groups.iter().map(|&g| Gid::from_raw(g)).collect();
     step("setgroups", setgroups(&groups))?;
     check("setgroups", same_groups(&groups)?)?;
-    drop_bounding()?;
+    drop_bounding(Bounding::Empty)?;
     capability_step("clear ambient", caps::clear(None, CapSet::Ambient))?;
     step("setresgid", setresgid(gid, gid, gid))?;
     let now = step("getresgid", getresgid())?;

@@ -11,7 +11,7 @@ use std::os::fd::BorrowedFd;
 use nix::errno::Errno;
 use nix::sys::resource::{Resource, setrlimit};
 
-pub use self::identity::{EmptyRoot, drop_bounding, is_root};
+pub use self::identity::{Bounding, EmptyRoot, drop_bounding, is_root, keep_module_capabilities};
 pub use self::seccomp::{Programs, Role, picture};
 use crate::auth::Identity;
 use crate::sys;

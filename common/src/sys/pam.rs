@@ -47,14 +47,16 @@ struct Library {
 
 impl Library {
     fn load() -> Option<Library> {
+        // Its names are everybody's, and looked for as the linker would: a library that was loaded before goes first.
+        let flags = libc::RTLD_NOW | libc::RTLD_GLOBAL;
         // SAFETY: the name is a C string; libpam has no constructors that need anything of us. It is never closed.
-        let library = unsafe { libc::dlopen(c"libpam.so.0".as_ptr(), libc::RTLD_NOW) };
+        let library = unsafe { libc::dlopen(c"libpam.so.0".as_ptr(), flags) };
         if library.is_null() {
             return None;
         }
         let find = |name: &CStr| {
             // SAFETY: the library is open and the name a C string.
-            let found = unsafe { libc::dlsym(library, name.as_ptr()) };
+            let found = unsafe { libc::dlsym(libc::RTLD_DEFAULT, name.as_ptr()) };
             (!found.is_null()).then_some(found)
         };
         macro_rules! function {
@@ -182,6 +184,11 @@ impl Transaction {
         self.result("pam_open_session", code)?;
         self.session = true;
         Ok(())
+    }
+
+    /// Whether there is a session to be closed.
+    pub fn is_open(&self) -> bool {
+        self.session
     }
 
     /// Wipes the password: whatever modules ask from here on they ask in vain.

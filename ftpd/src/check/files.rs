@@ -4,6 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::os::fd::AsFd;
 use std::path::Path;
 
+use common::auth::chain;
 use common::auth::native::{Entry, UserFile};
 use common::auth::system::{Files, Source};
 use common::auth::{Identity, group_id, session_group};
@@ -48,6 +49,9 @@ fn methods(config: &Config, found: &mut Vec<Finding>) {
             Method::Shadow => system(method, Source::Shadow, found),
             Method::Pam => {}
         }
+    }
+    if let Err(error) = chain::look_at_pam(&server.auth_methods) {
+        found.push(Error(error));
     }
 }
 

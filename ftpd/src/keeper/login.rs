@@ -112,6 +112,13 @@ pub(super) fn become_user(setup: &Setup, granted: Grant) -> Result<Login, TooLat
     };
     let whole_system = setup.config.server.chroot.is_none() && settings.jail == JailMode::None;
     let queue = setup.turns.as_ref().map(|turns| turns.join(identity.uid));
+    if let Some(pam) = &pam {
+        pam.limits.apply().map_err(|errno| TooLate {
+            text: format!("setrlimit: {errno}"),
+            status: Status::SandboxFailed,
+        })?;
+    }
+    let file_limit = pam.as_ref().and_then(|pam| pam.limits.largest_file());
     // The jail's own umask counts.
     nix::sys::stat::umask(nix::sys::stat::Mode::empty());
     sandbox::become_user(&identity, root.as_fd(), !whole_system, &setup.programs).map_err(
@@ -135,7 +142,7 @@ pub(super) fn become_user(setup: &Setup, granted: Grant) -> Result<Login, TooLat
     };
     let names = setup.names.shown(settings.list_owners);
     let jail = Jail::new(root, settings.umask, viewer, names).with_terms(Terms {
-        largest: settings.max_file_size,
+        largest: settings.max_file_size.into_iter().chain(file_limit).min(),
         keep: settings.keep_partial,
         locks: settings.locks,
     });

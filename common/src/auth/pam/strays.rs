@@ -1,0 +1,64 @@
+//! Programs that modules have started and that left their process group, as daemons do: they come to the process that asked
+//! PAM when their parents end, and are found among its children.
+
+use nix::errno::Errno;
+use nix::sys::prctl::set_child_subreaper;
+use nix::sys::signal::{Signal, kill};
+use nix::sys::wait::waitpid;
+use nix::unistd::Pid;
+
+/// So many times it is looked for children of children that were ended.
+const ROUNDS: usize = 64;
+
+/// While this lives, what loses its parent below this process becomes its child, and not init's.
+pub(super) struct Strays {
+    /// The children before; `None` if the kernel does not tell, and then nobody is ended.
+    others: Option<Vec<Pid>>,
+}
+
+impl Strays {
+    pub(super) fn gather() -> Result<Strays, Errno> {
+        set_child_subreaper(true)?;
+        Ok(Strays { others: children() })
+    }
+
+    /// Ends all children that have come since, and theirs.
+    pub(super) fn end(&self) {
+        let Some(others) = &self.others else {
+            return;
+        };
+        for _ in 0..ROUNDS {
+            let mut strays = children().unwrap_or_default();
+            strays.retain(|child| !others.contains(child));
+            if strays.is_empty() {
+                return;
+            }
+            for stray in strays {
+                // One that is another's by now cannot be ended, and is not to be waited for.
+                if kill(stray, Signal::SIGKILL).is_ok() {
+                    while waitpid(stray, None) == Err(Errno::EINTR) {}
+                }
+            }
+        }
+    }
+}
+
+impl Drop for Strays {
+    fn drop(&mut self) {
+        // It cannot fail with this argument, and nothing would follow if it did.
+        set_child_subreaper(false).ok();
+    }
+}
+
+/// The children of this process, which has one thread.
+fn children() -> Option<Vec<Pid>> {
+    #[expect(
+        clippy::disallowed_methods,
+        reason = "the kernel's own list, before the user's files are reached"
+    )]
+    let text = std::fs::read_to_string("/proc/thread-self/children").ok()?;
+    let pids = text
+        .split_whitespace()
+        .map(|word| word.parse().map(Pid::from_raw));
+    pids.collect::<Result<_, _>>().ok()
+}
