@@ -95,7 +95,7 @@ pub fn ask(question: &Question<'_>, patience: Duration) -> Result<PamSession, Pa
     let pipe = || pipe2(OFlag::O_CLOEXEC).map_err(|errno| PamError::System("pipe2", errno));
     let (answers, answer) = pipe()?;
     let (ends, open) = pipe()?;
-    let strays = Strays::gather().map_err(|errno| PamError::System("prctl", errno))?;
+    let strays = Strays::gather()?;
     match sys::fork().map_err(|errno| PamError::System("fork", errno))? {
         Fork::Child => {
             drop((answers, open));
@@ -113,6 +113,7 @@ pub fn ask(question: &Question<'_>, patience: Duration) -> Result<PamSession, Pa
                 if !is_root() {
                     reap(process);
                 }
+                strays.release()?;
                 return Ok(PamSession {
                     limits,
                     _open: open,
@@ -120,6 +121,7 @@ pub fn ask(question: &Question<'_>, patience: Duration) -> Result<PamSession, Pa
             }
             end(process);
             strays.end();
+            strays.release()?;
             Err(match told? {
                 told if matches!(told.first(), None | Some(&GRANTED)) => PamError::Crashed,
                 told => PamError::Refused(String::from_utf8_lossy(&told).into_owned()),

@@ -13,6 +13,7 @@ use nix::unistd::{
 };
 
 use super::{SandboxError, step};
+use crate::sys::bounding;
 
 /// Whether this process may change its identity.
 pub fn is_root() -> bool {
@@ -119,21 +120,14 @@ pub fn drop_bounding(to: Bounding) -> Result<(), SandboxError> {
     if EMPTY.load(Ordering::Relaxed) {
         return Ok(());
     }
-    let has = |capability| caps::has_cap(None, CapSet::Bounding, capability).unwrap_or(false);
-    let stays = |capability: &Capability| {
-        to == Bounding::Modules && !NEEDED_BY_NO_MODULE.contains(capability)
+    let stays = |&number: &u8| {
+        to == Bounding::Modules && NEEDED_BY_NO_MODULE.iter().all(|one| one.index() != number)
     };
-    let unwanted: Vec<Capability> = caps::all().into_iter().filter(|one| !stays(one)).collect();
-    for &capability in &unwanted {
-        // A capability that this kernel does not know is not there to be dropped.
-        if has(capability) {
-            capability_step(
-                "drop bounding",
-                caps::drop(None, CapSet::Bounding, capability),
-            )?;
-        }
+    let members = || step("read bounding", bounding::members());
+    for number in members()?.into_iter().filter(|number| !stays(number)) {
+        step("drop bounding", bounding::drop(number))?;
     }
-    check("drop bounding", !unwanted.into_iter().any(has))?;
+    check("drop bounding", members()?.iter().all(stays))?;
     EMPTY.store(to == Bounding::Empty, Ordering::Relaxed);
     Ok(())
 }

@@ -1,6 +1,7 @@
 //! The only unsafe code: fork, crypt(3), and descriptors that arrive as bare numbers. Everything else goes through nix and socket2.
 #![expect(unsafe_code, reason = "this is where it is allowed")]
 
+pub mod bounding;
 pub mod crypt;
 pub mod directory;
 pub mod lock;

@@ -7,19 +7,26 @@ use nix::sys::signal::{Signal, kill};
 use nix::sys::wait::waitpid;
 use nix::unistd::Pid;
 
+use super::PamError;
+
 /// So many times it is looked for children of children that were ended.
 const ROUNDS: usize = 64;
 
-/// While this lives, what loses its parent below this process becomes its child, and not init's.
+/// Until it is released, what loses its parent below this process becomes its child, and not init's.
 pub(super) struct Strays {
     /// The children before; `None` if the kernel does not tell, and then nobody is ended.
     others: Option<Vec<Pid>>,
 }
 
 impl Strays {
-    pub(super) fn gather() -> Result<Strays, Errno> {
-        set_child_subreaper(true)?;
+    pub(super) fn gather() -> Result<Strays, PamError> {
+        set_child_subreaper(true).map_err(|errno| PamError::System("prctl", errno))?;
         Ok(Strays { others: children() })
+    }
+
+    /// Lets init have the orphans again.
+    pub(super) fn release(self) -> Result<(), PamError> {
+        set_child_subreaper(false).map_err(|errno| PamError::System("prctl", errno))
     }
 
     /// Ends all children that have come since, and theirs.
@@ -40,13 +47,6 @@ impl Strays {
                 }
             }
         }
-    }
-}
-
-impl Drop for Strays {
-    fn drop(&mut self) {
-        // It cannot fail with this argument, and nothing would follow if it did.
-        set_child_subreaper(false).ok();
     }
 }
 
