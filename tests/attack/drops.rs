@@ -238,3 +238,24 @@ fn attack_4_with_pam_no_capability_may_be_left_by_a_call_that_fails() {
     let calls = [call("prctl", "EPERM", BOTH, NEITHER)];
     fail_all(setup, &calls, |call| call.root);
 }
+
+/// MetaFTPd looked at the result of neither chdir, chroot nor setgid. Here that does not compile, which clippy and the compiler
+/// see to as long as they are told to.
+#[test]
+fn attack_6_no_result_may_be_passed_over_where_privilege_is() {
+    let root = PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("..");
+    let text = |path: &str| fs::read_to_string(root.join(path)).unwrap();
+    assert!(text("Cargo.toml").contains("\nunused_must_use = \"deny\"\n"));
+    for module in [
+        "common/src/auth",
+        "common/src/sandbox",
+        "common/src/sys",
+        "ftpd/src/keeper",
+    ] {
+        let text = text(&format!("{module}/mod.rs"));
+        assert!(
+            text.contains("\n#![deny(clippy::let_underscore_must_use)]\n"),
+            "{module}"
+        );
+    }
+}

@@ -111,6 +111,10 @@ pub fn session_group(name: &str) -> Result<u32, IdentityError> {
 impl Identity {
     /// Makes the system's name services load what they need, so that processes forked later share it and no library is
     /// loaded in them.
+    #[expect(
+        clippy::let_underscore_must_use,
+        reason = "what they say about nobody does not matter"
+    )]
     pub fn prime() {
         // A name that nobody can have makes every service be asked.
         let _ = User::from_name(":");

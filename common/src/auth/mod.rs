@@ -1,5 +1,7 @@
 //! Who a client is: passwords, the methods that check them, and the identity that a session takes on.
 //! Nothing here keeps global state: the process that asks becomes somebody else soon after.
+// SECURITY: on the way from root to the user nothing that fails is passed over without a reason.
+#![deny(clippy::let_underscore_must_use)]
 
 pub mod chain;
 mod crypt;

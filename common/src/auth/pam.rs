@@ -105,6 +105,10 @@ pub fn ask(question: &Question<'_>, patience: Duration) -> Result<PamSession, Pa
         Fork::Parent(process) => {
             drop((answer, ends));
             // Both sides do it, since neither knows who is first.
+            #[expect(
+                clippy::let_underscore_must_use,
+                reason = "the other side checks it, and may have ended"
+            )]
             let _ = setpgid(process, process);
             let told = wait(&answers, patience);
             if let Ok([GRANTED, limits @ ..]) = told.as_deref()
@@ -157,6 +161,10 @@ fn wait(answers: &OwnedFd, patience: Duration) -> Result<Vec<u8>, PamError> {
 
 /// Ends the process and what its modules have started.
 fn end(process: Pid) {
+    #[expect(
+        clippy::let_underscore_must_use,
+        reason = "there may be nobody left to be ended"
+    )]
     let _ = killpg(process, Signal::SIGKILL);
     reap(process);
 }

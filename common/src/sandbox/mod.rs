@@ -1,5 +1,7 @@
 //! What each process gives up, and in which order: identity, then Landlock, then seccomp. Every step is checked and read
 //! back; a failure of any ends the process before it answers anybody.
+// SECURITY: on the way from root to the user nothing that fails is passed over without a reason.
+#![deny(clippy::let_underscore_must_use)]
 
 mod identity;
 mod landlock;

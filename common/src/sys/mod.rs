@@ -1,5 +1,6 @@
 //! The only unsafe code: fork, crypt(3), and descriptors that arrive as bare numbers. Everything else goes through nix and socket2.
 #![expect(unsafe_code, reason = "this is where it is allowed")]
+#![deny(clippy::let_underscore_must_use)]
 
 pub mod bounding;
 pub mod crypt;

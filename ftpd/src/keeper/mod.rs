@@ -1,5 +1,7 @@
 //! The trusted half of one session: root until login, then the user. It runs no parser of what a client sends; all it
 //! reads is the typed requests of the other half.
+// SECURITY: on the way from root to the user nothing that fails is passed over without a reason.
+#![deny(clippy::let_underscore_must_use)]
 
 mod data;
 mod files;
@@ -112,6 +114,7 @@ pub(crate) fn serve_anew(setup: &Setup, session: Reinitialised) -> Status {
 fn reap(session: Pid, ended: &OwnedFd, patience: Duration) -> Option<Status> {
     let mut ready = [PollFd::new(ended.as_fd(), PollFlags::POLLIN)];
     // Whatever it says, the look that follows decides.
+    #[expect(clippy::let_underscore_must_use, reason = "as said above")]
     let _ = poll(&mut ready, until(Some(Instant::now() + patience)));
     match waitpid(session, Some(WaitPidFlag::WNOHANG)) {
         Ok(WaitStatus::Exited(_, code)) => Some(Status::from_code(code)),
@@ -231,6 +234,10 @@ impl Keeper<'_> {
         let asked = self.reports.logged_in(granted.name.clone(), most);
         if self.verdict(channel, asked, deadline)? == Verdict::TooMany {
             self.tell_of_failure(typed, &format_args!("MaxPerUser of {most} is reached"));
+            #[expect(
+                clippy::let_underscore_must_use,
+                reason = "the session ends, heard or not"
+            )]
             let _ = channel.answer(ticket, &LoginAnswer::TooMany, None);
             return Err(Status::Ended);
         }
@@ -244,6 +251,10 @@ impl Keeper<'_> {
             }
             Err(refused) => {
                 self.tell_of_failure(typed, &refused.text);
+                #[expect(
+                    clippy::let_underscore_must_use,
+                    reason = "the session ends, heard or not"
+                )]
                 let _ = channel.answer(ticket, &LoginAnswer::Refused { last: true }, None);
                 Err(refused.status)
             }

@@ -55,6 +55,7 @@ pub(crate) fn change(setup: &Setup, change: PasswordChange) -> Status {
         }
     });
     // A client that is gone has its new password all the same.
+    #[expect(clippy::let_underscore_must_use, reason = "as said above")]
     let _ = channel.answer(ticket, &answer, None);
     status
 }
@@ -62,6 +63,10 @@ pub(crate) fn change(setup: &Setup, change: PasswordChange) -> Status {
 /// What the network half sends.
 fn passwords(channel: &mut Answerer<Changing>) -> Option<(Ticket, Secret, Secret)> {
     let mut ready = [PollFd::new(channel.as_fd(), PollFlags::POLLIN)];
+    #[expect(
+        clippy::let_underscore_must_use,
+        reason = "the look that follows decides"
+    )]
     let _ = poll(&mut ready, until(Some(Instant::now() + PATIENCE)));
     match channel.receive() {
         Ok(Some((ticket, ChangeRequest::Change { old, new }))) => Some((ticket, old, new)),

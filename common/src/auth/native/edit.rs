@@ -221,6 +221,7 @@ impl Edit {
         });
         if written.is_err() {
             // The first error is the one to tell; the next editor removes what may still be there.
+            #[expect(clippy::let_underscore_must_use, reason = "as said above")]
             let _ = unlinkat(&self.directory, &*temporary, UnlinkatFlags::NoRemoveDir);
         }
         written?;

@@ -37,6 +37,10 @@ pub(super) fn serve(
         Ok(begun) => begun,
         Err(why) => {
             let why = &why.as_bytes()[..why.len().min(LONGEST_REASON)];
+            #[expect(
+                clippy::let_underscore_must_use,
+                reason = "who does not hear it lets nobody in"
+            )]
             let _ = write(&answer, why);
             return false;
         }
@@ -51,7 +55,9 @@ pub(super) fn serve(
     ] {
         signals.add(signal);
     }
-    let _ = signals.thread_block();
+    if signals.thread_block().is_err() {
+        return false;
+    }
     alarm::cancel();
     let mut granted = vec![GRANTED];
     limits.put(&mut granted);
@@ -72,7 +78,7 @@ fn seal(
     ends: &OwnedFd,
 ) -> Result<(), Box<dyn std::error::Error>> {
     // SECURITY: a group of its own, so that whoever ends the session's processes leaves this one the time to close it.
-    let _ = setpgid(Pid::from_raw(0), Pid::from_raw(0));
+    setpgid(Pid::from_raw(0), Pid::from_raw(0))?;
     // A module that hangs is ended by whoever asks, unless that one was ended itself.
     alarm::set(u32::try_from(patience.as_secs() + MARGIN).unwrap_or(u32::MAX));
     // SECURITY: the password is in its memory.

@@ -3,8 +3,6 @@
 
 mod tree;
 
-use std::fmt::Write as _;
-
 use nix::libc;
 use seccompiler::BpfProgram;
 
@@ -212,7 +210,7 @@ pub fn picture(role: Role) -> String {
         .calls()
         .map(|Call(name, _, must)| {
             let mut text = name.trim_start_matches("SYS_").to_owned();
-            let _ = write!(text, "{}", must.note());
+            text += must.note();
             text
         })
         .collect();
