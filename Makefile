@@ -25,7 +25,7 @@ soak: prepare-test ## Run the tests that take minutes and gigabytes
 	cargo test --release --package common --lib -- --ignored --nocapture
 	cargo run --release --package fuzz -- --runs 5000000
 
-bench: prepare-build ## Measure ftpd, and vsftpd beside it where it is installed
+bench: prepare-build ## Measure ftpd, and other servers beside it where they are installed (ARGS=--full: everything)
 	cargo build --release --package ftpd
 	cargo run --release --package bench -- $(ARGS)
 

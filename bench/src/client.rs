@@ -170,36 +170,35 @@ impl Session {
 
 /// Counts what arrives until the end, without copying it: the kernel drops the bytes.
 pub(crate) fn sink(data: &mut TcpStream) -> io::Result<u64> {
-    let limit = Instant::now() + TRANSFER_LIMIT;
-    match sink_until(data, limit)? {
-        Sunk::All(total) => Ok(total),
-        Sunk::Part(_) => Err(io::ErrorKind::TimedOut.into()),
+    let (started, mut all) = (Instant::now(), 0);
+    let mut in_time = true;
+    sink_while(data, |total| {
+        all = total;
+        in_time = started.elapsed() < TRANSFER_LIMIT;
+        in_time
+    })?;
+    if in_time {
+        return Ok(all);
     }
+    Err(io::ErrorKind::TimedOut.into())
 }
 
-/// The same until `end`, whether or not that was all.
-pub(crate) fn sink_for_now(data: &mut TcpStream, end: Instant) -> io::Result<u64> {
-    let (Sunk::All(total) | Sunk::Part(total)) = sink_until(data, end)?;
-    Ok(total)
-}
-
-enum Sunk {
-    All(u64),
-    Part(u64),
-}
-
-fn sink_until(data: &mut TcpStream, end: Instant) -> io::Result<Sunk> {
+/// The same as long as `go_on` says so of what has arrived so far.
+pub(crate) fn sink_while(
+    data: &mut TcpStream,
+    mut go_on: impl FnMut(u64) -> bool,
+) -> io::Result<()> {
     let mut buffer = vec![0; CHUNK];
     let mut total = 0;
     loop {
         match recv(data.as_raw_fd(), &mut buffer, MsgFlags::MSG_TRUNC) {
-            Ok(0) => return Ok(Sunk::All(total)),
+            Ok(0) => return Ok(()),
             Ok(length) => total += length as u64,
             Err(nix::Error::EINTR) => {}
             Err(cause) => return Err(cause.into()),
         }
-        if Instant::now() > end {
-            return Ok(Sunk::Part(total));
+        if !go_on(total) {
+            return Ok(());
         }
     }
 }

@@ -15,6 +15,13 @@ pub(crate) const SMALL: usize = 4096;
 pub(crate) const SMALL_FILES: usize = 1000;
 pub(crate) const LISTED: usize = 100_000;
 
+/// Lines of text of so many octets, with the line feed.
+pub(crate) const LINE: usize = 35;
+pub(crate) const LINES: u64 = 4 << 20;
+/// What compresses as files do: the machine's shared libraries, up to so much.
+pub(crate) const MIXED: &str = "mixed";
+const MIXED_MOST: u64 = 64 << 20;
+
 pub(crate) const MEMORY: &str = "/dev/shm";
 const PREFIX: &str = "ftpbench.";
 const BLOCK: usize = 1 << 20;
@@ -62,16 +69,17 @@ fn remove_left_over(place: &Path) -> io::Result<()> {
     Ok(())
 }
 
-/// The home directory of the account: `big`, `small/`, `list/`, and an empty `up/` for uploads.
+/// The home directory of the account: `big`, `lines`, `mixed`, `small/`, `list/`, and an empty `up/` for uploads.
 #[derive(Debug)]
 pub(crate) struct Data {
-    home: PathBuf,
+    pub(crate) home: PathBuf,
     small: Vec<Vec<u8>>,
     owner: Option<(Uid, Gid)>,
 }
 
 impl Data {
-    pub(crate) fn prepare(home: PathBuf, owner: Option<(Uid, Gid)>) -> io::Result<Self> {
+    /// Nothing but an empty `up/`.
+    pub(crate) fn for_uploads(home: PathBuf, owner: Option<(Uid, Gid)>) -> io::Result<Self> {
         let data = Self {
             home,
             small: (1..=SMALL_FILES as u64)
@@ -79,10 +87,16 @@ impl Data {
                 .collect(),
             owner,
         };
-        for directory in ["", "small", "list"] {
+        data.make_directory(&data.home)?;
+        data.empty_uploads()?;
+        Ok(data)
+    }
+
+    pub(crate) fn prepare(home: PathBuf, owner: Option<(Uid, Gid)>) -> io::Result<Self> {
+        let data = Self::for_uploads(home, owner)?;
+        for directory in ["small", "list"] {
             data.make_directory(&data.home.join(directory))?;
         }
-        data.empty_uploads()?;
         for (index, content) in data.small.iter().enumerate() {
             data.write(&data.home.join("small").join(small_name(index)), |file| {
                 file.write_all(content)
@@ -98,7 +112,27 @@ impl Data {
             }
             Ok(())
         })?;
+        for (path, end) in [(data.lines(), "\n"), (data.lines_of_network(), "\r\n")] {
+            let line = format!("{}{end}", "x".repeat(LINE - 1)).repeat(1 << 10);
+            data.write(&path, |file| {
+                (0..LINES >> 10).try_for_each(|_| file.write_all(line.as_bytes()))
+            })?;
+        }
+        data.write(&data.mixed(), |file| libraries(file, MIXED_MOST))?;
         Ok(data)
+    }
+
+    pub(crate) fn lines(&self) -> PathBuf {
+        self.home.join("lines")
+    }
+
+    /// The same with the line ends of the network; no client asks for it.
+    pub(crate) fn lines_of_network(&self) -> PathBuf {
+        self.home.join("lines.network")
+    }
+
+    pub(crate) fn mixed(&self) -> PathBuf {
+        self.home.join(MIXED)
     }
 
     pub(crate) fn big(&self) -> PathBuf {
@@ -159,6 +193,36 @@ impl Data {
             None => Ok(()),
         }
     }
+}
+
+/// Writes the shared libraries of this machine one behind the other, in the order of their names.
+fn libraries(file: &mut File, most: u64) -> io::Result<()> {
+    let mut paths = Vec::new();
+    let top = Path::new("/usr/lib");
+    for directory in [top.to_owned()].into_iter().chain(directories(top)?) {
+        for entry in fs::read_dir(directory)?.flatten() {
+            let is_library = entry.file_name().to_string_lossy().contains(".so");
+            if is_library && entry.file_type()?.is_file() {
+                paths.push(entry.path());
+            }
+        }
+    }
+    paths.sort();
+    let mut left = most;
+    for path in paths {
+        left -= io::copy(&mut File::open(path)?.take(left), file)?;
+    }
+    Ok(())
+}
+
+fn directories(of: &Path) -> io::Result<Vec<PathBuf>> {
+    let mut found = Vec::new();
+    for entry in fs::read_dir(of)?.flatten() {
+        if entry.file_type()?.is_dir() {
+            found.push(entry.path());
+        }
+    }
+    Ok(found)
 }
 
 pub(crate) fn small_name(index: usize) -> String {

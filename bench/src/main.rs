@@ -22,7 +22,7 @@ use std::io::{self, Write};
 use std::path::Path;
 use std::process::ExitCode;
 use std::thread;
-use std::time::{SystemTime, UNIX_EPOCH};
+use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
 use nix::sys::prctl::set_child_subreaper;
 use nix::sys::resource::{Resource, getrlimit, setrlimit};
@@ -37,7 +37,7 @@ use crate::options::{Action, Options};
 use crate::processes::Processes;
 use crate::report::Report;
 use crate::running::{Running, launch};
-use crate::scenario::{Round, Scenario, Subject};
+use crate::scenario::{Place, Round, Scenario, Subject};
 use crate::servers::Server;
 
 fn main() -> ExitCode {
@@ -66,17 +66,23 @@ fn measure(mut options: Options) -> io::Result<ExitCode> {
     if options.install {
         install()?;
     }
-    leave_out_what_is_missing(&mut options)?;
+    let left_out = leave_out_what_is_missing(&mut options)?;
     processes::remove_left_over();
     let report = {
         let scratch = Scratch::create(&options.scratch)?;
         let account = Account::create(&scratch.home())?;
         let data = Data::prepare(scratch.home(), account.owner)?;
+        let disk = options.disk.as_deref().map(Scratch::create).transpose()?;
+        let disk_data = disk
+            .as_ref()
+            .map(|disk| Data::for_uploads(disk.home(), account.owner))
+            .transpose()?;
         let bench = Bench {
             options: &options,
             scratch: &scratch,
             account: &account,
             data: &data,
+            disk: disk_data.as_ref(),
         };
         bench.repetitions()
     };
@@ -88,6 +94,10 @@ fn measure(mut options: Options) -> io::Result<ExitCode> {
     };
     let mut out = io::stdout().lock();
     write!(out, "\n{}", report.table())?;
+    for server in left_out {
+        writeln!(out, "{server}.")?;
+    }
+    writeln!(out, "Medians of {} repetitions.", report.repetitions())?;
     writeln!(out, "CPU from {cpu_source}.")?;
     if let Some(path) = &options.json {
         let json = report.json(about(&options, cpu_source)?);
@@ -96,24 +106,24 @@ fn measure(mut options: Options) -> io::Result<ExitCode> {
     Ok(ExitCode::from(u8::from(report.has_errors())))
 }
 
-fn leave_out_what_is_missing(options: &mut Options) -> io::Result<()> {
+/// Tells what is left out.
+fn leave_out_what_is_missing(options: &mut Options) -> io::Result<Vec<String>> {
     let programs = options.programs.clone();
+    let mut left_out = Vec::new();
     options
         .servers
         .retain(|server| match server.obstacle(&programs) {
             None => true,
             Some(obstacle) => {
-                say(format_args!(
-                    "bench: {} is left out: {obstacle}",
-                    server.name
-                ));
+                left_out.push(format!("{} is left out: {obstacle}", server.name));
                 false
             }
         });
     if options.servers.is_empty() {
-        return Err(io::Error::other("no server to measure"));
+        let why = left_out.join("; ");
+        return Err(io::Error::other(format!("no server to measure; {why}")));
     }
-    Ok(())
+    Ok(left_out)
 }
 
 /// The package starts a daemon of its own on port 21, which nobody asked for.
@@ -158,6 +168,7 @@ struct Bench<'a> {
     scratch: &'a Scratch,
     account: &'a Account,
     data: &'a Data,
+    disk: Option<&'a Data>,
 }
 
 impl Bench<'_> {
@@ -170,7 +181,14 @@ impl Bench<'_> {
             servers.iter().map(|server| server.name),
             scenarios.iter().copied(),
         );
+        let started = Instant::now();
         for repetition in 0..self.options.repetitions {
+            let each = started.elapsed() / u32::try_from(repetition).unwrap_or(1).max(1);
+            let limit = self.options.limit.unwrap_or(Duration::MAX);
+            if repetition > 0 && started.elapsed() + each > limit {
+                say(format_args!("bench: no time for another repetition"));
+                break;
+            }
             let round = if repetition == 0 {
                 Round::First
             } else {
@@ -180,6 +198,9 @@ impl Bench<'_> {
                 for turn in 0..servers.len() {
                     // Nobody always goes first.
                     let column = (turn + row + repetition) % servers.len();
+                    if !servers[column].is_for(scenario) {
+                        continue;
+                    }
                     let outcome = self.once(servers[column], scenario, round);
                     if let Err(Failure::Wrong(what)) = &outcome {
                         say(format_args!(
@@ -206,17 +227,22 @@ impl Bench<'_> {
         scenario: &Scenario,
         round: Round,
     ) -> Result<Vec<f64>, Failure> {
+        let data = match scenario.place {
+            Place::Disk => self.disk,
+            Place::Scratch | Place::Durable => Some(self.data),
+        };
+        let data = data.ok_or_else(|| Failure::Unsupported("no disk was named".to_owned()))?;
         let running = Running::start(
             server,
             &self.options.programs,
             self.scratch.directory.join(server.name),
-            &self.scratch.home(),
+            &data.home,
             &self.account.credentials,
         )
         .map_err(Failure::wrong)?;
         (scenario.run)(&Subject {
             server: &running,
-            data: self.data,
+            data,
             credentials: &self.account.credentials,
             window: self.options.window,
             sessions: self.options.sessions,

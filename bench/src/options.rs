@@ -33,6 +33,10 @@ pub(crate) struct Options {
     pub(crate) programs: Programs,
     /// Where the data lies: what a sync costs depends on it.
     pub(crate) scratch: PathBuf,
+    /// A directory on a disk, for what is measured there.
+    pub(crate) disk: Option<PathBuf>,
+    /// No repetition is begun that would end later.
+    pub(crate) limit: Option<Duration>,
 }
 
 /// Reads the command line; help and mistakes end the program as is usual.
@@ -56,7 +60,8 @@ pub(crate) fn read() -> io::Result<Action> {
 }
 
 fn options(matches: &ArgMatches) -> io::Result<Options> {
-    let quick = matches.get_flag("quick");
+    let full = matches.get_flag("full");
+    let quick = full || matches.get_flag("quick");
     let names = |id| -> Vec<&str> {
         let values = matches.get_many::<String>(id).unwrap_or_default();
         values.map(String::as_str).collect()
@@ -68,6 +73,18 @@ fn options(matches: &ArgMatches) -> io::Result<Options> {
         None => std::env::current_exe()?.with_file_name("ftpd"),
     };
     let repetitions = matches.get_one::<u32>("reps").copied();
+    let usual = match (full, quick) {
+        (true, _) => 9,
+        (false, true) => 3,
+        (false, false) => 5,
+    };
+    let disk = match matches.get_one::<PathBuf>("disk") {
+        Some(directory) => Some(directory.canonicalize()?),
+        None if full => std::env::current_exe()?.parent().map(PathBuf::from),
+        None => None,
+    };
+    let minutes = matches.get_one::<u32>("limit").copied();
+    let minutes = minutes.or(full.then_some(FULL_MINUTES));
     Ok(Options {
         servers: SERVERS
             .iter()
@@ -77,7 +94,7 @@ fn options(matches: &ArgMatches) -> io::Result<Options> {
             .iter()
             .filter(|scenario| chosen(&scenarios, scenario.name))
             .collect(),
-        repetitions: repetitions.unwrap_or(if quick { 3 } else { 5 }) as usize,
+        repetitions: repetitions.unwrap_or(usual) as usize,
         window: Duration::from_millis(if quick { 400 } else { 1000 }),
         sessions: matches.get_one::<u32>("sessions").copied().unwrap_or(200),
         install: matches.get_flag("install"),
@@ -87,8 +104,12 @@ fn options(matches: &ArgMatches) -> io::Result<Options> {
             Some(directory) => directory.canonicalize()?,
             None => MEMORY.into(),
         },
+        disk,
+        limit: minutes.map(|minutes| Duration::from_secs(u64::from(minutes) * 60)),
     })
 }
+
+const FULL_MINUTES: u32 = 15;
 
 fn command() -> Command {
     let scenarios = PossibleValuesParser::new(SCENARIOS.iter().map(|scenario| scenario.name));
@@ -112,7 +133,14 @@ fn command() -> Command {
         .about("Measures ftpd beside vsftpd, on loopback, and prints what the run measured")
         .args_conflicts_with_subcommands(true)
         .arg(flag("quick").help("Shorter and fewer repetitions"))
-        .arg(count("reps").help("Repetitions [default: 5, with --quick 3]"))
+        .arg(flag("full").help("Everything 9 times, as short as with --quick, and on a disk too; it ends in time"))
+        .arg(count("limit").value_name("MINUTES").help("Begin no repetition that would end later [default: none, with --full 15]"))
+        .arg(
+            file("disk")
+                .value_name("DIR")
+                .help("A directory on a disk, to measure what syncing costs [default: none, with --full beside this program]"),
+        )
+        .arg(count("reps").help("Repetitions [default: 5, with --quick 3, with --full 9]"))
         .arg(
             list("only")
                 .value_name("SCENARIO")

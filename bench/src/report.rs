@@ -40,6 +40,15 @@ impl Report {
         self.rows[scenario].1[server].push(outcome);
     }
 
+    /// How many there were of a scenario, at most.
+    pub(crate) fn repetitions(&self) -> usize {
+        let counts = self
+            .rows
+            .iter()
+            .flat_map(|(_, servers)| servers.iter().map(Vec::len));
+        counts.max().unwrap_or(0)
+    }
+
     /// A failure that the server did not itself announce as a missing command.
     pub(crate) fn has_errors(&self) -> bool {
         let mut outcomes = self
@@ -178,6 +187,8 @@ fn cell(outcomes: &[Outcome], at: usize) -> Cell {
     let mut unsupported = false;
     for outcome in outcomes {
         match outcome {
+            // There was nothing to compare with.
+            Ok(figures) if figures[at].is_nan() => {}
             Ok(figures) => values.push(figures[at]),
             Err(Failure::Unsupported(_)) => unsupported = true,
             Err(Failure::Wrong(_)) => return Cell::Error,

@@ -3,12 +3,15 @@
 
 mod bulk;
 mod confirmed;
+mod deflate;
 mod guessers;
+mod hash;
 mod listing;
 mod login;
 mod memory;
 mod parallel;
 mod small;
+mod text;
 
 use std::time::{Duration, Instant};
 
@@ -23,9 +26,21 @@ use crate::stats::Kind;
 
 pub(crate) struct Scenario {
     pub(crate) name: &'static str,
-    /// One repetition: a value for each of `figures`, in their order.
+    pub(crate) place: Place,
+    /// One repetition: a value for each of `figures`, in their order; NaN where there is nothing to compare with.
     pub(crate) run: fn(&Subject) -> Result<Vec<f64>, Failure>,
     pub(crate) figures: &'static [Figure],
+}
+
+/// Where the files are.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Place {
+    /// Wherever `--scratch` says.
+    Scratch,
+    /// There too, and what is done is to change files: how durable the changes are may make a difference.
+    Durable,
+    /// On the disk of `--disk`; durable too.
+    Disk,
 }
 
 pub(crate) struct Figure {
@@ -59,40 +74,57 @@ const fn aside(what: &'static str, unit: &'static str) -> Figure {
     }
 }
 
+use Place::{Disk, Durable, Scratch};
+
 #[rustfmt::skip]
 pub(crate) const SCENARIOS: &[Scenario] = &[
-    Scenario { name: "retr", run: bulk::retr,
+    Scenario { name: "retr", place: Scratch, run: bulk::retr,
         figures: &[rate("RETR 1 GiB", "MB/s"), cost("  server CPU", "s/GiB"), aside("  client CPU", "s/GiB")] },
-    Scenario { name: "stor", run: bulk::stor,
+    Scenario { name: "stor", place: Durable, run: bulk::stor,
         figures: &[rate("STOR 1 GiB", "MB/s"), cost("  server CPU", "s/GiB"), aside("  client CPU", "s/GiB")] },
-    Scenario { name: "confirmed-retr", run: confirmed::retr,
+    Scenario { name: "confirmed-retr", place: Scratch, run: confirmed::retr,
         figures: &[rate("RETR 256 MiB, plain", "MB/s"), aside("  CRC32 / plain", ""), aside("  MD5 / plain", ""),
             aside("  SHA-1 / plain", ""), aside("  SHA-256 / plain", ""), aside("  SHA-512 / plain", ""), aside("  BLAKE3 / plain", "")] },
-    Scenario { name: "confirmed-stor", run: confirmed::stor,
+    Scenario { name: "confirmed-stor", place: Scratch, run: confirmed::stor,
         figures: &[rate("STOR 256 MiB, plain", "MB/s"), aside("  CRC32 / plain", ""), aside("  MD5 / plain", ""),
             aside("  SHA-1 / plain", ""), aside("  SHA-256 / plain", ""), aside("  SHA-512 / plain", ""), aside("  BLAKE3 / plain", "")] },
-    Scenario { name: "login", run: login::one,
+    Scenario { name: "text-retr", place: Scratch, run: text::retr,
+        figures: &[rate("RETR, TYPE A, lines of 35", "MB/s"), cost("  server CPU", "s/GiB")] },
+    Scenario { name: "text-stor", place: Scratch, run: text::stor,
+        figures: &[rate("STOR, TYPE A, lines of 35", "MB/s"), cost("  server CPU", "s/GiB")] },
+    Scenario { name: "mode-z", place: Scratch, run: deflate::both,
+        figures: &[rate("RETR, MODE Z level 1", "MB/s"), aside("  of the size", ""), aside("  time/pigz -p1 -1", ""),
+            rate("RETR, MODE Z level 6", "MB/s"), aside("  of the size", ""), aside("  time/pigz -p1 -6", ""), rate("STOR, MODE Z", "MB/s")] },
+    Scenario { name: "hash", place: Scratch, run: hash::hash,
+        figures: &[rate("HASH MD5", "MB/s"), aside("  time/md5sum", ""), aside("  time/openssl", ""),
+            rate("HASH SHA-1", "MB/s"), aside("  time/sha1sum", ""), aside("  time/openssl", ""),
+            rate("HASH SHA-256", "MB/s"), aside("  time/sha256sum", ""), aside("  time/openssl", ""),
+            rate("HASH SHA-512", "MB/s"), aside("  time/sha512sum", ""), aside("  time/openssl", ""),
+            rate("HASH BLAKE3", "MB/s"), aside("  time/b3sum", ""), aside("  time/b3sum, 1 thread", "")] },
+    Scenario { name: "login", place: Scratch, run: login::one,
         figures: &[rate("logins, 1 client", "1/s"), cost("  server CPU", "ms/login")] },
-    Scenario { name: "login32", run: login::many,
+    Scenario { name: "login32", place: Scratch, run: login::many,
         figures: &[rate("logins, 32 clients", "1/s"), cost("  server CPU", "ms/login")] },
-    Scenario { name: "small-retr", run: small::retr,
+    Scenario { name: "small-retr", place: Scratch, run: small::retr,
         figures: &[rate("RETR 4 KiB files", "1/s"), cost("  server CPU", "µs/file")] },
-    Scenario { name: "small-stor", run: small::stor,
+    Scenario { name: "small-stor", place: Durable, run: small::stor,
         figures: &[rate("STOR 4 KiB files", "1/s"), cost("  server CPU", "µs/file")] },
-    Scenario { name: "small-stor64", run: parallel::small_stor,
+    Scenario { name: "small-stor64", place: Durable, run: parallel::small_stor,
         figures: &[rate("STOR 4 KiB files, 64 clients", "1/s"), cost("  server CPU", "µs/file")] },
-    Scenario { name: "retr64", run: parallel::retr,
+    Scenario { name: "disk-stor64", place: Disk, run: parallel::small_stor,
+        figures: &[rate("STOR 4 KiB, 64 clients, disk", "1/s"), cost("  server CPU", "µs/file")] },
+    Scenario { name: "retr64", place: Scratch, run: parallel::retr,
         figures: &[rate("RETR, 64 streams", "MB/s"), cost("  server CPU", "s/GiB"), aside("  slowest/mean", "")] },
-    Scenario { name: "list", run: listing::list,
+    Scenario { name: "list", place: Scratch, run: listing::list,
         figures: &[rate("LIST 100,000 entries", "entries/s"), cost("  server CPU", "µs/entry"), aside("  first octet", "ms")] },
-    Scenario { name: "nlst", run: listing::nlst,
+    Scenario { name: "nlst", place: Scratch, run: listing::nlst,
         figures: &[rate("NLST 100,000 entries", "entries/s"), cost("  server CPU", "µs/entry"), aside("  first octet", "ms")] },
-    Scenario { name: "mlsd", run: listing::mlsd,
+    Scenario { name: "mlsd", place: Scratch, run: listing::mlsd,
         figures: &[rate("MLSD 100,000 entries", "entries/s"), cost("  server CPU", "µs/entry"), aside("  first octet", "ms")] },
-    Scenario { name: "guessers", run: guessers::guessers,
+    Scenario { name: "guessers", place: Scratch, run: guessers::guessers,
         figures: &[aside("login, nobody else", "ms"), aside("login beside 50 guessers", "ms"), aside("  the longest of these", "ms"),
             cost("  ratio of the first two", ""), aside("  passwords answered", "of 1000"), aside("  refused", "of 1000")] },
-    Scenario { name: "memory", run: memory::idle,
+    Scenario { name: "memory", place: Scratch, run: memory::idle,
         figures: &[cost("PSS of idle sessions", "KiB each")] },
 ];
 

@@ -13,10 +13,13 @@ use nix::unistd::{User, geteuid};
 
 use crate::account::PAM_SERVICE;
 use crate::client::Credentials;
+use crate::scenario::{self, Scenario};
 
 pub(crate) struct Server {
     pub(crate) name: &'static str,
     pub(crate) program: fn(&Programs) -> PathBuf,
+    /// The same server as another, but for how durable uploads are.
+    pub(crate) is_variant: bool,
     /// As what it must be started.
     pub(crate) rights: Rights,
     /// Writes what the server reads into `place.run` and gives the arguments.
@@ -31,12 +34,12 @@ pub(crate) enum Rights {
 
 #[rustfmt::skip]
 pub(crate) const SERVERS: &[Server] = &[
-    Server { name: "ftpd",   program: |programs| programs.ftpd.clone(),  rights: Rights::Any,  arguments: ftpd },
-    Server { name: "ftpd-rename", program: |programs| programs.ftpd.clone(), rights: Rights::Any, arguments: |place| ftpd_with(place, "rename") },
-    Server { name: "ftpd-off", program: |programs| programs.ftpd.clone(), rights: Rights::Any, arguments: |place| ftpd_with(place, "off") },
-    Server { name: "vsftpd", program: |_| "/usr/sbin/vsftpd".into(),     rights: Rights::Root, arguments: vsftpd },
-    Server { name: "proftpd", program: |programs| programs.peer("proftpd-core/usr/sbin/proftpd"), rights: Rights::Root, arguments: proftpd },
-    Server { name: "pure-ftpd", program: |programs| programs.peer("pure-ftpd/usr/sbin/pure-ftpd"), rights: Rights::Root, arguments: pure_ftpd },
+    Server { name: "ftpd", is_variant: false,   program: |programs| programs.ftpd.clone(),  rights: Rights::Any,  arguments: ftpd },
+    Server { name: "ftpd-rename", is_variant: true, program: |programs| programs.ftpd.clone(), rights: Rights::Any, arguments: |place| ftpd_with(place, "rename") },
+    Server { name: "ftpd-off", is_variant: true, program: |programs| programs.ftpd.clone(), rights: Rights::Any, arguments: |place| ftpd_with(place, "off") },
+    Server { name: "vsftpd", is_variant: false, program: |_| "/usr/sbin/vsftpd".into(),     rights: Rights::Root, arguments: vsftpd },
+    Server { name: "proftpd", is_variant: false, program: |programs| programs.peer("proftpd-core/usr/sbin/proftpd"), rights: Rights::Root, arguments: proftpd },
+    Server { name: "pure-ftpd", is_variant: false, program: |programs| programs.peer("pure-ftpd/usr/sbin/pure-ftpd"), rights: Rights::Root, arguments: pure_ftpd },
 ];
 
 /// Where the programs are that have no fixed place.
@@ -65,6 +68,11 @@ pub(crate) struct Place<'a> {
 }
 
 impl Server {
+    /// Whether a scenario can show what is different about it.
+    pub(crate) fn is_for(&self, scenario: &Scenario) -> bool {
+        !self.is_variant || scenario.place != scenario::Place::Scratch
+    }
+
     /// Why it cannot be measured here.
     pub(crate) fn obstacle(&self, programs: &Programs) -> Option<String> {
         if self.rights == Rights::Root && !geteuid().is_root() {
@@ -131,6 +139,8 @@ fn vsftpd(place: &Place) -> io::Result<Vec<OsString>> {
         ("anonymous_enable", "NO".into()),
         ("local_enable", "YES".into()),
         ("write_enable", "YES".into()),
+        ("ascii_download_enable", "YES".into()),
+        ("ascii_upload_enable", "YES".into()),
         ("local_umask", "022".into()),
         ("local_root", place.home.display().to_string()),
         ("chroot_local_user", "YES".into()),
