@@ -125,7 +125,7 @@ fn flag(setting: &'static Setting) -> Arg {
             .num_args(0..=1)
             .require_equals(true)
             .default_missing_value("yes"),
-        Kind::File | Kind::Content => flag.value_hint(ValueHint::FilePath),
+        Kind::File | Kind::Files | Kind::Content => flag.value_hint(ValueHint::FilePath),
         Kind::Directory => flag.value_hint(ValueHint::DirPath),
         Kind::Choice(words) => flag.value_parser(words.to_vec()).ignore_case(true),
         Kind::Text(_) => flag,
@@ -136,6 +136,7 @@ fn flag(setting: &'static Setting) -> Arg {
 fn heading(topic: &str) -> &'static str {
     match topic {
         "listen" => "Listening",
+        "tls" => "TLS",
         "run" => "Running",
         "log" => "Logging",
         "login" => "Logging in",
@@ -162,7 +163,7 @@ mod tests {
                 match setting.kind {
                     Kind::Switch => {}
                     Kind::Choice(words) => argv.push(words[0].into()),
-                    Kind::File | Kind::Content | Kind::Directory | Kind::Text(_) => {
+                    Kind::File | Kind::Files | Kind::Content | Kind::Directory | Kind::Text(_) => {
                         argv.push("1".into());
                     }
                 }

@@ -15,6 +15,7 @@ pub mod read;
 mod scheme;
 mod shared;
 pub mod table;
+mod tls;
 mod toml;
 pub mod value;
 
@@ -26,6 +27,7 @@ pub use own::{OwnSetting, UserTables};
 pub use protection::CloseNotify;
 pub use read::{DEFAULT_FILE, Loaded, load};
 pub use scheme::{NoScheme, Scheme};
+pub use tls::{CipherSuite, CipherSuites, Tls, TlsVersion};
 
 use std::net::IpAddr;
 use std::path::PathBuf;
@@ -53,6 +55,7 @@ pub struct ServerConfig {
     /// The control port.
     pub port: u16,
     pub bind: Bind,
+    pub tls: Tls,
     pub run: Run,
     pub auth_file: PathBuf,
     /// How passwords are checked.
@@ -103,6 +106,7 @@ impl Default for ServerConfig {
         ServerConfig {
             port: 21,
             bind: Bind::Any,
+            tls: Tls::default(),
             run: Run::Background,
             auth_file: PathBuf::from("/etc/metaftpd.auth"),
             auth_methods: Methods::default(),

@@ -76,6 +76,11 @@ pub fn load(matches: &ArgMatches) -> Result<Loaded, Vec<SettingError>> {
             .unwrap_or(Origin::Default);
         errors.push(SettingError { origin, message });
     }
+    if let Err((key, message)) = config.server.tls.settle() {
+        let made = origins.get(key).map(|(origin, _)| origin.clone());
+        let origin = made.unwrap_or(Origin::Default);
+        errors.push(SettingError { origin, message });
+    }
     errors.extend(shared::unshared(&config, &origins));
     if !errors.is_empty() {
         errors.iter_mut().for_each(|error| error.show(&file.text));

@@ -3,7 +3,10 @@
 
 use super::networks::{CharsetNetworks, Networks};
 use super::value::{Value, Wrong, Zero};
-use super::{Bind, Cost, JailMode, Locks, Run, ServerConfig, SessionConfig, permitted};
+use super::{
+    Bind, CipherSuites, Cost, JailMode, Locks, Run, ServerConfig, SessionConfig, TlsVersion,
+    permitted,
+};
 use crate::policy::{Hours, Names};
 
 /// One row: everything that is known about a setting.
@@ -30,6 +33,8 @@ pub enum Kind {
     /// Yes or no; a flag or key without value is a yes.
     Switch,
     File,
+    /// Files, which commas separate.
+    Files,
     /// A file whose content is the value; the reader replaces the path by it.
     Content,
     Directory,
@@ -56,7 +61,7 @@ pub(super) enum Set {
     Session(fn(&mut SessionConfig, Value) -> Result<(), Wrong>),
 }
 
-use Kind::{Choice, Content, Directory, File, Switch, Text};
+use Kind::{Choice, Content, Directory, File, Files, Switch, Text};
 use Set::{CommandLine, Server, Session};
 
 /// All settings, in the order of the manual. Of one source, they are applied in this order too.
@@ -66,6 +71,11 @@ pub const TABLE: &[Setting] = &[
     setting("Port",                  &["port", "p"],              "listen.port",           Text("PORT"),     "21",                 "Port of the control connection; 0 is any free one",                      Server(|c, v| { c.port = v.port(0)?; Ok(()) })),
     setting("BindAddress",           &["bindaddress", "i"],       "listen.address",        Text("ADDRESS"),  "",                   "Address or network interface to listen on, by default all",              Server(|c, v| { c.bind = v.bind()?; Ok(()) })),
     setting("IPv4Only",              &["4"],                      "listen.ipv4-only",      Switch,           "no",                 "Listen on IPv4 addresses only",                                          CommandLine(ipv4_only)),
+    setting("Certificate",           &["cert"],                   "tls.certificate",       Files,            "",                   "Certificate chains in PEM; more than one: by the host that clients name",  Server(|c, v| { c.tls.certificates = v.paths()?; Ok(()) })),
+    setting("CertificateKey",        &["key"],                    "tls.key",               Files,            "",                   "The key to each certificate; by default it is in the certificate's file",  Server(|c, v| { c.tls.keys = v.paths()?; Ok(()) })),
+    setting("TLSPort",               &["tls-port"],               "tls.port",              Text("PORT"),     "",                   "Port where TLS begins at once, such as 990; by default there is none",     Server(|c, v| { c.tls.port = Some(v.port(0)?); Ok(()) })),
+    setting("TLSMinVersion",         &["tls-min-version"],        "tls.min-version",       Choice(&["1.2", "1.3"]), "1.2",         "The oldest version of TLS",                                              Server(|c, v| { c.tls.least = TlsVersion::parse(v.text)?; Ok(()) })),
+    setting("TLSCipherSuites",       &["tls-cipher-suites"],      "tls.cipher-suites",     Text("LIST"),     "all",                "Cipher suites by their IANA names, or all",                              Server(|c, v| { c.tls.suites = CipherSuites::parse(v.text)?; Ok(()) })),
     setting("NoDaemon",              &["nodemon"],                "run.foreground",        Switch,           "no",                 "Stay in the foreground",                                                 CommandLine(|c, v| run(c, v, Run::Foreground))),
     setting("Inetd",                 &["inetd", "I"],             "run.inetd",             Switch,           "no",                 "Serve one session on descriptor 0, started by inetd",                    CommandLine(|c, v| run(c, v, Run::Inetd))),
     setting("SessionUser",           &["sessionuser"],            "run.session-user",      Text("UID"),      "60621",              "User and group number of the network half of a session; owns nothing",   Server(|c, v| { c.session_user = v.unprivileged_id()?; Ok(()) })),
@@ -230,6 +240,7 @@ impl Setting {
         match self.kind {
             Switch => "yes|no",
             File | Content => "FILE",
+            Files => "FILE[,FILE]",
             Directory => "DIR",
             Choice(_) => "WORD",
             Text(name) => name,
@@ -347,9 +358,11 @@ mod tests {
             ("ConfirmTransfers", _) => "sha256",
             ("UpdatePass", _) => "sha512",
             ("AuthMethods", _) => "shadow",
+            ("TLSMinVersion", _) => "1.3",
+            ("TLSCipherSuites", _) => "TLS_AES_128_GCM_SHA256",
             (_, Text("RATE")) => "2024B/s",
             (_, Switch) => "yes",
-            (_, File | Directory | Content) => "/some/where",
+            (_, File | Files | Directory | Content) => "/some/where",
             (_, Choice(_) | Text(_)) => "2024",
         };
         for setting in TABLE {

@@ -217,7 +217,7 @@ fn text(setting: &Setting, value: &DeValue<'_>) -> Result<String, String> {
             )),
         },
         (Kind::Text(_), DeValue::Integer(number)) => integer(number),
-        (Kind::Text("LIST"), DeValue::Array(items)) => {
+        (Kind::Text("LIST") | Kind::Files, DeValue::Array(items)) => {
             let items = items.iter().map(|item| text(setting, item.get_ref()));
             items
                 .collect::<Result<Vec<_>, _>>()
@@ -229,7 +229,7 @@ fn text(setting: &Setting, value: &DeValue<'_>) -> Result<String, String> {
             value.type_str(),
             match kind {
                 Kind::Switch => "true or false",
-                Kind::Text("LIST") => "a list of strings",
+                Kind::Text("LIST") | Kind::Files => "a list of strings",
                 _ => "a string",
             }
         )),

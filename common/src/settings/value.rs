@@ -184,6 +184,15 @@ impl Value<'_> {
         }
     }
 
+    /// Paths that commas separate.
+    pub fn paths(self) -> Result<Vec<PathBuf>, Wrong> {
+        let path = |text: &str| {
+            let text = text.trim();
+            Value { text, ..self }.path()
+        };
+        self.text.split(',').map(path).collect()
+    }
+
     /// The path of a log file.
     pub fn log_path(self) -> Result<PathBuf, Wrong> {
         // MetaFTPd gives these a meaning; a file of that name would be a log that nobody finds.
