@@ -3,6 +3,12 @@ complete -c ftpd -l user -d 'With --check: tell what a login of this user would 
 complete -c ftpd -l from -d 'With --user: the address that the login would come from' -r
 complete -c ftpd -s p -l port -d 'Port of the control connection; 0 is any free one [default: 21]' -r
 complete -c ftpd -s i -l bindaddress -d 'Address or network interface to listen on, by default all' -r
+complete -c ftpd -l cert -d 'Certificate chains in PEM; more than one: by the host that clients name' -r -F
+complete -c ftpd -l key -d 'The key to each certificate; by default it is in the certificate\'s file' -r -F
+complete -c ftpd -l tls-port -d 'Port where TLS begins at once, such as 990; by default there is none' -r
+complete -c ftpd -l tls-min-version -d 'The oldest version of TLS [default: 1.2]' -r -f -a "1.2\t''
+1.3\t''"
+complete -c ftpd -l tls-cipher-suites -d 'Cipher suites by their IANA names, or all [default: all]' -r
 complete -c ftpd -l sessionuser -d 'User and group number of the network half of a session; owns nothing [default: 60621]' -r
 complete -c ftpd -l chroot -d 'Confine every session to this directory' -r -f -a "(__fish_complete_directories)"
 complete -c ftpd -s l -l logfile -d 'File for the log, by default the standard error in the foreground' -r -F

@@ -9,12 +9,13 @@ use common::auth::chain;
 use common::auth::{Identity, session_group};
 use common::cli;
 use common::jail::Names;
-use common::listener::{Client, Lifeline, Listener, Ran, Reports};
+use common::listener::{Client, Entrance, Lifeline, Listener, Port, Ran, Renewal, Reports};
 use common::log::{self, Log, Sink};
 use common::net::{self, Ends};
 use common::sandbox::{Bounding, EmptyRoot, Programs, drop_bounding, is_root};
 use common::settings::{Config, Run, ServerConfig};
 use common::sys::{self, Fork};
+use common::tls::signer::{Ready, Recipe};
 use common::turns::Turns;
 use nix::fcntl::OFlag;
 use nix::sys::resource::{Resource, getrlimit, setrlimit};
@@ -66,15 +67,18 @@ pub(crate) fn serve_inetd(config: Config) -> ExitCode {
     warm_up();
     let prepared = prepare(config).and_then(|(mut setup, sink)| {
         setup.log = start_logger(&setup, sink)?;
+        let tls = start_signer(&setup)?.map(|(_, ready)| ready.offer);
         Lifeline::unattended()
-            .map(|lifeline| (setup, lifeline))
+            .map(|lifeline| (setup, tls, lifeline))
             .map_err(because("pipe"))
     });
     match prepared {
-        Ok((setup, lifeline)) => {
+        Ok((setup, tls, lifeline)) => {
             let client = Client {
                 socket,
                 ends,
+                entrance: Entrance::Plain,
+                tls,
                 lifeline,
                 reports: Reports::nowhere(),
             };
@@ -90,14 +94,8 @@ fn because<E: Display>(what: &str) -> impl FnOnce(E) -> String {
 
 /// Opens the port, then leaves the terminal if that is wanted, then starts the servants.
 fn start(config: Config) -> Result<(Listener, Setup), String> {
-    let server = &config.server;
-    let port =
-        net::listen(&server.bind, server.port).map_err(|error| cannot_listen(server, &error))?;
-    let address = port
-        .local_addr()
-        .ok()
-        .and_then(|address| address.as_socket());
-    let run = server.run;
+    let ports = open_ports(&config.server)?;
+    let run = config.server.run;
     let (mut setup, sink) = prepare(config)?;
     if run == Run::Background {
         leave_terminal()?;
@@ -116,18 +114,63 @@ fn start(config: Config) -> Result<(Listener, Setup), String> {
         drop_bounding(bounding).map_err(|error| error.to_string())?;
     }
     warm_up();
+    let renewal = start_signer(&setup)?.map(|(recipe, ready)| Renewal::new(recipe, ready));
+    for port in &ports {
+        let address = port.socket.local_addr().ok();
+        if let Some(address) = address.and_then(|address| address.as_socket()) {
+            let how = match port.entrance {
+                Entrance::Plain => "",
+                Entrance::Tls => ", with implicit TLS",
+            };
+            setup.log.line(&format!("listening on {address}{how}"));
+        }
+    }
     let server = &setup.config.server;
     let (limits, total) = (server.limits.clone(), server.total_rates);
-    let listener =
-        Listener::new(port, limits, total, setup.log.clone()).map_err(because("signals"))?;
-    if let Some(address) = address {
-        setup.log.line(&format!("listening on {address}"));
-    }
+    let listener = Listener::new(ports, renewal, limits, total, setup.log.clone())
+        .map_err(because("signals"))?;
     Ok((listener, setup))
 }
 
+/// Opens the control port, and that for implicit TLS if it is wanted.
+fn open_ports(server: &ServerConfig) -> Result<Vec<Port>, String> {
+    let plain = (server.port, Entrance::Plain);
+    let implicit = server.tls.port.map(|port| (port, Entrance::Tls));
+    [plain]
+        .into_iter()
+        .chain(implicit)
+        .map(|(number, entrance)| {
+            let socket = net::listen(&server.bind, number)
+                .map_err(|error| cannot_listen(server, number, &error))?;
+            Ok(Port { socket, entrance })
+        })
+        .collect()
+}
+
+/// Starts the signer, if there are certificates, and waits until it has read them.
+fn start_signer(setup: &Setup) -> Result<Option<(Recipe, Ready)>, String> {
+    let server = &setup.config.server;
+    if server.tls.certificates.is_empty() {
+        return Ok(None);
+    }
+    let root = setup.empty_root.as_ref();
+    let recipe = Recipe {
+        settings: server.tls.clone(),
+        programs: setup.programs.clone(),
+        // It owns as little as a session does, under a uid of its own, so that no session can come near it.
+        user: server.session_user + 2,
+        root: root
+            .map(EmptyRoot::try_clone)
+            .transpose()
+            .map_err(because("dup"))?,
+        log: setup.log.clone(),
+    };
+    let ready = recipe.start_and_wait()?;
+    Ok(Some((recipe, ready)))
+}
+
 /// Why the port could not be opened, with what to do about it.
-fn cannot_listen(server: &ServerConfig, error: &io::Error) -> String {
+fn cannot_listen(server: &ServerConfig, port: u16, error: &io::Error) -> String {
     let hint = match error.kind() {
         io::ErrorKind::PermissionDenied => {
             "; ports below 1024 need root or CAP_NET_BIND_SERVICE, a higher one does not: -port 2121"
@@ -138,8 +181,7 @@ fn cannot_listen(server: &ServerConfig, error: &io::Error) -> String {
         _ => "",
     };
     format!(
-        "cannot listen on port {} ({}): {error}{hint}",
-        server.port,
+        "cannot listen on port {port} ({}): {error}{hint}",
         bind_name(server)
     )
 }

@@ -1,9 +1,13 @@
 //! What every session is started with: made once by the listener, before the first fork.
 
+use std::sync::Arc;
+
 use common::jail::Names;
+use common::listener::Entrance;
 use common::log::Log;
 use common::sandbox::{EmptyRoot, Programs};
 use common::settings::Config;
+use common::tls::Certificates;
 use common::turns::Turns;
 
 /// Read-only from the first client on; it holds no secret.
@@ -17,4 +21,13 @@ pub(crate) struct Setup {
     /// How many sessions take digests at a time; a single session needs none.
     pub(crate) turns: Option<Turns>,
     pub(crate) log: Log,
+}
+
+/// How the connection of a client is, or may be, made secure.
+#[derive(Debug)]
+pub(crate) struct Security {
+    pub(crate) entrance: Entrance,
+    /// None where TLS is not offered.
+    #[allow(dead_code, reason = "AUTH is not there yet")]
+    pub(crate) certificates: Option<Arc<Certificates>>,
 }

@@ -36,6 +36,7 @@ pub(crate) const RULES: &[Rule] = &[
             "common::sandbox",
             "common::settings::read",
             "common::sys",
+            "common::tls",
         ],
     },
     Rule {
@@ -177,6 +178,7 @@ const COMMON_BUT_SYS: &[&str] = &[
     "common::sandbox",
     "common::settings",
     "common::stage",
+    "common::tls",
     "common::wire",
 ];
 
@@ -222,6 +224,11 @@ pub(crate) const EXCEPTIONS: &[Exception] = &[
         module: "ftpd::session",
         name: "common::auth::Secret",
         because: "the password on its way from PASS to keeper",
+    },
+    Exception {
+        module: "ftpd::keeper",
+        name: "common::tls::Offer",
+        because: "keeper makes the network half its channel to the signer; it takes no part in a handshake",
     },
     Exception {
         module: "ftpd::keeper",

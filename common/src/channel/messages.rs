@@ -38,6 +38,8 @@ messages! {
     #[derive(Debug)]
     pub enum LoginRequest {
         1 => Authenticate { user: UserName, secret: Secret },
+        /// A channel to the signer that has the keys to these certificates. → `Signer` with its end, or `NoSigner`.
+        2 => Signer { generation: u32 },
     }
 }
 
@@ -51,6 +53,9 @@ messages! {
         2 => Refused { last: bool },
         /// It was the right password, but there is no place for one more session of the user.
         3 => TooMany,
+        4 => Signer,
+        /// The certificates are others now, the signer is gone, or the session has had its channel.
+        5 => NoSigner,
     }
 }
 
@@ -137,6 +142,26 @@ messages! {
     #[derive(Debug)]
     pub enum ChangeRequest {
         200 => Change { old: Secret, new: Secret },
+    }
+}
+
+messages! {
+    /// Session to signer, on a channel of its own.
+    #[derive(Debug)]
+    pub enum SignRequest {
+        /// The input of a signature in a handshake, by the key to one of the server's certificates. The scheme is a number of
+        /// TLS (RFC 8446 §4.2.3).
+        220 => Sign { certificate: u8, scheme: u16, message: Octets<256> },
+    }
+}
+
+messages! {
+    /// Signer to session.
+    #[derive(Debug)]
+    pub enum SignAnswer {
+        1 => Signature { signature: Octets<2048> },
+        /// It is no input of a handshake, or not for this key.
+        2 => Refused,
     }
 }
 
@@ -474,7 +499,9 @@ mod tests {
             let login = decode::<LoginRequest>(&octets).is_ok();
             let file = decode::<FileRequest>(&octets).is_ok();
             let change = decode::<ChangeRequest>(&octets).is_ok();
-            prop_assert!(u8::from(login) + u8::from(file) + u8::from(change) <= 1);
+            let sign = decode::<SignRequest>(&octets).is_ok();
+            prop_assert!(u8::from(login) + u8::from(file) + u8::from(change) + u8::from(sign) <= 1);
+            let _ = decode::<SignAnswer>(&octets).is_ok();
             let _ = decode::<ChangeAnswer>(&octets).is_ok();
             let _ = decode::<LoginAnswer>(&octets).is_ok();
             let _ = decode::<FileAnswer>(&octets).is_ok();

@@ -14,7 +14,7 @@ use zeroize::Zeroize;
 pub use messages::{
     Account, ChangeAnswer, ChangeRequest, EntryPath, Failed, FileAnswer, FileRequest, LeaseAnswer,
     LeaseRequest, ListFormat, LoginAnswer, LoginRequest, OwnerName, PackedContent, PackedOwner,
-    Pattern, Typed, UploadAt, UserName,
+    Pattern, SignAnswer, SignRequest, Typed, UploadAt, UserName,
 };
 
 use crate::sys::{self, Wait};
@@ -64,8 +64,17 @@ impl Phase for Changing {
     type Answer = ChangeAnswer;
 }
 
-impl Answerer<Changing> {
-    /// Answers over an end that the listener took.
+/// Beside the session: one end the network half's, the other the signer's.
+#[derive(Debug)]
+pub struct Signing;
+
+impl Phase for Signing {
+    type Request = SignRequest;
+    type Answer = SignAnswer;
+}
+
+impl<P: Phase> Answerer<P> {
+    /// Answers over an end that was handed over.
     pub fn over(socket: OwnedFd) -> Self {
         Answerer {
             socket,

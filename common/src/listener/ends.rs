@@ -29,10 +29,21 @@ impl Listener {
             {
                 Some(Signal::SIGTERM | Signal::SIGINT) => stop = true,
                 Some(Signal::SIGCHLD) => self.reap(),
+                Some(Signal::SIGHUP) => self.renew(),
                 _ => {}
             }
         }
         stop
+    }
+
+    /// Begins to read the certificates anew, if there are any.
+    fn renew(&mut self) {
+        match &mut self.renewal {
+            Some(renewal) => renewal.begin(&self.log),
+            None => self
+                .log
+                .line("SIGHUP: there are no certificates to read anew"),
+        }
     }
 
     /// Collects children that have ended, and logs what was not an ordinary end.
@@ -61,6 +72,11 @@ impl Listener {
                     _ => Status::Broken,
                 };
                 self.sessions.changed(group, status, &mut self.door);
+            }
+            if dead == Dead::Other
+                && let Some(renewal) = &mut self.renewal
+            {
+                renewal.buried(child, &self.log);
             }
             if !matches!(dead, Dead::Other | Dead::Former | Dead::Changer) {
                 self.judge_end(ended, over);
@@ -104,7 +120,7 @@ impl Listener {
     pub(super) fn stop(&mut self) {
         self.log
             .line(&format!("stopping, {} sessions", self.sessions.len()));
-        self.port = None;
+        self.ports.clear();
         self.watched.tell_to_stop();
         let deadline = Instant::now() + STOP_GRACE;
         self.reap();

@@ -10,6 +10,7 @@ mod leases;
 mod lifeline;
 mod logins;
 mod penalties;
+mod renewal;
 mod reports;
 mod sessions;
 mod status;
@@ -29,6 +30,7 @@ use socket2::Socket;
 
 pub use answers::Answer;
 pub use lifeline::{Lifeline, Sign, Watched};
+pub use renewal::Renewal;
 pub use reports::{Reports, Verdict};
 pub use status::Status;
 
@@ -46,6 +48,7 @@ use crate::proto::reply::{Code, Reply};
 use crate::rate::Rates;
 use crate::settings::Limits;
 use crate::sys::{self, Fork};
+use crate::tls::Offer;
 
 /// How long accepting pauses when the system has no more processes or descriptors.
 const EXHAUSTED_PAUSE: Duration = Duration::from_millis(200);
@@ -53,11 +56,29 @@ const EXHAUSTED_PAUSE: Duration = Duration::from_millis(200);
 /// So many clients are refused at a time, before the listener looks at anything else.
 const MOST_REFUSED: u32 = 32;
 
+/// How TLS begins on a port.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Entrance {
+    /// When the client asks for it, if there is a certificate.
+    Plain,
+    /// With the connection (implicit TLS).
+    Tls,
+}
+
+/// A port that is open.
+#[derive(Debug)]
+pub struct Port {
+    pub socket: Socket,
+    pub entrance: Entrance,
+}
+
 /// What the listener hands to the child that serves a client.
 #[derive(Debug)]
 pub struct Client {
     pub socket: OwnedFd,
     pub ends: Ends,
+    pub entrance: Entrance,
+    pub tls: Option<Offer>,
     pub lifeline: Lifeline,
     pub reports: Reports,
 }
@@ -66,6 +87,7 @@ pub struct Client {
 #[derive(Debug)]
 pub struct Reinitialised {
     pub ends: Ends,
+    pub tls: Option<Offer>,
     pub lifeline: Lifeline,
     pub reports: Reports,
     /// The channel to the network half, with a request that waits for its answer.
@@ -87,10 +109,11 @@ pub struct PasswordChange {
     pub channel: OwnedFd,
 }
 
-/// A control port that is open.
+/// The control ports, and all that there is to know about who came through them.
 #[derive(Debug)]
 pub struct Listener {
-    port: Option<Socket>,
+    /// Empty once it stops, and in its children.
+    ports: Vec<Port>,
     signals: SignalFd,
     watched: Watched,
     lifeline: Lifeline,
@@ -99,6 +122,7 @@ pub struct Listener {
     sessions: Sessions,
     door: Door,
     leases: Leases,
+    renewal: Option<Renewal>,
     log: Log,
 }
 
@@ -115,11 +139,17 @@ pub enum Ran {
 }
 
 impl Listener {
-    /// Takes an open port. Signals are blocked from here on and read in turn.
+    /// Takes open ports, and what TLS is offered with. Signals are blocked from here on and read in turn.
     ///
     /// # Errors
     /// What the system says about signalfd(2) and pipe(2).
-    pub fn new(port: Socket, limits: Limits, total: Rates, log: Log) -> io::Result<Listener> {
+    pub fn new(
+        ports: Vec<Port>,
+        renewal: Option<Renewal>,
+        limits: Limits,
+        total: Rates,
+        log: Log,
+    ) -> io::Result<Listener> {
         let mut handled = SigSet::empty();
         for signal in [
             Signal::SIGTERM,
@@ -137,7 +167,7 @@ impl Listener {
         // A network half whose keeper was replaced is the listener's to collect.
         prctl::set_child_subreaper(true)?;
         Ok(Listener {
-            port: Some(port),
+            ports,
             signals,
             watched,
             lifeline,
@@ -146,6 +176,7 @@ impl Listener {
             sessions: Sessions::default(),
             door: Door::new(limits),
             leases: Leases::new(total),
+            renewal,
             log,
         })
     }
@@ -155,25 +186,7 @@ impl Listener {
         let mut paused: Option<Instant> = None;
         loop {
             self.turn();
-            let accepting = paused.is_none();
-            let Some(port) = &self.port else {
-                return Ran::Stopped;
-            };
-            let events = if accepting {
-                PollFlags::POLLIN
-            } else {
-                PollFlags::empty()
-            };
-            let mut ready = [
-                PollFd::new(self.signals.as_fd(), PollFlags::POLLIN),
-                PollFd::new(port.as_fd(), events),
-                PollFd::new(self.inbox.as_fd(), PollFlags::POLLIN),
-            ];
-            if let Err(errno) = poll(&mut ready, until(earlier(paused, self.door.next_turn())))
-                && errno != Errno::EINTR
-            {
-                self.log.line(&format!("listener: poll: {errno}"));
-            }
+            self.wait(paused);
             if paused.is_some_and(|end| Instant::now() >= end) {
                 paused = None;
             }
@@ -183,6 +196,9 @@ impl Listener {
                 return Ran::Stopped;
             }
             self.hear();
+            if let Some(renewal) = &mut self.renewal {
+                renewal.look(&self.log);
+            }
             if let Some(reinitialised) = self.reinitialise() {
                 return Ran::Reinitialise(reinitialised);
             }
@@ -201,37 +217,65 @@ impl Listener {
         }
     }
 
+    /// Waits until something happens, or a pause in accepting ends.
+    fn wait(&self, paused: Option<Instant>) {
+        let accepted = if paused.is_none() {
+            PollFlags::POLLIN
+        } else {
+            PollFlags::empty()
+        };
+        let expected = self.renewal.as_ref().and_then(Renewal::expected);
+        let mut ready = vec![
+            PollFd::new(self.signals.as_fd(), PollFlags::POLLIN),
+            PollFd::new(self.inbox.as_fd(), PollFlags::POLLIN),
+        ];
+        ready.extend((self.ports.iter()).map(|port| PollFd::new(port.socket.as_fd(), accepted)));
+        ready.extend(expected.map(|(word, _)| PollFd::new(word, PollFlags::POLLIN)));
+        let turn = earlier(paused, self.door.next_turn());
+        let end = earlier(turn, expected.map(|(_, deadline)| deadline));
+        if let Err(errno) = poll(&mut ready, until(end))
+            && errno != Errno::EINTR
+        {
+            self.log.line(&format!("listener: poll: {errno}"));
+        }
+    }
+
     /// Accepts at most one client and forks for it, and refuses some; `Some` in the child.
     fn accept(&mut self) -> Result<Option<Client>, Errno> {
-        use nix::libc::{SOCK_CLOEXEC, SOCK_NONBLOCK};
         for _ in 0..MOST_REFUSED {
-            let Some(port) = &self.port else {
+            let Some((socket, entrance)) = self.next_client()? else {
                 return Ok(None);
-            };
-            let socket = match port.accept4(SOCK_CLOEXEC | SOCK_NONBLOCK) {
-                Ok((socket, _)) => socket,
-                Err(error) => {
-                    return match error.raw_os_error().map_or(Errno::EIO, Errno::from_raw) {
-                        Errno::EAGAIN | Errno::EINTR | Errno::ECONNABORTED | Errno::EPROTO => {
-                            Ok(None)
-                        }
-                        errno => Err(errno),
-                    };
-                }
             };
             // Who has hung up already needs no session.
             let Ok(ends) = Ends::of(&socket) else {
                 continue;
             };
-            if self.lets_in(&socket, ends) {
-                return self.fork_for(socket, ends);
+            if self.lets_in(&socket, entrance, ends) {
+                // The other ports have their turn first next time.
+                self.ports.rotate_left(1);
+                return self.fork_for(socket, ends, entrance);
+            }
+        }
+        Ok(None)
+    }
+
+    /// A client that waits at one of the ports.
+    fn next_client(&self) -> Result<Option<(Socket, Entrance)>, Errno> {
+        use nix::libc::{SOCK_CLOEXEC, SOCK_NONBLOCK};
+        for port in &self.ports {
+            match port.socket.accept4(SOCK_CLOEXEC | SOCK_NONBLOCK) {
+                Ok((socket, _)) => return Ok(Some((socket, port.entrance))),
+                Err(error) => match error.raw_os_error().map_or(Errno::EIO, Errno::from_raw) {
+                    Errno::EAGAIN | Errno::EINTR | Errno::ECONNABORTED | Errno::EPROTO => {}
+                    errno => return Err(errno),
+                },
             }
         }
         Ok(None)
     }
 
     /// Whether there is a place for a client. If not, it was told so.
-    fn lets_in(&mut self, socket: &Socket, ends: Ends) -> bool {
+    fn lets_in(&mut self, socket: &Socket, entrance: Entrance, ends: Ends) -> bool {
         let (client, now) = (ends.client(), Instant::now());
         let tally = self.sessions.tally(Source::of(client));
         match self.door.judge(client, tally, now) {
@@ -244,19 +288,27 @@ impl Listener {
                 true
             }
             Judgement::Refuse(refusal) => {
-                self.refuse(socket, ends, refusal);
+                self.refuse(socket, entrance, ends, refusal);
                 false
             }
         }
     }
 
-    /// Tells a client why it is not served. Nothing was sent to it yet, so there is room for a line.
-    fn refuse(&mut self, socket: &Socket, ends: Ends, refusal: Refusal) {
-        net::send_reply(socket, &Reply::new(Code::CLOSING, refusal.text()));
+    /// Tells a client why it is not served. Nothing was sent to it yet, so there is room for a line. Where TLS comes first
+    /// nothing is ever said in the clear.
+    fn refuse(&mut self, socket: &Socket, entrance: Entrance, ends: Ends, refusal: Refusal) {
+        if entrance == Entrance::Plain {
+            net::send_reply(socket, &Reply::new(Code::CLOSING, refusal.text()));
+        }
         self.door.refused(ends.client(), refusal, Instant::now());
     }
 
-    fn fork_for(&mut self, socket: Socket, ends: Ends) -> Result<Option<Client>, Errno> {
+    fn fork_for(
+        &mut self,
+        socket: Socket,
+        ends: Ends,
+        entrance: Entrance,
+    ) -> Result<Option<Client>, Errno> {
         match sys::fork() {
             Ok(Fork::Parent(child)) => {
                 let exempt = self.door.exempts(ends.client());
@@ -266,26 +318,28 @@ impl Listener {
                 let _ = setpgid(child, child);
                 Ok(None)
             }
-            Ok(Fork::Child) => match self.begin(socket.into(), ends) {
+            Ok(Fork::Child) => match self.begin(socket.into(), ends, entrance) {
                 Ok(client) => Ok(Some(client)),
                 // Never back into the listener's loop.
                 Err(_) => sys::exit(Status::Broken.code()),
             },
             Err(errno) => {
-                self.refuse(&socket, ends, Refusal::Exhausted);
+                self.refuse(&socket, entrance, ends, Refusal::Exhausted);
                 Err(errno)
             }
         }
     }
 
     /// In a new child: leaves the listener's things behind.
-    fn begin(&mut self, socket: OwnedFd, ends: Ends) -> Result<Client, Errno> {
-        self.port = None;
+    fn begin(&mut self, socket: OwnedFd, ends: Ends, entrance: Entrance) -> Result<Client, Errno> {
+        self.ports.clear();
         setpgid(Pid::from_raw(0), Pid::from_raw(0))?;
         unblock_termination()?;
         Ok(Client {
             socket,
             ends,
+            entrance,
+            tls: self.renewal.as_ref().map(Renewal::offer),
             lifeline: self.lifeline.try_clone()?,
             reports: self.reports.try_clone()?,
         })

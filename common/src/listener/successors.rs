@@ -3,7 +3,7 @@
 use nix::sys::signal::{Signal, kill, killpg};
 use nix::unistd::{Pid, setpgid};
 
-use super::{Listener, PasswordChange, Reinitialised, Status, unblock_termination};
+use super::{Listener, PasswordChange, Reinitialised, Renewal, Status, unblock_termination};
 use crate::sys::{self, Fork};
 
 impl Listener {
@@ -27,7 +27,7 @@ impl Listener {
                     let ends = session.ends;
                     let lifeline = self.lifeline.try_clone();
                     let reports = self.reports.try_clone();
-                    self.port = None;
+                    self.ports.clear();
                     let (Ok(()), Ok(lifeline), Ok(reports)) =
                         (unblock_termination(), lifeline, reports)
                     else {
@@ -35,6 +35,7 @@ impl Listener {
                     };
                     return Some(Reinitialised {
                         ends,
+                        tls: self.renewal.as_ref().map(Renewal::offer),
                         lifeline,
                         reports,
                         channel: handover.channel,
@@ -69,7 +70,7 @@ impl Listener {
                 }
                 Ok(Fork::Child) => {
                     let ends = session.ends;
-                    self.port = None;
+                    self.ports.clear();
                     if unblock_termination().is_err() {
                         sys::exit(Status::Broken.code());
                     }

@@ -1,6 +1,6 @@
 //! Changing uid, gid, groups and root directory for good, with each step read back.
 
-use std::os::fd::{BorrowedFd, OwnedFd};
+use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 use std::sync::atomic::{AtomicBool, Ordering};
 
 use caps::{CapSet, Capability};
@@ -49,8 +49,22 @@ impl EmptyRoot {
         Ok(EmptyRoot(directory))
     }
 
+    /// Another descriptor of the same directory.
+    ///
+    /// # Errors
+    /// What dup(2) says.
+    pub fn try_clone(&self) -> Result<EmptyRoot, Errno> {
+        let copy = self.0.try_clone();
+        copy.map(EmptyRoot)
+            .map_err(|error| Errno::from_raw(error.raw_os_error().unwrap_or(0)))
+    }
+
+    /// The directory itself.
+    pub fn descriptor(&self) -> BorrowedFd<'_> {
+        self.0.as_fd()
+    }
+
     pub(super) fn enter(&self) -> Result<(), SandboxError> {
-        use std::os::fd::AsFd;
         change_root(self.0.as_fd())
     }
 }

@@ -42,7 +42,7 @@ fn step<T>(name: &'static str, result: Result<T, Errno>) -> Result<T, SandboxErr
     })
 }
 
-/// Becomes a process that only works on the descriptors it has: the network half of a session, or the logger.
+/// Becomes a process that only works on the descriptors it has: the network half of a session, the logger or the signer.
 ///
 /// As root: an empty root directory and the uid `user` that owns nothing. As anybody: no file system (Landlock), no
 /// other system call than the role's (seccomp). Of the descriptors above 2 only `kept` stay open.
@@ -117,8 +117,11 @@ fn limits(role: Role) -> Result<(), SandboxError> {
     // A session uses a dozen; one that was taken over shall not collect every passive port.
     const DESCRIPTORS: u64 = 32;
     no_core()?;
-    let descriptors = setrlimit(Resource::RLIMIT_NOFILE, DESCRIPTORS, DESCRIPTORS);
-    step("setrlimit NOFILE", descriptors)?;
+    // The signer has one of every session with TLS.
+    if role != Role::Signer {
+        let descriptors = setrlimit(Resource::RLIMIT_NOFILE, DESCRIPTORS, DESCRIPTORS);
+        step("setrlimit NOFILE", descriptors)?;
+    }
     let threads = if role == Role::Session { THREADS } else { 0 };
     let threads = setrlimit(Resource::RLIMIT_NPROC, threads, threads);
     step("setrlimit NPROC", threads)?;

@@ -133,6 +133,7 @@ impl Machine {
         match role {
             Role::Session => enter_empty(role, &self.programs, SESSION_USER, root, &kept),
             Role::Logger => enter_empty(role, &self.programs, SESSION_USER + 1, root, &kept),
+            Role::Signer => enter_empty(role, &self.programs, SESSION_USER + 2, root, &kept),
             Role::Keeper => {
                 let chroot = Uid::effective().is_root();
                 become_user(&self.identity(), hands.root.as_fd(), chroot, &self.programs)

@@ -63,7 +63,7 @@ fn main() -> ExitCode {
     };
     let machine = Machine::new();
     for start in [Start::Root, Start::Ordinary] {
-        for role in [Role::Session, Role::Keeper, Role::Logger] {
+        for role in Role::ALL {
             let possible = machine.can(start);
             for attempt in attempts::ALL {
                 let name = format!("{role:?} from {start:?}: {}", attempt.name);

@@ -28,6 +28,7 @@ use common::jail::Failure;
 use common::listener::{Answer, Client, Lifeline, Reinitialised, Reports, Sign, Status, Verdict};
 use common::net::Ends;
 use common::sys::{self, Fork};
+use common::tls::Offer;
 use nix::errno::Errno;
 use nix::fcntl::OFlag;
 use nix::poll::{PollFd, PollFlags, poll};
@@ -37,7 +38,7 @@ use nix::unistd::{Pid, pipe2};
 use self::files::Files;
 use self::leases::Leases;
 use crate::session;
-use crate::setup::Setup;
+use crate::setup::{Security, Setup};
 
 /// How long the network half may take to end when its channel has: it says 421 to a client that reads.
 const LAST_WORDS: Duration = Duration::from_secs(3);
@@ -51,6 +52,8 @@ pub(crate) fn serve(setup: &Setup, client: Client) -> Status {
     let Client {
         socket,
         ends,
+        entrance,
+        tls,
         lifeline,
         reports,
     } = client;
@@ -69,7 +72,11 @@ pub(crate) fn serve(setup: &Setup, client: Client) -> Status {
     match fork {
         Fork::Child => {
             drop((answerer, lifeline, reports));
-            sys::exit(session::run(setup, socket, asker, ends).code())
+            let security = Security {
+                entrance,
+                certificates: tls.map(|offer| offer.certificates),
+            };
+            sys::exit(session::run(setup, socket, asker, ends, security).code())
         }
         Fork::Parent(session) => {
             drop((socket, asker));
@@ -79,6 +86,7 @@ pub(crate) fn serve(setup: &Setup, client: Client) -> Status {
                 lifeline,
                 reports,
                 session,
+                tls,
             };
             match sys::watch_process(session) {
                 Ok(ended) => keeper.stay(&ended, answerer),
@@ -103,6 +111,7 @@ pub(crate) fn serve_anew(setup: &Setup, session: Reinitialised) -> Status {
         lifeline: session.lifeline,
         reports: session.reports,
         session: session.session,
+        tls: session.tls,
     };
     keeper.stay(&session.ended, channel.log_out())
 }
@@ -141,6 +150,8 @@ struct Keeper<'a> {
     reports: Reports,
     /// The network half.
     session: Pid,
+    /// What a visitor may ask for, once.
+    tls: Option<Offer>,
 }
 
 /// How keeper's part in a session ended.
@@ -158,6 +169,7 @@ impl Keeper<'_> {
         kept.extend(self.reports.descriptor());
         kept.extend(self.setup.log.descriptor());
         kept.extend(self.setup.turns.as_ref().map(AsFd::as_fd));
+        kept.extend(self.tls.as_ref().map(|offer| offer.door.as_fd()));
         if let Err(errno) = sys::keep_only(&kept) {
             self.setup.log.line(&format!("close_range failed: {errno}"));
             return Status::SandboxFailed;
@@ -174,16 +186,20 @@ impl Keeper<'_> {
         reap(session, ended, patience).map_or(status, |session| worse(status, session))
     }
 
-    fn run(self, mut channel: Answerer<PreLogin>) -> Over {
+    fn run(mut self, mut channel: Answerer<PreLogin>) -> Over {
         match self.log_in(&mut channel) {
-            Ok((login, ticket)) => self.serve_user(channel, login, ticket),
+            Ok((login, ticket)) => {
+                // It would keep a signer that nobody asks any more.
+                self.tls = None;
+                self.serve_user(channel, login, ticket)
+            }
             Err(status) => Over::Ended(status),
         }
     }
 
     /// Answers logins until one succeeds; by then this process is the user.
     fn log_in(
-        &self,
+        &mut self,
         channel: &mut Answerer<PreLogin>,
     ) -> Result<(login::Login, channel::Ticket), Status> {
         let server = &self.setup.config.server;
@@ -191,10 +207,15 @@ impl Keeper<'_> {
         let mut fails = 0;
         loop {
             self.wait_for_request(channel, deadline)?;
-            let Some((ticket, LoginRequest::Authenticate { user, secret })) =
-                channel.receive().map_err(status_of)?
-            else {
-                continue;
+            let (ticket, user, secret) = match channel.receive().map_err(status_of)? {
+                None => continue,
+                Some((ticket, LoginRequest::Signer { generation })) => {
+                    self.lead_to_signer(channel, ticket, generation)?;
+                    continue;
+                }
+                Some((ticket, LoginRequest::Authenticate { user, secret })) => {
+                    (ticket, user, secret)
+                }
             };
             self.verdict(channel, self.reports.admit(), deadline)?;
             let asked = Instant::now();
@@ -219,6 +240,33 @@ impl Keeper<'_> {
                 }
             }
         }
+    }
+
+    /// Gives the network half a channel to the signer. SECURITY: one, as each of them has a budget.
+    fn lead_to_signer(
+        &mut self,
+        channel: &mut Answerer<PreLogin>,
+        ticket: Ticket,
+        generation: u32,
+    ) -> Result<(), Status> {
+        let offer = self.tls.take();
+        let offer = offer.filter(|offer| offer.certificates.generation == generation);
+        let made = match offer.map(|offer| offer.channel()).transpose() {
+            Ok(made) => made,
+            Err(errno) => {
+                self.setup
+                    .log
+                    .line(&format!("the signer cannot be reached: {errno}"));
+                None
+            }
+        };
+        let answer = match made {
+            Some(_) => LoginAnswer::Signer,
+            None => LoginAnswer::NoSigner,
+        };
+        channel
+            .answer(ticket, &answer, made.as_ref().map(AsFd::as_fd))
+            .map_err(status_of)
     }
 
     /// Becomes the user whose password was right, if there is a place for one more session of it.

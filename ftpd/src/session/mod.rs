@@ -19,7 +19,7 @@ use std::time::{Duration, Instant};
 use common::channel::{Account, Asker, PreLogin};
 use common::control::{Control, Lost, until};
 use common::digest::Algorithm;
-use common::listener::Status;
+use common::listener::{Entrance, Status};
 use common::log::Log;
 use common::net::Ends;
 use common::path::VirtualPath;
@@ -40,7 +40,7 @@ use self::data::DataChannel;
 use self::files::Files;
 use self::names::Names;
 use self::paces::Paces;
-use crate::setup::Setup;
+use crate::setup::{Security, Setup};
 
 /// Lines that are no commands before login, after which the client is taken for something else.
 const STRANGE_LINES: u32 = 10;
@@ -183,8 +183,18 @@ pub(crate) struct Session {
 }
 
 /// Serves the client on `socket` until the session is over.
-pub(crate) fn run(setup: &Setup, socket: OwnedFd, channel: Asker<PreLogin>, ends: Ends) -> Status {
+pub(crate) fn run(
+    setup: &Setup,
+    socket: OwnedFd,
+    channel: Asker<PreLogin>,
+    ends: Ends,
+    security: Security,
+) -> Status {
     let server = &setup.config.server;
+    // SECURITY: nothing is ever said in the clear where TLS comes first.
+    if security.entrance == Entrance::Tls {
+        return Status::Ended;
+    }
     // Before the sandbox, in which no option of a socket can be set any more.
     prepare(&socket);
     let mut kept = vec![socket.as_fd(), channel.as_fd()];

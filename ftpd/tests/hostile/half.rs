@@ -4,14 +4,14 @@ use std::cell::RefCell;
 use std::os::fd::{AsFd, OwnedFd};
 
 use common::channel::{Asker, PreLogin};
-use common::listener::Status;
+use common::listener::{Entrance, Status};
 use common::net::Ends;
 use common::sandbox::{self, Role};
 use common::sys;
 use nix::errno::Errno;
 use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
 
-use crate::setup::Setup;
+use crate::setup::{Security, Setup};
 
 /// What the hostile half does once the test has its end of the channel.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -32,10 +32,23 @@ pub(crate) fn hand_over_to(socket: OwnedFd, then: Then) {
     HANDOVER.set(Some((socket, then)));
 }
 
-pub(crate) fn run(setup: &Setup, client: OwnedFd, channel: Asker<PreLogin>, _ends: Ends) -> Status {
+pub(crate) fn run(
+    setup: &Setup,
+    client: OwnedFd,
+    channel: Asker<PreLogin>,
+    _ends: Ends,
+    security: Security,
+) -> Status {
     let Some((test, then)) = HANDOVER.take() else {
         return Status::Broken;
     };
+    let Security {
+        entrance,
+        certificates,
+    } = security;
+    if entrance != Entrance::Plain || certificates.is_some() {
+        return Status::Broken;
+    }
     // It has given up what the real one gives up: who takes it over is inside already.
     let entered = sandbox::enter_empty(
         Role::Session,

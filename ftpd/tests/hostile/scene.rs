@@ -12,7 +12,7 @@ use common::auth::Secret;
 use common::channel::{Account, FileAnswer, FileRequest, LoginAnswer, LoginRequest, UserName};
 use common::control::until;
 use common::jail::Names;
-use common::listener::{Client, Lifeline, Reports, Status};
+use common::listener::{Client, Entrance, Lifeline, Reports, Status};
 use common::log::Log;
 use common::net::Ends;
 use common::sandbox::{EmptyRoot, Programs};
@@ -149,7 +149,10 @@ impl Scene {
     pub(crate) fn log_in(mut self) -> (Scene, Account) {
         match self.authenticate("correct horse") {
             LoginAnswer::Welcome { account } => (self, account),
-            refused @ (LoginAnswer::Refused { .. } | LoginAnswer::TooMany) => panic!("{refused:?}"),
+            refused @ (LoginAnswer::Refused { .. }
+            | LoginAnswer::TooMany
+            | LoginAnswer::Signer
+            | LoginAnswer::NoSigner) => panic!("{refused:?}"),
         }
     }
 
@@ -327,6 +330,8 @@ fn serve(identity: Identity, user: &User, config: Config, socket: OwnedFd) {
     let client = Client {
         ends: Ends::of(&socket).unwrap(),
         socket,
+        entrance: Entrance::Plain,
+        tls: None,
         lifeline: Lifeline::unattended().unwrap(),
         reports: Reports::nowhere(),
     };

@@ -17,6 +17,13 @@ pub enum Role {
     /// The trusted half, after it has become the user.
     Keeper,
     Logger,
+    /// The process that has the keys of the certificates.
+    Signer,
+}
+
+impl Role {
+    /// All of them.
+    pub const ALL: [Role; 4] = [Role::Session, Role::Keeper, Role::Logger, Role::Signer];
 }
 
 /// One permitted system call: its name, number, and what its arguments must be.
@@ -130,12 +137,23 @@ const KEEPER: &[Call] = calls![
 /// Lines in, lines out.
 const LOGGER: &[Call] = calls![SYS_recvmsg, SYS_fsync, SYS_fstat, SYS_lseek];
 
+/// Requests in, signatures out.
+const SIGNER: &[Call] = calls![
+    SYS_recvmsg,
+    SYS_sendto: NoFastOpenTo,
+    SYS_sendmsg: NoFastOpenMessage,
+    SYS_epoll_wait,
+    SYS_epoll_pwait,
+    SYS_epoll_ctl,
+];
+
 impl Role {
     fn calls(self) -> impl Iterator<Item = &'static Call> {
         let own = match self {
             Role::Session => SESSION,
             Role::Keeper => KEEPER,
             Role::Logger => LOGGER,
+            Role::Signer => SIGNER,
         };
         COMMON.iter().chain(own)
     }
@@ -147,6 +165,7 @@ pub struct Programs {
     session: BpfProgram,
     keeper: BpfProgram,
     logger: BpfProgram,
+    signer: BpfProgram,
     landlock: Landlock,
 }
 
@@ -160,6 +179,7 @@ impl Programs {
             session: tree::compile(Role::Session.calls())?,
             keeper: tree::compile(Role::Keeper.calls())?,
             logger: tree::compile(Role::Logger.calls())?,
+            signer: tree::compile(Role::Signer.calls())?,
             landlock: Landlock::of_this_kernel()?,
         })
     }
@@ -175,6 +195,7 @@ pub(super) fn apply(programs: &Programs, role: Role) -> Result<(), SandboxError>
         Role::Session => &programs.session,
         Role::Keeper => &programs.keeper,
         Role::Logger => &programs.logger,
+        Role::Signer => &programs.signer,
     };
     seccompiler::apply_filter(program).map_err(broken)
 }
@@ -326,7 +347,9 @@ mod tests {
     fn the_lists_hold_nothing_that_opens_connects_or_executes_in_a_session() {
         let forbidden = "open sock bind connect listen exec fork clone ptrace mount unlink rename chmod chown set process kcmp bpf";
         for word in forbidden.split(' ') {
-            assert_eq!(calls_like(Role::Logger, word), [""; 0]);
+            for role in [Role::Logger, Role::Signer] {
+                assert_eq!(calls_like(role, word), [""; 0], "{role:?}");
+            }
             if word != "clone" {
                 assert_eq!(calls_like(Role::Session, word), [""; 0]);
             }
@@ -353,7 +376,7 @@ mod tests {
     #[test]
     fn architecture_md_shows_the_lists_that_are_enforced() {
         let page = include_str!("../../../../ARCHITECTURE.md");
-        for role in [Role::Session, Role::Keeper, Role::Logger] {
+        for role in Role::ALL {
             let list = picture(role);
             assert!(
                 page.contains(&list),

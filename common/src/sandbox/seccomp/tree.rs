@@ -312,7 +312,7 @@ mod tests {
     #[test]
     fn it_decides_as_seccompilers_filter_for_every_number() {
         let arch = arch_word().unwrap();
-        for role in [Role::Session, Role::Keeper, Role::Logger] {
+        for role in Role::ALL {
             let (own, reference) = programs(role);
             for number in (0..1024).chain([0x4000_0000, 0x4000_0001, u32::MAX]) {
                 for arguments in [
@@ -359,7 +359,7 @@ mod tests {
         fn it_decides_as_seccompilers_filter_for_any_arguments(number in 0u32..512, arguments: [u32; 6]) {
             let arch = arch_word().unwrap();
             let arguments = arguments.map(u64::from);
-            for role in [Role::Session, Role::Keeper, Role::Logger] {
+            for role in Role::ALL {
                 let (own, reference) = programs(role);
                 prop_assume!(!is_clone3(number));
                 prop_assert_eq!(run(&own, number, arch, arguments), run(&reference, number, arch, arguments));

@@ -64,6 +64,8 @@ pub(in crate::session) fn pass(session: &mut Session, secret: &Secret) -> Result
             session.stage = Stage::Visitor(visitor);
             Err(End::TooManySessions.into())
         }
+        // Answers to another question.
+        LoginAnswer::Signer | LoginAnswer::NoSigner => Err(End::Broken.into()),
         LoginAnswer::Welcome { account } => {
             session.permitted = account.permitted;
             session.stage = Stage::User(Box::new(welcome(visitor, account, name, leases)));

@@ -1,0 +1,111 @@
+//! How a session offers TLS: a configuration of its own, whose tickets and sessions no other session has.
+
+use std::os::fd::OwnedFd;
+use std::sync::Arc;
+
+use rustls::crypto::{CryptoProvider, aws_lc_rs};
+use rustls::server::{ClientHello, ResolvesServerCert, ServerSessionMemoryCache};
+use rustls::sign::CertifiedKey;
+use rustls::version::{TLS12, TLS13};
+use rustls::{Error, ServerConfig, SignatureScheme, SupportedProtocolVersion};
+
+use super::certificates::{Certificates, Chain};
+use super::remote::{Channel, RemoteKey};
+use crate::channel::Asker;
+use crate::settings::{CipherSuites, TlsVersion};
+
+/// The protocol in ALPN. A client that offers others only is refused: it is no client of ours (RFC 7301 §3.2).
+const PROTOCOL: &[u8] = b"ftp";
+
+/// So many sessions of TLS 1.2 are kept for the data connections of one control connection.
+const KEPT_SESSIONS: usize = 32;
+
+/// What of TLS is permitted.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Policy {
+    pub least: TlsVersion,
+    pub suites: CipherSuites,
+}
+
+/// Makes the configuration of one session, for its control connection and its data connections.
+///
+/// SECURITY: the keys of the tickets and the cache are new ones, so that what is resumed is this session and no other.
+///
+/// # Errors
+/// What rustls says about the policy, or that no random octets are to be had.
+pub fn server_config(
+    certificates: &Arc<Certificates>,
+    channel: OwnedFd,
+    policy: &Policy,
+) -> Result<ServerConfig, Error> {
+    let resolver = Arc::new(Resolver::new(certificates, channel));
+    let versions: &[&SupportedProtocolVersion] = match policy.least {
+        TlsVersion::V1_2 => &[&TLS13, &TLS12],
+        TlsVersion::V1_3 => &[&TLS13],
+    };
+    let mut config = ServerConfig::builder_with_provider(Arc::new(provider(&policy.suites)))
+        .with_protocol_versions(versions)?
+        .with_no_client_auth()
+        .with_cert_resolver(resolver);
+    config.alpn_protocols = vec![PROTOCOL.to_vec()];
+    config.ticketer = aws_lc_rs::Ticketer::new()?;
+    config.session_storage = ServerSessionMemoryCache::new(KEPT_SESSIONS);
+    Ok(config)
+}
+
+/// The cryptography with these suites alone.
+fn provider(suites: &CipherSuites) -> CryptoProvider {
+    let mut provider = aws_lc_rs::default_provider();
+    let known = std::mem::take(&mut provider.cipher_suites);
+    provider.cipher_suites = suites
+        .all()
+        .filter_map(|wanted| {
+            let same =
+                |suite: &&rustls::SupportedCipherSuite| u16::from(suite.suite()) == wanted.number;
+            known.iter().find(same).copied()
+        })
+        .collect();
+    provider
+}
+
+/// Chooses the certificate for a client.
+#[derive(Debug)]
+struct Resolver {
+    certificates: Arc<Certificates>,
+    channel: Arc<Channel>,
+}
+
+impl Resolver {
+    fn new(certificates: &Arc<Certificates>, channel: OwnedFd) -> Resolver {
+        Resolver {
+            certificates: Arc::clone(certificates),
+            channel: Arc::new(Channel::new(Asker::over(channel))),
+        }
+    }
+
+    /// The first certificate for the host with whose key the client can do; without a host or without one for it, the
+    /// first of all, so that clients which know the server by another name can tell their users what they found.
+    fn choose(&self, host: Option<&str>, offered: &[SignatureScheme]) -> Option<(u8, &Chain)> {
+        let host = host.map(str::to_ascii_lowercase);
+        let can_use = |(_, chain): &(u8, &Chain)| {
+            chain
+                .key
+                .schemes()
+                .iter()
+                .any(|scheme| offered.contains(scheme))
+        };
+        let is_for =
+            |(_, chain): &(u8, &Chain)| host.as_ref().is_some_and(|host| chain.is_for(host));
+        let usable = || (0..).zip(&self.certificates.chains).filter(can_use);
+        usable().find(is_for).or_else(|| usable().next())
+    }
+}
+
+impl ResolvesServerCert for Resolver {
+    fn resolve(&self, hello: ClientHello<'_>) -> Option<Arc<CertifiedKey>> {
+        let (index, chain) = self.choose(hello.server_name(), hello.signature_schemes())?;
+        let key = RemoteKey::new(Arc::clone(&self.channel), index, chain.key);
+        let certified = CertifiedKey::new(chain.certificates.clone(), Arc::new(key));
+        Some(Arc::new(certified))
+    }
+}
