@@ -4,6 +4,7 @@
 mod check;
 mod daemon;
 mod keeper;
+mod make_cert;
 mod session;
 mod setup;
 
@@ -29,6 +30,9 @@ fn main() -> ExitCode {
 /// What the command line and the files say; `Break` where that was all there was to do.
 fn configuration() -> ControlFlow<ExitCode, Config> {
     let matches = cli::matches(cli::ftpd::command());
+    if let Some(host) = cli::ftpd::make_cert(&matches) {
+        return ControlFlow::Break(make_cert::make(host));
+    }
     match cli::ftpd::configuration(&matches) {
         ControlFlow::Break(status) => ControlFlow::Break(status),
         ControlFlow::Continue(loaded) => match cli::ftpd::question(&matches) {

@@ -61,7 +61,19 @@ pub fn command() -> Command {
                 .requires("user")
                 .help("With --user: print one JSON object"),
         )
+        .arg(
+            Arg::new("make-cert")
+                .long("make-cert")
+                .value_name("HOST")
+                .exclusive(true)
+                .help("Make HOST.pem and HOST.key, a self-signed certificate and its key, here"),
+        )
         .args(TABLE.iter().map(flag))
+}
+
+/// The host for which a certificate is to be made.
+pub fn make_cert(matches: &ArgMatches) -> Option<&str> {
+    matches.get_one::<String>("make-cert").map(String::as_str)
 }
 
 /// What `--check` is asked about beside the configuration itself.

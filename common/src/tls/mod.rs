@@ -7,6 +7,7 @@ mod certificates;
 mod config;
 mod fault;
 mod load;
+pub mod make;
 mod message;
 mod remote;
 pub mod signer;
