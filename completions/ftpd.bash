@@ -23,7 +23,7 @@ _ftpd() {
 
     case "${cmd}" in
         ftpd)
-            opts="-f -p -i -4 -I -l -A -a -h -V --config --check --user --from --json --port --bindaddress --cert --key --tls-port --tls-min-version --tls-cipher-suites --nodemon --inetd --sessionuser --chroot --logfile --loglevel --banner --bannerfile --hostnames --authmethods --authfile --passwordcost --update-pass --allowusers --denyusers --defaultgroup --rootusers --logintimeout --maxloginfails --loginfaildelay --minpassword --maxclients --maxperaddress --maxperuser --maxunauthenticated --maxpasswordchecks --exemptnetworks --penalty --ban --longestban --replytimeout --enabled --expires --allowednetworks --loginhours --chhome --chshare --umask --durability --keeppartial --maxfilesize --locks --alocks --mlocks --malocks --listowners --listorder --listdepth --listentries --archivelinks --archiveentries --archivesize --charset --charsetnetworks --permittedcommands --idle --maxidle --dclow --dchigh --dcrange --datatimeout --passivetimeout --stalltimeout --downloadrate --uploadrate --userdownloadrate --useruploadrate --totaldownloadrate --totaluploadrate --inflateratio --confirm-transfer --help --version"
+            opts="-f -p -i -4 -I -l -A -a -h -V --config --check --user --from --json --make-cert --port --bindaddress --cert --key --tls-port --tls-min-version --tls-cipher-suites --nodemon --inetd --sessionuser --chroot --logfile --loglevel --banner --bannerfile --hostnames --authmethods --authfile --passwordcost --update-pass --allowusers --denyusers --defaultgroup --rootusers --logintimeout --maxloginfails --loginfaildelay --minpassword --maxclients --maxperaddress --maxperuser --maxunauthenticated --maxpasswordchecks --exemptnetworks --penalty --ban --longestban --replytimeout --enabled --expires --allowednetworks --loginhours --chhome --chshare --umask --durability --keeppartial --maxfilesize --locks --alocks --mlocks --malocks --listowners --listorder --listdepth --listentries --archivelinks --archiveentries --archivesize --charset --charsetnetworks --permittedcommands --idle --maxidle --dclow --dchigh --dcrange --datatimeout --passivetimeout --stalltimeout --downloadrate --uploadrate --userdownloadrate --useruploadrate --totaldownloadrate --totaluploadrate --inflateratio --confirm-transfer --help --version"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 1 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -64,6 +64,10 @@ _ftpd() {
                     return 0
                     ;;
                 --from)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --make-cert)
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
                     ;;

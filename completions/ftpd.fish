@@ -1,6 +1,7 @@
 complete -c ftpd -s f -l config -d 'Read this configuration [default: /etc/metaftpd.conf]' -r -F
 complete -c ftpd -l user -d 'With --check: tell what a login of this user would get, and where each part comes from' -r
 complete -c ftpd -l from -d 'With --user: the address that the login would come from' -r
+complete -c ftpd -l make-cert -d 'Make HOST.pem and HOST.key, a self-signed certificate and its key, here' -r
 complete -c ftpd -s p -l port -d 'Port of the control connection; 0 is any free one [default: 21]' -r
 complete -c ftpd -s i -l bindaddress -d 'Address or network interface to listen on, by default all' -r
 complete -c ftpd -l cert -d 'Certificate chains in PEM; more than one: by the host that clients name' -r -F

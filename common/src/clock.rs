@@ -29,6 +29,11 @@ pub fn local() -> Option<DateTime> {
     Some(Timestamp::now().to_zoned(zone).datetime())
 }
 
+/// Seconds since 1970.
+pub fn seconds() -> i64 {
+    Timestamp::now().as_second()
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

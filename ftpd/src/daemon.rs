@@ -3,6 +3,7 @@
 use std::fmt::Display;
 use std::fs::File;
 use std::io;
+use std::os::fd::AsFd;
 use std::process::ExitCode;
 
 use common::auth::chain;
@@ -100,6 +101,8 @@ fn start(config: Config) -> Result<(Listener, Setup), String> {
     if run == Run::Background {
         leave_terminal()?;
     }
+    // What is wrong with the certificates is known only later. Servants close it, and so does this process once it serves.
+    let terminal = io::stderr().as_fd().try_clone_to_owned();
     // Before any servant is forked: whoever waits for the end of our output shall not wait for theirs.
     detach_standard_descriptors().map_err(because("/dev/null"))?;
     setup.log = start_logger(&setup, sink)?;
@@ -114,7 +117,11 @@ fn start(config: Config) -> Result<(Listener, Setup), String> {
         drop_bounding(bounding).map_err(|error| error.to_string())?;
     }
     warm_up();
-    let renewal = start_signer(&setup)?.map(|(recipe, ready)| Renewal::new(recipe, ready));
+    let signer = start_signer(&setup).inspect_err(|_| {
+        // Where it fails, nobody is told.
+        let _ = terminal.map(nix::unistd::dup2_stderr);
+    })?;
+    let renewal = signer.map(|(recipe, ready)| Renewal::new(recipe, ready));
     for port in &ports {
         let address = port.socket.local_addr().ok();
         if let Some(address) = address.and_then(|address| address.as_socket()) {

@@ -15,6 +15,7 @@ mod reports;
 mod sessions;
 mod status;
 mod successors;
+mod watch;
 
 use std::io;
 use std::os::fd::{AsFd, OwnedFd};
@@ -224,15 +225,16 @@ impl Listener {
         } else {
             PollFlags::empty()
         };
-        let expected = self.renewal.as_ref().and_then(Renewal::expected);
         let mut ready = vec![
             PollFd::new(self.signals.as_fd(), PollFlags::POLLIN),
             PollFd::new(self.inbox.as_fd(), PollFlags::POLLIN),
         ];
         ready.extend((self.ports.iter()).map(|port| PollFd::new(port.socket.as_fd(), accepted)));
-        ready.extend(expected.map(|(word, _)| PollFd::new(word, PollFlags::POLLIN)));
+        let renewal = self.renewal.as_ref();
+        let awaited = renewal.into_iter().flat_map(Renewal::awaited);
+        ready.extend(awaited.map(|fd| PollFd::new(fd, PollFlags::POLLIN)));
         let turn = earlier(paused, self.door.next_turn());
-        let end = earlier(turn, expected.map(|(_, deadline)| deadline));
+        let end = earlier(turn, renewal.and_then(Renewal::next_turn));
         if let Err(errno) = poll(&mut ready, until(end))
             && errno != Errno::EINTR
         {

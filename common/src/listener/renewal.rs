@@ -6,9 +6,11 @@ use std::time::{Duration, Instant};
 
 use nix::unistd::Pid;
 
+use super::watch::Watch;
+use crate::clock;
 use crate::log::Log;
-use crate::tls::Offer;
 use crate::tls::signer::{Ready, Recipe, Starting};
+use crate::tls::{self, Certificates, Offer};
 
 /// A signer that ends sooner is not followed by another one at once.
 const SHORTEST_LIFE: Duration = Duration::from_secs(10);
@@ -26,11 +28,29 @@ pub struct Renewal {
     starting: Option<Starting>,
     /// Whether yet another one is wanted, since the files may have changed under the last one's hands.
     again: bool,
+    /// None where the system does not watch files.
+    watch: Option<Watch>,
 }
 
 impl Renewal {
     pub fn new(recipe: Recipe, first: Ready) -> Renewal {
+        let settings = &recipe.settings;
+        let files = settings.certificates.iter().chain(&settings.keys).cloned();
+        let watch = match Watch::new(files.collect()) {
+            Ok(watch) => Some(watch),
+            Err(errno) => {
+                recipe.log.line(&format!(
+                    "certificates: changes are not seen, only SIGHUP renews them: inotify: {errno}"
+                ));
+                None
+            }
+        };
+        let now = clock::seconds();
+        for warning in warnings(&recipe, &first.offer.certificates, now) {
+            recipe.log.line(&format!("certificates: {warning}"));
+        }
         Renewal {
+            watch,
             recipe,
             process: first.process,
             offer: first.offer,
@@ -59,21 +79,27 @@ impl Renewal {
         }
     }
 
-    /// Takes the word of the next signer, if it has come.
+    /// Looks at the files, and takes the word of the next signer, if it has come.
     pub(super) fn look(&mut self, log: &Log) {
+        let watch = self.watch.as_mut();
+        if watch.is_some_and(|watch| watch.look(Instant::now())) {
+            self.begin(log);
+        }
         let Some(told) = self.starting.as_mut().and_then(Starting::look) else {
             return;
         };
         self.starting = None;
-        match told {
+        match told.and_then(|ready| self.refuse_expired(ready)) {
             Ok(ready) => {
                 self.process = ready.process;
                 self.offer = ready.offer;
                 self.since = Instant::now();
-                log.line(&format!(
-                    "certificates: renewed, {} in use",
-                    self.offer.certificates.chains.len()
-                ));
+                let certificates = &self.offer.certificates;
+                let count = certificates.chains.len();
+                log.line(&format!("certificates: renewed, {count} in use"));
+                for warning in warnings(&self.recipe, certificates, clock::seconds()) {
+                    log.line(&format!("certificates: {warning}"));
+                }
             }
             Err(why) => log.line(&format!("certificates: the old ones stay in use: {why}")),
         }
@@ -82,7 +108,18 @@ impl Renewal {
         }
     }
 
-    /// Hears that a child has ended. Whether it was a signer.
+    /// Certificates that have expired do not take the place of others that have not.
+    fn refuse_expired(&self, ready: Ready) -> Result<Ready, String> {
+        let now = clock::seconds();
+        let expired = |one: &Certificates| one.chains.iter().any(|chain| chain.days_left(now) < 0);
+        if expired(&ready.offer.certificates) && !expired(&self.offer.certificates) {
+            let warnings = warnings(&self.recipe, &ready.offer.certificates, now);
+            return Err(warnings.collect::<Vec<_>>().join("; "));
+        }
+        Ok(ready)
+    }
+
+    /// Hears that a child has ended.
     pub(super) fn buried(&mut self, child: Pid, log: &Log) {
         if child != self.process || self.starting.is_some() {
             return;
@@ -95,9 +132,27 @@ impl Renewal {
         }
     }
 
-    /// The descriptor on which the next signer speaks, and how long it is waited for.
-    pub(super) fn expected(&self) -> Option<(BorrowedFd<'_>, Instant)> {
-        let starting = self.starting.as_ref()?;
-        Some((starting.as_fd(), starting.deadline()))
+    /// The descriptors that tell of something to look at.
+    pub(super) fn awaited(&self) -> impl Iterator<Item = BorrowedFd<'_>> {
+        let word = self.starting.as_ref().map(AsFd::as_fd);
+        word.into_iter().chain(self.watch.as_ref().map(AsFd::as_fd))
     }
+
+    /// When [`look`](Self::look) has something to do by itself.
+    pub(super) fn next_turn(&self) -> Option<Instant> {
+        let late = self.starting.as_ref().map(Starting::deadline);
+        let due = self.watch.as_ref().and_then(Watch::due);
+        late.into_iter().chain(due).min()
+    }
+}
+
+/// What is to be said about the ends of certificates.
+fn warnings(
+    recipe: &Recipe,
+    certificates: &Certificates,
+    now: i64,
+) -> impl Iterator<Item = String> {
+    let files = recipe.settings.certificates.iter();
+    let pairs = files.zip(&certificates.chains);
+    pairs.filter_map(move |(file, chain)| tls::warning(file, chain, now))
 }

@@ -16,6 +16,7 @@ mod stream;
 pub(crate) mod testing;
 
 use std::os::fd::OwnedFd;
+use std::path::Path;
 use std::sync::Arc;
 
 use nix::errno::Errno;
@@ -26,6 +27,8 @@ pub use self::fault::Fault;
 pub use self::remote::RemoteKey;
 pub use self::signer::Door;
 pub use self::stream::{Follows, Halt, Stream};
+
+use crate::settings::Tls;
 
 /// How a session speaks TLS.
 pub use rustls::ServerConfig;
@@ -45,6 +48,30 @@ impl Offer {
     /// The signer is gone or does not take it in time, or what socketpair(2) says.
     pub fn channel(&self) -> Result<OwnedFd, Errno> {
         self.door.channel()
+    }
+}
+
+/// So many days before the end of a certificate its owner is warned: by then the program that renews it has failed for a while.
+pub const SHORT_DAYS: i64 = 14;
+
+/// Reads what the settings name, as the signer does, and gives what of it is public.
+///
+/// # Errors
+/// What is wrong with the files, as a sentence.
+pub fn look(settings: &Tls) -> Result<Certificates, String> {
+    load::load(settings, 0).map(|loaded| loaded.certificates)
+}
+
+/// What is to be said about the end of a certificate, if that is near or past.
+pub fn warning(file: &Path, chain: &Chain, now: i64) -> Option<String> {
+    let file = file.display();
+    match chain.days_left(now) {
+        days @ ..0 => Some(format!(
+            "{file}: the certificate expired {} days ago",
+            -days
+        )),
+        days @ ..SHORT_DAYS => Some(format!("{file}: the certificate expires in {days} days")),
+        _ => None,
     }
 }
 

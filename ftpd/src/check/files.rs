@@ -8,14 +8,16 @@ use common::auth::chain;
 use common::auth::native::{Entry, UserFile};
 use common::auth::system::{Files, Source};
 use common::auth::{Identity, group_id, session_group};
+use common::clock;
 use common::jail::open_root;
 use common::sandbox::is_root;
 use common::settings::{Config, JailMode, Method, ServerConfig};
+use common::tls;
 use nix::errno::Errno;
 use nix::sys::stat::stat;
 use nix::unistd::{AccessFlags, Uid, User, access};
 
-use super::Finding::{self, Error, Warning};
+use super::Finding::{self, Error, Note, Warning};
 use crate::keeper::grant::wanted;
 
 /// The lowest port that anybody may listen on.
@@ -29,7 +31,31 @@ pub(super) fn look(config: &Config) -> Vec<Finding> {
     log_file(server, &mut found);
     identities(server, &mut found);
     methods(config, &mut found);
+    certificates(server, &mut found);
     found
+}
+
+/// Reads certificates and keys as the signer would, and tells how long they are valid.
+fn certificates(server: &ServerConfig, found: &mut Vec<Finding>) {
+    let now = clock::seconds();
+    let files = &server.tls.certificates;
+    match tls::look(&server.tls) {
+        Ok(certificates) => {
+            for (file, chain) in files.iter().zip(&certificates.chains) {
+                found.push(match tls::warning(file, chain, now) {
+                    Some(text) => Warning(text),
+                    None => Note(format!(
+                        "{}: {}, {}, {} days left",
+                        file.display(),
+                        chain.key.name(),
+                        chain.names.join(" "),
+                        chain.days_left(now)
+                    )),
+                });
+            }
+        }
+        Err(why) => found.push(Error(why)),
+    }
 }
 
 /// Looks at the files that passwords are in.

@@ -19,6 +19,8 @@ enum Finding {
     Error(String),
     /// Some cannot log in, or it was hardly meant so.
     Warning(String),
+    /// Worth knowing.
+    Note(String),
 }
 
 /// Answers what the command line asks about a configuration that is right in itself.
@@ -43,6 +45,7 @@ pub(crate) fn answer(loaded: &Loaded, question: &Question<'_>) -> ExitCode {
                 complain("ftpd", text);
             }
             Finding::Warning(text) => complain("ftpd", format_args!("warning: {text}")),
+            Finding::Note(text) => print(&format!("{text}\n")),
         }
     }
     if errors > 0 {
