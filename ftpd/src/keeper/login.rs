@@ -4,11 +4,13 @@ use std::os::fd::{AsFd, OwnedFd};
 
 use common::auth::native::{self, Record, Updated};
 use common::auth::pam::PamSession;
-use common::auth::{Secret, chain};
+use common::auth::{Identity, Secret, chain};
 use common::channel::Account;
 use common::jail::{Allowed, Jail, Terms, Viewer};
 use common::listener::Status;
 use common::net::Ends;
+use common::path::VirtualPath;
+use common::rate::Rates;
 use common::sandbox;
 use common::settings::{JailMode, SessionConfig};
 use common::turns::Queue;
@@ -94,7 +96,7 @@ pub(super) fn become_user(setup: &Setup, granted: Grant) -> Result<Login, TooLat
     let Grant {
         name: _,
         identity,
-        settings,
+        mut settings,
         root,
         start,
         pam,
@@ -104,21 +106,17 @@ pub(super) fn become_user(setup: &Setup, granted: Grant) -> Result<Login, TooLat
     let leases = if shared.is_unlimited() {
         None
     } else {
-        let made = Leases::new(settings.user_rates).map_err(|errno| TooLate {
-            text: format!("socketpair: {errno}"),
-            status: Status::Broken,
-        });
-        Some(made?)
+        let made = Leases::new(settings.user_rates);
+        Some(made.map_err(TooLate::because("socketpair", Status::Broken))?)
     };
     let whole_system = setup.config.server.chroot.is_none() && settings.jail == JailMode::None;
     let queue = setup.turns.as_ref().map(|turns| turns.join(identity.uid));
-    if let Some(pam) = &pam {
-        pam.limits.apply().map_err(|errno| TooLate {
-            text: format!("setrlimit: {errno}"),
-            status: Status::SandboxFailed,
-        })?;
+    if let Some(PamSession { limits, .. }) = &pam {
+        let applied = limits.apply();
+        applied.map_err(TooLate::because("setrlimit", Status::SandboxFailed))?;
+        let largest = settings.max_file_size.into_iter();
+        settings.max_file_size = largest.chain(limits.largest_file()).min();
     }
-    let file_limit = pam.as_ref().and_then(|pam| pam.limits.largest_file());
     // The jail's own umask counts.
     nix::sys::stat::umask(nix::sys::stat::Mode::empty());
     sandbox::become_user(&identity, root.as_fd(), !whole_system, &setup.programs).map_err(
@@ -127,25 +125,7 @@ pub(super) fn become_user(setup: &Setup, granted: Grant) -> Result<Login, TooLat
             status: Status::SandboxFailed,
         },
     )?;
-    let mut groups = vec![identity.gid];
-    groups.extend(
-        identity
-            .groups
-            .iter()
-            .copied()
-            .filter(|&gid| gid != identity.gid),
-    );
-    let viewer = Viewer {
-        uid: identity.uid,
-        groups,
-        allowed: Allowed::by(settings.permitted),
-    };
-    let names = setup.names.shown(settings.list_owners);
-    let jail = Jail::new(root, settings.umask, viewer, names).with_terms(Terms {
-        largest: settings.max_file_size.into_iter().chain(file_limit).min(),
-        keep: settings.keep_partial,
-        locks: settings.locks,
-    });
+    let jail = jail(setup, &identity, &settings, root);
     jail.check_dir(&start).map_err(|why| TooLate {
         text: format!(
             "user {} cannot enter the start directory {start}: {why:?}",
@@ -153,12 +133,51 @@ pub(super) fn become_user(setup: &Setup, granted: Grant) -> Result<Login, TooLat
         ),
         status: Status::Ended,
     })?;
+    Ok(Login {
+        jail,
+        account: account(start, &settings, shared),
+        settings,
+        pam,
+        queue,
+        leases,
+    })
+}
+
+impl TooLate {
+    fn because(call: &str, status: Status) -> impl FnOnce(Errno) -> TooLate {
+        move |errno| TooLate {
+            text: format!("{call}: {errno}"),
+            status,
+        }
+    }
+}
+
+/// The files below the root, as this user may have them.
+fn jail(setup: &Setup, identity: &Identity, settings: &SessionConfig, root: OwnedFd) -> Jail {
+    let further = identity.groups.iter().copied();
+    let mut groups = vec![identity.gid];
+    groups.extend(further.filter(|&gid| gid != identity.gid));
+    let viewer = Viewer {
+        uid: identity.uid,
+        groups,
+        allowed: Allowed::by(settings.permitted),
+    };
+    let names = setup.names.shown(settings.list_owners);
+    Jail::new(root, settings.umask, viewer, names).with_terms(Terms {
+        largest: settings.max_file_size,
+        keep: settings.keep_partial,
+        locks: settings.locks,
+    })
+}
+
+/// What the network half is told.
+fn account(start: VirtualPath, settings: &SessionConfig, shared: Rates) -> Account {
     let idle = match (settings.idle.is_zero(), settings.max_idle.is_zero()) {
         (_, true) => settings.idle,
         (true, false) => settings.max_idle,
         (false, false) => settings.idle.min(settings.max_idle),
     };
-    let account = Account {
+    Account {
         start,
         permitted: settings.permitted,
         idle,
@@ -171,13 +190,5 @@ pub(super) fn become_user(setup: &Setup, granted: Grant) -> Result<Login, TooLat
         inflate_ratio: settings.inflate_ratio,
         confirm: settings.confirm,
         charset: settings.charset,
-    };
-    Ok(Login {
-        jail,
-        settings,
-        account,
-        pam,
-        queue,
-        leases,
-    })
+    }
 }
