@@ -277,6 +277,20 @@ fn an_error_of_a_sync_is_never_a_success() {
             client.expect(line, 451);
         }
     }
+    for line in [
+        "SITE CHMOD 600 other",
+        "MFMT 20200101000000 other",
+        "SITE CHMOD 700 dir",
+    ] {
+        let _injection = Injection::into(&keeper, "fsync", FAILS);
+        client.expect(line, 451);
+    }
+    client.expect("SITE CHMOD 000 other", 200);
+    {
+        // Nobody can open it, so all is synced.
+        let _injection = Injection::into(&keeper, "syncfs", FAILS);
+        client.expect("SITE CHMOD 640 other", 451);
+    }
     {
         let _injection = Injection::into(&keeper, "fsync", FAILS);
         assert_eq!(upload(&mut client, "STOR file"), 451);

@@ -17,7 +17,8 @@ use crate::settings::Durability;
 use crate::sys;
 
 /// No link on the way and none at the end.
-const STRAIGHT: ResolveFlag = ResolveFlag::RESOLVE_BENEATH.union(ResolveFlag::RESOLVE_NO_SYMLINKS);
+pub(super) const STRAIGHT: ResolveFlag =
+    ResolveFlag::RESOLVE_BENEATH.union(ResolveFlag::RESOLVE_NO_SYMLINKS);
 
 impl Jail {
     /// The bits that new files and directories do not get.
@@ -33,15 +34,22 @@ impl Jail {
     ///
     /// SECURITY: setuid and setgid bits that were there are gone afterwards, on directories too: the kernel's filter
     /// lets no call pass that has them.
-    pub fn set_mode(&self, path: &VirtualPath, mode: Permissions) -> Result<(), Failure> {
+    pub fn set_mode(
+        &self,
+        path: &VirtualPath,
+        mode: Permissions,
+        durability: Durability,
+    ) -> Result<(), Failure> {
         let place = self.changeable(path)?;
+        let settle = Settle::prepare_entry(&place, durability)?;
         let mode = Mode::from_bits_truncate(mode.bits().into());
         match sys::mode::change_mode(place.directory.as_fd(), place.name, mode) {
             // Some filters around containers say EPERM to every call that they do not know.
-            Err(Errno::ENOSYS | Errno::EPERM) => change_opened(&place, mode),
-            Err(Errno::EOPNOTSUPP) => Err(Failure::Special),
-            changed => Ok(changed?),
+            Err(Errno::ENOSYS | Errno::EPERM) => change_opened(&place, mode)?,
+            Err(Errno::EOPNOTSUPP) => return Err(Failure::Special),
+            changed => changed?,
         }
+        settle.finish()
     }
 
     /// Changes when a file or directory was last modified and, unless it is to stay, last read, in seconds since 1970.
@@ -51,8 +59,10 @@ impl Jail {
         path: &VirtualPath,
         modified: i64,
         accessed: Option<i64>,
+        durability: Durability,
     ) -> Result<i64, Failure> {
         let place = self.changeable(path)?;
+        let settle = Settle::prepare_entry(&place, durability)?;
         let accessed = match accessed {
             Some(seconds) => TimeSpec::new(seconds, 0),
             None => TimeSpec::UTIME_OMIT,
@@ -64,6 +74,7 @@ impl Jail {
             &TimeSpec::new(modified, 0),
             UtimensatFlags::NoFollowSymlink,
         )?;
+        settle.finish()?;
         Ok(place.look()?.modified.0)
     }
 

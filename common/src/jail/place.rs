@@ -4,8 +4,9 @@ use std::os::fd::{AsFd, OwnedFd};
 
 use nix::errno::Errno;
 use nix::fcntl::{OFlag, ResolveFlag};
-use nix::unistd::fsync;
+use nix::unistd::{fsync, syncfs};
 
+use super::metadata::STRAIGHT;
 use super::{Failure, Stat, look, open_below};
 use crate::path::VirtualPath;
 use crate::settings::Durability;
@@ -25,10 +26,13 @@ impl Place<'_> {
     }
 }
 
-/// The sync of a directory after a change in it.
+/// The sync after a change.
 pub(super) enum Settle {
     NotWanted,
-    Directory(OwnedFd),
+    /// Of the directory that holds what was changed, or of the entry whose mode or times were.
+    Opened(OwnedFd),
+    /// Of all, from a directory of it: the entry cannot be opened.
+    FileSystem(OwnedFd),
     /// A directory that the user may change but not read cannot be synced by itself.
     Unreadable,
 }
@@ -48,7 +52,7 @@ impl Settle {
             Durability::Strict => {
                 let flags = OFlag::O_RDONLY | OFlag::O_DIRECTORY;
                 match open_below(directory, b".", flags, ResolveFlag::RESOLVE_NO_SYMLINKS) {
-                    Ok(readable) => Ok(Settle::Directory(readable)),
+                    Ok(readable) => Ok(Settle::Opened(readable)),
                     Err(Failure::Denied) => Ok(Settle::Unreadable),
                     Err(failure) => Err(failure),
                 }
@@ -56,10 +60,32 @@ impl Settle {
         }
     }
 
+    /// Opens what the sync of an entry's mode and times needs, before they are changed.
+    pub(super) fn prepare_entry(
+        place: &Place<'_>,
+        durability: Durability,
+    ) -> Result<Settle, Failure> {
+        if durability != Durability::Strict {
+            return Ok(Settle::NotWanted);
+        }
+        let open = |access| {
+            let flags = access | OFlag::O_NONBLOCK | OFlag::O_NOCTTY;
+            open_below(&place.directory, place.name, flags, STRAIGHT)
+        };
+        match open(OFlag::O_RDONLY).or_else(|_| open(OFlag::O_WRONLY)) {
+            Ok(entry) => Ok(Settle::Opened(entry)),
+            Err(_) => Ok(match Settle::prepare(place, durability)? {
+                Settle::Opened(directory) => Settle::FileSystem(directory),
+                other => other,
+            }),
+        }
+    }
+
     /// Makes the change last. In an unreadable directory it lasts from the system's next own sync on.
     pub(super) fn finish(self) -> Result<(), Failure> {
         match self {
-            Settle::Directory(directory) => Ok(fsync(directory.as_fd())?),
+            Settle::Opened(changed) => Ok(fsync(changed.as_fd())?),
+            Settle::FileSystem(directory) => Ok(syncfs(directory.as_fd())?),
             Settle::NotWanted | Settle::Unreadable => Ok(()),
         }
     }

@@ -297,13 +297,13 @@ impl Files {
                 settings.data_ports,
             )),
             FileRequest::ActiveConnect { target } => Ok(data::active_connect(&self.ends, target)),
-            FileRequest::SetMode { path, mode } => jail.set_mode(&path, mode).and(done),
+            FileRequest::SetMode { path, mode } => jail.set_mode(&path, mode, durability).and(done),
             FileRequest::SetTimes {
                 path,
                 modified,
                 accessed,
             } => {
-                let modified = jail.set_times(&path, modified, accessed)?;
+                let modified = jail.set_times(&path, modified, accessed, durability)?;
                 Ok((FileAnswer::Stamped { modified }, None))
             }
             FileRequest::Symlink { target, link } => {

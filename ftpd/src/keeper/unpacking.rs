@@ -111,10 +111,11 @@ impl Unpacking {
         modified: i64,
     ) -> Result<FileAnswer, Failure> {
         if self.rights.times {
-            self.jail.set_times(path, modified, None)?;
+            self.jail.set_times(path, modified, None, self.durability)?;
         }
         if self.rights.modes {
-            self.jail.set_mode(path, self.jail.masked(mode))?;
+            self.jail
+                .set_mode(path, self.jail.masked(mode), self.durability)?;
         }
         Ok(FileAnswer::Done)
     }

@@ -22,7 +22,10 @@ fn the_mode_of_files_and_directories_is_changed() {
         ("file", 0o755),
         ("sub", 0o700),
     ] {
-        place.jail.set_mode(&path(name), permissions(bits)).unwrap();
+        place
+            .jail
+            .set_mode(&path(name), permissions(bits), Strict)
+            .unwrap();
         assert_eq!(mode_of(&place.inside(name)), u32::from(bits));
     }
 }
@@ -35,7 +38,7 @@ fn setuid_and_its_like_do_not_survive() {
     fs::set_permissions(place.inside("file"), special).unwrap();
     place
         .jail
-        .set_mode(&path("file"), permissions(0o755))
+        .set_mode(&path("file"), permissions(0o755), Strict)
         .unwrap();
     assert_eq!(mode_of(&place.inside("file")), 0o755);
 }
@@ -69,7 +72,11 @@ fn older_kernels_change_the_mode_by_a_descriptor() {
 fn times_are_changed_in_whole_seconds_and_told_as_they_became() {
     let place = Place::new();
     place.write("file", "");
-    let set = |modified, accessed| place.jail.set_times(&path("file"), modified, accessed);
+    let set = |modified, accessed| {
+        place
+            .jail
+            .set_times(&path("file"), modified, accessed, Strict)
+    };
     let found = || {
         let metadata = fs::metadata(place.inside("file")).unwrap();
         (metadata.mtime(), metadata.mtime_nsec(), metadata.atime())
@@ -94,15 +101,18 @@ fn nothing_is_changed_through_a_link() {
     let were = files.each_ref().map(|file| before(file));
     for name in ["inside", "out", "dir"] {
         let (path, mode) = (path(name), permissions(0o777));
-        assert_eq!(place.jail.set_mode(&path, mode), Err(Failure::Special));
         assert_eq!(
-            place.jail.set_times(&path, 1, Some(1)),
+            place.jail.set_mode(&path, mode, Strict),
+            Err(Failure::Special)
+        );
+        assert_eq!(
+            place.jail.set_times(&path, 1, Some(1), Strict),
             Err(Failure::Special)
         );
     }
     let through = path("dir/secret");
-    let mode = place.jail.set_mode(&through, permissions(0o777));
-    let times = place.jail.set_times(&through, 1, None);
+    let mode = place.jail.set_mode(&through, permissions(0o777), Strict);
+    let times = place.jail.set_times(&through, 1, None, Strict);
     assert!(mode.is_err() && times.is_err(), "{mode:?} {times:?}");
     assert_eq!(files.each_ref().map(|file| before(file)), were);
 }
@@ -119,8 +129,12 @@ fn the_root_pipes_and_hidden_uploads_are_left_alone() {
         (".ftpd-0123456789abcdef.part", Failure::NotFound),
     ] {
         let mode = permissions(0o700);
-        assert_eq!(place.jail.set_mode(&path(name), mode), Err(why), "{name}");
-        assert_eq!(place.jail.set_times(&path(name), 1, None), Err(why));
+        assert_eq!(
+            place.jail.set_mode(&path(name), mode, Strict),
+            Err(why),
+            "{name}"
+        );
+        assert_eq!(place.jail.set_times(&path(name), 1, None, Strict), Err(why));
     }
 }
 
@@ -150,8 +164,10 @@ fn a_file_swapped_for_a_link_takes_nothing_outside_with_it() {
             }
         });
         for _ in 0..2000 {
-            let _ = place.jail.set_mode(&path("name"), permissions(0o777));
-            let _ = place.jail.set_times(&path("name"), 1, Some(1));
+            let _ = place
+                .jail
+                .set_mode(&path("name"), permissions(0o777), Strict);
+            let _ = place.jail.set_times(&path("name"), 1, Some(1), Off);
             let name = path("name");
             let opened = place.jail.place(&name).unwrap().unwrap();
             let _ = change_opened(&opened, Mode::from_bits_truncate(0o777));
