@@ -1,5 +1,7 @@
 //! Digests of octets behind one enum: for files (`HASH`, `XMD5`, `ftphash`) and for old password records. Pure: no I/O.
 
+pub mod parts;
+
 use std::fmt;
 
 use aws_lc_rs::digest::{Context, SHA1_FOR_LEGACY_USE_ONLY, SHA256, SHA512};
