@@ -59,12 +59,7 @@ fn manual(command: &Command) -> String {
     let _ = man.render_description_section(&mut page);
     let mut text = String::from_utf8_lossy(&page).into_owned();
     text.push_str(&options(&man, ".SH OPTIONS"));
-    let mut more = Roff::new();
-    if let Some(hint) = command.get_after_help() {
-        more.control("PP", []);
-        more.text([roman(hint.to_string())]);
-    }
-    text.push_str(&more.to_roff());
+    text.push_str(&hint(command));
     text.push_str(&subcommands(command));
     if let Some(tool) = tool {
         let mut sections = Roff::new();
@@ -96,8 +91,20 @@ fn subcommands(command: &Command) -> String {
         }
         text.push_str(&head.to_roff());
         text.push_str(&options(&Man::new(subcommand.clone()), ".PP"));
+        text.push_str(&hint(subcommand));
     }
     text
+}
+
+/// What the help says below the options, each line a paragraph.
+fn hint(command: &Command) -> String {
+    let mut page = Roff::new();
+    let hint = command.get_after_help().map(ToString::to_string);
+    for line in hint.iter().flat_map(|hint| hint.lines()) {
+        page.control("PP", []);
+        page.text([roman(line)]);
+    }
+    page.to_roff()
 }
 
 /// The options below a heading of their own; the headings among them are one level lower, as `FILES` and the like mean
