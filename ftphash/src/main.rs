@@ -1,23 +1,35 @@
-//! `ftphash`: digests of files, printed and checked. Thin: the digests are in `common::digest`.
+//! `ftphash`: digests of files, printed and checked. The digests are in `common::digest`.
 
+mod compare;
 mod manifest;
+mod measure;
+mod ordered;
+mod progress;
+mod source;
+mod sum;
+mod tree;
+mod verdict;
 mod verify;
 
 use std::ffi::OsStr;
-use std::fs::File;
-use std::io::{self, Read, Write};
+use std::fmt::{Display, Write as _};
+use std::io::{self, Write};
 use std::os::unix::ffi::OsStrExt;
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
 use clap::ArgMatches;
 use common::cli::{self, out, out::Out};
-use common::digest::{Algorithm, Digest};
-use common::hashing::Hashing;
-use verify::Tell;
+use common::digest::Algorithm;
 
-/// How one file or manifest went.
-#[derive(Clone, Copy, PartialEq, Eq)]
+use manifest::{Ending, Form};
+use progress::Meter;
+use verdict::Tell;
+
+const PROGRAM: &str = "ftphash";
+
+/// How it went.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Outcome {
     Good,
     Failed,
@@ -29,93 +41,147 @@ fn main() -> ExitCode {
     let done = match matches.subcommand() {
         Some(("sum", arguments)) => sum(arguments, &mut out),
         Some(("verify", arguments)) => verify(arguments, &mut out),
+        Some(("compare", arguments)) => return compare(arguments, &mut out),
         _ => Ok(Outcome::Failed),
     };
-    match done.and_then(|outcome| out.flush().map(|()| outcome)) {
-        Ok(Outcome::Good) => ExitCode::SUCCESS,
-        Ok(Outcome::Failed) => ExitCode::FAILURE,
-        Err(error) => {
-            out::complain("ftphash", format!("standard output: {error}"));
-            ExitCode::FAILURE
-        }
+    match finish(done, &mut out) {
+        Some(Outcome::Good) => ExitCode::SUCCESS,
+        Some(Outcome::Failed) | None => ExitCode::FAILURE,
     }
+}
+
+/// What there is to say, unless it could not be said.
+fn finish<T>(done: io::Result<T>, out: &mut Out) -> Option<T> {
+    let done = done.and_then(|outcome| out.flush().map(|()| outcome));
+    done.inspect_err(|error| complain(Path::new("standard output"), source::reason(error)))
+        .ok()
 }
 
 fn sum(arguments: &ArgMatches, out: &mut Out) -> io::Result<Outcome> {
-    let algorithm = algorithm(arguments).unwrap_or(Algorithm::Sha256);
-    let mut outcome = Outcome::Good;
-    for path in files(arguments) {
-        match open(path).and_then(|source| digest(algorithm, source)) {
-            Ok(digest) => {
-                let line = manifest::line(&digest, path.as_os_str().as_bytes());
-                out.write_all(&line)?;
-                out.write_all(b"\n")?;
-                // A large file may come next: what is known should be seen.
-                out.flush()?;
-            }
-            Err(error) => outcome = complain_of(path, &error),
-        }
-        if !out.is_open() {
-            break;
+    let mut algorithms: Vec<Algorithm> = Vec::new();
+    for &algorithm in arguments.get_many("algorithm").into_iter().flatten() {
+        if !algorithms.contains(&algorithm) {
+            algorithms.push(algorithm);
         }
     }
-    Ok(outcome)
+    let form = match (arguments.get_flag("json"), arguments.get_flag("tag")) {
+        (true, _) => Form::Json,
+        (false, true) => Form::Tagged,
+        // Lengths tell too little where there are several.
+        (false, false) if algorithms.len() > 1 => Form::Tagged,
+        (false, false) => Form::Plain,
+    };
+    let request = sum::Request {
+        files: files(arguments),
+        algorithms,
+        trees: match arguments.get_flag("recursive") {
+            true => sum::Trees::Read,
+            false => sum::Trees::Refuse,
+        },
+        form,
+        ending: ending(arguments),
+    };
+    sum::sum(&request, &meter(arguments), out)
 }
 
 fn verify(arguments: &ArgMatches, out: &mut Out) -> io::Result<Outcome> {
-    let tell = match (arguments.get_flag("status"), arguments.get_flag("quiet")) {
+    let request = verify::Request {
+        manifests: files(arguments),
+        algorithm: arguments.get_one("algorithm").copied(),
+        ending: ending(arguments),
+        tell: tell(arguments),
+        missing: match arguments.get_flag("ignore-missing") {
+            true => verify::Missing::PassOver,
+            false => verify::Missing::Fail,
+        },
+        improper: match arguments.get_flag("strict") {
+            true => verify::Improper::Fail,
+            false => verify::Improper::Count,
+        },
+        warn: arguments.get_flag("warn"),
+    };
+    verify::verify(&request, &meter(arguments), out)
+}
+
+/// Has exit statuses of its own: those of diff(1).
+fn compare(arguments: &ArgMatches, out: &mut Out) -> ExitCode {
+    let path = |name| arguments.get_one::<PathBuf>(name).map(PathBuf::as_path);
+    let (Some(a), Some(b)) = (path("a"), path("b")) else {
+        // The command line demands both.
+        return ExitCode::from(2);
+    };
+    let request = compare::Request {
+        a,
+        b,
+        tell: match (arguments.get_flag("all"), arguments.get_flag("status")) {
+            (true, _) => compare::Tell::All,
+            (false, true) => compare::Tell::Nothing,
+            (false, false) => compare::Tell::Differences,
+        },
+        form: match arguments.get_flag("json") {
+            true => compare::Form::Json,
+            false => compare::Form::Lines(ending(arguments)),
+        },
+    };
+    let done = compare::compare(&request, &meter(arguments), out);
+    match finish(done, out) {
+        Some(compare::Outcome::Same) => ExitCode::SUCCESS,
+        Some(compare::Outcome::Different) => ExitCode::FAILURE,
+        Some(compare::Outcome::Trouble) | None => ExitCode::from(2),
+    }
+}
+
+fn files(arguments: &ArgMatches) -> Vec<&Path> {
+    let files = arguments.get_many::<PathBuf>("files");
+    files.into_iter().flatten().map(PathBuf::as_path).collect()
+}
+
+fn ending(arguments: &ArgMatches) -> Ending {
+    match arguments.get_flag("zero") {
+        true => Ending::Nul,
+        false => Ending::Newline,
+    }
+}
+
+fn tell(arguments: &ArgMatches) -> Tell {
+    match (arguments.get_flag("status"), arguments.get_flag("quiet")) {
         (true, _) => Tell::Nothing,
         (false, true) => Tell::Failures,
         (false, false) => Tell::All,
-    };
-    let mut outcome = Outcome::Good;
-    for path in files(arguments) {
-        if verify::verify(path, algorithm(arguments), tell, out)? == Outcome::Failed {
-            outcome = Outcome::Failed;
-        }
     }
-    Ok(outcome)
 }
 
-fn algorithm(arguments: &ArgMatches) -> Option<Algorithm> {
-    arguments.get_one::<Algorithm>("algorithm").copied()
-}
-
-fn files(arguments: &ArgMatches) -> impl Iterator<Item = &Path> {
-    let files = arguments.get_many::<PathBuf>("files");
-    files.into_iter().flatten().map(PathBuf::as_path)
+fn meter(arguments: &ArgMatches) -> Meter {
+    Meter::new(!arguments.get_flag("no-progress"))
 }
 
 fn file_name(octets: &[u8]) -> &Path {
     Path::new(OsStr::from_bytes(octets))
 }
 
-/// Opens a file, or the standard input for `-`.
-fn open(path: &Path) -> io::Result<Box<dyn Read>> {
-    if path == Path::new("-") {
-        return Ok(Box::new(io::stdin()));
-    }
-    #[expect(
-        clippy::disallowed_methods,
-        reason = "a file that the caller named, opened with the caller's rights"
-    )]
-    let file = File::open(path)?;
-    Ok(Box::new(file))
-}
-
-fn digest(algorithm: Algorithm, mut source: impl Read) -> io::Result<Digest> {
-    let mut hashing = Hashing::new(algorithm);
-    loop {
-        match source.read(hashing.room()) {
-            Ok(0) => return Ok(hashing.finish()),
-            Ok(count) => hashing.filled(count),
-            Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
-            Err(error) => return Err(error),
-        }
-    }
+fn complain(path: &Path, what: impl Display) {
+    out::complain(PROGRAM, format_args!("{}: {what}", shown(path)));
 }
 
 fn complain_of(path: &Path, error: &io::Error) -> Outcome {
-    out::complain("ftphash", format!("{}: {error}", path.display()));
+    complain(path, source::reason(error));
     Outcome::Failed
+}
+
+/// A name for people: what would break the line, steer the terminal or is no text is shown as numbers.
+fn shown(path: &Path) -> String {
+    let mut text = String::new();
+    for piece in path.as_os_str().as_bytes().utf8_chunks() {
+        for character in piece.valid().chars() {
+            match character.is_control() {
+                true => text.extend(character.escape_default()),
+                false => text.push(character),
+            }
+        }
+        for octet in piece.invalid() {
+            // Writing to memory does not fail.
+            let _ = write!(text, "\\x{octet:02x}");
+        }
+    }
+    text
 }

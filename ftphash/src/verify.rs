@@ -1,25 +1,67 @@
 //! `ftphash verify`: checks files against manifests and counts what was not well, as `sha256sum -c` does.
 
-use std::io::{self, BufRead, Read, Write};
-use std::path::Path;
+use std::io::{self, BufRead, BufReader, Read};
+use std::ops::ControlFlow;
+use std::path::{Path, PathBuf};
+use std::thread;
 
-use common::cli::out::{self, Out};
-use common::digest::Algorithm;
+use common::cli::out::Out;
+use common::digest::{Algorithm, Digest};
 
-use crate::manifest::{self, Entry};
-use crate::{Outcome, digest, file_name, open};
+use crate::manifest::{Ending, Entry};
+use crate::measure::{Buffer, Measure};
+use crate::ordered;
+use crate::progress::Meter;
+use crate::source::{Source, reason};
+use crate::verdict::{Tell, Verdict, Verdicts};
+use crate::{Outcome, complain_of, file_name};
 
-/// The longest line that is read as one: a path with every octet escaped, and a digest.
-const LONGEST_LINE: u64 = 16 * 1024;
+/// The longest line that is read as one, in octets: a path with every octet escaped in JSON, and all digests.
+const LONGEST_LINE: u64 = 64 * 1024;
 
-/// How much is told.
+/// The most lines about one file that are checked in one read of it.
+const MOST_ABOUT_ONE: usize = 16;
+
+/// What is asked for.
+pub(crate) struct Request<'a> {
+    pub(crate) manifests: Vec<&'a Path>,
+    pub(crate) algorithm: Option<Algorithm>,
+    pub(crate) ending: Ending,
+    pub(crate) tell: Tell,
+    pub(crate) missing: Missing,
+    pub(crate) improper: Improper,
+    /// Whether each improper line is named.
+    pub(crate) warn: bool,
+}
+
+/// What a file is that is not there.
 #[derive(Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Tell {
-    All,
-    /// Not what is well.
-    Failures,
-    /// Only what hinders checking.
-    Nothing,
+pub(crate) enum Missing {
+    Fail,
+    PassOver,
+}
+
+/// What a line is that is no line of a manifest.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Improper {
+    Count,
+    Fail,
+}
+
+/// One thing to do.
+enum Job {
+    /// Lines that follow each other and are about the same file.
+    Check(Vec<Entry>),
+    /// The number of a line that is none.
+    Improper(u64),
+    /// The rest of the manifest cannot be read.
+    Broken(io::Error),
+}
+
+enum Done {
+    Checked(Vec<Entry>, io::Result<Vec<(Algorithm, Digest)>>),
+    Improper(u64),
+    Broken(io::Error),
 }
 
 #[derive(Default)]
@@ -28,77 +70,252 @@ struct Count {
     different: u64,
     unreadable: u64,
     improper: u64,
+    missing: u64,
+    broken: bool,
 }
 
-/// Checks the files that one manifest names. An error is one of the standard output.
-pub(crate) fn verify(
-    path: &Path,
-    algorithm: Option<Algorithm>,
-    tell: Tell,
-    out: &mut Out,
-) -> io::Result<Outcome> {
-    let mut source = match open(path) {
-        Ok(source) => io::BufReader::new(source),
-        Err(error) => return Ok(crate::complain_of(path, &error)),
-    };
-    let mut count = Count::default();
-    let mut line = Vec::new();
-    loop {
-        line.clear();
-        match (&mut source)
-            .take(LONGEST_LINE)
-            .read_until(b'\n', &mut line)
-        {
-            Ok(0) => break,
-            Ok(_) => {}
-            Err(error) => return Ok(crate::complain_of(path, &error)),
+/// Checks all manifests. An error is one of the standard output.
+pub(crate) fn verify(request: &Request<'_>, meter: &Meter, out: &mut Out) -> io::Result<Outcome> {
+    thread::scope(|scope| {
+        if meter.wants_total() {
+            scope.spawn(|| survey(request, meter));
         }
-        let line = line.strip_suffix(b"\n").unwrap_or(&line);
-        let line = line.strip_suffix(b"\r").unwrap_or(line);
-        if line.is_empty() || line.starts_with(b"#") {
-            continue;
+        let measure = Measure::new(meter);
+        let mut verdicts = Verdicts::new(request.tell, meter, out);
+        let mut outcome = Outcome::Good;
+        for manifest in &request.manifests {
+            match check(request, manifest, &measure, &mut verdicts) {
+                Ok(Outcome::Good) => {}
+                Ok(Outcome::Failed) => outcome = Outcome::Failed,
+                Err(error) => {
+                    meter.stop();
+                    return Err(error);
+                }
+            }
+            if !verdicts.are_wanted() {
+                break;
+            }
         }
-        match Entry::parse(line, algorithm) {
-            Some(entry) => count.check(&entry, tell, out)?,
-            None => count.improper += 1,
+        meter.stop();
+        Ok(outcome)
+    })
+}
+
+/// Adds up what the manifests name, if they can be read twice.
+fn survey(request: &Request<'_>, meter: &Meter) {
+    let mut names = Vec::new();
+    for manifest in &request.manifests {
+        match Source::open(manifest) {
+            Ok(source) if source.size().is_some() => names.push(source),
+            _ => return,
         }
     }
-    Ok(count.conclude(path, tell))
+    let jobs = names
+        .into_iter()
+        .flat_map(|source| Jobs::new(source, request));
+    meter.survey(jobs.filter_map(|job| match job {
+        Job::Check(entries) => Some(file_name(&entries.first()?.name).metadata().ok()?.len()),
+        Job::Improper(_) | Job::Broken(_) => None,
+    }));
+}
+
+fn check(
+    request: &Request<'_>,
+    manifest: &Path,
+    measure: &Measure<'_>,
+    verdicts: &mut Verdicts<'_>,
+) -> io::Result<Outcome> {
+    let source = match Source::open(manifest) {
+        Ok(source) => source,
+        Err(error) => return Ok(complain_of(manifest, &error)),
+    };
+    let mut count = Count::default();
+    let ended = ordered::in_order(
+        Jobs::new(source, request),
+        Buffer::default,
+        |buffer, job| job.run(measure, buffer),
+        |done| match count.add(done, request, manifest, verdicts) {
+            Ok(()) if verdicts.are_wanted() => ControlFlow::Continue(()),
+            told => ControlFlow::Break(told.err()),
+        },
+    );
+    match ended {
+        ControlFlow::Break(Some(error)) => Err(error),
+        ControlFlow::Break(None) => Ok(count.outcome(request)),
+        ControlFlow::Continue(()) => Ok(count.conclude(manifest, request, verdicts)),
+    }
+}
+
+/// Reads a manifest while it is checked: it may be long.
+struct Jobs {
+    manifest: BufReader<Source>,
+    algorithm: Option<Algorithm>,
+    ending: Ending,
+    line: u64,
+    /// Read already, and about another file than the lines before.
+    next: Option<Job>,
+}
+
+impl Jobs {
+    fn new(manifest: Source, request: &Request<'_>) -> Jobs {
+        Jobs {
+            manifest: BufReader::with_capacity(64 * 1024, manifest),
+            algorithm: request.algorithm,
+            ending: request.ending,
+            line: 0,
+            next: None,
+        }
+    }
+
+    fn read(&mut self) -> Option<Job> {
+        loop {
+            let mut line = Vec::new();
+            match self.read_line(&mut line) {
+                Ok(Reading::End) => return None,
+                Ok(Reading::TooLong) => return Some(Job::Improper(self.line)),
+                Ok(Reading::Line) => {}
+                Err(error) => return Some(Job::Broken(error)),
+            }
+            let line = match self.ending {
+                Ending::Newline => line.strip_suffix(b"\r").unwrap_or(&line),
+                Ending::Nul => &line,
+            };
+            if line.is_empty() || line.starts_with(b"#") {
+                continue;
+            }
+            return Some(match Entry::parse(line, self.algorithm, self.ending) {
+                Some(entry) => Job::Check(vec![entry]),
+                None => Job::Improper(self.line),
+            });
+        }
+    }
+
+    fn read_line(&mut self, line: &mut Vec<u8>) -> io::Result<Reading> {
+        let end = self.ending.octet();
+        let mut limited = (&mut self.manifest).take(LONGEST_LINE);
+        if limited.read_until(end, line)? == 0 {
+            return Ok(Reading::End);
+        }
+        self.line += 1;
+        if line.pop_if(|last| *last == end).is_some() || line.len() as u64 != LONGEST_LINE {
+            return Ok(Reading::Line);
+        }
+        // What begins in the middle of a line is no line.
+        self.manifest.skip_until(end)?;
+        Ok(Reading::TooLong)
+    }
+}
+
+enum Reading {
+    Line,
+    TooLong,
+    End,
+}
+
+impl Iterator for Jobs {
+    type Item = Job;
+
+    fn next(&mut self) -> Option<Job> {
+        let mut job = match self.next.take() {
+            Some(job) => job,
+            None => self.read()?,
+        };
+        if let Job::Check(entries) = &mut job {
+            while entries.len() < MOST_ABOUT_ONE {
+                match self.read() {
+                    Some(Job::Check(more)) if more[0].name == entries[0].name => {
+                        entries.extend(more);
+                    }
+                    other => {
+                        self.next = other;
+                        break;
+                    }
+                }
+            }
+        }
+        Some(job)
+    }
+}
+
+impl Job {
+    fn run(self, measure: &Measure<'_>, buffer: &mut Buffer) -> Done {
+        let entries = match self {
+            Job::Improper(line) => return Done::Improper(line),
+            Job::Broken(error) => return Done::Broken(error),
+            Job::Check(entries) => entries,
+        };
+        let mut algorithms: Vec<Algorithm> = Vec::new();
+        for (algorithm, _) in entries.iter().flat_map(|entry| &entry.digests) {
+            if !algorithms.contains(algorithm) {
+                algorithms.push(*algorithm);
+            }
+        }
+        let path = PathBuf::from(file_name(&entries[0].name));
+        let found = Source::open(&path)
+            .and_then(|source| measure.digests(source, &algorithms, buffer))
+            .map(|measured| algorithms.into_iter().zip(measured.digests).collect());
+        Done::Checked(entries, found)
+    }
 }
 
 impl Count {
-    fn check(&mut self, entry: &Entry, tell: Tell, out: &mut Out) -> io::Result<()> {
-        let path = file_name(&entry.name);
-        let found = open(path).and_then(|source| digest(entry.algorithm, source));
-        let (counter, verdict, shown) = match found {
-            Ok(found) if found == entry.digest => (&mut self.good, "OK", tell == Tell::All),
-            Ok(_) => (&mut self.different, "FAILED", tell != Tell::Nothing),
-            Err(error) => {
-                crate::complain_of(path, &error);
-                let verdict = "FAILED open or read";
-                (&mut self.unreadable, verdict, tell != Tell::Nothing)
+    fn add(
+        &mut self,
+        done: Done,
+        request: &Request<'_>,
+        manifest: &Path,
+        verdicts: &mut Verdicts<'_>,
+    ) -> io::Result<()> {
+        let (entries, found) = match done {
+            Done::Checked(entries, found) => (entries, found),
+            Done::Improper(line) => {
+                self.improper += 1;
+                if request.warn {
+                    verdicts.complain(
+                        manifest,
+                        format_args!("line {line} is improperly formatted"),
+                    );
+                }
+                return Ok(());
+            }
+            Done::Broken(error) => {
+                self.broken = true;
+                verdicts.complain(manifest, reason(&error));
+                return Ok(());
             }
         };
-        *counter += 1;
-        if shown {
-            // As coreutils: only a name that would break the line is escaped here.
-            let breaks = entry.name.iter().any(|b| matches!(b, b'\n' | b'\r'));
-            let (mark, name) = if breaks {
-                manifest::escape(&entry.name)
+        let count = entries.len() as u64;
+        let found = match found {
+            Ok(found) => found,
+            Err(error) if is_missing(&error) && request.missing == Missing::PassOver => {
+                self.missing += count;
+                return Ok(());
+            }
+            Err(error) => {
+                self.unreadable += count;
+                verdicts.complain(file_name(&entries[0].name), reason(&error));
+                let unreadable = |entry: &Entry| verdicts.tell(&entry.name, &Verdict::Unreadable);
+                return entries.iter().try_for_each(unreadable);
+            }
+        };
+        for entry in &entries {
+            let (counter, verdict) = if entry.digests.iter().all(|said| found.contains(said)) {
+                (&mut self.good, Verdict::Ok)
             } else {
-                (b"".as_slice(), entry.name.clone())
+                (&mut self.different, Verdict::Failed)
             };
-            out.write_all(&[mark, &name, b": ", verdict.as_bytes(), b"\n"].concat())?;
+            *counter += 1;
+            verdicts.tell(&entry.name, &verdict)?;
         }
         Ok(())
     }
 
-    fn conclude(&self, path: &Path, tell: Tell) -> Outcome {
-        let checked = self.good + self.different + self.unreadable;
-        if checked == 0 {
-            let path = path.display();
-            out::complain("ftphash", format!("{path}: no properly formatted line"));
-            return Outcome::Failed;
+    fn conclude(&self, manifest: &Path, request: &Request<'_>, verdicts: &Verdicts<'_>) -> Outcome {
+        let proper = self.good + self.different + self.unreadable + self.missing;
+        if proper == 0 && !self.broken {
+            verdicts.complain(manifest, "no properly formatted line");
+        } else if self.missing == proper && !self.broken && request.tell != Tell::Nothing {
+            verdicts.complain(manifest, "no file was verified");
         }
         #[rustfmt::skip]
         let warnings = [
@@ -107,14 +324,25 @@ impl Count {
             (self.different,  "files whose digest did NOT match"),
         ];
         for (count, what) in warnings {
-            if count > 0 && tell != Tell::Nothing {
-                out::complain("ftphash", format!("WARNING: {what}: {count}"));
+            if count > 0 && proper > 0 && request.tell != Tell::Nothing {
+                verdicts.warn(format_args!("{what}: {count}"));
             }
         }
-        if self.different + self.unreadable == 0 {
-            Outcome::Good
-        } else {
+        self.outcome(request)
+    }
+
+    fn outcome(&self, request: &Request<'_>) -> Outcome {
+        let checked = self.good + self.different + self.unreadable;
+        let bad = self.different + self.unreadable;
+        let strict = request.improper == Improper::Fail && self.improper > 0;
+        if checked == 0 || bad > 0 || strict || self.broken {
             Outcome::Failed
+        } else {
+            Outcome::Good
         }
     }
+}
+
+fn is_missing(error: &io::Error) -> bool {
+    error.kind() == io::ErrorKind::NotFound
 }

@@ -10,41 +10,82 @@ pub fn command() -> Command {
     Command::new("ftphash")
         .version(env!("CARGO_PKG_VERSION"))
         .about("Print and check digests of files, in the form of sha256sum and its kin")
-        .after_help("Exit status: 0 all is well, 1 a file differs or failed, 2 wrong usage.")
+        .after_help(
+            "Exit status: 0 all is well, 1 a file differs or failed, 2 wrong usage. That of compare is its own.",
+        )
         .subcommand_required(true)
         .arg_required_else_help(true)
-        .subcommand(
-            Command::new("sum")
-                .about("Print the digest of each file")
-                .arg(algorithm("Which digest").default_value(Algorithm::Sha256.name()))
-                .arg(
-                    files("FILE")
-                        .default_value("-")
-                        .help("The files; - is the standard input"),
-                ),
+        .subcommand(sum())
+        .subcommand(verify())
+        .subcommand(compare())
+}
+
+fn sum() -> Command {
+    Command::new("sum")
+        .about("Print the digests of files and of all files in trees")
+        .after_help(
+            "Plain lines are those of sha256sum and its kin, tagged ones those of BSD's programs (SHA256 (name) = hex). \
+             --json prints an object on each line: \"path\", or \"path_hex\" where the name is no UTF-8; \"size\" in \
+             octets; \"digests\", an object with a name and lower-case hex for each digest. `ftphash verify` reads all of \
+             them.\n\
+             A file that changes while it is read is told, and has no line.",
         )
-        .subcommand(
-            Command::new("verify")
-                .about("Check files against the digests in a manifest")
-                .arg(algorithm(
-                    "Which digest, where its length does not tell (default: by length)",
-                ))
-                .arg(files("MANIFEST").required(true).help(
-                    "What `ftphash sum` or a coreutils program printed; - is the standard input",
-                ))
-                .arg(
-                    Arg::new("quiet")
-                        .long("quiet")
-                        .action(ArgAction::SetTrue)
-                        .help("Do not print OK for each good file"),
-                )
-                .arg(
-                    Arg::new("status")
-                        .long("status")
-                        .action(ArgAction::SetTrue)
-                        .help("Print nothing; the exit status tells"),
-                ),
+        .arg(
+            algorithm("Which digest; several are taken in one read, and printed in tagged lines")
+                .action(ArgAction::Append)
+                .default_value(Algorithm::Sha256.name()),
         )
+        .arg(switch("recursive", "Read the directories among the files too: all regular files below them, sorted; \
+             symbolic links are not followed, and other files are named and left out").short('r'))
+        .arg(switch("tag", "Print tagged lines"))
+        .arg(switch("json", "Print an object in JSON on each line").conflicts_with_all(["tag", "zero"]))
+        .arg(zero("End lines with NUL, and print names as they are"))
+        .arg(no_progress())
+        .arg(
+            files("FILE")
+                .default_value("-")
+                .help("The files; - is the standard input"),
+        )
+}
+
+fn verify() -> Command {
+    Command::new("verify")
+        .about("Check files against the digests in a manifest")
+        .after_help(
+            "Names that are no absolute paths are looked for from the working directory. The exit status is 1 too if a \
+             manifest has no proper line, and with --ignore-missing if no file was there.",
+        )
+        .arg(algorithm(
+            "Which digest, where neither a name nor its length tells (default for a length: the SHA of it, MD5, CRC32)",
+        ))
+        .arg(switch("quiet", "Do not print OK for each good file"))
+        .arg(switch("status", "Print nothing; the exit status tells"))
+        .arg(switch("ignore-missing", "Pass over files that are not there"))
+        .arg(switch("strict", "Fail if a line is improperly formatted"))
+        .arg(switch("warn", "Name each improperly formatted line").short('w'))
+        .arg(zero("Lines end with NUL, and names are as they are"))
+        .arg(no_progress())
+        .arg(files("MANIFEST").required(true).help(
+            "What `ftphash sum`, a program of coreutils or BSD, b3sum or `openssl dgst` printed; - is the standard input",
+        ))
+}
+
+fn compare() -> Command {
+    Command::new("compare")
+        .about("Compare two trees, or two files")
+        .after_help(
+            "Prints `differs`, `only in A` or `only in B` and a name for each regular file and symbolic link that is not \
+             the same in both; links are compared by where they point, and directories by the files in them. Contents \
+             are read only where sizes agree.\n\
+             Exit status: 0 both are the same, 1 they differ, 2 wrong usage or something could not be read.",
+        )
+        .arg(switch("all", "Print `same` for those that are").short('a'))
+        .arg(switch("status", "Print nothing; the exit status tells").conflicts_with("all"))
+        .arg(switch("json", "Print an object in JSON on each line: \"path\" or \"path_hex\", and \"verdict\""))
+        .arg(zero("End lines with NUL, and print names as they are").conflicts_with("json"))
+        .arg(no_progress())
+        .arg(tree("a", "A", "A tree or a file"))
+        .arg(tree("b", "B", "Another of the same kind"))
 }
 
 fn algorithm(help: &'static str) -> Arg {
@@ -53,10 +94,28 @@ fn algorithm(help: &'static str) -> Arg {
         .long("algorithm")
         .short('a')
         .value_name("ALGO")
+        .help(format!("{help}: one of {names}"))
         .value_parser(move |name: &str| {
             Algorithm::find(name).ok_or_else(|| format!("one of {names}"))
         })
+}
+
+fn switch(name: &'static str, help: &'static str) -> Arg {
+    Arg::new(name)
+        .long(name)
+        .action(ArgAction::SetTrue)
         .help(help)
+}
+
+fn zero(help: &'static str) -> Arg {
+    switch("zero", help).short('z')
+}
+
+fn no_progress() -> Arg {
+    switch(
+        "no-progress",
+        "Show no progress; there is none unless the standard error is a terminal",
+    )
 }
 
 fn files(what: &'static str) -> Arg {
@@ -64,6 +123,14 @@ fn files(what: &'static str) -> Arg {
         .value_name(what)
         .num_args(1..)
         .value_parser(value_parser!(PathBuf))
+}
+
+fn tree(id: &'static str, name: &'static str, help: &'static str) -> Arg {
+    Arg::new(id)
+        .value_name(name)
+        .value_parser(value_parser!(PathBuf))
+        .required(true)
+        .help(help)
 }
 
 #[cfg(test)]

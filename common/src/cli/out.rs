@@ -1,11 +1,11 @@
 //! The one way in which tools write to people and pipes. A reader that goes away is no error; a full disk is one.
 
 use std::fmt::Display;
-use std::io::{self, BufWriter, Stdout, StdoutLock, Write};
+use std::io::{self, BufWriter, Stdout, Write};
 use std::os::fd::AsFd;
 
-/// The standard output.
-pub type Out = Writer<BufWriter<StdoutLock<'static>>>;
+/// The standard output, for whichever thread has something to write.
+pub type Out = Writer<BufWriter<Stdout>>;
 
 /// Writes until the other end of the pipe closes, and throws away what comes after.
 pub struct Writer<W: Write> {
@@ -15,7 +15,7 @@ pub struct Writer<W: Write> {
 
 /// Opens the standard output.
 pub fn stdout() -> Out {
-    Writer::new(BufWriter::new(Stdout::lock(&io::stdout())))
+    Writer::new(BufWriter::new(io::stdout()))
 }
 
 /// Writes all of a text to the standard output; whoever closed it did not want to know.

@@ -82,9 +82,8 @@ mod tests {
         let part = usize::try_from(PART).unwrap();
         for parts in 2..=9 {
             for last in [1, 1024, 5000, part] {
-                let octets: Vec<u8> = (0..(parts - 1) * part + last)
-                    .map(|n| (n % 251) as u8)
-                    .collect();
+                let length = (parts - 1) * part + last;
+                let octets: Vec<u8> = (0..251).cycle().take(length).collect();
                 let mut joined = Joined::default();
                 for (number, octets) in (0..).zip(octets.chunks(part)) {
                     let mut hasher = PartHasher::new(number);

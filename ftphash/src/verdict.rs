@@ -1,0 +1,121 @@
+//! Lines that say how it went with a file: `name: OK`. In colours on a terminal.
+
+use std::fmt::Display;
+use std::io::{self, IsTerminal, Write};
+use std::path::Path;
+
+use common::cli::out::Out;
+
+use crate::manifest::Ending;
+use crate::progress::Meter;
+
+/// How much is told.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Tell {
+    All,
+    /// Not what is well.
+    Failures,
+    /// Only what hinders checking.
+    Nothing,
+}
+
+/// How it went.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) enum Verdict {
+    Ok,
+    Failed,
+    Unreadable,
+}
+
+impl Verdict {
+    pub(crate) fn is_good(&self) -> bool {
+        matches!(self, Verdict::Ok)
+    }
+
+    fn text(&self) -> String {
+        match self {
+            Verdict::Ok => "OK".to_owned(),
+            Verdict::Failed => "FAILED".to_owned(),
+            Verdict::Unreadable => "FAILED open or read".to_owned(),
+        }
+    }
+}
+
+/// Where verdicts go.
+pub(crate) struct Verdicts<'a> {
+    tell: Tell,
+    colours: bool,
+    meter: &'a Meter,
+    out: &'a mut Out,
+}
+
+impl<'a> Verdicts<'a> {
+    pub(crate) fn new(tell: Tell, meter: &'a Meter, out: &'a mut Out) -> Verdicts<'a> {
+        Verdicts {
+            tell,
+            colours: colours(),
+            meter,
+            out,
+        }
+    }
+
+    /// Whether anybody still reads.
+    pub(crate) fn are_wanted(&self) -> bool {
+        self.out.is_open()
+    }
+
+    /// Says what hinders checking.
+    pub(crate) fn complain(&self, path: &Path, what: impl Display) {
+        self.meter.aside(|| crate::complain(path, what));
+    }
+
+    /// Says what was not well in all.
+    pub(crate) fn warn(&self, what: impl Display) {
+        let warning = format_args!("WARNING: {what}").to_string();
+        self.meter
+            .aside(|| common::cli::out::complain(crate::PROGRAM, warning));
+    }
+
+    /// Tells a verdict, if it is to be told.
+    ///
+    /// # Errors
+    /// Those of the standard output.
+    pub(crate) fn tell(&mut self, name: &[u8], verdict: &Verdict) -> io::Result<()> {
+        let shown = match self.tell {
+            Tell::All => true,
+            Tell::Failures => !verdict.is_good(),
+            Tell::Nothing => false,
+        };
+        if !shown {
+            return Ok(());
+        }
+        // As coreutils: only a name that would break the line is escaped here.
+        let breaks = name.iter().any(|b| matches!(b, b'\n' | b'\r'));
+        let (mark, name) = match breaks {
+            true => Ending::Newline.name(name),
+            false => (b"".as_slice(), name.to_vec()),
+        };
+        let mut text = verdict.text();
+        if self.colours {
+            text = painted(&text, if verdict.is_good() { GREEN } else { RED });
+        }
+        let line = [mark, &name, b": ", text.as_bytes(), b"\n"].concat();
+        self.meter.aside(|| {
+            self.out.write_all(&line)?;
+            self.out.flush()
+        })
+    }
+}
+
+/// Whether colours are welcome: on a terminal, unless NO_COLOR (no-color.org) is set.
+pub(crate) fn colours() -> bool {
+    io::stdout().is_terminal() && std::env::var_os("NO_COLOR").is_none_or(|word| word.is_empty())
+}
+
+/// SGR parameters of ECMA-48.
+pub(crate) const RED: &str = "31";
+pub(crate) const GREEN: &str = "32";
+
+pub(crate) fn painted(text: &str, colour: &str) -> String {
+    format!("\x1b[{colour}m{text}\x1b[0m")
+}
