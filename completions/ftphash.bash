@@ -16,6 +16,9 @@ _ftphash() {
             ",$1")
                 cmd="ftphash"
                 ;;
+            ftphash,compare)
+                cmd="ftphash__subcmd__compare"
+                ;;
             ftphash,help)
                 cmd="ftphash__subcmd__help"
                 ;;
@@ -24,6 +27,9 @@ _ftphash() {
                 ;;
             ftphash,verify)
                 cmd="ftphash__subcmd__verify"
+                ;;
+            ftphash__subcmd__help,compare)
+                cmd="ftphash__subcmd__help__subcmd__compare"
                 ;;
             ftphash__subcmd__help,help)
                 cmd="ftphash__subcmd__help__subcmd__help"
@@ -41,7 +47,7 @@ _ftphash() {
 
     case "${cmd}" in
         ftphash)
-            opts="-h -V --help --version sum verify help"
+            opts="-h -V --help --version sum verify compare help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 1 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -54,9 +60,37 @@ _ftphash() {
             COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
             return 0
             ;;
-        ftphash__subcmd__help)
-            opts="sum verify help"
+        ftphash__subcmd__compare)
+            opts="-a -z -h --all --status --json --zero --no-progress --help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
+        ftphash__subcmd__help)
+            opts="sum verify compare help"
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
+        ftphash__subcmd__help__subcmd__compare)
+            opts=""
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
             fi
@@ -111,7 +145,7 @@ _ftphash() {
             return 0
             ;;
         ftphash__subcmd__sum)
-            opts="-a -h --algorithm --help"
+            opts="-a -r -z -h --algorithm --recursive --tag --json --zero --no-progress --help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -133,7 +167,7 @@ _ftphash() {
             return 0
             ;;
         ftphash__subcmd__verify)
-            opts="-a -h --algorithm --quiet --status --help"
+            opts="-a -w -z -h --algorithm --quiet --status --ignore-missing --strict --warn --zero --no-progress --help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0

@@ -40,7 +40,9 @@ pub fn normalise(command: &Command, argv: Vec<OsString>) -> Result<Vec<OsString>
             continue;
         };
         if let Some(long) = text.strip_prefix("--") {
-            value_of = find_long(current, long).filter(|option| awaits_value(option));
+            value_of = find_long(current, long)
+                .filter(|option| awaits_value(option))
+                .filter(|_| !long.contains('='));
             rewritten.push(word);
         } else if text == "-?" {
             rewritten.push("--help".into());
@@ -250,6 +252,13 @@ mod tests {
         ] {
             assert_eq!(normal(given), Err(format!("error: {message}")));
         }
+    }
+
+    #[test]
+    fn a_value_behind_an_equals_sign_is_all_there_is() {
+        let words = ["tool", "--port=1", "add", "-type"].map(OsString::from);
+        let rewritten = normalise(&tool(), words.to_vec()).unwrap();
+        assert_eq!(rewritten, ["tool", "--port=1", "add", "--type"]);
     }
 
     proptest! {
