@@ -16,6 +16,13 @@ impl Failure {
         Self::Wrong(what.to_string())
     }
 
+    /// The same of a command that only some servers have: what the others say to it differs.
+    pub(crate) fn unsupported(self) -> Self {
+        match self {
+            Self::Unsupported(what) | Self::Wrong(what) => Self::Unsupported(what),
+        }
+    }
+
     /// Makes an input or output error of `step` a failure.
     pub(crate) fn during(step: &str) -> impl Fn(io::Error) -> Self + '_ {
         move |cause| {

@@ -52,10 +52,9 @@ fn pairs(
     transfer: impl Fn(&mut Session) -> Result<String, Failure>,
 ) -> Result<Vec<f64>, Failure> {
     let mut session = subject.session()?;
-    // What a server says to an option that it does not know differs.
     let choose = |session: &mut Session, name| {
         let chosen = session.command(&format!("OPTS TCONF {name}"), &[200]);
-        chosen.map_err(|failure| Failure::Unsupported(failure.to_string()))
+        chosen.map_err(Failure::unsupported)
     };
     choose(&mut session, "NONE")?;
     let timed = |session: &mut Session, name| {

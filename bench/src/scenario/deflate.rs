@@ -14,7 +14,7 @@ use crate::failure::Failure;
 pub(super) fn both(subject: &Subject) -> Result<Vec<f64>, Failure> {
     let mut session = subject.session()?;
     let mode = session.command("MODE Z", &[200]);
-    mode.map_err(|failure| Failure::Unsupported(failure.to_string()))?;
+    mode.map_err(Failure::unsupported)?;
     let length = fs::metadata(subject.data.mixed()).map_err(Failure::during("mixed"))?;
     let length = length.len();
     let megabytes = length as f64 / 1e6;

@@ -34,7 +34,7 @@ pub(super) fn hash(subject: &Subject) -> Result<Vec<f64>, Failure> {
     } in ROWS
     {
         let chosen = session.command(&format!("OPTS HASH {algorithm}"), &[200]);
-        chosen.map_err(|failure| Failure::Unsupported(failure.to_string()))?;
+        chosen.map_err(Failure::unsupported)?;
         let started = Instant::now();
         let told = session.command("HASH big", &[213])?.text.to_lowercase();
         let took = started.elapsed().as_secs_f64();
