@@ -140,6 +140,7 @@ const LOGGER: &[Call] = calls![SYS_recvmsg, SYS_fsync, SYS_fstat, SYS_lseek];
 /// Requests in, signatures out.
 const SIGNER: &[Call] = calls![
     SYS_recvmsg,
+    SYS_getsockopt,
     SYS_sendto: NoFastOpenTo,
     SYS_sendmsg: NoFastOpenMessage,
     SYS_epoll_wait,
