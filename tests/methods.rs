@@ -106,36 +106,6 @@ fn assert_is_fred(server: &Server, name: &str, groups: &[u32]) {
 }
 
 #[test]
-fn attack_1_every_method_leads_to_exactly_the_users_identity_in_every_jail() {
-    if !can_have_users() {
-        return;
-    }
-    for (method, name) in [("native", "native"), ("passwd", "fred"), ("shadow", "fred")] {
-        for groups in [0, 3] {
-            for jail in ["home", "share", "chroot", "none"] {
-                let setup = setup(method, groups);
-                let scratch = setup.scratch().to_str().unwrap().to_owned();
-                let setup = match jail {
-                    "home" => setup.jail(&["-chhome"]),
-                    "share" => setup.jail(&["-chshare", &scratch]),
-                    "chroot" => {
-                        // The home is looked up inside.
-                        let home = format!("{scratch}{scratch}/home");
-                        fs::create_dir_all(&home).unwrap();
-                        setup.jail(&["-chroot", &scratch])
-                    }
-                    _ => setup.jail(&[]),
-                };
-                let server = setup.start();
-                let mut expected: Vec<u32> = (0..groups).map(|number| 60_700 + number).collect();
-                expected.insert(0, GID);
-                assert_is_fred(&server, name, &expected);
-            }
-        }
-    }
-}
-
-#[test]
 fn attack_2_users_have_the_groups_that_id_tells_however_many() {
     if !can_have_users() {
         return;
