@@ -1,17 +1,24 @@
 //! What is no message of its phase ends the session, without an answer.
 
+use std::fs;
 use std::io::IoSlice;
 use std::os::fd::{AsRawFd, OwnedFd};
+use std::os::unix::fs::{PermissionsExt, chown};
 
-use common::channel::{FileAnswer, FileRequest, LoginAnswer, UserName};
+use common::channel::{
+    Asker, FileAnswer, FileRequest, LoginAnswer, LoginRequest, SignAnswer, SignRequest, Signing,
+    UserName,
+};
 use common::jail::Failure;
 use common::listener::Status;
 use common::path::VirtualPath;
-use common::wire::Wire;
+use common::tls::make::self_signed;
+use common::wire::{Octets, Wire};
 use nix::sys::socket::{ControlMessage, MsgFlags, sendmsg};
+use tempfile::TempDir;
 
 use crate::Test;
-use crate::scene::{Identity, Scene, login_request, pair};
+use crate::scene::{Identity, Scene, login_request, ordinary, pair};
 use crate::session::Then;
 
 pub(crate) const TESTS: &[Test] = &[
@@ -34,6 +41,7 @@ pub(crate) const TESTS: &[Test] = &[
         wrong_passwords,
     ),
     ("a_network_half_that_will_not_end_is_not_waited_for", stays),
+    ("a_session_gets_one_channel_to_its_signer", one_signer),
 ];
 
 /// The longest message, as the channel has it.
@@ -249,4 +257,51 @@ fn stays(identity: Identity) {
         assert!(scene.receive().is_none());
         scene.end();
     }
+}
+
+/// Before login, with a certificate.
+fn with_certificate(identity: Identity) -> (Scene, TempDir) {
+    let files = tempfile::tempdir().unwrap();
+    let file = files.path().join("pair.pem");
+    let pair = self_signed("ftp.example").unwrap();
+    fs::write(&file, pair.certificate + &pair.key).unwrap();
+    fs::set_permissions(files.path(), fs::Permissions::from_mode(0o755)).unwrap();
+    fs::set_permissions(&file, fs::Permissions::from_mode(0o600)).unwrap();
+    if identity == Identity::Ordinary {
+        let user = ordinary();
+        chown(&file, Some(user.uid.as_raw()), Some(user.gid.as_raw())).unwrap();
+    }
+    let scene = Scene::with(identity, Then::Leave, |config| {
+        config.server.tls.certificates = vec![file];
+    });
+    (scene, files)
+}
+
+fn one_signer(identity: Identity) {
+    let own = LoginRequest::Signer { generation: 0 };
+    let other = LoginRequest::Signer { generation: 1 };
+    let (mut scene, _files) = with_certificate(identity);
+    let (answer, channel) = scene.ask_before_login(&own);
+    assert!(matches!(answer, LoginAnswer::Signer), "{answer:?}");
+    let mut signer: Asker<Signing> = Asker::over(channel.unwrap());
+    let request = SignRequest::Sign {
+        certificate: 0,
+        scheme: 0x0403,
+        message: Octets::new(b"a contract").unwrap(),
+    };
+    let (answer, _) = signer.call(&request).unwrap();
+    assert!(matches!(answer, SignAnswer::Refused), "{answer:?}");
+    let none = |scene: &mut Scene, request: &LoginRequest| {
+        let (answer, channel) = scene.ask_before_login(request);
+        assert!(matches!(answer, LoginAnswer::NoSigner), "{answer:?}");
+        assert!(channel.is_none());
+    };
+    // No second one, as each has a budget of its own.
+    none(&mut scene, &own);
+    let (_scene, _) = scene.log_in();
+    // None that has the keys to other certificates than the session knows, and no second guess.
+    let (mut scene, _files) = with_certificate(identity);
+    none(&mut scene, &other);
+    none(&mut scene, &own);
+    none(&mut Scene::new(identity), &own);
 }

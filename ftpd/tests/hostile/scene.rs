@@ -18,6 +18,8 @@ use common::net::Ends;
 use common::sandbox::{EmptyRoot, Programs};
 use common::settings::{Config, JailMode};
 use common::sys::{self, Fork, Wait};
+use common::tls::Offer;
+use common::tls::signer::Recipe;
 use common::wire::{self, Wire};
 use nix::errno::Errno;
 use nix::poll::{PollFd, PollFlags, poll};
@@ -68,7 +70,7 @@ pub(crate) struct Raw {
 }
 
 /// Who the files are served as.
-fn ordinary() -> User {
+pub(crate) fn ordinary() -> User {
     let me = Uid::effective();
     let user = if me.is_root() {
         User::from_name("nobody")
@@ -157,9 +159,19 @@ impl Scene {
     }
 
     pub(crate) fn authenticate(&mut self, password: &str) -> LoginAnswer {
-        let octets = self.numbered(&login_request(password));
+        self.ask_before_login(&login_request(password)).0
+    }
+
+    /// Asks as a network half does before login, and waits for the answer.
+    pub(crate) fn ask_before_login(
+        &mut self,
+        request: &LoginRequest,
+    ) -> (LoginAnswer, Option<OwnedFd>) {
+        let octets = self.numbered(request);
         self.send(&octets, None);
-        wire::decode(&self.answer().octets).expect("an answer to a login")
+        let raw = self.answer();
+        let answer = wire::decode(&raw.octets).expect("an answer before login");
+        (answer, raw.descriptor)
     }
 
     /// Asks as a network half does, and waits for the answer.
@@ -331,12 +343,31 @@ fn serve(identity: Identity, user: &User, config: Config, socket: OwnedFd) {
         ends: Ends::of(&socket).unwrap(),
         socket,
         entrance: Entrance::Plain,
-        tls: None,
+        tls: signer(&setup),
         lifeline: Lifeline::unattended().unwrap(),
         reports: Reports::nowhere(),
     };
     // As in main: what is left here must not be dropped, since keeper has closed it.
     sys::exit(keeper::serve(&setup, client).code())
+}
+
+/// A signer, where the test has a certificate.
+fn signer(setup: &Setup) -> Option<Offer> {
+    let server = &setup.config.server;
+    if server.tls.certificates.is_empty() {
+        return None;
+    }
+    let recipe = Recipe {
+        settings: server.tls.clone(),
+        programs: setup.programs.clone(),
+        user: server.session_user + 2,
+        root: setup
+            .empty_root
+            .as_ref()
+            .map(|root| root.try_clone().unwrap()),
+        log: Log::nowhere(),
+    };
+    Some(recipe.start_and_wait().unwrap().offer)
 }
 
 fn become_ordinary(uid: Uid, gid: Gid) {
