@@ -243,6 +243,25 @@ fn a_signer_ends_with_the_server_and_has_nothing_of_its_powers() {
     signer.wait_for_end();
 }
 
+#[test]
+fn a_signer_that_dies_at_once_is_told_of_and_another_one_started_on_demand() {
+    if !require::root() {
+        return;
+    }
+    let server = server();
+    let first = only_signer(&server);
+    first.signal(Signal::SIGKILL);
+    first.wait_for_end();
+    server
+        .log
+        .line_with(&["the signer ended at once", "SIGHUP"]);
+    // Who wants no TLS does not notice.
+    drop(server.logged_in());
+    server.process().signal(Signal::SIGHUP);
+    server.log.line_with(&["certificates: renewed, 1 in use"]);
+    assert_ne!(only_signer(&server), first);
+}
+
 /// Whether the memory of a process holds one of these.
 fn holds(process: &Process, needles: &[Vec<u8>]) -> bool {
     let maps = fs::read_to_string(format!("/proc/{}/maps", process.pid)).unwrap();
