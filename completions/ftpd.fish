@@ -90,6 +90,19 @@ complete -c ftpd -l totaldownloadrate -d 'Fastest that all sessions send togethe
 complete -c ftpd -l totaluploadrate -d 'Fastest that all sessions receive together; 0: any [default: 0]' -r
 complete -c ftpd -l inflateratio -d 'How many times larger MODE Z uploads may get, from 64 MiB up; 0 is any [default: 200]' -r
 complete -c ftpd -l confirm-transfer -d 'Digest that the 226 of a transfer tells, such as SHA-256; none tells none' -r
+complete -c ftpd -l tls-required -d 'What may not travel in the clear: logins, data, both [default: off]' -r -f -a "off\t''
+login\t''
+data\t''
+all\t''"
+complete -c ftpd -l tls-required-anonymous -d 'The same for accounts that take any password [default: off]' -r -f -a "off\t''
+login\t''
+data\t''
+all\t''"
+complete -c ftpd -l tls-data-binding -d 'Data must resume the control connection\'s TLS; "prefer" logs others [default: prefer]' -r -f -a "require\t''
+prefer\t''
+off\t''"
+complete -c ftpd -l tls-close-notify -d 'Whether an upload whose TLS ends without close_notify is a broken one [default: strict]' -r -f -a "strict\t''
+lax\t''"
 complete -c ftpd -l check -d 'Check the configuration and start nothing'
 complete -c ftpd -l json -d 'With --user: print one JSON object'
 complete -c ftpd -s 4 -d 'Listen on IPv4 addresses only'

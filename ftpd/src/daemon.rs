@@ -311,6 +311,7 @@ fn leave_terminal() -> Result<(), String> {
 fn warm_up() {
     Identity::prime();
     let _ = memchr::memchr(b'\n', &[0; 64]);
+    common::tls::warm_up();
 }
 
 /// Descriptors 0 to 2 lead to /dev/null from here on.

@@ -28,6 +28,5 @@ pub(crate) struct Setup {
 pub(crate) struct Security {
     pub(crate) entrance: Entrance,
     /// None where TLS is not offered.
-    #[allow(dead_code, reason = "AUTH is not there yet")]
     pub(crate) certificates: Option<Arc<Certificates>>,
 }

@@ -288,6 +288,13 @@ impl Client {
         self.control.peer_addr().unwrap()
     }
 
+    /// The connection itself, for another protocol; nothing may have come that was not read.
+    #[track_caller]
+    pub fn into_stream(self) -> TcpStream {
+        assert!(self.pending.is_empty(), "something came unasked");
+        self.control
+    }
+
     /// Breaks the connection with a reset, as a crashed client's system does.
     pub fn reset(self) {
         reset(&self.control);

@@ -16,6 +16,7 @@ use crate::proto::hostport::Family;
 use crate::proto::listing::{ListOptions, Order, Remark};
 use crate::proto::verbs::VerbSet;
 use crate::rate::{Grant, Rate, Rates};
+use crate::settings::{CloseNotify, DataBinding, Protection, TlsRequired};
 use crate::wire::{Malformed, Octets, Wire};
 
 /// The longest login name that is looked up, in octets.
@@ -318,6 +319,7 @@ pub struct Account {
     pub confirm: Option<Algorithm>,
     /// What names are on the wire, unless the client says that it speaks UTF-8.
     pub charset: Charset,
+    pub protection: Protection,
 }
 
 impl Wire for Account {
@@ -334,6 +336,7 @@ impl Wire for Account {
         self.inflate_ratio.put(out);
         self.confirm.put(out);
         self.charset.put(out);
+        self.protection.put(out);
     }
     fn take(input: &mut &[u8]) -> Result<Self, Malformed> {
         Ok(Account {
@@ -349,6 +352,7 @@ impl Wire for Account {
             inflate_ratio: Wire::take(input)?,
             confirm: Wire::take(input)?,
             charset: Wire::take(input)?,
+            protection: Wire::take(input)?,
         })
     }
 }
@@ -415,6 +419,25 @@ macro_rules! tags {
 tags! { Algorithm: 1 => Crc32, 2 => Md5, 3 => Sha1, 4 => Sha256, 5 => Sha512, 6 => Whirlpool, 7 => Blake3, }
 tags! { Order: 1 => Unsorted, 2 => Name, 3 => Time, 4 => Size, }
 tags! { Remark: 1 => Whole, 2 => Unsorted, 3 => Unreadable, 4 => TooDeep, 5 => TooMany, 6 => TooLong, }
+
+tags! { TlsRequired: 1 => Off, 2 => Login, 3 => Data, 4 => All, }
+tags! { DataBinding: 1 => Require, 2 => Prefer, 3 => Off, }
+tags! { CloseNotify: 1 => Strict, 2 => Lax, }
+
+impl Wire for Protection {
+    fn put(&self, out: &mut Vec<u8>) {
+        self.required.put(out);
+        self.binding.put(out);
+        self.close_notify.put(out);
+    }
+    fn take(input: &mut &[u8]) -> Result<Self, Malformed> {
+        Ok(Protection {
+            required: Wire::take(input)?,
+            binding: Wire::take(input)?,
+            close_notify: Wire::take(input)?,
+        })
+    }
+}
 
 impl Wire for Grant {
     fn put(&self, out: &mut Vec<u8>) {

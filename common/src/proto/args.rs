@@ -2,11 +2,13 @@
 
 pub(super) mod digest;
 pub(super) mod metadata;
+pub(super) mod security;
 
 use std::fmt;
 
 pub use self::digest::{PartArg, Span};
 pub use self::metadata::{NewFacts, NewLink, NewTimes};
+pub use self::security::DataLevel;
 
 use super::facts::FactSet;
 use super::hostport::Family;

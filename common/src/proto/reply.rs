@@ -32,6 +32,8 @@ codes! {
     LONG_PASSIVE = 228;
     EXTENDED_PASSIVE = 229;
     LOGGED_IN = 230;
+    /// The handshake may begin (RFC 2228 §5.1).
+    SECURITY_ACCEPTED = 234;
     ACTION_DONE = 250;
     /// The digest of a file (draft-twine-ftpmd5 §3).
     FILE_DIGEST = 251;
@@ -42,6 +44,8 @@ codes! {
     /// Service not available, closing control connection.
     CLOSING = 421;
     NO_DATA_CONNECTION = 425;
+    /// A security resource is unavailable for now (RFC 2228 §5.1).
+    NO_SECURITY_RESOURCE = 431;
     TRANSFER_ABORTED = 426;
     /// File unavailable for now.
     BUSY = 450;
@@ -54,9 +58,18 @@ codes! {
     PARAMETER_NOT_OFFERED = 504;
     /// Address family not supported (RFC 1639).
     FAMILY_NOT_OFFERED = 521;
+    /// No data connection at this level of PROT (RFC 4217 §10.1).
+    DATA_LEVEL_REFUSED = 521;
     /// Network protocol not supported (RFC 2428).
     PROTOCOL_NOT_OFFERED = 522;
+    /// The TLS of a data connection is refused.
+    DATA_TLS_REFUSED = 522;
     NOT_LOGGED_IN = 530;
+    /// The control connection stays protected (RFC 2228 §5.1).
+    CLEAR_COMMANDS_REFUSED = 533;
+    POLICY_REFUSED = 534;
+    /// A level of PROT that the mechanism does not have (RFC 2228 §5.1).
+    LEVEL_NOT_SUPPORTED = 536;
     UNAVAILABLE = 550;
     QUOTA_EXCEEDED = 552;
     NAME_NOT_ALLOWED = 553;

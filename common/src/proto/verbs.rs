@@ -9,7 +9,8 @@ use std::fmt;
 pub use self::site::SITE;
 
 use super::args::{
-    self, ArgError, Confirm, ListArg, NewFacts, NewLink, NewTimes, PartArg, PathArg, Span, Utf8,
+    self, ArgError, Confirm, DataLevel, ListArg, NewFacts, NewLink, NewTimes, PartArg, PathArg,
+    Span, Utf8,
 };
 use super::facts::{FactSet, Permissions};
 use super::hostport::{self, Family};
@@ -81,7 +82,10 @@ pub enum Command {
     Acct,
     Allo(Option<u64>),
     Appe(PathArg),
+    /// With the level of data that the mechanism implies.
+    Auth(DataLevel),
     Avbl(PathArg),
+    Ccc,
     Cdup,
     /// The client's own name for itself.
     Clnt(String),
@@ -127,9 +131,12 @@ pub enum Command {
     OptsUtf8(Utf8),
     Pass(Secret),
     Pasv,
+    Pbsz(u32),
     Port(std::net::SocketAddrV4),
     /// The command that will be next.
     Pret(Verb),
+    /// None for a level that TLS does not have.
+    Prot(Option<DataLevel>),
     Pwd,
     Quit,
     /// Which octets the next transfer is about; none for all.
@@ -199,6 +206,8 @@ pub struct Spec {
     pub anonymous: bool,
     /// Whether REST and ALLO still hold for the command behind this one: what sets a transfer up comes in between.
     pub between: bool,
+    /// Whether it is offered only where there is TLS, and then whatever is permitted.
+    pub tls: bool,
     parse: fn(&[u8]) -> Result<Command, ArgError>,
 }
 
@@ -229,6 +238,7 @@ const fn spec(
         secret: false,
         anonymous: !matches!(group, Group::Write),
         between: matches!(group, Group::Data),
+        tls: false,
         parse,
     }
 }
@@ -250,6 +260,10 @@ impl Spec {
         self.secret = true;
         self
     }
+    const fn tls(mut self) -> Spec {
+        self.tls = true;
+        self.between()
+    }
     const fn not_anonymous(mut self) -> Spec {
         self.anonymous = false;
         self
@@ -267,7 +281,9 @@ pub const TABLE: &[Spec] = &[
     spec("ACCT", Login, Always,   "<name>",                 None,              "Give an account: none is needed",       |_| Ok(Command::Acct)).secret(),
     spec("ALLO", Write, LoggedIn, "<octets>",               None,              "Announce the size of an upload",        |a| Ok(Command::Allo(args::allo(a)?))).between(),
     spec("APPE", Write, LoggedIn, "<path>",                 None,              "Append to a file",                      |a| Ok(Command::Appe(args::path(a)?))),
+    spec("AUTH", Login, Always,   "TLS",                    Some("AUTH TLS"),  "Protect the control connection by TLS", |a| Ok(Command::Auth(args::security::mechanism(a)?))).tls(),
     spec("AVBL", Info,  LoggedIn, "[<path>]",               Some("AVBL"),      "Space for uploads, in octets",          |a| Ok(Command::Avbl(args::optional_path(a)))),
+    spec("CCC",  Login, Always,   "",                       None,              "Leave TLS on the control connection: never", |a| args::none(a, Command::Ccc)).tls(),
     spec("CDUP", Dirs,  LoggedIn, "",                       None,              "Change to the parent directory",        |a| args::none(a, Command::Cdup)).also(&["XCUP"]),
     spec("CLNT", Info,  Always,   "<name>",                 Some("CLNT"),      "Tell the client's name",                |a| Ok(Command::Clnt(args::text(a)?))),
     spec("CSID", Info,  Always,   "<fact>=<value>;…",       Some("CSID"),      "Tell the client's name, hear the server's", |a| Ok(Command::Csid(args::text(a)?))),
@@ -299,8 +315,10 @@ pub const TABLE: &[Spec] = &[
     spec("OPTS", Info,  Always,   "UTF8 [ON|OFF]|MLST [<fact>;…]|MODE Z [LEVEL <0-9>]|TCONF [<hash>|NONE]", Some("UTF8"),      "Set an option",                         args::opts),
     spec("PASS", Login, Always,   "<password>",             None,              "Give the password",                     |a| Ok(Command::Pass(Secret::new(a)))).secret(),
     spec("PASV", Data,  LoggedIn, "",                       Some("PASV"),      "Wait for a data connection (IPv4)",     |a| args::none(a, Command::Pasv)).also(&["P@SW"]),
+    spec("PBSZ", Login, Always,   "0",                      Some("PBSZ"),      "Size of protected pieces: TLS knows",   |a| Ok(Command::Pbsz(args::security::buffer_size(a)?))).tls(),
     spec("PORT", Data,  LoggedIn, "<h1,h2,h3,h4,p1,p2>",    None,              "Connect data to this address (IPv4)",   |a| Ok(Command::Port(hostport::parse_port(a)?))),
     spec("PRET", Data,  LoggedIn, "<command>",              Some("PRET"),      "Tell what the next transfer will be",   args::announced),
+    spec("PROT", Login, Always,   "<C|P>",                  Some("PROT"),      "Data in the clear, or under TLS",       |a| Ok(Command::Prot(args::security::level(a)?))).tls(),
     spec("PWD",  Dirs,  LoggedIn, "",                       None,              "Tell the working directory",            |a| args::none(a, Command::Pwd)).also(&["XPWD"]),
     spec("QUIT", Login, Always,   "",                       None,              "Say goodbye",                           |_| Ok(Command::Quit)),
     spec("RANG", Data,  LoggedIn, "<first> <last>",         Some("RANG STREAM"), "Octets of the next RETR or HASH",       |a| Ok(Command::Rang(args::digest::range(a)?))),
@@ -327,9 +345,7 @@ pub const TABLE: &[Spec] = &[
 ];
 
 /// Verbs of the RFCs that are understood but not offered: 502 rather than 500.
-const NOT_OFFERED: &[&str] = &[
-    "ADAT", "AUTH", "CCC", "CONF", "ENC", "MIC", "PBSZ", "PROT", "SMNT",
-];
+const NOT_OFFERED: &[&str] = &["ADAT", "CONF", "ENC", "MIC", "SMNT"];
 
 /// A verb, as its place in [`TABLE`] and then [`SITE`].
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -381,6 +397,23 @@ impl VerbSet {
     }
     pub fn remove(&mut self, verb: Verb) {
         self.0 &= !(1 << verb.0);
+    }
+    /// The same set with the verbs of TLS, which no list of permitted commands takes away.
+    #[must_use]
+    pub fn with_tls(self) -> VerbSet {
+        VerbSet(self.0 | VerbSet::of_tls().0)
+    }
+    /// The same set where there is no TLS.
+    #[must_use]
+    pub fn without_tls(self) -> VerbSet {
+        VerbSet(self.0 & !VerbSet::of_tls().0)
+    }
+    fn of_tls() -> VerbSet {
+        let mut set = VerbSet::NONE;
+        for verb in Verb::all().filter(|verb| verb.spec().tls) {
+            set.insert(verb);
+        }
+        set
     }
     /// What remains of the set for those who gave no password.
     pub fn for_anonymous(self) -> VerbSet {

@@ -24,7 +24,7 @@ pub use cost::Cost;
 pub use limits::Limits;
 pub use method::{Method, Methods};
 pub use own::{OwnSetting, UserTables};
-pub use protection::CloseNotify;
+pub use protection::{CloseNotify, DataBinding, Protection, TlsRequired};
 pub use read::{DEFAULT_FILE, Loaded, load};
 pub use scheme::{NoScheme, Scheme};
 pub use tls::{CipherSuite, CipherSuites, Tls, TlsVersion};
@@ -210,6 +210,9 @@ pub struct SessionConfig {
     pub archive_size: Option<u64>,
     /// What names are on the wire.
     pub charset: Charset,
+    pub protection: Protection,
+    /// What may not travel in the clear where any password does.
+    pub tls_required_anonymous: TlsRequired,
 }
 
 impl Default for SessionConfig {
@@ -242,6 +245,8 @@ impl Default for SessionConfig {
             archive_entries: 1_000_000,
             archive_size: None,
             charset: Charset::UTF_8,
+            protection: Protection::default(),
+            tls_required_anonymous: TlsRequired::Off,
         }
     }
 }
@@ -254,6 +259,10 @@ impl SessionConfig {
             umask: self.umask | 0o077,
             // Strangers have one account: what one of them has begun is not for the others to find and go on with.
             keep_partial: Duration::ZERO,
+            protection: Protection {
+                required: self.tls_required_anonymous,
+                ..self.protection
+            },
             ..self.clone()
         }
     }

@@ -1,5 +1,75 @@
 //! What TLS is demanded of a session. Pure: no I/O.
 
+use super::value::Wrong;
+
+/// What an account demands of TLS.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Protection {
+    pub required: TlsRequired,
+    pub binding: DataBinding,
+    pub close_notify: CloseNotify,
+}
+
+impl Default for Protection {
+    fn default() -> Self {
+        Protection {
+            required: TlsRequired::Off,
+            binding: DataBinding::Prefer,
+            close_notify: CloseNotify::Strict,
+        }
+    }
+}
+
+/// What may not travel in the clear.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum TlsRequired {
+    Off,
+    /// Name and password.
+    Login,
+    /// Files and listings.
+    Data,
+    All,
+}
+
+impl TlsRequired {
+    pub(super) fn parse(text: &str) -> Result<TlsRequired, Wrong> {
+        match text.to_ascii_lowercase().as_str() {
+            "off" => Ok(TlsRequired::Off),
+            "login" => Ok(TlsRequired::Login),
+            "data" => Ok(TlsRequired::Data),
+            "all" => Ok(TlsRequired::All),
+            _ => Err(Wrong::Not("off, login, data or all".to_owned())),
+        }
+    }
+
+    pub fn for_login(self) -> bool {
+        matches!(self, TlsRequired::Login | TlsRequired::All)
+    }
+    pub fn for_data(self) -> bool {
+        matches!(self, TlsRequired::Data | TlsRequired::All)
+    }
+}
+
+/// Whether a data connection has to continue the TLS session of its control connection.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum DataBinding {
+    Require,
+    /// One that does not is logged.
+    Prefer,
+    Off,
+}
+
+impl DataBinding {
+    pub(super) fn parse(text: &str) -> Result<DataBinding, Wrong> {
+        match text.to_ascii_lowercase().as_str() {
+            "require" => Ok(DataBinding::Require),
+            "prefer" => Ok(DataBinding::Prefer),
+            "off" => Ok(DataBinding::Off),
+            _ => Err(Wrong::Not("require, prefer or off".to_owned())),
+        }
+    }
+}
+
 /// What an end of data without close_notify is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum CloseNotify {
@@ -7,4 +77,14 @@ pub enum CloseNotify {
     Strict,
     /// An end.
     Lax,
+}
+
+impl CloseNotify {
+    pub(super) fn parse(text: &str) -> Result<CloseNotify, Wrong> {
+        match text.to_ascii_lowercase().as_str() {
+            "strict" => Ok(CloseNotify::Strict),
+            "lax" => Ok(CloseNotify::Lax),
+            _ => Err(Wrong::Not("strict or lax".to_owned())),
+        }
+    }
 }

@@ -4,8 +4,8 @@
 use super::networks::{CharsetNetworks, Networks};
 use super::value::{Value, Wrong, Zero};
 use super::{
-    Bind, CipherSuites, Cost, JailMode, Locks, Run, ServerConfig, SessionConfig, TlsVersion,
-    permitted,
+    Bind, CipherSuites, CloseNotify, Cost, DataBinding, JailMode, Locks, Run, ServerConfig,
+    SessionConfig, TlsRequired, TlsVersion, permitted,
 };
 use crate::policy::{Hours, Names};
 
@@ -147,6 +147,10 @@ pub const TABLE: &[Setting] = &[
     setting("TotalUploadRate",       &["totaluploadrate"],        "data.total-upload-rate", Text("RATE"),    "0",                  "Fastest that all sessions receive together; 0: any",                     Server(|c, v| { c.total_rates.upload = v.rate()?; Ok(()) })),
     setting("InflateRatio",          &["inflateratio"],           "data.inflate-ratio",    Text("NUMBER"),   "200",                "How many times larger MODE Z uploads may get, from 64 MiB up; 0 is any",      Session(|c, v| { c.inflate_ratio = v.count_or_zero()?; Ok(()) })),
     setting("ConfirmTransfers",      &["confirm-transfer", "confirm-transfers"], "data.confirm", Text("HASH"),     "",                   "Digest that the 226 of a transfer tells, such as SHA-256; none tells none",   Session(|c, v| { c.confirm = v.digest()?; Ok(()) })).also(&["ConfirmTransfer"]),
+    setting("TLSRequired",           &["tls-required"],           "tls.required",          Choice(&["off", "login", "data", "all"]), "off", "What may not travel in the clear: logins, data, both",                  Session(|c, v| { c.protection.required = TlsRequired::parse(v.text)?; Ok(()) })),
+    setting("TLSRequiredAnonymous",  &["tls-required-anonymous"], "tls.required-anonymous", Choice(&["off", "login", "data", "all"]), "off", "The same for accounts that take any password",                         Session(|c, v| { c.tls_required_anonymous = TlsRequired::parse(v.text)?; Ok(()) })),
+    setting("TLSDataBinding",        &["tls-data-binding"],       "tls.data-binding",      Choice(&["require", "prefer", "off"]), "prefer", "Data must resume the control connection's TLS; \"prefer\" logs others", Session(|c, v| { c.protection.binding = DataBinding::parse(v.text)?; Ok(()) })),
+    setting("TLSCloseNotify",        &["tls-close-notify"],       "tls.close-notify",      Choice(&["strict", "lax"]), "strict",   "Whether an upload whose TLS ends without close_notify is a broken one",  Session(|c, v| { c.protection.close_notify = CloseNotify::parse(v.text)?; Ok(()) })),
 ];
 
 /// Settings that one source cannot both make, because each would undo the other.
@@ -356,6 +360,9 @@ mod tests {
             ("DataConnectionPortRange", _) => "2000-3000",
             ("Umask", _) => "077",
             ("ConfirmTransfers", _) => "sha256",
+            ("TLSRequired" | "TLSRequiredAnonymous", _) => "all",
+            ("TLSDataBinding", _) => "require",
+            ("TLSCloseNotify", _) => "lax",
             ("UpdatePass", _) => "sha512",
             ("AuthMethods", _) => "shadow",
             ("TLSMinVersion", _) => "1.3",

@@ -4,6 +4,8 @@ use std::fmt;
 
 use rustls::{AlertDescription, Error};
 
+use super::binding::NOT_RESUMED;
+
 /// Why a TLS connection is of no more use.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Fault {
@@ -21,6 +23,8 @@ pub enum Fault {
     NoCertificate,
     /// A handshake message is larger than any sensible one.
     TooLong,
+    /// It had to continue a session, and began another one.
+    NotResumed,
     /// Octets were changed on their way.
     Forged,
     /// The client's certificate is not accepted.
@@ -39,6 +43,7 @@ impl fmt::Display for Fault {
             Fault::OtherProtocol => "the client wants another protocol than FTP (ALPN)",
             Fault::NoCertificate => "there is no certificate for the name that the client asks for",
             Fault::TooLong => "the handshake is too long",
+            Fault::NotResumed => "it does not resume the TLS session of the control connection",
             Fault::Forged => "the data was changed on its way",
             Fault::ClientCertificate => "the client's certificate is not accepted",
             Fault::Ours => "the server cannot do TLS now",
@@ -62,6 +67,7 @@ impl From<Error> for Fault {
             | Error::InvalidMessage(_)
             | Error::PeerMisbehaved(_)
             | Error::PeerSentOversizedRecord => Fault::NotTls,
+            Error::General(text) if text == NOT_RESUMED => Fault::NotResumed,
             // rustls's word for a resolver that finds no certificate.
             Error::General(text) if text == "no server certificate chain resolved" => {
                 Fault::NoCertificate

@@ -1,6 +1,7 @@
 //! TLS: connections by rustls, the certificates that are offered, and the signer, the only process that has the keys to
 //! them.
 
+mod binding;
 mod budget;
 mod buffer;
 mod certificates;
@@ -21,6 +22,7 @@ use std::sync::Arc;
 
 use nix::errno::Errno;
 
+pub use self::binding::resuming_only;
 pub use self::certificates::{Certificates, Chain, KeyKind};
 pub use self::config::{Policy, server_config};
 pub use self::fault::Fault;
@@ -32,6 +34,13 @@ use crate::settings::Tls;
 
 /// How a session speaks TLS.
 pub use rustls::ServerConfig;
+
+/// Has the source of random octets look about once: what it looks at is out of reach behind a sandbox. Each process has its own
+/// octets all the same, for the source notices a fork.
+pub fn warm_up() {
+    // Whoever needs them asks again, and hears if there are none.
+    let _ = aws_lc_rs::rand::fill(&mut [0; 1]);
+}
 
 /// What the listener has of TLS and every session inherits: nothing in it is secret.
 #[derive(Clone, Debug)]

@@ -9,7 +9,7 @@ use nix::poll::PollFlags;
 use nix::sys::socket::{MsgFlags, recv, send};
 use rustls::server::UnbufferedServerConnection;
 use rustls::unbuffered::{ConnectionState, EncodeError, EncryptError, UnbufferedStatus};
-use rustls::{HandshakeKind, ServerConfig};
+use rustls::{HandshakeKind, ProtocolVersion, ServerConfig};
 
 use super::Fault;
 use super::buffer::Buffer;
@@ -71,6 +71,8 @@ pub struct Stream {
     piece: usize,
     /// The last piece filled the room that there was.
     saturated: bool,
+    /// What is ready to be sent is to go with what is sent next.
+    withholds: bool,
     /// The client will send nothing more, and has said so.
     ended: bool,
     closing: bool,
@@ -111,12 +113,15 @@ impl Stream {
             outgoing: Buffer::default(),
             piece,
             saturated: false,
+            withholds: false,
             ended: false,
             closing: false,
         })
     }
 
-    /// Goes on with the handshake. What is left to be sent at its end goes with what is sent next, in one piece.
+    /// Goes on with the handshake. Tickets of TLS 1.3, which are left to be sent at its end, go with what is sent next:
+    /// a client that only sends, and may have closed by the time they arrive, would answer them by a reset that takes what is
+    /// still under way with it.
     ///
     /// # Errors
     /// As [`receive`](Self::receive).
@@ -124,7 +129,12 @@ impl Stream {
         loop {
             let (advance, _) = self.advance(socket, &mut [])?;
             if !self.connection.is_handshaking() {
-                return Ok(());
+                let version = self.connection.protocol_version();
+                self.withholds = version == Some(ProtocolVersion::TLSv1_3);
+                return match self.withholds {
+                    true => Ok(()),
+                    false => self.flush(socket, Follows::Nothing),
+                };
             }
             self.flush(socket, Follows::Nothing)?;
             if advance == Advance::Ended {
@@ -167,11 +177,14 @@ impl Stream {
             if count > 0 || self.ended || out.is_empty() {
                 return Ok(count);
             }
-            let flushed = self.flush(socket, Follows::Nothing);
-            self.fill(socket).map_err(|halt| match (flushed, halt) {
-                (Err(Halt::Waits(one)), Halt::Waits(other)) => Halt::Waits(one | other),
-                (_, halt) => halt,
-            })?;
+            if !self.withholds {
+                // What cannot leave now leaves with something else.
+                match self.flush(socket, Follows::Nothing) {
+                    Ok(()) | Err(Halt::Waits(_)) => {}
+                    Err(halt) => return Err(halt),
+                }
+            }
+            self.fill(socket)?;
         }
     }
 
@@ -258,6 +271,7 @@ impl Stream {
     /// # Errors
     /// The socket does not take all of it now, or the connection is broken.
     pub fn flush(&mut self, socket: BorrowedFd<'_>, follows: Follows) -> Result<(), Halt> {
+        self.withholds = false;
         while !self.outgoing.is_empty() {
             match send(socket.as_raw_fd(), self.outgoing.queued(), follows.flags()) {
                 Ok(count) => self.outgoing.discard(count),

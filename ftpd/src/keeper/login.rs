@@ -190,5 +190,6 @@ fn account(start: VirtualPath, settings: &SessionConfig, shared: Rates) -> Accou
         inflate_ratio: settings.inflate_ratio,
         confirm: settings.confirm,
         charset: settings.charset,
+        protection: settings.protection,
     }
 }

@@ -6,8 +6,8 @@ use common::proto::reply::{Code, Reply};
 use common::proto::verbs::{self, Command, CommandError, Group, Spec, Verb, When};
 
 use super::commands::{
-    access, change, digest, inspect, listing, modify, navigate, options, password, site, transfer,
-    tree, who,
+    access, change, digest, inspect, listing, modify, navigate, options, password, security, site,
+    transfer, tree, who,
 };
 use super::{End, Session, Stage, Stop};
 
@@ -44,7 +44,7 @@ impl Session {
             self.user()?;
         }
         // Who cannot log in or out cannot do anything: these verbs are not up for permission.
-        if spec.group != Group::Login && !self.permitted.contains(verb) {
+        if (spec.group != Group::Login || spec.tls) && !self.permitted.contains(verb) {
             return Ok(not_permitted(verb));
         }
         log_line(&self.link.log, line, spec);
@@ -78,6 +78,10 @@ impl Session {
             Command::Pass(secret) => access::pass(self, &secret),
             Command::Quit         => access::quit(self),
             Command::Rein         => access::rein(self),
+            Command::Auth(data)   => security::auth(self, data),
+            Command::Pbsz(_)      => Ok(security::pbsz(self)),
+            Command::Prot(level)  => Ok(security::prot(self, level)),
+            Command::Ccc          => Ok(security::ccc(self)),
             Command::Acct         => Ok(Reply::new(Code::SUPERFLUOUS, "No account is needed.")),
             Command::Host(name)   => access::host(self, &name),
             Command::Clnt(_)      => Ok(Reply::new(Code::OK, "Noted.")),

@@ -11,6 +11,7 @@ mod gather;
 mod names;
 mod outcome;
 mod paces;
+mod security;
 mod transfer;
 
 use std::os::fd::{AsFd, OwnedFd};
@@ -19,7 +20,7 @@ use std::time::{Duration, Instant};
 use common::channel::{Account, Asker, PreLogin};
 use common::control::{Control, Lost, until};
 use common::digest::Algorithm;
-use common::listener::{Entrance, Status};
+use common::listener::Status;
 use common::log::Log;
 use common::net::Ends;
 use common::path::VirtualPath;
@@ -40,6 +41,7 @@ use self::data::DataChannel;
 use self::files::Files;
 use self::names::Names;
 use self::paces::Paces;
+use self::security::{Agreement, Terms, Turn};
 use crate::setup::{Security, Setup};
 
 /// Lines that are no commands before login, after which the client is taken for something else.
@@ -65,6 +67,10 @@ pub(crate) enum End {
     TimedOut,
     LoginFailed,
     NotFtp,
+    /// Commands came in the clear behind AUTH.
+    Injected,
+    /// What the account demands of TLS was not there when the password came.
+    NotSecure,
     /// The user has as many sessions as it may have.
     TooManySessions,
     /// REIN, and no listener that could make another keeper.
@@ -101,6 +107,7 @@ pub(crate) struct Link {
     pub(crate) control: Control,
     pub(crate) ends: Ends,
     pub(crate) log: Log,
+    pub(crate) security: Option<Agreement>,
     /// Data connections that came from or would have led to somebody else.
     strangers: u32,
 }
@@ -176,6 +183,9 @@ pub(crate) struct Session {
     /// What is permitted as long as nobody has logged in.
     permitted_to_visitors: VerbSet,
     login_timeout: Duration,
+    pub(crate) terms: Terms,
+    /// What becomes of the control connection once the reply is sent.
+    pub(crate) turn: Option<Turn>,
     /// What HOST may name; empty for anything.
     pub(crate) host_names: Vec<String>,
     /// The end of the time for a login.
@@ -191,10 +201,6 @@ pub(crate) fn run(
     security: Security,
 ) -> Status {
     let server = &setup.config.server;
-    // SECURITY: nothing is ever said in the clear where TLS comes first.
-    if security.entrance == Entrance::Tls {
-        return Status::Ended;
-    }
     // Before the sandbox, in which no option of a socket can be set any more.
     prepare(&socket);
     let mut kept = vec![socket.as_fd(), channel.as_fd()];
@@ -216,6 +222,7 @@ pub(crate) fn run(
     let mut session = Session {
         link: Link {
             control: Control::new(socket, server.reply_timeout),
+            security: None,
             strangers: 0,
             ends,
             log: setup.log.clone(),
@@ -224,9 +231,12 @@ pub(crate) fn run(
         permitted: setup.config.session.permitted,
         permitted_to_visitors: setup.config.session.permitted,
         login_timeout: server.login_timeout,
+        terms: Terms::new(setup, security),
+        turn: None,
         host_names: server.host_names.clone(),
         login_deadline: Instant::now() + server.login_timeout,
     };
+    session.permit(session.permitted);
     let end = match session.serve(&server.banner) {
         Ok(never) => match never {},
         Err(end) => end,
@@ -251,6 +261,7 @@ fn prepare(socket: &OwnedFd) {
 
 impl Session {
     fn serve(&mut self, banner: &[String]) -> Result<std::convert::Infallible, End> {
+        self.begin_secure()?;
         self.link.control.reply(&greeting(banner))?;
         loop {
             let reply = match self.next_input()? {
@@ -266,6 +277,9 @@ impl Session {
             };
             if let Some(reply) = reply {
                 self.link.control.reply(&reply)?;
+            }
+            if let Some(turn) = self.turn.take() {
+                self.turn(turn)?;
             }
         }
     }
@@ -295,29 +309,15 @@ impl Session {
             {
                 return Err(End::NotFtp);
             }
-            let channel = match &self.stage {
-                Stage::User(user) => user.files.as_fd(),
-                Stage::Visitor(visitor) => visitor.channel.as_fd(),
-                Stage::Changing => return Err(End::Broken),
-            };
-            let mut ready = [
-                PollFd::new(self.link.control.as_fd(), PollFlags::POLLIN),
-                PollFd::new(channel, PollFlags::empty()),
-            ];
             let expiry = self.data_expiry();
-            match poll(&mut ready, until(deadline.into_iter().chain(expiry).min())) {
-                Ok(0) if deadline.is_none_or(|deadline| Instant::now() < deadline) => {
-                    if let Stage::User(user) = &mut self.stage {
-                        data::expire(&mut self.link, user);
-                    }
-                    continue;
+            if !self.wait(PollFlags::POLLIN, deadline.into_iter().chain(expiry).min())? {
+                if deadline.is_some_and(|deadline| Instant::now() >= deadline) {
+                    return Err(End::TimedOut);
                 }
-                Ok(0) => return Err(End::TimedOut),
-                Ok(_) | Err(Errno::EINTR) => {}
-                Err(_) => return Err(End::Broken),
-            }
-            if ready[1].revents().is_some_and(|events| !events.is_empty()) {
-                return Err(End::KeeperGone);
+                if let Stage::User(user) = &mut self.stage {
+                    data::expire(&mut self.link, user);
+                }
+                continue;
             }
             self.link.control.fill()?;
         }
@@ -328,6 +328,28 @@ impl Session {
             Stage::User(user) => user.data.expiry(),
             Stage::Visitor(_) | Stage::Changing => None,
         }
+    }
+
+    /// Waits for the client, with an eye on keeper; false when the deadline came first.
+    fn wait(&self, events: PollFlags, deadline: Option<Instant>) -> Result<bool, End> {
+        let channel = match &self.stage {
+            Stage::User(user) => user.files.as_fd(),
+            Stage::Visitor(visitor) => visitor.channel.as_fd(),
+            Stage::Changing => return Err(End::Broken),
+        };
+        let mut ready = [
+            PollFd::new(self.link.control.as_fd(), events),
+            PollFd::new(channel, PollFlags::empty()),
+        ];
+        match poll(&mut ready, until(deadline)) {
+            Ok(0) => return Ok(false),
+            Ok(_) | Err(Errno::EINTR) => {}
+            Err(_) => return Err(End::Broken),
+        }
+        if ready[1].revents().is_some_and(|events| !events.is_empty()) {
+            return Err(End::KeeperGone);
+        }
+        Ok(true)
     }
 
     /// Says why the session is over, where the client can still hear it.
@@ -353,19 +375,30 @@ impl Session {
                 Status::Ended,
             ),
             End::NotFtp => (Some("This is an FTP server."), Status::NotFtp),
+            End::Injected => (Some("Nothing may follow AUTH before TLS."), Status::NotFtp),
+            End::NotSecure => (Some("This account must log in under TLS."), Status::Ended),
         };
         if let Some(text) = text {
             // The client may be gone: then nobody needs to hear it.
             let _ = self.link.control.reply(&Reply::new(Code::CLOSING, text));
         }
+        self.link.control.close();
         status
     }
 
     /// Begins anew with whoever is on the connection.
     pub(crate) fn receive_visitor(&mut self, channel: Asker<PreLogin>) {
         self.stage = Stage::Visitor(Visitor::new(channel));
-        self.permitted = self.permitted_to_visitors;
+        self.permit(self.permitted_to_visitors);
         self.login_deadline = Instant::now() + self.login_timeout;
+    }
+
+    /// Permits these verbs, and those of TLS where there is TLS.
+    pub(crate) fn permit(&mut self, permitted: VerbSet) {
+        self.permitted = match self.terms.offers_tls() {
+            true => permitted.with_tls(),
+            false => permitted.without_tls(),
+        };
     }
 
     /// The facts that a client has chosen; before login, those that it will get.

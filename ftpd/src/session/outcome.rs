@@ -5,6 +5,7 @@ use common::proto::listing::Remark;
 use common::proto::reply::{Code, Reply};
 use common::pump::{self, Interrupt, OpenError};
 use common::stage::{Confirmation, Fault, NotOffered};
+use common::tls;
 
 use super::files::Denied;
 use super::{End, Stop};
@@ -120,6 +121,11 @@ pub(crate) fn data_open(error: OpenError) -> Stop {
         OpenError::Failed(_) => {
             Reply::new(Code::NO_DATA_CONNECTION, "The data connection failed.").into()
         }
+        OpenError::Insecure(fault @ tls::Fault::NotResumed) => Reply::new(
+            Code::DATA_TLS_REFUSED,
+            format!("The data connection is refused: {fault}."),
+        )
+        .into(),
         OpenError::Insecure(fault) => Reply::new(
             Code::NO_DATA_CONNECTION,
             format!("No TLS on the data connection: {fault}."),

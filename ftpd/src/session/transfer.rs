@@ -18,7 +18,7 @@ use nix::poll::{PollFd, PollFlags, poll};
 use super::attend::Watch;
 use super::data::{self, after_abort};
 use super::files::{Denied, Files, Next, Worked};
-use super::{End, Link, Stop, User, outcome};
+use super::{End, Link, Stop, User, outcome, security};
 
 /// A flow that has ended.
 pub(crate) struct Ended {
@@ -103,10 +103,11 @@ pub(crate) fn converse<'u, Partner>(
     Ok((ended, partner))
 }
 
-/// Opens the data connection and tells the client.
+/// Opens the data connection, tells the client, and does TLS's handshake where that is wanted.
 fn connect(link: &mut Link, user: &mut User, mark: &Mark) -> Result<Wire, Stop> {
+    link.check_data_level(user)?;
     let socket = data::open(link, user)?.begin(&mut link.control, mark)?;
-    Ok(socket.into())
+    security::protect(link, user, socket)
 }
 
 /// Moves the data, with an eye on the end of keeper's channel; the connection is closed when the flow is dropped.

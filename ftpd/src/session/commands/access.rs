@@ -17,7 +17,16 @@ use crate::session::paces::Paces;
 use crate::session::{End, Pending, Session, Stage, Stop, User, Visitor};
 
 pub(in crate::session) fn user(session: &mut Session, name: Vec<u8>) -> Result<Reply, Stop> {
+    let refused = session.refuses_clear(&name);
     match &mut session.stage {
+        // Before a password is on its way.
+        Stage::Visitor(visitor) if refused => {
+            visitor.user = None;
+            Ok(Reply::new(
+                Code::NOT_LOGGED_IN,
+                "Logins must be under TLS here: AUTH TLS first.",
+            ))
+        }
         Stage::Visitor(visitor) => {
             visitor.user = Some(name);
             // SECURITY: the same for every name, so that none is betrayed.
@@ -66,8 +75,19 @@ pub(in crate::session) fn pass(session: &mut Session, secret: &Secret) -> Result
         }
         // Answers to another question.
         LoginAnswer::Signer | LoginAnswer::NoSigner => Err(End::Broken.into()),
+        // Only now is it known that the account has a rule of its own.
+        LoginAnswer::Welcome { account }
+            if account.protection.required.for_login() && !session.link.control.is_secure() =>
+        {
+            session.stage = Stage::Visitor(visitor);
+            session
+                .link
+                .log
+                .line("an account that must log in under TLS was tried in the clear");
+            Err(End::NotSecure.into())
+        }
         LoginAnswer::Welcome { account } => {
-            session.permitted = account.permitted;
+            session.permit(account.permitted);
             session.stage = Stage::User(Box::new(welcome(visitor, account, name, leases)));
             Ok(Reply::new(Code::LOGGED_IN, "Login successful."))
         }
@@ -114,6 +134,7 @@ pub(in crate::session) fn rein(session: &mut Session) -> Result<Reply, Stop> {
         Stage::Changing => return Err(End::Broken.into()),
     };
     session.receive_visitor(channel);
+    session.forget_security();
     Ok(Reply::new(Code::SERVICE_READY, "Ready for a new user."))
 }
 

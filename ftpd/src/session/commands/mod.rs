@@ -9,6 +9,7 @@ pub(super) mod modify;
 pub(super) mod navigate;
 pub(super) mod options;
 pub(super) mod password;
+pub(super) mod security;
 pub(super) mod site;
 pub(super) mod transfer;
 pub(super) mod tree;
