@@ -19,6 +19,9 @@ _ftphash() {
             ftphash,compare)
                 cmd="ftphash__subcmd__compare"
                 ;;
+            ftphash,confirm)
+                cmd="ftphash__subcmd__confirm"
+                ;;
             ftphash,help)
                 cmd="ftphash__subcmd__help"
                 ;;
@@ -30,6 +33,9 @@ _ftphash() {
                 ;;
             ftphash__subcmd__help,compare)
                 cmd="ftphash__subcmd__help__subcmd__compare"
+                ;;
+            ftphash__subcmd__help,confirm)
+                cmd="ftphash__subcmd__help__subcmd__confirm"
                 ;;
             ftphash__subcmd__help,help)
                 cmd="ftphash__subcmd__help__subcmd__help"
@@ -47,7 +53,7 @@ _ftphash() {
 
     case "${cmd}" in
         ftphash)
-            opts="-h -V --help --version sum verify compare help"
+            opts="-h -V --help --version sum verify confirm compare help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 1 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -74,8 +80,50 @@ _ftphash() {
             COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
             return 0
             ;;
+        ftphash__subcmd__confirm)
+            opts="-a -t -d -h --algorithm --reply --transcript --ascii --directory --quiet --status --no-progress --help"
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
+                --algorithm)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                -a)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --reply)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --transcript)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                -t)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --directory)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                -d)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
         ftphash__subcmd__help)
-            opts="sum verify compare help"
+            opts="sum verify confirm compare help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -89,6 +137,20 @@ _ftphash() {
             return 0
             ;;
         ftphash__subcmd__help__subcmd__compare)
+            opts=""
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
+        ftphash__subcmd__help__subcmd__confirm)
             opts=""
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )

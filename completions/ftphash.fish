@@ -28,6 +28,7 @@ complete -c ftphash -n "__fish_ftphash_needs_command" -s h -l help -d 'Print hel
 complete -c ftphash -n "__fish_ftphash_needs_command" -s V -l version -d 'Print version'
 complete -c ftphash -n "__fish_ftphash_needs_command" -f -a "sum" -d 'Print the digests of files and of all files in trees'
 complete -c ftphash -n "__fish_ftphash_needs_command" -f -a "verify" -d 'Check files against the digests in a manifest'
+complete -c ftphash -n "__fish_ftphash_needs_command" -f -a "confirm" -d 'Check local files against what an FTP server said about them'
 complete -c ftphash -n "__fish_ftphash_needs_command" -f -a "compare" -d 'Compare two trees, or two files'
 complete -c ftphash -n "__fish_ftphash_needs_command" -f -a "help" -d 'Print this message or the help of the given subcommand(s)'
 complete -c ftphash -n "__fish_ftphash_using_subcommand sum" -s a -l algorithm -d 'Which digest; several are taken in one read, and printed in tagged lines: one of crc32, md5, sha-1, sha-256, sha-512, whirlpool, blake3' -r
@@ -46,13 +47,23 @@ complete -c ftphash -n "__fish_ftphash_using_subcommand verify" -s w -l warn -d 
 complete -c ftphash -n "__fish_ftphash_using_subcommand verify" -s z -l zero -d 'Lines end with NUL, and names are as they are'
 complete -c ftphash -n "__fish_ftphash_using_subcommand verify" -l no-progress -d 'Show no progress; there is none unless the standard error is a terminal'
 complete -c ftphash -n "__fish_ftphash_using_subcommand verify" -s h -l help -d 'Print help'
+complete -c ftphash -n "__fish_ftphash_using_subcommand confirm" -s a -l algorithm -d 'Which digest, where the reply does not tell (default: by length): one of crc32, md5, sha-1, sha-256, sha-512, whirlpool, blake3' -r
+complete -c ftphash -n "__fish_ftphash_using_subcommand confirm" -l reply -d 'A reply of the server' -r
+complete -c ftphash -n "__fish_ftphash_using_subcommand confirm" -s t -l transcript -d 'What a client told of its session; - is the standard input (default without --reply: -)' -r -F
+complete -c ftphash -n "__fish_ftphash_using_subcommand confirm" -s d -l directory -d 'Where the local files are' -r -F
+complete -c ftphash -n "__fish_ftphash_using_subcommand confirm" -l ascii -d 'The transfer was in TYPE A'
+complete -c ftphash -n "__fish_ftphash_using_subcommand confirm" -l quiet -d 'Do not print OK for each good file'
+complete -c ftphash -n "__fish_ftphash_using_subcommand confirm" -l status -d 'Print nothing; the exit status tells'
+complete -c ftphash -n "__fish_ftphash_using_subcommand confirm" -l no-progress -d 'Show no progress; there is none unless the standard error is a terminal'
+complete -c ftphash -n "__fish_ftphash_using_subcommand confirm" -s h -l help -d 'Print help'
 complete -c ftphash -n "__fish_ftphash_using_subcommand compare" -s a -l all -d 'Print `same` for those that are'
 complete -c ftphash -n "__fish_ftphash_using_subcommand compare" -l status -d 'Print nothing; the exit status tells'
 complete -c ftphash -n "__fish_ftphash_using_subcommand compare" -l json -d 'Print an object in JSON on each line: "path" or "path_hex", and "verdict"'
 complete -c ftphash -n "__fish_ftphash_using_subcommand compare" -s z -l zero -d 'End lines with NUL, and print names as they are'
 complete -c ftphash -n "__fish_ftphash_using_subcommand compare" -l no-progress -d 'Show no progress; there is none unless the standard error is a terminal'
 complete -c ftphash -n "__fish_ftphash_using_subcommand compare" -s h -l help -d 'Print help'
-complete -c ftphash -n "__fish_ftphash_using_subcommand help; and not __fish_seen_subcommand_from sum verify compare help" -f -a "sum" -d 'Print the digests of files and of all files in trees'
-complete -c ftphash -n "__fish_ftphash_using_subcommand help; and not __fish_seen_subcommand_from sum verify compare help" -f -a "verify" -d 'Check files against the digests in a manifest'
-complete -c ftphash -n "__fish_ftphash_using_subcommand help; and not __fish_seen_subcommand_from sum verify compare help" -f -a "compare" -d 'Compare two trees, or two files'
-complete -c ftphash -n "__fish_ftphash_using_subcommand help; and not __fish_seen_subcommand_from sum verify compare help" -f -a "help" -d 'Print this message or the help of the given subcommand(s)'
+complete -c ftphash -n "__fish_ftphash_using_subcommand help; and not __fish_seen_subcommand_from sum verify confirm compare help" -f -a "sum" -d 'Print the digests of files and of all files in trees'
+complete -c ftphash -n "__fish_ftphash_using_subcommand help; and not __fish_seen_subcommand_from sum verify confirm compare help" -f -a "verify" -d 'Check files against the digests in a manifest'
+complete -c ftphash -n "__fish_ftphash_using_subcommand help; and not __fish_seen_subcommand_from sum verify confirm compare help" -f -a "confirm" -d 'Check local files against what an FTP server said about them'
+complete -c ftphash -n "__fish_ftphash_using_subcommand help; and not __fish_seen_subcommand_from sum verify confirm compare help" -f -a "compare" -d 'Compare two trees, or two files'
+complete -c ftphash -n "__fish_ftphash_using_subcommand help; and not __fish_seen_subcommand_from sum verify confirm compare help" -f -a "help" -d 'Print this message or the help of the given subcommand(s)'

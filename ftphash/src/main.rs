@@ -1,6 +1,8 @@
 //! `ftphash`: digests of files, printed and checked. The digests are in `common::digest`.
 
 mod compare;
+mod confirm;
+mod lines;
 mod manifest;
 mod measure;
 mod ordered;
@@ -41,6 +43,7 @@ fn main() -> ExitCode {
     let done = match matches.subcommand() {
         Some(("sum", arguments)) => sum(arguments, &mut out),
         Some(("verify", arguments)) => verify(arguments, &mut out),
+        Some(("confirm", arguments)) => confirm(arguments, &mut out),
         Some(("compare", arguments)) => return compare(arguments, &mut out),
         _ => Ok(Outcome::Failed),
     };
@@ -101,6 +104,26 @@ fn verify(arguments: &ArgMatches, out: &mut Out) -> io::Result<Outcome> {
         warn: arguments.get_flag("warn"),
     };
     verify::verify(&request, &meter(arguments), out)
+}
+
+fn confirm(arguments: &ArgMatches, out: &mut Out) -> io::Result<Outcome> {
+    let path = |name| arguments.get_one::<PathBuf>(name).map(PathBuf::as_path);
+    let sent = match arguments.get_flag("ascii") {
+        true => confirm::Sent::Ascii,
+        false => confirm::Sent::Image,
+    };
+    let told = match arguments.get_many::<String>("reply") {
+        Some(replies) => confirm::Told::Replies(replies.map(String::as_str).collect(), sent),
+        None => confirm::Told::Transcript(path("transcript").unwrap_or(Path::new("-"))),
+    };
+    let request = confirm::Request {
+        told,
+        algorithm: arguments.get_one("algorithm").copied(),
+        directory: path("directory").unwrap_or(Path::new(".")),
+        file: path("file"),
+        tell: tell(arguments),
+    };
+    confirm::confirm(&request, &meter(arguments), out)
 }
 
 /// Has exit statuses of its own: those of diff(1).

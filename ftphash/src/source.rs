@@ -1,7 +1,7 @@
 //! Opens what is read, and tells whether it stayed as it was. Reads nothing itself.
 
 use std::fs::{File, Metadata};
-use std::io::{self, Read};
+use std::io::{self, Read, Seek};
 use std::os::unix::fs::{MetadataExt, OpenOptionsExt};
 use std::path::Path;
 
@@ -95,6 +95,18 @@ impl Source {
         match &self.reader {
             Reader::File(file) => self.before.as_ref().map(|_| file),
             Reader::Input(_) => None,
+        }
+    }
+
+    /// Goes on from this octet of a file.
+    ///
+    /// # Errors
+    /// What has no places cannot be skipped.
+    pub(crate) fn skip_to(&mut self, offset: u64) -> io::Result<()> {
+        match &mut self.reader {
+            Reader::File(file) => file.seek(io::SeekFrom::Start(offset)).map(|_| ()),
+            Reader::Input(_) if offset == 0 => Ok(()),
+            Reader::Input(_) => Err(io::ErrorKind::NotSeekable.into()),
         }
     }
 

@@ -23,20 +23,26 @@ pub(crate) enum Tell {
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) enum Verdict {
     Ok,
+    /// As far as this says.
+    OkFor(String),
     Failed,
     Unreadable,
+    /// Nothing can be said, and why.
+    Unknown(String),
 }
 
 impl Verdict {
     pub(crate) fn is_good(&self) -> bool {
-        matches!(self, Verdict::Ok)
+        matches!(self, Verdict::Ok | Verdict::OkFor(_))
     }
 
     fn text(&self) -> String {
         match self {
             Verdict::Ok => "OK".to_owned(),
+            Verdict::OkFor(what) => format!("OK ({what})"),
             Verdict::Failed => "FAILED".to_owned(),
             Verdict::Unreadable => "FAILED open or read".to_owned(),
+            Verdict::Unknown(why) => format!("NOT CONFIRMED ({why})"),
         }
     }
 }

@@ -1,6 +1,6 @@
 //! `ftphash verify`: checks files against manifests and counts what was not well, as `sha256sum -c` does.
 
-use std::io::{self, BufRead, BufReader, Read};
+use std::io;
 use std::ops::ControlFlow;
 use std::path::{Path, PathBuf};
 use std::thread;
@@ -8,6 +8,7 @@ use std::thread;
 use common::cli::out::Out;
 use common::digest::{Algorithm, Digest};
 
+use crate::lines::{Line, Lines};
 use crate::manifest::{Ending, Entry};
 use crate::measure::{Buffer, Measure};
 use crate::ordered;
@@ -15,9 +16,6 @@ use crate::progress::Meter;
 use crate::source::{Source, reason};
 use crate::verdict::{Tell, Verdict, Verdicts};
 use crate::{Outcome, complain_of, file_name};
-
-/// The longest line that is read as one, in octets: a path with every octet escaped in JSON, and all digests.
-const LONGEST_LINE: u64 = 64 * 1024;
 
 /// The most lines about one file that are checked in one read of it.
 const MOST_ABOUT_ONE: usize = 16;
@@ -148,7 +146,7 @@ fn check(
 
 /// Reads a manifest while it is checked: it may be long.
 struct Jobs {
-    manifest: BufReader<Source>,
+    lines: Lines<Source>,
     algorithm: Option<Algorithm>,
     ending: Ending,
     line: u64,
@@ -159,7 +157,7 @@ struct Jobs {
 impl Jobs {
     fn new(manifest: Source, request: &Request<'_>) -> Jobs {
         Jobs {
-            manifest: BufReader::with_capacity(64 * 1024, manifest),
+            lines: Lines::new(manifest, request.ending.octet()),
             algorithm: request.algorithm,
             ending: request.ending,
             line: 0,
@@ -169,47 +167,22 @@ impl Jobs {
 
     fn read(&mut self) -> Option<Job> {
         loop {
-            let mut line = Vec::new();
-            match self.read_line(&mut line) {
-                Ok(Reading::End) => return None,
-                Ok(Reading::TooLong) => return Some(Job::Improper(self.line)),
-                Ok(Reading::Line) => {}
+            let line = self.lines.next()?;
+            self.line += 1;
+            let line = match line {
+                Ok(Line::Whole(line)) => line,
+                Ok(Line::TooLong) => return Some(Job::Improper(self.line)),
                 Err(error) => return Some(Job::Broken(error)),
-            }
-            let line = match self.ending {
-                Ending::Newline => line.strip_suffix(b"\r").unwrap_or(&line),
-                Ending::Nul => &line,
             };
             if line.is_empty() || line.starts_with(b"#") {
                 continue;
             }
-            return Some(match Entry::parse(line, self.algorithm, self.ending) {
+            return Some(match Entry::parse(&line, self.algorithm, self.ending) {
                 Some(entry) => Job::Check(vec![entry]),
                 None => Job::Improper(self.line),
             });
         }
     }
-
-    fn read_line(&mut self, line: &mut Vec<u8>) -> io::Result<Reading> {
-        let end = self.ending.octet();
-        let mut limited = (&mut self.manifest).take(LONGEST_LINE);
-        if limited.read_until(end, line)? == 0 {
-            return Ok(Reading::End);
-        }
-        self.line += 1;
-        if line.pop_if(|last| *last == end).is_some() || line.len() as u64 != LONGEST_LINE {
-            return Ok(Reading::Line);
-        }
-        // What begins in the middle of a line is no line.
-        self.manifest.skip_until(end)?;
-        Ok(Reading::TooLong)
-    }
-}
-
-enum Reading {
-    Line,
-    TooLong,
-    End,
 }
 
 impl Iterator for Jobs {

@@ -2,6 +2,8 @@
 #![expect(clippy::unwrap_used, reason = "what fails here shall end the test")]
 
 mod compare;
+mod confirm;
+mod readme;
 mod sum;
 mod verify;
 

@@ -17,6 +17,7 @@ pub fn command() -> Command {
         .arg_required_else_help(true)
         .subcommand(sum())
         .subcommand(verify())
+        .subcommand(confirm())
         .subcommand(compare())
 }
 
@@ -68,6 +69,57 @@ fn verify() -> Command {
         .arg(files("MANIFEST").required(true).help(
             "What `ftphash sum`, a program of coreutils or BSD, b3sum or `openssl dgst` printed; - is the standard input",
         ))
+}
+
+fn confirm() -> Command {
+    Command::new("confirm")
+        .about("Check local files against what an FTP server said about them")
+        .after_help(
+            "Understood are the digest at the end of a 226 (Transfer complete. SHA-256=hex), and the replies to HASH, MD5, \
+             MMD5, XCRC, XMD5, XSHA and their like. A transcript is what curl -v, lftp -d, tnftp or ftp -d -v, wget -d, or \
+             a log with C: and S: before the lines tell; passwords in it are not looked at.\n\
+             A server digests what it sends. After REST that is the rest of the file, and in TYPE A the lines end in CR LF, \
+             whatever they end in on disk: the transcript shows both, for --reply say --ascii. Where a server's range 0-9 \
+             may mean nine octets or ten, either is accepted.\n\
+             Only the last part of the names that a server or transcript mentions is used. A transfer whose reply has no \
+             digest, or that failed and was not done again, makes the exit status 1, as a wrong file does.",
+        )
+        .arg(algorithm("Which digest, where the reply does not tell (default: by length)"))
+        .arg(
+            Arg::new("reply")
+                .long("reply")
+                .value_name("TEXT")
+                .action(ArgAction::Append)
+                .conflicts_with("transcript")
+                .help("A reply of the server"),
+        )
+        .arg(
+            Arg::new("transcript")
+                .long("transcript")
+                .short('t')
+                .value_name("LOG")
+                .value_parser(value_parser!(PathBuf))
+                .help("What a client told of its session; - is the standard input (default without --reply: -)"),
+        )
+        .arg(switch("ascii", "The transfer was in TYPE A").requires("reply"))
+        .arg(
+            Arg::new("directory")
+                .long("directory")
+                .short('d')
+                .value_name("DIR")
+                .value_parser(value_parser!(PathBuf))
+                .default_value(".")
+                .help("Where the local files are"),
+        )
+        .arg(switch("quiet", "Do not print OK for each good file"))
+        .arg(switch("status", "Print nothing; the exit status tells"))
+        .arg(no_progress())
+        .arg(
+            Arg::new("file")
+                .value_name("FILE")
+                .value_parser(value_parser!(PathBuf))
+                .help("The local file (default: the one of that name in DIR)"),
+        )
 }
 
 fn compare() -> Command {
