@@ -3,6 +3,8 @@
 use std::net::IpAddr;
 use std::time::{Duration, Instant};
 
+use nix::unistd::Pid;
+
 use super::logins::Logins;
 use super::penalties::{Offence, Penalties, Source};
 use super::status::Status;
@@ -157,11 +159,22 @@ impl Door {
 
     /// Notes what a session did, unless it is exempt.
     pub(super) fn offended(&mut self, client: IpAddr, offence: Offence, now: Instant) {
+        self.offended_after(Duration::ZERO, client, offence, now);
+    }
+
+    /// Notes that the password was wrong whose check runs for a session.
+    pub(super) fn failed(&mut self, group: Pid, client: IpAddr, now: Instant) {
+        let waited = self.logins.waited(group);
+        self.logins.done(group);
+        self.offended_after(waited, client, Offence::WrongPassword, now);
+    }
+
+    fn offended_after(&mut self, waited: Duration, client: IpAddr, offence: Offence, now: Instant) {
         if self.exempts(client) {
             return;
         }
         let source = Source::of(client);
-        if let Some(length) = self.penalties.add(source, offence, now) {
+        if let Some(length) = self.penalties.add_after(waited, source, offence, now) {
             let seconds = length.as_secs_f64().ceil();
             self.news.push(format!(
                 "{source}: banned for {seconds} s after too many failures"

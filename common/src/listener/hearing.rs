@@ -8,7 +8,6 @@ use nix::unistd::{Pid, getpgid};
 use super::answers::Envelope;
 use super::door::Door;
 use super::leases::Leases;
-use super::penalties::Offence;
 use super::reports::{self, Report, Verdict};
 use super::sessions::{Handover, Sessions};
 use crate::rate::Direction;
@@ -48,12 +47,7 @@ impl Sessions {
                 asked.map_err(|()| Some(group))
             }
             (Some(Report::Failed), None) if door.logins.runs(group) => {
-                door.logins.done(group);
-                door.offended(
-                    session.ends.client(),
-                    Offence::WrongPassword,
-                    Instant::now(),
-                );
+                door.failed(group, session.ends.client(), Instant::now());
                 Ok(())
             }
             (Some(Report::LoggedIn { user, most }), Some(pipe)) if door.logins.runs(group) => {

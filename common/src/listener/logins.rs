@@ -15,6 +15,15 @@ struct Waiting {
     group: Pid,
     source: Source,
     envelope: Envelope,
+    since: Instant,
+}
+
+/// Is under way.
+#[derive(Clone, Copy, Debug)]
+struct Running {
+    source: Source,
+    /// How long it waited for its turn.
+    waited: Duration,
 }
 
 /// The checks that run and those that wait, by the process group of their session. Each has one at most, so there are
@@ -22,7 +31,7 @@ struct Waiting {
 #[derive(Debug)]
 pub(super) struct Logins {
     most: usize,
-    running: HashMap<Pid, Source>,
+    running: HashMap<Pid, Running>,
     waiting: Vec<Waiting>,
     known: Known,
 }
@@ -70,6 +79,7 @@ impl Logins {
             group,
             source,
             envelope,
+            since: Instant::now(),
         });
         Ok(())
     }
@@ -79,11 +89,19 @@ impl Logins {
         self.running.contains_key(&group)
     }
 
+    /// How long the check that runs for a session waited for its turn.
+    pub(super) fn waited(&self, group: Pid) -> Duration {
+        self.running
+            .get(&group)
+            .map_or(Duration::ZERO, |running| running.waited)
+    }
+
     /// Takes a free place for the check that a change of password makes.
     pub(super) fn take_place(&mut self, group: Pid, source: Source) -> bool {
         let free = self.running.len() < self.most && !self.runs(group);
         if free {
-            self.running.insert(group, source);
+            let waited = Duration::ZERO;
+            self.running.insert(group, Running { source, waited });
         }
         free
     }
@@ -101,8 +119,8 @@ impl Logins {
 
     /// The check is over, and the password was right.
     pub(super) fn succeeded(&mut self, group: Pid) {
-        if let Some(&source) = self.running.get(&group) {
-            self.known.add(source);
+        if let Some(running) = self.running.get(&group) {
+            self.known.add(running.source);
         }
         self.done(group);
     }
@@ -119,9 +137,9 @@ impl Logins {
             };
             let rank = |waiting: &Waiting| {
                 let source = waiting.source;
-                let running = || self.running.values();
+                let running = || self.running.values().map(|running| running.source);
                 let near = running().filter(|other| other.network() == source.network());
-                let same = running().filter(|&&other| other == source);
+                let same = running().filter(|&other| other == source);
                 let stranger = !self.known.has(source);
                 (owed(source), stranger, near.count(), same.count())
             };
@@ -133,7 +151,7 @@ impl Logins {
                 return;
             };
             let suspect = |source: Source| owed(source) != (Duration::ZERO, Duration::ZERO);
-            let suspects = self.running.values().filter(|&&source| suspect(source));
+            let suspects = self.running.values().filter(|other| suspect(other.source));
             // Whoever is behind this one owes something too.
             if suspect(self.waiting[index].source) && suspects.count() + 1 > (self.most - 1).max(1)
             {
@@ -141,7 +159,11 @@ impl Logins {
             }
             let next = self.waiting.remove(index);
             next.envelope.send(&Verdict::Admitted);
-            self.running.insert(next.group, next.source);
+            let running = Running {
+                source: next.source,
+                waited: now.saturating_duration_since(next.since),
+            };
+            self.running.insert(next.group, running);
         }
     }
 }
@@ -203,7 +225,8 @@ mod tests {
     fn who_owes_nothing_goes_before_guessers() {
         let (mut logins, now) = (Logins::new(1), Instant::now());
         let mut penalties = Penalties::new(&Limits::default());
-        penalties.add(
+        penalties.add_after(
+            Duration::ZERO,
             Source::of([192, 0, 2, 1].into()),
             Offence::WrongPassword,
             now,
@@ -235,7 +258,8 @@ mod tests {
         assert!(may_begin(&near));
         // Somebody there was wrong: whoever else is waits behind those of elsewhere.
         logins.done(Pid::from_raw(6));
-        penalties.add(
+        penalties.add_after(
+            Duration::ZERO,
             Source::of([192, 0, 2, 1].into()),
             Offence::WrongPassword,
             now,
@@ -262,7 +286,8 @@ mod tests {
         assert!(may_begin(&known) && !may_begin(&stranger));
         logins.done(Pid::from_raw(3));
         // Not if it guesses now.
-        penalties.add(
+        penalties.add_after(
+            Duration::ZERO,
             Source::of([192, 0, 2, 1].into()),
             Offence::WrongPassword,
             now,
@@ -289,7 +314,8 @@ mod tests {
         let (mut logins, now) = (Logins::new(3), Instant::now());
         let mut penalties = Penalties::new(&Limits::default());
         for last in 1..=4 {
-            penalties.add(
+            penalties.add_after(
+                Duration::ZERO,
                 Source::of([192, 0, last, 1].into()),
                 Offence::WrongPassword,
                 now,

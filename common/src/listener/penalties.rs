@@ -121,9 +121,11 @@ impl Penalties {
         }
     }
 
-    /// Notes an offence; `Some` is how long the source is refused from now on.
-    pub(super) fn add(
+    /// Notes an offence; `Some` is how long the source is refused from now on. If it had to wait to be committed, that time pays
+    /// nothing, up to what a wrong password costs, or the many who wait for each other would never owe much.
+    pub(super) fn add_after(
         &mut self,
+        waited: Duration,
         source: Source,
         offence: Offence,
         now: Instant,
@@ -144,7 +146,8 @@ impl Penalties {
         if debt.forgotten <= now && !debt.banned {
             debt.bans = 0;
         }
-        let owed = debt.until.saturating_duration_since(now) + self.unit * offence.weight();
+        let left = debt.until.saturating_duration_since(now);
+        let owed = left + waited.min(self.unit) + self.unit * offence.weight();
         let owed = owed.min(self.longest);
         debt.until = now + owed;
         if debt.banned || owed < self.ban {
@@ -259,6 +262,12 @@ mod tests {
 
     const SECOND: Duration = Duration::from_secs(1);
 
+    impl Penalties {
+        fn add(&mut self, source: Source, offence: Offence, now: Instant) -> Option<Duration> {
+            self.add_after(Duration::ZERO, source, offence, now)
+        }
+    }
+
     fn penalties() -> Penalties {
         Penalties::new(&Limits {
             penalty: 2 * SECOND,
@@ -314,6 +323,31 @@ mod tests {
         assert_eq!(all.ended(end), [Served { source, refused }]);
         assert!(!all.refuse(guesser, end));
         assert_eq!(all.next_end(), None);
+    }
+
+    #[test]
+    fn who_waits_for_a_turn_pays_nothing_meanwhile() {
+        let (mut all, mut now, guesser) = (penalties(), Instant::now(), source("192.0.2.1"));
+        let mut guess = |all: &mut Penalties| {
+            now += 2 * SECOND;
+            let waited = if all.debts.is_empty() {
+                Duration::ZERO
+            } else {
+                2 * SECOND
+            };
+            all.add_after(waited, guesser, Offence::WrongPassword, now)
+        };
+        for _ in 0..7 {
+            assert_eq!(guess(&mut all), None);
+        }
+        assert_eq!(guess(&mut all), Some(16 * SECOND));
+        // However long it was.
+        let (long, now) = (1000 * SECOND, Instant::now());
+        assert_eq!(
+            all.add_after(long, source("::1"), Offence::WrongPassword, now),
+            None
+        );
+        assert_eq!(all.owed(source("::1"), now), 4 * SECOND);
     }
 
     #[test]
