@@ -152,7 +152,12 @@ pub fn secure(
     let mut secured = Box::new(secured);
     loop {
         let events = match secured.handshake() {
-            Ok(()) => return Ok(secured),
+            Ok(()) => {
+                // Many clients send no data before their last word of the handshake is acknowledged (RFC 896), for which
+                // nothing else is on its way here: without this an upload begins 40 ms late.
+                let _ = SockRef::from(&*secured).set_tcp_quickack(true);
+                return Ok(secured);
+            }
             Err(Halt::Waits(events)) => events,
             Err(Halt::Lost(errno)) => return Err(OpenError::Failed(errno)),
             Err(Halt::Failed(fault)) => return Err(OpenError::Insecure(fault)),

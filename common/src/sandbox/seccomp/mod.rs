@@ -51,6 +51,8 @@ enum Must {
     PlainModeAt,
     /// utimensat that never goes through a link.
     NoLinkTimes,
+    /// setsockopt that has what was received acknowledged at once.
+    QuickAck,
     /// clone that makes a thread of this process, in the C library's own words: no process, no namespace, no signal to the parent.
     Thread,
     /// Not there (ENOSYS): of clone3 a filter cannot see the flags, and the C library falls back to clone.
@@ -119,6 +121,7 @@ const SESSION: &[Call] = calls![
     SYS_recvmsg,
     SYS_sendmsg: NoFastOpenMessage,
     SYS_accept4,
+    SYS_setsockopt: QuickAck,
     SYS_getsockopt,
     SYS_getpeername,
     SYS_getsockname,
@@ -220,6 +223,7 @@ impl Must {
             Must::PlainMode => " (no setuid)",
             Must::PlainModeAt => " (no setuid, no links)",
             Must::NoLinkTimes => " (no links)",
+            Must::QuickAck => " (quick ACK)",
             Must::Thread => " (thread)",
             Must::Absent => " (ENOSYS)",
         }
@@ -315,6 +319,14 @@ impl Must {
             Must::PlainMode => Ok(vec![SeccompRule::new(vec![plain(1)?])?]),
             Must::PlainModeAt => Ok(vec![SeccompRule::new(vec![plain(2)?, no_link()?])?]),
             Must::NoLinkTimes => Ok(vec![SeccompRule::new(vec![no_link()?])?]),
+            Must::QuickAck => {
+                let level = u64::from(libc::IPPROTO_TCP.unsigned_abs());
+                let option = u64::from(libc::TCP_QUICKACK.unsigned_abs());
+                Ok(vec![SeccompRule::new(vec![
+                    Condition::new(1, Len::Dword, Op::Eq, level)?,
+                    Condition::new(2, Len::Dword, Op::Eq, option)?,
+                ])?])
+            }
             Must::Thread => {
                 let thread = u64::from(THREAD.unsigned_abs());
                 let same = Condition::new(0, Len::Dword, Op::Eq, thread)?;

@@ -231,6 +231,13 @@ impl Leaf {
                 step(LOAD, argument(3)),
                 test(IF_EQUAL, straight, Allow, Kill),
             ],
+            Must::QuickAck => vec![
+                this,
+                step(LOAD, argument(1)),
+                test(IF_EQUAL, libc::IPPROTO_TCP.unsigned_abs(), Skip(0), Kill),
+                step(LOAD, argument(2)),
+                test(IF_EQUAL, libc::TCP_QUICKACK.unsigned_abs(), Allow, Kill),
+            ],
             Must::Thread => vec![
                 this,
                 step(LOAD, argument(0)),
@@ -327,6 +334,9 @@ mod tests {
                     [5, 8, 0, 0, 0, 0],
                     [5, 0o4755, 0o755, 0x100, 0, 0],
                     [5, 0o755, 0o2755, 0x100, 0, 0],
+                    [5, 6, 12, 0, 0, 0],
+                    [5, 6, 13, 0, 0, 0],
+                    [5, 1, 12, 0, 0, 0],
                 ] {
                     let got = run(&own, number, arch, arguments);
                     let expected = match number {
