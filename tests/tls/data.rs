@@ -5,9 +5,10 @@ use std::net::TcpStream;
 
 use rustls::HandshakeKind;
 use rustls::version::{TLS12, TLS13};
+use tests::{Setup, require};
 
 use crate::client::{Ending, finish, handshake};
-use crate::server::{VERSIONS, start};
+use crate::server::{VERSIONS, start, start_as};
 
 #[test]
 fn files_and_listings_go_both_ways_in_both_versions() {
@@ -41,19 +42,32 @@ fn files_and_listings_go_both_ways_in_both_versions() {
 
 #[test]
 fn active_connections_are_under_tls_too() {
-    let (authority, server) = start(&["TLSDataBinding=require"]);
-    server.put("file", b"content");
-    for version in VERSIONS {
-        let mut client = authority.logged_in(&server, version);
-        let listener = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
-        let port = listener.local_addr().unwrap().port();
-        client.expect(&format!("EPRT |1|127.0.0.1|{port}|"), 200);
-        client.expect("RETR file", 150);
-        let mut data = handshake(&client.config, listener.accept().unwrap().0).unwrap();
-        let mut octets = Vec::new();
-        data.read_to_end(&mut octets).unwrap();
-        client.expect_reply(226);
-        assert_eq!(octets, b"content");
+    for ipv6 in [false, true] {
+        if ipv6 && !require::ipv6() {
+            return;
+        }
+        let setup = if ipv6 {
+            Setup::new().ipv6()
+        } else {
+            Setup::new()
+        };
+        let (authority, server) = start_as(setup, &["TLSDataBinding=require"]);
+        server.put("file", b"content");
+        let ip = server.address().ip();
+        let family = if ipv6 { 2 } else { 1 };
+        for version in VERSIONS {
+            let mut client = authority.logged_in(&server, version);
+            assert_eq!(client.receive("RETR file").0, b"content");
+            let listener = std::net::TcpListener::bind((ip, 0)).unwrap();
+            let port = listener.local_addr().unwrap().port();
+            client.expect(&format!("EPRT |{family}|{ip}|{port}|"), 200);
+            client.expect("RETR file", 150);
+            let mut data = handshake(&client.config, listener.accept().unwrap().0).unwrap();
+            let mut octets = Vec::new();
+            data.read_to_end(&mut octets).unwrap();
+            client.expect_reply(226);
+            assert_eq!(octets, b"content");
+        }
     }
 }
 

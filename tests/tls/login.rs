@@ -7,7 +7,7 @@ use rustls::version::TLS13;
 use tests::Client;
 
 use crate::client::{Secure, handshake};
-use crate::server::{VERSIONS, start};
+use crate::server::{VERSIONS, implicit, start};
 
 #[test]
 fn every_spelling_of_auth_works_and_says_how_data_travels() {
@@ -186,13 +186,6 @@ fn rein_leaves_tls_and_what_comes_is_a_new_session() {
     assert_eq!(kind, Some(rustls::HandshakeKind::Full));
     client.expect("PROT P", 503);
     client.login(&server.login.name, &server.login.password);
-}
-
-/// Where the port is at which TLS comes first.
-fn implicit(server: &tests::Server) -> std::net::SocketAddr {
-    let line = server.log.line_with(&["listening on", "implicit TLS"]);
-    let (_, address) = line.split_once("listening on ").unwrap();
-    address.split(',').next().unwrap().parse().unwrap()
 }
 
 #[test]

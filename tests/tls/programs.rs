@@ -7,7 +7,7 @@ use std::process::Command;
 use tests::real::finish;
 use tests::{Scratch, Server, require};
 
-use crate::server::start;
+use crate::server::{implicit, start};
 
 /// The files, and their content.
 fn files() -> Vec<(&'static str, Vec<u8>)> {
@@ -32,6 +32,10 @@ struct Errand<'a> {
     up: &'a Path,
     down: &'a Path,
     certificate: &'a Path,
+}
+
+fn implicit_port(server: &Server) -> u16 {
+    implicit(server).port()
 }
 
 /// Has a client do it, and looks what came of it.
@@ -166,5 +170,97 @@ fn ftplib_moves_files_with_and_without_reuse_of_sessions() {
             let logged = server.log.text().contains("did not resume");
             assert_eq!(logged, reuse == "0", "{version}");
         }
+    }
+}
+
+#[test]
+fn rclone_copies_trees_explicit_and_implicit() {
+    if !require::programs(&["rclone"]) {
+        return;
+    }
+    for (key, disable) in [("explicit_tls", "false"), ("tls", "false"), ("tls", "true")] {
+        run(&["TLSPort=0"], |errand| {
+            let login = &errand.server.login;
+            let port = match key {
+                "tls" => implicit_port(errand.server),
+                _ => login.address.port(),
+            };
+            let obscured = Command::new("rclone")
+                .args(["obscure", &login.password])
+                .output();
+            let configuration = errand.down.with_file_name("rclone.conf");
+            let text = format!(
+                "[it]\ntype = ftp\nhost = {}\nport = {port}\nuser = {}\npass = {}\n{key} = true\n\
+                 disable_tls13 = {disable}\nno_check_certificate = true\n",
+                login.address.ip(),
+                login.name,
+                String::from_utf8_lossy(&obscured.unwrap().stdout).trim()
+            );
+            fs::write(&configuration, text).unwrap();
+            for (from, to) in [
+                (errand.up.to_str().unwrap(), "it:"),
+                ("it:", errand.down.to_str().unwrap()),
+            ] {
+                let mut command = Command::new("rclone");
+                command.arg("--config").arg(&configuration);
+                finish(command.args(["--retries", "1", "copy", from, to]), "");
+            }
+        });
+    }
+}
+
+const BASIC_FTP: &str = "
+const ftp = require('basic-ftp'), fs = require('fs'), env = process.env;
+(async () => {
+    const client = new ftp.Client(30000);
+    await client.access({
+        host: env.FTP_HOST, port: Number(env.FTP_PORT), user: env.FTP_USER, password: env.FTP_PASSWORD,
+        secure: env.FTP_IMPLICIT === '1' ? 'implicit' : true,
+        // On data connections it does not know what host it wants.
+        secureOptions: { ca: fs.readFileSync(env.FTP_CA), checkServerIdentity: () => undefined,
+            minVersion: env.FTP_VERSION, maxVersion: env.FTP_VERSION },
+    });
+    await client.uploadFromDir(env.FTP_UP);
+    await client.downloadToDir(env.FTP_DOWN);
+    client.close();
+})().catch(error => { console.error(error); process.exit(1); });
+";
+
+#[test]
+fn basic_ftp_moves_trees_in_both_versions_explicit_and_implicit() {
+    let target = Path::new(env!("CARGO_TARGET_TMPDIR")).parent().unwrap();
+    let modules = target.join("clients/node_modules");
+    if !require::programs(&["node"])
+        || !(modules.join("basic-ftp").is_dir() || require::missing("basic-ftp"))
+    {
+        return;
+    }
+    for (version, implicit) in [
+        ("TLSv1.2", "0"),
+        ("TLSv1.3", "0"),
+        ("TLSv1.2", "1"),
+        ("TLSv1.3", "1"),
+    ] {
+        run(&["TLSPort=0"], |errand| {
+            let login = &errand.server.login;
+            let port = match implicit {
+                "1" => implicit_port(errand.server),
+                _ => login.address.port(),
+            };
+            let mut command = Command::new("node");
+            command
+                .args(["-e", BASIC_FTP])
+                .env("NODE_PATH", &modules)
+                .env("FTP_CA", errand.certificate)
+                .env("FTP_VERSION", version)
+                .env("FTP_IMPLICIT", implicit)
+                .env("FTP_HOST", login.address.ip().to_string())
+                .env("FTP_PORT", port.to_string())
+                .env("FTP_USER", &login.name)
+                .env("FTP_PASSWORD", &login.password)
+                .env("FTP_UP", errand.up)
+                .env("FTP_DOWN", errand.down);
+            finish(&mut command, "");
+        });
     }
 }

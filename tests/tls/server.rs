@@ -79,10 +79,23 @@ impl Authority {
 /// A server with these settings.
 #[track_caller]
 pub(crate) fn start(settings: &[&str]) -> (Authority, Server) {
+    start_as(Setup::new(), settings)
+}
+
+/// The same, of a server that is set up already.
+#[track_caller]
+pub(crate) fn start_as(setup: Setup, settings: &[&str]) -> (Authority, Server) {
     let authority = Authority::new();
-    let mut setup = authority.certify(Setup::new());
+    let mut setup = authority.certify(setup);
     for line in settings {
         setup = setup.setting(line);
     }
     (authority, setup.start())
+}
+
+/// Where the port is at which TLS comes first.
+pub(crate) fn implicit(server: &Server) -> std::net::SocketAddr {
+    let line = server.log.line_with(&["listening on", "implicit TLS"]);
+    let (_, address) = line.split_once("listening on ").unwrap();
+    address.split(',').next().unwrap().parse().unwrap()
 }
