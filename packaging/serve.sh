@@ -3,7 +3,7 @@
 # this. Not a way to run a server: see README.md. Everything it makes is gone when it ends.
 set -eu
 
-programs=${1:?usage: serve.sh DIRECTORY-OF-THE-PROGRAMS}
+programs=$(cd -- "${1:?usage: serve.sh DIRECTORY-OF-THE-PROGRAMS}" && pwd)
 port=${PORT:-2121}
 name=demo
 
@@ -53,11 +53,13 @@ password=$(head -c 15 /dev/urandom | base64 | tr '+/' 'xy')
 printf '%s\n' "$password" | "$programs/ftpuser" add "$name" --home "$scratch/home" --real-user "$owner" \
     --password-stdin -a "$scratch/auth"
 
+(cd "$scratch" && "$programs/ftpd" --make-cert localhost >/dev/null)
+
 # With a process group of its own, Ctrl-C reaches only this script, which then ends the whole group.
 set -m
 mkfifo "$scratch/log"
 "$programs/ftpd" -nodemon -i 127.0.0.1 -port "$port" -A native -a "$scratch/auth" -chhome \
-    </dev/null 2>"$scratch/log" &
+    -cert "$scratch/localhost.pem" -key "$scratch/localhost.key" </dev/null 2>"$scratch/log" &
 server=$!
 set +m
 exec 3<"$scratch/log"
@@ -79,7 +81,11 @@ cat <<TEXT
 
   curl -u $name:$password ftp://127.0.0.1:$port/welcome.txt
   curl -u $name:$password -T FILE ftp://127.0.0.1:$port/
-  lftp -u $name,$password -e 'set ftp:ssl-allow no' ftp://127.0.0.1:$port
+
+  and the same under TLS, with a certificate that was made for this:
+
+  curl --ssl-reqd --cacert $scratch/localhost.pem -u $name:$password ftp://localhost:$port/welcome.txt
+  lftp -u $name,$password -e 'set ssl:ca-file $scratch/localhost.pem' ftp://localhost:$port
 
   Ctrl-C ends it and removes everything.
 
