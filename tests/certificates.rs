@@ -3,10 +3,10 @@
 #![allow(clippy::unwrap_used, reason = "whatever fails shall end the test")]
 
 use std::fs;
-use std::io::{Read, Seek, SeekFrom};
+use std::io::{self, BufRead, BufReader, Read, Seek, SeekFrom};
 use std::os::unix::fs::{PermissionsExt, symlink};
 use std::path::{Path, PathBuf};
-use std::process::{Command, Output, Stdio};
+use std::process::{Child, Command, Output, Stdio};
 
 use nix::sys::signal::Signal;
 use tests::processes::Process;
@@ -318,6 +318,7 @@ fn the_key_is_in_the_memory_of_the_signer_and_of_no_other_process() {
     let needles = [der, scalar, backwards, line];
     let visitor = server.connect();
     let user = server.logged_in();
+    let secure = Secure::connect(&server);
     let mut others = vec![server.process()];
     let signer = only_signer(&server);
     for child in server.process().children() {
@@ -325,8 +326,8 @@ fn the_key_is_in_the_memory_of_the_signer_and_of_no_other_process() {
         others.push(child);
     }
     others.retain(|process| *process != signer);
-    // Listener, logger, and two sessions of two halves.
-    assert_eq!(others.len(), 6);
+    // Listener, logger, and three sessions of two halves.
+    assert_eq!(others.len(), 8);
     for process in others {
         assert!(
             !holds(&process, &needles),
@@ -338,7 +339,31 @@ fn the_key_is_in_the_memory_of_the_signer_and_of_no_other_process() {
         holds(&signer, &needles),
         "the signer was looked into in vain"
     );
-    drop((visitor, user));
+    drop((visitor, user, secure));
+}
+
+/// A client that has had a handshake signed, and stays.
+struct Secure(Child);
+
+impl Secure {
+    fn connect(server: &Server) -> Secure {
+        let mut command = Command::new("openssl");
+        command.args(["s_client", "-brief", "-starttls", "ftp", "-connect"]);
+        command.arg(server.address().to_string());
+        command.stdin(Stdio::piped()).stdout(Stdio::null());
+        let mut client = command.stderr(Stdio::piped()).spawn().unwrap();
+        let said = BufReader::new(client.stderr.take().unwrap());
+        let established = |line: io::Result<String>| line.unwrap() == "CONNECTION ESTABLISHED";
+        assert!(said.lines().any(established), "no handshake");
+        Secure(client)
+    }
+}
+
+impl Drop for Secure {
+    fn drop(&mut self) {
+        let _ = self.0.kill();
+        let _ = self.0.wait();
+    }
 }
 
 /// The lines of README about a real certificate, with certbot's directory elsewhere.

@@ -7,4 +7,5 @@ mod data;
 mod handshake;
 mod login;
 mod programs;
+mod renewal;
 mod server;
