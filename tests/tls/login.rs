@@ -152,6 +152,14 @@ fn row_53_data_in_the_clear_is_refused_where_it_must_be_under_tls() {
 }
 
 #[test]
+fn tls_cannot_be_required_where_there_is_none() {
+    for key in ["TLSRequired", "TLSRequiredAnonymous"] {
+        let setup = tests::Setup::new().setting(&format!("{key}=data"));
+        setup.refused(&format!("{key} needs a Certificate"));
+    }
+}
+
+#[test]
 fn an_account_can_demand_tls_by_itself() {
     let authority = crate::server::Authority::new();
     let setup = authority.certify(tests::Setup::new());

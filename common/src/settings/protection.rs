@@ -1,5 +1,6 @@
 //! What TLS is demanded of a session. Pure: no I/O.
 
+use super::Config;
 use super::value::Wrong;
 
 /// What an account demands of TLS.
@@ -17,6 +18,22 @@ impl Default for Protection {
             binding: DataBinding::Prefer,
             close_notify: CloseNotify::Strict,
         }
+    }
+}
+
+impl Config {
+    /// The key of a setting that demands TLS where there is none.
+    pub(super) fn unmet_tls(&self) -> Option<&'static str> {
+        let session = &self.session;
+        [
+            ("TLSRequired", session.protection.required),
+            ("TLSRequiredAnonymous", session.tls_required_anonymous),
+        ]
+        .into_iter()
+        .find(|(_, required)| {
+            self.server.tls.certificates.is_empty() && *required != TlsRequired::Off
+        })
+        .map(|(key, _)| key)
     }
 }
 

@@ -81,6 +81,15 @@ pub fn load(matches: &ArgMatches) -> Result<Loaded, Vec<SettingError>> {
         let origin = made.unwrap_or(Origin::Default);
         errors.push(SettingError { origin, message });
     }
+    if let Some(key) = config.unmet_tls() {
+        let made = origins.get(key).map(|(origin, _)| origin.clone());
+        errors.push(SettingError {
+            origin: made.unwrap_or(Origin::Default),
+            message: format!(
+                "{key} needs a Certificate: without TLS nobody could log in or move files"
+            ),
+        });
+    }
     errors.extend(shared::unshared(&config, &origins));
     if !errors.is_empty() {
         errors.iter_mut().for_each(|error| error.show(&file.text));
