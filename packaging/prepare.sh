@@ -5,7 +5,7 @@ set -eu
 
 # program:package
 build='cc:gcc ld:binutils'
-test='curl:curl lftp:lftp tnftp:tnftp wget:wget python3:python3 vsftpd:vsftpd ncftp:ncftp inetutils-ftp:inetutils-ftp rclone:rclone perl:perl node:nodejs npm:npm setpriv:util-linux useradd:passwd unshare:util-linux nsenter:util-linux ip:iproute2 id:coreutils b3sum:b3sum pigz:pigz openssl:openssl tar:tar bsdtar:libarchive-tools strace:strace mkfs.ext4:e2fsprogs mount:mount losetup:mount'
+test='curl:curl lftp:lftp tnftp:tnftp wget:wget python3:python3 vsftpd:vsftpd ncftp:ncftp inetutils-ftp:inetutils-ftp rclone:rclone perl:perl node:nodejs npm:npm setpriv:util-linux useradd:passwd unshare:util-linux nsenter:util-linux ip:iproute2 id:coreutils b3sum:b3sum pigz:pigz openssl:openssl gnutls-cli:gnutls-bin tar:tar bsdtar:libarchive-tools strace:strace mkfs.ext4:e2fsprogs mount:mount losetup:mount'
 PATH=$PATH:/usr/sbin:/sbin
 
 case ${1-} in
@@ -38,6 +38,10 @@ fi
 # The PAM of ordinary users, which has no program.
 if [ "$1" = test ] && ! [ -e "$(cc -print-file-name=libpam_wrapper.so 2>/dev/null)" ]; then
     missing+=(libpam-wrapper)
+fi
+# TLS of Perl's Net::FTP, which has none either.
+if [ "$1" = test ] && ! perl -MIO::Socket::SSL -e 1 2>/dev/null; then
+    missing+=(libio-socket-ssl-perl)
 fi
 # crypt(3), which Debian has in a library of its own.
 if ! [ -e "$(cc -print-file-name=libcrypt.so 2>/dev/null)" ]; then

@@ -264,3 +264,81 @@ fn basic_ftp_moves_trees_in_both_versions_explicit_and_implicit() {
         });
     }
 }
+
+const NET_FTP: &str = r#"
+use Net::FTP;
+my %env = %ENV;
+my $ftp = Net::FTP->new('localhost', LocalAddr => '127.0.0.1', Port => $env{FTP_PORT}, Passive => $env{FTP_PASSIVE},
+    SSL => $env{FTP_IMPLICIT}, SSL_ca_file => $env{FTP_CA}, SSL_version => $env{FTP_VERSION}) or die "$@ $!";
+my $try = sub { $_[0] or die $ftp->message };
+$try->($ftp->starttls) unless $env{FTP_IMPLICIT};
+$try->($ftp->login($env{FTP_USER}, $env{FTP_PASSWORD}));
+$try->($ftp->prot('P'));
+$ftp->binary;
+for my $name (split / /, $env{FTP_NAMES}) {
+    $try->($ftp->put("$env{FTP_UP}/$name", $name));
+    $try->($ftp->get($name, "$env{FTP_DOWN}/$name"));
+}
+$ftp->quit;
+"#;
+
+#[test]
+fn net_ftp_moves_files_in_both_versions_and_modes_explicit_and_implicit() {
+    let loads = |module: &str| {
+        let mut perl = Command::new("perl");
+        perl.args([&format!("-M{module}"), "-e", "1"]);
+        perl.output().is_ok_and(|output| output.status.success())
+    };
+    if !require::programs(&["perl"])
+        || !(loads("IO::Socket::SSL") || require::missing("IO::Socket::SSL of Perl"))
+    {
+        return;
+    }
+    for (version, passive, implicit) in [
+        ("TLSv1_2", "1", "0"),
+        ("TLSv1_3", "1", "0"),
+        ("TLSv1_2", "0", "1"),
+        ("TLSv1_3", "0", "1"),
+    ] {
+        run(&["TLSPort=0"], |errand| {
+            let login = &errand.server.login;
+            let port = match implicit {
+                "1" => implicit_port(errand.server),
+                _ => login.address.port(),
+            };
+            let names: Vec<&str> = files().iter().map(|(name, _)| *name).collect();
+            let mut command = Command::new("perl");
+            command
+                .args(["-e", NET_FTP])
+                .env("FTP_CA", errand.certificate)
+                .env("FTP_VERSION", version)
+                .env("FTP_PASSIVE", passive)
+                .env("FTP_IMPLICIT", implicit)
+                .env("FTP_PORT", port.to_string())
+                .env("FTP_USER", &login.name)
+                .env("FTP_PASSWORD", &login.password)
+                .env("FTP_NAMES", names.join(" "))
+                .env("FTP_UP", errand.up)
+                .env("FTP_DOWN", errand.down);
+            finish(&mut command, "");
+        });
+    }
+}
+
+#[test]
+fn gnutls_cli_talks_by_starttls() {
+    if !require::programs(&["gnutls-cli"]) {
+        return;
+    }
+    let (_, server) = start(&[]);
+    let login = &server.login;
+    let mut command = Command::new("gnutls-cli");
+    command
+        .arg("--x509cafile")
+        .arg(server.scratch.join("certificate.pem"))
+        .args(["--starttls-proto=ftp", "--port"])
+        .args([&login.address.port().to_string(), "localhost"]);
+    let said = format!("USER {}\r\nPASS {}\r\nQUIT\r\n", login.name, login.password);
+    finish(&mut command, &said);
+    server.log.line_with(&["login of", &login.name]);
+}
