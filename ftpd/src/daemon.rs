@@ -172,7 +172,12 @@ fn start_signer(setup: &Setup) -> Result<Option<(Recipe, Ready)>, String> {
             .map_err(because("dup"))?,
         log: setup.log.clone(),
     };
-    let ready = recipe.start_and_wait()?;
+    let ready = recipe.start_and_wait().inspect_err(|why| {
+        // In the foreground the log and the terminal are one, which hears it anyway.
+        if server.run != Run::Foreground {
+            setup.log.line(&format!("cannot start: {why}"));
+        }
+    })?;
     Ok(Some((recipe, ready)))
 }
 
