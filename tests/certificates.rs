@@ -4,6 +4,8 @@
 
 use std::fs;
 use std::io::{self, BufRead, BufReader, Read, Seek, SeekFrom};
+use std::net::{SocketAddr, TcpListener};
+use std::os::fd::OwnedFd;
 use std::os::unix::fs::{PermissionsExt, symlink};
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Output, Stdio};
@@ -262,6 +264,38 @@ fn a_signer_that_dies_at_once_is_told_of_and_another_one_started_on_demand() {
     assert_ne!(only_signer(&server), first);
 }
 
+#[test]
+fn an_ordinary_user_has_a_signer_too() {
+    if !require::programs(&["openssl"]) {
+        return;
+    }
+    let setup = Setup::rootless().flag(&["-cert", "a.example.pem", "-key", "a.example.key"]);
+    make_cert(setup.scratch(), "a.example");
+    let server = setup.start();
+    drop(Secure::connect(&server));
+    server.process().signal(Signal::SIGHUP);
+    server.log.line_with(&["certificates: renewed, 1 in use"]);
+    drop(Secure::connect(&server));
+}
+
+#[test]
+fn a_session_of_inetd_has_its_own_signer_which_ends_with_it() {
+    if !require::root() || !require::programs(&["openssl"]) {
+        return;
+    }
+    let setup = Setup::new().flag(&["-cert", "a.example.pem", "-key", "a.example.key"]);
+    make_cert(setup.scratch(), "a.example");
+    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+    let mut client = Secure::begin(listener.local_addr().unwrap());
+    let (theirs, _) = listener.accept().unwrap();
+    let mut server = setup.inetd(OwnedFd::from(theirs));
+    client.wait();
+    let signer = only_signer(&server);
+    drop(client);
+    server.wait();
+    signer.wait_for_end();
+}
+
 /// Whether the memory of a process holds one of these.
 fn holds(process: &Process, needles: &[Vec<u8>]) -> bool {
     let maps = fs::read_to_string(format!("/proc/{}/maps", process.pid)).unwrap();
@@ -347,15 +381,26 @@ struct Secure(Child);
 
 impl Secure {
     fn connect(server: &Server) -> Secure {
+        let mut secure = Secure::begin(server.address());
+        secure.wait();
+        secure
+    }
+
+    /// Starts it; the server may come later.
+    fn begin(server: SocketAddr) -> Secure {
         let mut command = Command::new("openssl");
         command.args(["s_client", "-brief", "-starttls", "ftp", "-connect"]);
-        command.arg(server.address().to_string());
+        command.arg(server.to_string());
         command.stdin(Stdio::piped()).stdout(Stdio::null());
-        let mut client = command.stderr(Stdio::piped()).spawn().unwrap();
-        let said = BufReader::new(client.stderr.take().unwrap());
+        Secure(command.stderr(Stdio::piped()).spawn().unwrap())
+    }
+
+    /// Waits until the handshake is through.
+    #[track_caller]
+    fn wait(&mut self) {
+        let said = BufReader::new(self.0.stderr.take().unwrap());
         let established = |line: io::Result<String>| line.unwrap() == "CONNECTION ESTABLISHED";
         assert!(said.lines().any(established), "no handshake");
-        Secure(client)
     }
 }
 
