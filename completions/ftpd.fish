@@ -79,6 +79,9 @@ complete -c ftpd -l maxidle -d 'Limit that clients cannot raise Idle above; 0 is
 complete -c ftpd -l dclow -d 'Lowest port of passive data connections [default: 49152]' -r
 complete -c ftpd -l dchigh -d 'Highest port of passive data connections [default: 65535]' -r
 complete -c ftpd -l dcrange -d 'Both of these in one [default: 49152-65535]' -r
+complete -c ftpd -l passiveaddress -d 'Address that PASV tells: [CLIENTS=]local, ADDRESS, HOST or interface:NAME [default: local]' -r
+complete -c ftpd -l passiveresolve -d 'How often names in PassiveAddress are looked up; 0: at start only [default: 60]' -r
+complete -c ftpd -l passiveports -d 'Passive ports: [CLIENTS=]LOW-HIGH, or OUTSIDE:INSIDE; over the range' -r
 complete -c ftpd -l datatimeout -d 'How long a data connection may take to come about [default: 30]' -r
 complete -c ftpd -l passivetimeout -d 'How long a passive port stays open without a transfer that uses it [default: 30]' -r
 complete -c ftpd -l stalltimeout -d 'How long a transfer may make no progress [default: 300]' -r

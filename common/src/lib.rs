@@ -23,6 +23,7 @@ pub mod hashing;
 pub mod jail;
 pub mod listener;
 pub mod log;
+pub mod lookup;
 pub mod net;
 pub mod pump;
 pub mod sandbox;

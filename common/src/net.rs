@@ -9,6 +9,7 @@ use socket2::{Domain, Protocol, Socket, Type};
 
 use crate::proto::reply::Reply;
 use crate::settings::Bind;
+use crate::settings::rules::Between;
 
 /// How many connections may wait to be accepted on the control port.
 const BACKLOG: i32 = 1024;
@@ -65,7 +66,8 @@ fn listen_on(address: SocketAddr) -> io::Result<Socket> {
     Ok(socket)
 }
 
-fn interface_address(name: &str) -> io::Result<IpAddr> {
+/// The first IPv4 address of a network interface.
+pub(crate) fn interface_address(name: &str) -> io::Result<IpAddr> {
     let unknown = || {
         io::Error::new(
             io::ErrorKind::NotFound,
@@ -197,6 +199,14 @@ impl Ends {
     /// The client's address; IPv4 is shown as IPv4.
     pub fn client(&self) -> IpAddr {
         self.peer.ip().to_canonical()
+    }
+
+    /// Between whom it is, as rules for networks ask.
+    pub fn between(&self) -> Between {
+        Between {
+            client: self.client(),
+            server: self.server(),
+        }
     }
 
     /// The server's address on this connection.

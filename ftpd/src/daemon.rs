@@ -12,6 +12,7 @@ use common::cli;
 use common::jail::Names;
 use common::listener::{Client, Entrance, Lifeline, Listener, Port, Ran, Renewal, Reports};
 use common::log::{self, Log, Sink};
+use common::lookup::Found;
 use common::net::{self, Ends};
 use common::sandbox::{Bounding, EmptyRoot, Programs, drop_bounding, is_root};
 use common::settings::{Config, Run, ServerConfig};
@@ -68,6 +69,7 @@ pub(crate) fn serve_inetd(config: Config) -> ExitCode {
     warm_up();
     let prepared = prepare(config).and_then(|(mut setup, sink)| {
         setup.log = start_logger(&setup, sink)?;
+        setup.found = start_lookup(&setup)?;
         let tls = start_signer(&setup)?.map(|(_, ready)| ready.offer);
         Lifeline::unattended()
             .map(|lifeline| (setup, tls, lifeline))
@@ -106,6 +108,7 @@ fn start(config: Config) -> Result<(Listener, Setup), String> {
     // Before any servant is forked: whoever waits for the end of our output shall not wait for theirs.
     detach_standard_descriptors().map_err(because("/dev/null"))?;
     setup.log = start_logger(&setup, sink)?;
+    setup.found = start_lookup(&setup)?;
     raise_descriptor_limit();
     if is_root() {
         // Programs that modules of PAM start, such as the one that makes home directories, are nothing without.
@@ -260,6 +263,7 @@ fn prepare(config: Config) -> Result<(Setup, Option<Sink>), String> {
             empty_root,
             names,
             turns,
+            found: Found::default(),
             log: Log::nowhere(),
         },
         sink,
@@ -285,7 +289,7 @@ fn start_logger(setup: &Setup, sink: Option<Sink>) -> Result<Log, String> {
         return Ok(Log::nowhere());
     };
     // The logger owns as little as a session does, under a uid of its own.
-    let user = setup.config.server.session_user + 1;
+    let [_, user, _, _] = setup.config.server.own_uids();
     let log = log::start(
         sink,
         setup.config.server.log_level,
@@ -299,6 +303,20 @@ fn start_logger(setup: &Setup, sink: Option<Sink>) -> Result<Log, String> {
         panics.line(&format!("bug: {panic}").replace('\n', " "))
     }));
     Ok(log)
+}
+
+/// Looks up what PassiveAddress names, if it names anything.
+fn start_lookup(setup: &Setup) -> Result<Found, String> {
+    let server = &setup.config.server;
+    let [_, _, _, user] = server.own_uids();
+    Found::start(
+        &server.passive_addresses,
+        server.passive_resolve,
+        &setup.programs,
+        user,
+        &setup.log,
+    )
+    .map_err(because("lookup of PassiveAddress"))
 }
 
 fn leave_terminal() -> Result<(), String> {

@@ -5,6 +5,7 @@ use std::sync::Arc;
 use common::jail::Names;
 use common::listener::Entrance;
 use common::log::Log;
+use common::lookup::Found;
 use common::sandbox::{EmptyRoot, Programs};
 use common::settings::Config;
 use common::tls::Certificates;
@@ -20,6 +21,8 @@ pub(crate) struct Setup {
     pub(crate) names: Names,
     /// How many sessions take digests at a time; a single session needs none.
     pub(crate) turns: Option<Turns>,
+    /// The addresses that names in PassiveAddress lead to.
+    pub(crate) found: Found,
     pub(crate) log: Log,
 }
 

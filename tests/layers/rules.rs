@@ -36,6 +36,7 @@ pub(crate) const RULES: &[Rule] = &[
             "common::sandbox",
             "common::settings::read",
             "common::sys",
+            "common::lookup",
             "common::tls",
         ],
     },

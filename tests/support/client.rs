@@ -430,7 +430,7 @@ pub fn eprt_line(address: SocketAddr) -> String {
 }
 
 /// Finds `(h1,h2,h3,h4,p1,p2)`: all in plain decimal, no blanks, each at most 255.
-fn six_numbers(text: &str) -> Option<SocketAddr> {
+pub fn six_numbers(text: &str) -> Option<SocketAddr> {
     let (_, inner) = text.split_once('(')?;
     let (inner, _) = inner.split_once(')')?;
     let numbers: Result<Vec<u8>, _> = inner.split(',').map(str::parse).collect();

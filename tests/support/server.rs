@@ -30,6 +30,7 @@ pub struct Setup {
     account: Account,
     owner: (Uid, Gid),
     bind: IpAddr,
+    port: u16,
     drop_root: bool,
     penalties: bool,
     flags: Vec<String>,
@@ -52,6 +53,7 @@ impl Setup {
             account: Account::tester(),
             owner: (user.uid, user.gid),
             bind: Ipv4Addr::LOCALHOST.into(),
+            port: 0,
             drop_root: false,
             penalties: false,
             flags: Vec::new(),
@@ -94,6 +96,12 @@ impl Setup {
     /// Starts the server by these words before its own: a program that has it as its only child, and ends after it.
     pub fn started_by(mut self, words: &[&str]) -> Setup {
         self.starter = words.iter().map(|&word| word.to_owned()).collect();
+        self
+    }
+
+    /// Listens on this port, in a network namespace where nobody else does.
+    pub fn port(mut self, port: u16) -> Setup {
+        self.port = port;
         self
     }
 
@@ -297,7 +305,8 @@ impl Setup {
     #[track_caller]
     fn spawn(self) -> Server {
         let (mut command, home) = self.prepare();
-        command.args(["-nodemon", "-port", "0", "-i", &self.bind.to_string()]);
+        let port = self.port.to_string();
+        command.args(["-nodemon", "-port", &port, "-i", &self.bind.to_string()]);
         command
             .process_group(0)
             .stdin(Stdio::null())

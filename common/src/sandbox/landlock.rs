@@ -64,6 +64,18 @@ pub(super) fn confine(expected: Landlock, root: BorrowedFd<'_>) -> Result<(), Sa
     })
 }
 
+/// Files can be read, and nothing else.
+pub(super) fn read_only(expected: Landlock) -> Result<(), SandboxError> {
+    enforce(expected, || {
+        let reading = make_bitflags!(AccessFs::{ReadFile | ReadDir});
+        let ruleset = Ruleset::default()
+            .handle_access(AccessFs::from_all(KNOWN) & !reading)?
+            .scope(Scope::Signal)?
+            .create()?;
+        ruleset.restrict_self()
+    })
+}
+
 fn enforce(
     expected: Landlock,
     restrict: impl FnOnce() -> Result<RestrictionStatus, RulesetError>,

@@ -75,6 +75,28 @@ pub fn enter_empty(
     seccomp::apply(programs, role)
 }
 
+/// Becomes a process that asks the system's name services and changes nothing: nobody, as `enter_empty` makes it, but with
+/// files to read and sockets to ask by. Of the descriptors above 2 only `kept` stay open.
+///
+/// # Errors
+/// The step that failed; the process must end.
+pub fn enter_lookup(
+    programs: &Programs,
+    user: u32,
+    kept: &[BorrowedFd<'_>],
+) -> Result<(), SandboxError> {
+    if is_root() {
+        identity::become_ids(user, user, &[], false)?;
+    } else {
+        identity::no_capabilities()?;
+    }
+    step("close_range", sys::keep_only(kept))?;
+    nix::sys::stat::umask(nix::sys::stat::Mode::from_bits_truncate(0o077));
+    limits(Role::Logger)?;
+    identity::no_way_back()?;
+    landlock::read_only(programs.landlock())
+}
+
 /// Becomes the user: exactly its uid, gid and groups, inside `root`.
 ///
 /// `chroot`: whether `root` becomes the process's `/` too (only root can). Without root privilege the identity must be

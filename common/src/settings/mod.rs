@@ -12,6 +12,7 @@ pub mod permitted;
 mod protection;
 mod rates;
 pub mod read;
+pub mod rules;
 mod scheme;
 mod shared;
 pub mod table;
@@ -34,6 +35,7 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use self::networks::CharsetNetworks;
+use self::rules::{Advertised, PortMap, Rules};
 use crate::charset::Charset;
 use crate::digest::Algorithm;
 use crate::policy::{Names, Policy};
@@ -99,6 +101,12 @@ pub struct ServerConfig {
     pub total_rates: Rates,
     /// Charsets of names for clients of some networks, over the session's.
     pub charset_networks: CharsetNetworks,
+    /// The addresses that PASV tells.
+    pub passive_addresses: Rules<Advertised>,
+    /// How often names among them are looked up; zero is at start only.
+    pub passive_resolve: Duration,
+    /// Passive ports by client, over the session's.
+    pub passive_ports: Rules<PortMap>,
 }
 
 impl Default for ServerConfig {
@@ -131,7 +139,17 @@ impl Default for ServerConfig {
             limits: Limits::default(),
             total_rates: Rates::default(),
             charset_networks: CharsetNetworks::default(),
+            passive_addresses: Rules::default(),
+            passive_resolve: Duration::from_secs(60),
+            passive_ports: Rules::default(),
         }
+    }
+}
+
+impl ServerConfig {
+    /// The uids of processes of our own: network halves, the logger, the signer, and the lookup of names.
+    pub fn own_uids(&self) -> [u32; 4] {
+        [0, 1, 2, 3].map(|offset| self.session_user.saturating_add(offset))
     }
 }
 

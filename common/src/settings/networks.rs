@@ -69,7 +69,7 @@ impl CharsetNetworks {
 
 impl Network {
     /// Reads `10.0.0.0/8`, or one address.
-    fn parse(text: &str) -> Result<Network, Wrong> {
+    pub(super) fn parse(text: &str) -> Result<Network, Wrong> {
         let network = match text.split_once('/') {
             Some((address, prefix)) => address
                 .parse()
@@ -107,7 +107,13 @@ impl Network {
         first(self.address, self.prefix)
     }
 
-    fn contains(self, address: IpAddr) -> bool {
+    /// Whether all addresses of the other are in it.
+    pub(super) fn covers(self, other: Network) -> bool {
+        self.prefix <= other.prefix && self.contains(other.address)
+    }
+
+    /// Whether the address is in it.
+    pub fn contains(self, address: IpAddr) -> bool {
         address.is_ipv4() == self.address.is_ipv4() && first(address, self.prefix) == self.address
     }
 }

@@ -2,6 +2,7 @@
 //! else. Pure: no I/O.
 
 use super::networks::{CharsetNetworks, Networks};
+use super::rules::{PortMap, Rules};
 use super::value::{Value, Wrong, Zero};
 use super::{
     Bind, CipherSuites, CloseNotify, Cost, DataBinding, JailMode, Locks, Run, ServerConfig,
@@ -136,6 +137,9 @@ pub const TABLE: &[Setting] = &[
     setting("DataConnectionLowPort", &["dclow"],                  "data.port-low",         Text("PORT"),     "49152",              "Lowest port of passive data connections",                                Session(|c, v| { c.data_ports.0 = v.port(1024)?; Ok(()) })).also(&["pasv_min_port"]),
     setting("DataConnectionHighPort",&["dchigh"],                 "data.port-high",        Text("PORT"),     "65535",              "Highest port of passive data connections",                               Session(|c, v| { c.data_ports.1 = v.port(1024)?; Ok(()) })).also(&["pasv_max_port"]),
     setting("DataConnectionPortRange",&["dcrange"],               "data.ports",            Text("LOW-HIGH"), "49152-65535",        "Both of these in one",                                                   Session(|c, v| { c.data_ports = v.port_range(1024)?; Ok(()) })),
+    setting("PassiveAddress",        &["passiveaddress"],         "data.address",          Text("RULES"),    "local",              "Address that PASV tells: [CLIENTS=]local, ADDRESS, HOST or interface:NAME",  Server(|c, v| { c.passive_addresses = v.advertised()?; Ok(()) })).also(&["pasv_address"]),
+    setting("PassiveResolve",        &["passiveresolve"],         "data.resolve",          Text("TIME"),     "60",                 "How often names in PassiveAddress are looked up; 0: at start only",      Server(|c, v| { c.passive_resolve = v.resolve()?; Ok(()) })).also(&["pasv_addr_resolve"]),
+    setting("PassivePorts",          &["passiveports"],           "data.port-rules",       Text("RULES"),    "",                   "Passive ports: [CLIENTS=]LOW-HIGH, or OUTSIDE:INSIDE; over the range",   Server(|c, v| { c.passive_ports = Rules::parse(v.text, PortMap::parse)?; Ok(()) })),
     setting("DataTimeout",           &["datatimeout"],            "data.timeout",          Text("TIME"),     "30",                 "How long a data connection may take to come about",                      Session(|c, v| { c.data_timeout = v.interval(Zero::Refuse)?; Ok(()) })).also(&["connect_timeout"]),
     setting("PassiveTimeout",        &["passivetimeout"],         "data.passive-timeout",  Text("TIME"),     "30",                 "How long a passive port stays open without a transfer that uses it",     Session(|c, v| { c.passive_timeout = v.interval(Zero::Refuse)?; Ok(()) })).also(&["accept_timeout"]),
     setting("StallTimeout",          &["stalltimeout"],           "data.stall-timeout",    Text("TIME"),     "300",                "How long a transfer may make no progress",                               Session(|c, v| { c.stall_timeout = v.interval(Zero::Refuse)?; Ok(()) })),
@@ -357,7 +361,8 @@ mod tests {
             ("LogLevel", _) => "commands",
             ("PasswordCost", _) => "m=8,t=1,p=1",
             ("PermittedCommands", _) => "READ",
-            ("DataConnectionPortRange", _) => "2000-3000",
+            ("DataConnectionPortRange" | "PassivePorts", _) => "2000-3000",
+            ("PassiveAddress", _) => "192.0.2.1",
             ("Umask", _) => "077",
             ("ConfirmTransfers", _) => "sha256",
             ("TLSRequired" | "TLSRequiredAnonymous", _) => "all",

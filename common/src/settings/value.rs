@@ -8,6 +8,7 @@ use jiff::civil::Date;
 
 use super::nearest::nearest;
 use super::rates;
+use super::rules::{Advertised, Rules};
 use super::{ArchiveLinks, Bind, Durability, Locks, LogLevel, Method, Methods, Owners, Scheme};
 use crate::charset::{Charset, Unusable};
 use crate::digest::Algorithm;
@@ -113,7 +114,8 @@ impl Value<'_> {
     /// A user's number that is neither root's nor the one that means none.
     pub fn unprivileged_id(self) -> Result<u32, Wrong> {
         digits(self.text)
-            .filter(|&id| id != 0 && id != u32::MAX)
+            // The three behind it are taken too.
+            .filter(|&id| id != 0 && id < u32::MAX - 3)
             .ok_or_else(|| not("a user number other than root's"))
     }
 
@@ -220,6 +222,24 @@ impl Value<'_> {
             return Err(not("an IP address or the name of a network interface"));
         }
         Ok(Bind::Interface(name.to_owned()))
+    }
+
+    /// Rules for the address that PASV tells; `local` alone is what there is without any.
+    pub fn advertised(self) -> Result<Rules<Advertised>, Wrong> {
+        let list = match self.text.eq_ignore_ascii_case("local") {
+            true => "",
+            false => self.text,
+        };
+        Rules::parse(list, Advertised::parse)
+    }
+
+    /// How often names are looked up: a time, or vsftpd's yes or no, which is once a minute or never again.
+    pub fn resolve(self) -> Result<Duration, Wrong> {
+        match (digits::<u64>(self.text), self.switch()) {
+            (None, Ok(true)) => Ok(Duration::from_secs(60)),
+            (None, Ok(false)) => Ok(Duration::ZERO),
+            _ => self.interval(Zero::Allow),
+        }
     }
 
     pub fn charset(self) -> Result<Charset, Wrong> {

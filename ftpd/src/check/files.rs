@@ -32,6 +32,7 @@ pub(super) fn look(config: &Config) -> Vec<Finding> {
     identities(server, &mut found);
     methods(config, &mut found);
     certificates(server, &mut found);
+    super::data::look(server, &mut found);
     found
 }
 
@@ -137,8 +138,7 @@ fn identities(server: &ServerConfig, found: &mut Vec<Finding>) {
             server.port
         )));
     }
-    // The logger runs as the next one.
-    for uid in [server.session_user, server.session_user + 1] {
+    for uid in server.own_uids() {
         if let Ok(Some(user)) = User::from_uid(Uid::from_raw(uid)) {
             found.push(Warning(format!(
                 "SessionUser: uid {uid} should be nobody's, and belongs to {}",

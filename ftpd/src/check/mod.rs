@@ -1,6 +1,7 @@
 //! `ftpd --check`: what is wrong with the configuration and the files that it names, and what a login would get. Starts
 //! nothing and changes nothing.
 
+mod data;
 mod files;
 mod login;
 

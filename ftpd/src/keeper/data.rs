@@ -1,63 +1,92 @@
 //! Data sockets: which addresses and ports they may have is decided here, by what keeper itself knows.
 
-use std::net::SocketAddr;
+use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::os::fd::OwnedFd;
 
 use common::channel::FileAnswer;
 use common::jail::Failure;
+use common::lookup::Found;
 use common::net::{self, Ends};
 use common::proto::hostport::Family;
+use common::settings::rules::PortMap;
+use common::settings::{ServerConfig, SessionConfig};
 use nix::errno::Errno;
 
 /// Ports below belong to services, not to clients (RFC 2577 §3).
 const FIRST_CLIENT_PORT: u16 = 1024;
 
-/// A listener on the address of the control connection.
-pub(super) fn passive_listen(
-    ends: &Ends,
-    family: Family,
-    ports: (u16, u16),
-) -> (FileAnswer, Option<OwnedFd>) {
-    let ip = ends.server();
-    let matches = match family {
-        Family::V4 => ip.is_ipv4(),
-        Family::V6 => ip.is_ipv6(),
-        Family::Unknown => false,
-    };
-    if !matches {
-        return (FileAnswer::TargetRefused, None);
-    }
-    match net::listen_passive(ip, scope(ends.local), ports) {
-        Ok((socket, port)) => (
-            FileAnswer::Listening {
-                address: SocketAddr::new(ip, port),
-            },
-            Some(socket.into()),
-        ),
-        // Every port of the range is taken: another try may find one.
-        Err(Errno::EADDRINUSE) => (
-            FileAnswer::Failed {
-                why: Failure::Exhausted,
-            },
-            None,
-        ),
-        Err(errno) => (FileAnswer::Failed { why: errno.into() }, None),
-    }
+type Answered = (FileAnswer, Option<OwnedFd>);
+
+/// Makes the data sockets of one session, by the rules for its control connection.
+pub(super) struct DataSockets {
+    ends: Ends,
+    ports: PortMap,
+    /// What PASV tells instead of the server's own address.
+    advertised: Option<Ipv4Addr>,
 }
 
-/// The beginning of a connection to the client itself, never to anybody else.
-pub(super) fn active_connect(ends: &Ends, target: SocketAddr) -> (FileAnswer, Option<OwnedFd>) {
-    // SECURITY: a third address would make this server a tool against others (CVE-1999-0017, RFC 2577 §3).
-    if target.ip().to_canonical() != ends.client() || target.port() < FIRST_CLIENT_PORT {
-        return (FileAnswer::TargetRefused, None);
+impl DataSockets {
+    /// Looks up what the rules say about this control connection.
+    pub(super) fn new(
+        server: &ServerConfig,
+        session: &SessionConfig,
+        found: &Found,
+        ends: Ends,
+    ) -> DataSockets {
+        let between = ends.between();
+        let ports = server.passive_ports.first(between).copied();
+        let advertised = server.passive_addresses.first(between);
+        DataSockets {
+            ends,
+            ports: ports.unwrap_or_else(|| PortMap::plain(session.data_ports)),
+            advertised: advertised.and_then(|address| found.address(address)),
+        }
     }
-    match net::connect_active(
-        ends.server(),
-        scope(ends.peer),
-        SocketAddr::new(ends.client(), target.port()),
-    ) {
-        Ok(socket) => (FileAnswer::Connecting, Some(socket.into())),
-        Err(errno) => (FileAnswer::Failed { why: errno.into() }, None),
+
+    /// A listener on the address of the control connection, with the address that the client is to be told.
+    pub(super) fn listen(&self, family: Family) -> Answered {
+        let ip = self.ends.server();
+        let (matches, told) = match family {
+            Family::V4 => (ip.is_ipv4(), self.advertised.map_or(ip, IpAddr::V4)),
+            Family::V6 => (ip.is_ipv6(), ip),
+            Family::Unknown => (false, ip),
+        };
+        if !matches {
+            return (FileAnswer::TargetRefused, None);
+        }
+        match net::listen_passive(ip, scope(self.ends.local), self.ports.ports) {
+            Ok((socket, port)) => (
+                FileAnswer::Listening {
+                    address: SocketAddr::new(told, self.ports.told(port)),
+                },
+                Some(socket.into()),
+            ),
+            // Every port of the range is taken: another try may find one.
+            Err(Errno::EADDRINUSE) => (
+                FileAnswer::Failed {
+                    why: Failure::Exhausted,
+                },
+                None,
+            ),
+            Err(errno) => (FileAnswer::Failed { why: errno.into() }, None),
+        }
+    }
+
+    /// The beginning of a connection to the client itself, never to anybody else.
+    pub(super) fn connect(&self, target: SocketAddr) -> Answered {
+        let ends = &self.ends;
+        // SECURITY: a third address would make this server a tool against others (CVE-1999-0017, RFC 2577 §3).
+        if target.ip().to_canonical() != ends.client() || target.port() < FIRST_CLIENT_PORT {
+            return (FileAnswer::TargetRefused, None);
+        }
+        match net::connect_active(
+            ends.server(),
+            scope(ends.peer),
+            SocketAddr::new(ends.client(), target.port()),
+        ) {
+            Ok(socket) => (FileAnswer::Connecting, Some(socket.into())),
+            Err(errno) => (FileAnswer::Failed { why: errno.into() }, None),
+        }
     }
 }
 

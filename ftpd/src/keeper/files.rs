@@ -8,13 +8,11 @@ use common::jail::{
     Continuable, Disposition, Failure, Format, Kind, Limits, ListRequest, PackRequest, Upload,
     Wanted,
 };
-use common::net::Ends;
 use common::proto::listing::{Order, Remark};
 use common::settings::Durability;
 use common::turns::Turn;
 use common::wire::Octets;
 
-use super::data;
 use super::listing::ListingPump;
 use super::login::Login;
 use super::packing::{Later, Packing};
@@ -25,7 +23,6 @@ use super::work::Work;
 /// The user's files and what is in progress on them.
 pub(super) struct Files {
     login: Login,
-    ends: Ends,
     upload: Option<Upload>,
     listing: Option<ListingPump>,
     work: Option<Work>,
@@ -43,10 +40,9 @@ impl Drop for Files {
 type Answered = (FileAnswer, Option<OwnedFd>);
 
 impl Files {
-    pub(super) fn new(login: Login, ends: Ends) -> Files {
+    pub(super) fn new(login: Login) -> Files {
         Files {
             login,
-            ends,
             upload: None,
             listing: None,
             work: None,
@@ -291,12 +287,8 @@ impl Files {
             FileRequest::MakeDir { path } => jail.make_dir(&path, durability).and(done),
             FileRequest::RemoveDir { path } => jail.remove_dir(&path, durability).and(done),
             FileRequest::Rename { from, to } => jail.rename(&from, &to, durability).and(done),
-            FileRequest::PassiveListen { family } => Ok(data::passive_listen(
-                &self.ends,
-                family,
-                settings.data_ports,
-            )),
-            FileRequest::ActiveConnect { target } => Ok(data::active_connect(&self.ends, target)),
+            FileRequest::PassiveListen { family } => Ok(self.login.data.listen(family)),
+            FileRequest::ActiveConnect { target } => Ok(self.login.data.connect(target)),
             FileRequest::SetMode { path, mode } => jail.set_mode(&path, mode, durability).and(done),
             FileRequest::SetTimes {
                 path,

@@ -125,7 +125,7 @@ impl Claim<'_> {
         }
         .map_err(|error| Refused::Identity(error.to_string()))?;
         if sandbox::is_root() {
-            if [server.session_user, server.session_user + 1].contains(&identity.uid) {
+            if server.own_uids().contains(&identity.uid) {
                 return Err(Refused::Reserved(identity.name));
             }
         } else if identity.uid != nix::unistd::Uid::current().as_raw() {

@@ -16,6 +16,7 @@ use common::settings::{JailMode, SessionConfig};
 use common::turns::Queue;
 use nix::errno::Errno;
 
+use super::data::DataSockets;
 use super::grant::{Claim, Grant, Refused};
 use super::leases::Leases;
 use crate::setup::Setup;
@@ -25,6 +26,7 @@ pub(super) struct Login {
     pub(super) jail: Jail,
     pub(super) settings: SessionConfig,
     pub(super) account: Account,
+    pub(super) data: DataSockets,
     pub(super) pam: Option<PamSession>,
     /// Before it takes a digest, a session waits for its turn here; not if there is no other one.
     pub(super) queue: Option<Result<Queue, Errno>>,
@@ -92,7 +94,7 @@ fn update_password(setup: &Setup, record: &Record, secret: &Secret) {
 }
 
 /// Becomes the user for good, and looks at the start directory with the user's eyes.
-pub(super) fn become_user(setup: &Setup, granted: Grant) -> Result<Login, TooLate> {
+pub(super) fn become_user(setup: &Setup, ends: Ends, granted: Grant) -> Result<Login, TooLate> {
     let Grant {
         name: _,
         identity,
@@ -101,6 +103,7 @@ pub(super) fn become_user(setup: &Setup, granted: Grant) -> Result<Login, TooLat
         start,
         pam,
     } = granted;
+    let data = DataSockets::new(&setup.config.server, &settings, &setup.found, ends);
     let shared = settings.user_rates.slower(setup.config.server.total_rates);
     // No socket can be made once this is the user.
     let leases = if shared.is_unlimited() {
@@ -137,6 +140,7 @@ pub(super) fn become_user(setup: &Setup, granted: Grant) -> Result<Login, TooLat
         jail,
         account: account(start, &settings, shared),
         settings,
+        data,
         pam,
         queue,
         leases,

@@ -168,6 +168,7 @@ impl Keeper<'_> {
         kept.extend(self.lifeline.descriptors());
         kept.extend(self.reports.descriptor());
         kept.extend(self.setup.log.descriptor());
+        kept.extend(self.setup.found.descriptor());
         kept.extend(self.setup.turns.as_ref().map(AsFd::as_fd));
         kept.extend(self.tls.as_ref().map(|offer| offer.door.as_fd()));
         if let Err(errno) = sys::keep_only(&kept) {
@@ -289,7 +290,7 @@ impl Keeper<'_> {
             let _ = channel.answer(ticket, &LoginAnswer::TooMany, None);
             return Err(Status::Ended);
         }
-        match login::become_user(self.setup, granted) {
+        match login::become_user(self.setup, self.ends, granted) {
             Ok(login) => {
                 let (name, client) = (typed.as_slice().escape_ascii(), self.ends.client());
                 self.setup
@@ -406,7 +407,7 @@ impl Keeper<'_> {
         let mut channel = channel.log_in();
         // Closed with this process, if not before.
         let _open = login.pam.take();
-        let mut files = Files::new(login, self.ends);
+        let mut files = Files::new(login);
         // Watched until it hangs up: then the listener is gone, and a session that is logged in goes on without.
         let mut lifeline = Some(&self.lifeline);
         loop {

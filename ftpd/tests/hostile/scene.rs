@@ -14,6 +14,7 @@ use common::control::until;
 use common::jail::Names;
 use common::listener::{Client, Entrance, Lifeline, Reports, Status};
 use common::log::Log;
+use common::lookup::Found;
 use common::net::Ends;
 use common::sandbox::{EmptyRoot, Programs};
 use common::settings::{Config, JailMode};
@@ -337,6 +338,7 @@ fn serve(identity: Identity, user: &User, config: Config, socket: OwnedFd) {
         empty_root,
         names: Names::numeric(),
         turns: None,
+        found: Found::default(),
         log: Log::nowhere(),
     };
     let client = Client {

@@ -1,0 +1,8 @@
+//! Data connections through firewalls, address translation and tunnels: real kernels' rules, in network namespaces. The
+//! numbers of the scenarios are those of the table in README.md.
+
+#![allow(clippy::unwrap_used, reason = "whatever fails shall end the test")]
+
+mod advertised;
+mod attempt;
+mod lab;
