@@ -148,7 +148,10 @@ fn a_password_comes_from_stdin_from_a_file_or_the_terminal() {
 #[test]
 fn root_as_real_user_is_taken_with_a_warning() {
     let users = Users::new("");
-    let output = users.succeed("add admin -t null --real-user root --home /tmp", "");
+    let never = "type null is not for that";
+    users.fail("add admin -t null --real-user root --home /tmp", 1, never);
+    let line = "add admin --real-user root --home /tmp --password-stdin";
+    let output = users.succeed(line, "correct horse\n");
     assert!(users.text().ends_with(":root:/tmp:\n"));
     let said = String::from_utf8(output.stderr).unwrap();
     assert!(

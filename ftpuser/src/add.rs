@@ -34,7 +34,7 @@ pub(crate) fn run(arguments: &ArgMatches) -> Result<(), Failure> {
     } else {
         Existing::Refuse
     };
-    let (real_user, default_home) = owner(arguments.get_one::<String>("real-user"))?;
+    let (real_user, default_home) = owner(arguments.get_one::<String>("real-user"), scheme)?;
     let home = home(arguments, &words, default_home)?;
     if existing == Existing::Refuse {
         // The answer that counts comes under the lock; this one spares the caller a password typed for nothing.
@@ -91,7 +91,7 @@ fn refuse_known(file: &Path, name: &Name) -> Result<(), Failure> {
 }
 
 /// The real user and the home that goes with them.
-fn owner(asked: Option<&String>) -> Result<(String, PathBuf), Failure> {
+fn owner(asked: Option<&String>, scheme: Scheme) -> Result<(String, PathBuf), Failure> {
     if asked.is_none() && geteuid().is_root() {
         let shared = SHARED_USERS
             .iter()
@@ -112,7 +112,12 @@ fn owner(asked: Option<&String>) -> Result<(String, PathBuf), Failure> {
             }
         },
     };
-    let home = real_user_exists(&user)?.home;
+    let Identity { uid, gid, home, .. } = real_user_exists(&user)?;
+    if scheme == Scheme::Null && (uid == 0 || gid == 0) {
+        return Err(Failure::Failed(format!(
+            "real user {user:?} is root or of its group, which nobody gets without a password: type null is not for that"
+        )));
+    }
     Ok((user, home))
 }
 
