@@ -164,11 +164,12 @@ fn start_signer(setup: &Setup) -> Result<Option<(Recipe, Ready)>, String> {
         return Ok(None);
     }
     let root = setup.empty_root.as_ref();
+    let [_, _, user, _] = server.own_uids();
     let recipe = Recipe {
         settings: server.tls.clone(),
         programs: setup.programs.clone(),
         // It owns as little as a session does, under a uid of its own, so that no session can come near it.
-        user: server.session_user + 2,
+        user,
         root: root
             .map(EmptyRoot::try_clone)
             .transpose()
