@@ -9,6 +9,7 @@ mod ordered;
 mod progress;
 mod source;
 mod sum;
+mod told;
 mod tree;
 mod verdict;
 mod verify;

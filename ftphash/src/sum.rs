@@ -1,22 +1,19 @@
 //! `ftphash sum`: prints the digests of files and trees.
 
 use std::io::{self, Write};
-use std::ops::ControlFlow;
 use std::os::unix::ffi::OsStrExt;
 use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
-use std::thread;
 
 use common::cli::out::Out;
 use common::digest::Algorithm;
 
 use crate::manifest::{Ending, Entry, Form};
 use crate::measure::{Buffer, Measure, Measured};
-use crate::ordered;
 use crate::progress::Meter;
 use crate::source::{self, Source};
 use crate::tree::{Kind, Step, Walk};
-use crate::{Outcome, complain, complain_of};
+use crate::{Outcome, complain, complain_of, told};
 
 /// What is asked for.
 pub(crate) struct Request<'a> {
@@ -59,32 +56,16 @@ pub(crate) fn sum(request: &Request<'_>, meter: &Meter, out: &mut Out) -> io::Re
     let measure = Measure::new(meter);
     let output = source::output();
     let mut outcome = Outcome::Good;
-    let ended = thread::scope(|scope| {
-        if meter.wants_total() {
-            scope.spawn(|| meter.survey(jobs(request).filter_map(|job| job.size())));
-        }
-        let ended = ordered::in_order(
-            jobs(request),
-            Buffer::default,
-            |buffer, job| job.run(&measure, &request.algorithms, output, buffer),
-            |done| {
-                let told = meter.aside(|| tell(done, request, &mut outcome, out));
-                match told {
-                    Ok(()) if out.is_open() => ControlFlow::Continue(()),
-                    told => {
-                        meter.stop();
-                        ControlFlow::Break(told.err())
-                    }
-                }
-            },
-        );
-        meter.stop();
-        ended
-    });
-    match ended {
-        ControlFlow::Break(Some(error)) => Err(error),
-        _ => Ok(outcome),
-    }
+    told::in_order(
+        meter,
+        jobs(request).filter_map(|job| job.size()),
+        jobs(request),
+        Buffer::default,
+        |buffer, job| job.run(&measure, &request.algorithms, output, buffer),
+        out,
+        |done, out| tell(done, request, &mut outcome, out),
+    )?;
+    Ok(outcome)
 }
 
 fn jobs(request: &Request<'_>) -> impl Iterator<Item = Job> + Send {

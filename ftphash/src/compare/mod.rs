@@ -4,9 +4,7 @@ mod contents;
 mod pairs;
 
 use std::io::{self, Write};
-use std::ops::ControlFlow;
 use std::path::{Path, PathBuf};
-use std::thread;
 
 use common::cli::out::Out;
 
@@ -17,7 +15,7 @@ use crate::progress::Meter;
 use crate::source::Source;
 use crate::tree::Kind;
 use crate::verdict::{GREEN, RED, colours, painted};
-use crate::{complain, complain_of, file_name, ordered, shown};
+use crate::{complain, complain_of, file_name, shown, told};
 
 /// What is asked for.
 pub(crate) struct Request<'a> {
@@ -86,29 +84,16 @@ pub(crate) fn compare(request: &Request<'_>, meter: &Meter, out: &mut Out) -> io
         colours: colours(),
         outcome: Outcome::Same,
     };
-    let ended = thread::scope(|scope| {
-        if meter.wants_total() {
-            scope.spawn(|| meter.survey(pairs().filter_map(|pair| size(&pair, request))));
-        }
-        let ended = ordered::in_order(
-            pairs(),
-            Buffers::default,
-            |buffers, pair| look(pair, request, &contents, buffers),
-            |done| match meter.aside(|| report.add(done, out)) {
-                Ok(()) if out.is_open() => ControlFlow::Continue(()),
-                told => {
-                    meter.stop();
-                    ControlFlow::Break(told.err())
-                }
-            },
-        );
-        meter.stop();
-        ended
-    });
-    match ended {
-        ControlFlow::Break(Some(error)) => Err(error),
-        _ => Ok(report.outcome),
-    }
+    told::in_order(
+        meter,
+        pairs().filter_map(|pair| size(&pair, request)),
+        pairs(),
+        Buffers::default,
+        |buffers, pair| look(pair, request, &contents, buffers),
+        out,
+        |done, out| report.add(done, out),
+    )?;
+    Ok(report.outcome)
 }
 
 /// Whether both are trees; `None`, after a complaint, where they cannot be compared.
