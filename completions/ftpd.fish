@@ -1,5 +1,6 @@
 complete -c ftpd -s f -l config -d 'Read this configuration [default: /etc/metaftpd.conf]' -r -F
-complete -c ftpd -l user -d 'With --check: tell what a login of this user would get, and where each part comes from' -r
+complete -c ftpd -l explain -d 'Explain a setting, by its key, flag or TOML name' -r
+complete -c ftpd -l user -d 'With --check: tell what a login of this user would get; with --dump-config: its settings' -r
 complete -c ftpd -l from -d 'With --user: the address that the login would come from' -r
 complete -c ftpd -l make-cert -d 'Make HOST.pem and HOST.key, a self-signed certificate and its key, here' -r
 complete -c ftpd -s p -l port -d 'Port of the control connection; 0 is any free one [default: 21]' -r
@@ -107,6 +108,7 @@ off\t''"
 complete -c ftpd -l tls-close-notify -d 'Whether an upload whose TLS ends without close_notify is a broken one [default: strict]' -r -f -a "strict\t''
 lax\t''"
 complete -c ftpd -l check -d 'Check the configuration and start nothing'
+complete -c ftpd -l dump-config -d 'Print every setting as a TOML file, with where each value comes from'
 complete -c ftpd -l json -d 'With --user: print one JSON object'
 complete -c ftpd -s 4 -d 'Listen on IPv4 addresses only'
 complete -c ftpd -l nodemon -d 'Stay in the foreground'

@@ -53,8 +53,12 @@ impl Scene {
 
     /// Runs the program; its own directory is called DIR in what is returned.
     fn check(&self, words: &[&str]) -> Told {
+        self.ask("--check", words)
+    }
+
+    fn ask(&self, question: &str, words: &[&str]) -> Told {
         let output = Command::new(binaries::path("ftpd"))
-            .args(["--check", "-f"])
+            .args([question, "-f"])
             .arg(self.configuration())
             .args(words)
             .stdin(Stdio::null())
@@ -348,4 +352,120 @@ fn limits_that_sessions_share_need_the_daemon() {
     assert!(told.errors.contains(sentence), "{}", told.errors);
     let (status, login) = scene.login(&["-inetd", "-user", "fred"]);
     assert_eq!((status, &login["allowed"]), (Some(3), &Value::Bool(false)));
+}
+
+/// The lines of a dump that say something, without the gaps before their origins.
+fn said(dump: &str) -> Vec<String> {
+    let lines = dump
+        .lines()
+        .filter(|line| line.contains(" = ") && !line.starts_with('#'));
+    let mut lines: Vec<_> = lines
+        .map(|line| line.split_whitespace().collect::<Vec<_>>().join(" "))
+        .collect();
+    lines.sort();
+    lines
+}
+
+#[test]
+fn a_dump_names_every_value_and_its_origin() {
+    let scene = Scene::new("Umask=027\nchhome\nBanner=a \"b\"", FRED);
+    let told = scene.ask(
+        "--dump-config",
+        &["-dclow", "50000", "-nodemon", "-cert=c.pem"],
+    );
+    assert_eq!((told.status, told.errors.as_str()), (Some(0), ""));
+    let here = std::env::current_dir().unwrap();
+    let certificate = format!("certificate = \"{}\" # -cert", here.join("c.pem").display());
+    let expected = [
+        "auth-file = \"DIR/users\" # DIR/ftpd.conf:4",
+        "banner = \"a \\\"b\\\"\" # DIR/ftpd.conf:3",
+        &certificate,
+        "confine-home = true # DIR/ftpd.conf:2",
+        "port-low = 50000 # -dclow",
+        "umask = \"027\" # DIR/ftpd.conf:1",
+    ];
+    assert_eq!(said(&told.out), expected);
+    assert!(told.out.contains("# foreground = true"), "{}", told.out);
+    assert!(told.out.contains("\n# idle = 600 "), "{}", told.out);
+}
+
+#[test]
+fn a_dump_is_a_configuration_that_says_the_same() {
+    let all = "Port=0\nCertificate=/a.pem,/b.pem\nCertificateKey=/a.key,/b.key\nDenyUsers=a,@b\nChShare=/srv\n\
+               LoginHours=mon-fri 08:00-18:00\nKeepPartial=1h\nDownloadRate=1MiB/s\nPermittedCommands=Basic,-DELE\n\
+               MandatoryLocks\nExpires=2031-01-31\nPassiveAddress=10.0.0.0/8=local, 192.0.2.1";
+    let scene = Scene::new(all, FRED);
+    let first = scene.ask("--dump-config", &[]);
+    assert_eq!((first.status, first.errors.as_str()), (Some(0), ""));
+    let toml = scene.scratch.join("again.toml");
+    scene.write(
+        toml.clone(),
+        &first
+            .out
+            .replace("DIR", scene.scratch.path().to_str().unwrap()),
+    );
+    let words = ["-f", toml.to_str().unwrap()];
+    let again = scene.ask("--dump-config", &words);
+    assert_eq!((again.status, again.errors.as_str()), (Some(0), ""));
+    let values = |dump: &str| -> Vec<_> {
+        let lines = said(dump).into_iter();
+        lines
+            .map(|line| line.rsplit_once(" # ").unwrap().0.to_owned())
+            .collect()
+    };
+    assert_eq!(values(&again.out), values(&first.out));
+    assert_eq!(values(&first.out).len(), all.lines().count() + 1);
+}
+
+#[test]
+fn a_dump_of_a_user_has_the_settings_of_that_user() {
+    let users = "fred:plain::pw:{user}:{home}:Idle=30\n";
+    let scene = Scene::new("Idle=60\nUmask=027", users);
+    let told = scene.ask("--dump-config", &["-user", "fred"]);
+    assert_eq!((told.status, told.errors.as_str()), (Some(0), ""));
+    let expected = [
+        "idle = 30 # DIR/users:1",
+        "umask = \"027\" # DIR/ftpd.conf:2",
+    ];
+    assert_eq!(said(&told.out), expected);
+    let told = scene.ask("--dump-config", &["-user", "nobody-of-that-name"]);
+    assert_eq!(told.status, Some(1));
+    assert!(told.errors.starts_with("ftpd: "), "{}", told.errors);
+}
+
+#[test]
+fn a_setting_is_explained_by_any_of_its_names() {
+    let by_key = explain("DataConnectionLowPort");
+    assert_eq!(by_key.status, Some(0));
+    for line in [
+        "DataConnectionLowPort: ",
+        "  flag        -dclow PORT",
+        "  TOML        data.port-low",
+    ] {
+        assert!(by_key.out.contains(line), "{}", by_key.out);
+    }
+    for name in ["data.port-low", "pasv_min_port", "dclow", "-dclow"] {
+        assert_eq!(explain(name).out, by_key.out, "{name}");
+    }
+    let told = explain("DataConectionLowPort");
+    assert_eq!(told.status, Some(2));
+    assert!(
+        told.errors
+            .contains("did you mean \"DataConnectionLowPort\"?"),
+        "{}",
+        told.errors
+    );
+}
+
+fn explain(name: &str) -> Told {
+    let output = Command::new(binaries::path("ftpd"))
+        .args(["--explain", name])
+        .stdin(Stdio::null())
+        .output()
+        .unwrap();
+    Told {
+        status: output.status.code(),
+        out: String::from_utf8(output.stdout).unwrap(),
+        errors: String::from_utf8(output.stderr).unwrap(),
+    }
 }

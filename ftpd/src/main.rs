@@ -3,6 +3,8 @@
 
 mod check;
 mod daemon;
+mod dump;
+mod explain;
 mod keeper;
 mod make_cert;
 mod session;
@@ -12,6 +14,7 @@ use std::ops::ControlFlow;
 use std::process::ExitCode;
 
 use common::cli;
+use common::cli::ftpd::Question;
 use common::settings::{Config, Run};
 
 fn main() -> ExitCode {
@@ -33,11 +36,15 @@ fn configuration() -> ControlFlow<ExitCode, Config> {
     if let Some(host) = cli::ftpd::make_cert(&matches) {
         return ControlFlow::Break(make_cert::make(host));
     }
-    match cli::ftpd::configuration(&matches) {
-        ControlFlow::Break(status) => ControlFlow::Break(status),
-        ControlFlow::Continue(loaded) => match cli::ftpd::question(&matches) {
-            Some(question) => ControlFlow::Break(check::answer(&loaded, &question)),
-            None => ControlFlow::Continue(loaded.config),
-        },
+    if let Some(name) = cli::ftpd::explain(&matches) {
+        return ControlFlow::Break(explain::explain(name));
     }
+    let loaded = cli::ftpd::configuration(&matches)?;
+    let answer = match cli::ftpd::question(&matches) {
+        None => return ControlFlow::Continue(loaded.config),
+        Some(Question::Check) => check::answer(&loaded.config),
+        Some(Question::Login { user, from, json }) => check::login(&loaded, user, from, json),
+        Some(Question::Dump { user }) => dump::dump(&loaded, user),
+    };
+    ControlFlow::Break(answer)
 }

@@ -7,7 +7,7 @@ use std::os::unix::ffi::OsStrExt;
 use std::path::PathBuf;
 use std::process::ExitCode;
 
-use clap::{Arg, ArgAction, ArgMatches, Command, ValueHint, value_parser};
+use clap::{Arg, ArgAction, ArgGroup, ArgMatches, Command, ValueHint, value_parser};
 
 use super::out::complain;
 use crate::settings::read::FILE_FLAG;
@@ -39,12 +39,26 @@ pub fn command() -> Command {
                 .help("Check the configuration and start nothing"),
         )
         .arg(
+            Arg::new("dump-config")
+                .long("dump-config")
+                .action(ArgAction::SetTrue)
+                .help("Print every setting as a TOML file, with where each value comes from"),
+        )
+        .group(ArgGroup::new("about").args(["check", "dump-config"]))
+        .arg(
+            Arg::new("explain")
+                .long("explain")
+                .value_name("KEY")
+                .allow_hyphen_values(true)
+                .help("Explain a setting, by its key, flag or TOML name"),
+        )
+        .arg(
             Arg::new("user")
                 .long("user")
                 .value_name("NAME")
                 .value_parser(value_parser!(OsString))
-                .requires("check")
-                .help("With --check: tell what a login of this user would get, and where each part comes from"),
+                .requires("about")
+                .help("With --check: tell what a login of this user would get; with --dump-config: its settings"),
         )
         .arg(
             Arg::new("from")
@@ -59,6 +73,7 @@ pub fn command() -> Command {
                 .long("json")
                 .action(ArgAction::SetTrue)
                 .requires("user")
+                .conflicts_with("dump-config")
                 .help("With --user: print one JSON object"),
         )
         .arg(
@@ -76,24 +91,42 @@ pub fn make_cert(matches: &ArgMatches) -> Option<&str> {
     matches.get_one::<String>("make-cert").map(String::as_str)
 }
 
-/// What `--check` is asked about beside the configuration itself.
-pub struct Question<'a> {
-    /// The user whose login is asked about.
-    pub user: Option<&'a [u8]>,
-    pub from: IpAddr,
-    pub json: bool,
+/// The setting that is to be explained.
+pub fn explain(matches: &ArgMatches) -> Option<&str> {
+    matches.get_one::<String>("explain").map(String::as_str)
 }
 
-/// What the command line asks; `None` without `--check`.
+/// What the command line asks about a configuration, instead of having it served.
+pub enum Question<'a> {
+    /// Whether it is right, and its files.
+    Check,
+    /// What this user would get who comes from this address.
+    Login {
+        user: &'a [u8],
+        from: IpAddr,
+        json: bool,
+    },
+    /// All of it, or what it is for this user.
+    Dump { user: Option<&'a [u8]> },
+}
+
+/// What the command line asks, if anything.
 pub fn question(matches: &ArgMatches) -> Option<Question<'_>> {
     let user = matches.get_one::<OsString>("user");
-    matches.get_flag("check").then(|| Question {
-        user: user.map(|name| name.as_bytes()),
-        from: matches
-            .get_one("from")
-            .copied()
-            .unwrap_or(IpAddr::V4(Ipv4Addr::LOCALHOST)),
-        json: matches.get_flag("json"),
+    let user = user.map(|name| name.as_bytes());
+    if matches.get_flag("dump-config") {
+        return Some(Question::Dump { user });
+    }
+    matches.get_flag("check").then(|| match user {
+        None => Question::Check,
+        Some(user) => Question::Login {
+            user,
+            from: matches
+                .get_one("from")
+                .copied()
+                .unwrap_or(IpAddr::V4(Ipv4Addr::LOCALHOST)),
+            json: matches.get_flag("json"),
+        },
     })
 }
 

@@ -103,6 +103,8 @@ pub(super) struct Assignment {
     pub(super) text: String,
     /// Where relative paths start.
     pub(super) base: Option<PathBuf>,
+    /// The file whose content the text is.
+    pub(super) content_of: Option<PathBuf>,
     pub(super) origin: Origin,
 }
 
@@ -153,7 +155,8 @@ pub(super) fn apply(
         };
         match done {
             Ok(()) => {
-                origins.insert(assignment.setting.key, (assignment.origin, assignment.text));
+                let written = assignment.written();
+                origins.insert(assignment.setting.key, (assignment.origin, written));
             }
             Err(wrong) => errors.push(assignment.error(wrong)),
         }
@@ -189,6 +192,25 @@ impl Assignment {
             origin: self.origin.clone(),
             message,
         }
+    }
+
+    /// The text that says the same in any file: paths are whole.
+    fn written(&self) -> String {
+        let value = Value {
+            text: &self.text,
+            base: self.base.as_deref(),
+        };
+        let paths = match (self.setting.kind, &self.content_of) {
+            (Kind::Content, Some(path)) => vec![path.clone()],
+            (Kind::File | Kind::Directory, _) => value.path().into_iter().collect(),
+            (Kind::Files, _) => value.paths().unwrap_or_default(),
+            _ => Vec::new(),
+        };
+        if paths.is_empty() {
+            return self.text.clone();
+        }
+        let paths = paths.iter().map(|path| path.to_string_lossy().into_owned());
+        paths.collect::<Vec<_>>().join(",")
     }
 
     /// Whether it switches something off, which contradicts nothing.
@@ -257,6 +279,7 @@ impl SessionConfig {
                 setting,
                 text: text.clone(),
                 base: None,
+                content_of: None,
                 origin: origin.clone(),
             });
         }

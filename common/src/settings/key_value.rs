@@ -29,6 +29,7 @@ pub(super) fn parse(path: &Path, octets: &[u8], errors: &mut Vec<SettingError>) 
                         setting,
                         text: text.to_owned(),
                         base: None,
+                        content_of: None,
                         origin,
                     });
                 }

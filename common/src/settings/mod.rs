@@ -17,7 +17,7 @@ mod scheme;
 mod shared;
 pub mod table;
 mod tls;
-mod toml;
+pub mod toml;
 pub mod value;
 
 pub use assign::{Origin, SettingError, check_user_setting};

@@ -136,6 +136,7 @@ fn flags(matches: &ArgMatches) -> Vec<Assignment> {
                 setting,
                 text,
                 base: base.clone(),
+                content_of: None,
                 origin: Origin::Flag(setting.flags[0]),
             })
         })
@@ -209,6 +210,7 @@ fn replace_by_content(
         ),
     });
     assignment.text = text.as_deref().unwrap_or_default().to_owned();
+    assignment.content_of = Some(path);
     text.map(|_| ())
 }
 

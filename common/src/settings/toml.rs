@@ -10,7 +10,7 @@ use super::assign::{Assignment, Origin, Place, SettingError};
 use super::nearest::nearest;
 use super::own::{OwnSetting, UserTables};
 use super::table::{Kind, NOT_YET, Scope, Setting, TABLE};
-use super::value::shown;
+use super::value::{Value, shown};
 
 /// The table whose members are users.
 const USER: &str = "user";
@@ -122,6 +122,7 @@ impl File<'_> {
             setting,
             text,
             base: None,
+            content_of: None,
             origin: self.origin(span),
         })
     }
@@ -236,6 +237,36 @@ fn text(setting: &Setting, value: &DeValue<'_>) -> Result<String, String> {
     }
 }
 
+/// The value that makes a setting in a TOML file as this text does elsewhere.
+pub fn written(setting: &Setting, text: &str) -> String {
+    let value = Value { text, base: None };
+    let is_number = |text: &str| {
+        text.parse()
+            .is_ok_and(|number: i64| number.to_string() == text)
+    };
+    match (setting.kind, value.switch()) {
+        (Kind::Switch, Ok(switch)) => switch.to_string(),
+        // The number of a mode is octal in one way of writing only, so it stays a string.
+        (Kind::Text(name), _) if name != "MODE" && is_number(text) => text.to_owned(),
+        _ => quoted(text),
+    }
+}
+
+/// A basic string (TOML v1.0, "String").
+pub fn quoted(text: &str) -> String {
+    let mut quoted = String::from("\"");
+    for c in text.chars() {
+        match c {
+            '"' | '\\' => quoted.extend(['\\', c]),
+            '\n' => quoted.push_str("\\n"),
+            c if c.is_control() => quoted.push_str(&format!("\\u{:04x}", u32::from(c))),
+            c => quoted.push(c),
+        }
+    }
+    quoted.push('"');
+    quoted
+}
+
 fn integer(number: &DeInteger<'_>) -> Result<String, String> {
     i64::from_str_radix(number.as_str(), number.radix())
         .map(|number| number.to_string())
@@ -262,6 +293,15 @@ mod tests {
         apply(&mut config, &mut origins, &mut errors, parsed.assignments);
         assert_eq!(errors, []);
         config
+    }
+
+    proptest! {
+        #[test]
+        fn what_is_written_is_read_back(value in "\\PC*|[\\x00-\\x7f\\u{80}-\\u{a0}]*") {
+            let (parsed, errors) = parse(&format!("login.banner = {}", quoted(&value)));
+            prop_assert_eq!(errors, Vec::<String>::new());
+            prop_assert_eq!(&parsed.assignments[0].text, &value);
+        }
     }
 
     #[test]

@@ -10,7 +10,7 @@ use common::auth::native::shown;
 use common::proto::verbs::Verb;
 use common::settings::permitted::written;
 use common::settings::table::{Scope, Setting, TABLE};
-use common::settings::{JailMode, Loaded, Method, Origin, SessionConfig};
+use common::settings::{JailMode, Loaded, Method, Origin, ServerConfig, SessionConfig};
 use nix::unistd::{Gid, Group};
 use serde_json::{Map, Value, json};
 
@@ -58,10 +58,7 @@ pub(super) fn ask(loaded: &Loaded, user: &[u8], client: IpAddr) -> Answer {
                 member: &member,
                 client,
             };
-            let entry = match line {
-                Some(line) => format!("{}:{line}", server.auth_file.display()),
-                None => "/etc/passwd".to_owned(),
-            };
+            let entry = entry(server, line);
             answer.claim(loaded, &claim, &entry);
         }
         Err(error) => {
@@ -265,8 +262,16 @@ impl Answer {
     }
 }
 
+/// Where the entry of a user stands: in this line of the user file, or in the system's.
+pub(crate) fn entry(server: &ServerConfig, line: Option<u64>) -> String {
+    match line {
+        Some(line) => format!("{}:{line}", server.auth_file.display()),
+        None => "/etc/passwd".to_owned(),
+    }
+}
+
 /// What is the user's own about a setting, and where it stands: the entry goes over the table in the server's file.
-fn own(
+pub(crate) fn own(
     loaded: &Loaded,
     member: &Member,
     setting: &Setting,

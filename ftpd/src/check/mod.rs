@@ -5,11 +5,13 @@ mod data;
 mod files;
 mod login;
 
+pub(crate) use login::{entry, own};
+
+use std::net::IpAddr;
 use std::process::ExitCode;
 
-use common::cli::ftpd::Question;
 use common::cli::out::{complain, print};
-use common::settings::Loaded;
+use common::settings::{Config, Loaded};
 
 /// The login that was asked about would be refused.
 const REFUSED: u8 = 3;
@@ -24,22 +26,20 @@ enum Finding {
     Note(String),
 }
 
-/// Answers what the command line asks about a configuration that is right in itself.
-pub(crate) fn answer(loaded: &Loaded, question: &Question<'_>) -> ExitCode {
-    if let Some(user) = question.user {
-        let answer = login::ask(loaded, user, question.from);
-        print(&if question.json {
-            answer.json()
-        } else {
-            answer.table()
-        });
-        return match answer.refused {
-            None => ExitCode::SUCCESS,
-            Some(_) => ExitCode::from(REFUSED),
-        };
+/// Tells what a login of this user from this address would get.
+pub(crate) fn login(loaded: &Loaded, user: &[u8], from: IpAddr, json: bool) -> ExitCode {
+    let answer = login::ask(loaded, user, from);
+    print(&if json { answer.json() } else { answer.table() });
+    match answer.refused {
+        None => ExitCode::SUCCESS,
+        Some(_) => ExitCode::from(REFUSED),
     }
+}
+
+/// Looks at what a configuration that is right in itself names.
+pub(crate) fn answer(config: &Config) -> ExitCode {
     let mut errors = 0usize;
-    for finding in files::look(&loaded.config) {
+    for finding in files::look(config) {
         match finding {
             Finding::Error(text) => {
                 errors += 1;

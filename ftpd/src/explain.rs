@@ -1,0 +1,76 @@
+//! `ftpd --explain KEY`: everything that the table says about one setting.
+
+use std::process::ExitCode;
+
+use common::cli::out::{complain, print};
+use common::settings::nearest::nearest;
+use common::settings::table::{Kind, Scope, Setting, TABLE};
+
+/// No such setting: the command line is wrong.
+const UNKNOWN: u8 = 2;
+
+/// Explains the setting of this key, flag or TOML name.
+pub(crate) fn explain(name: &str) -> ExitCode {
+    match find(name) {
+        Some(setting) => {
+            print(&text(setting));
+            ExitCode::SUCCESS
+        }
+        None => {
+            let names = TABLE.iter().flat_map(|s| s.keys().chain([s.toml]));
+            let hint = nearest(name, names)
+                .map(|name| format!(", did you mean {name:?}?"))
+                .unwrap_or_default();
+            complain("ftpd", format_args!("no setting {name:?}{hint}"));
+            ExitCode::from(UNKNOWN)
+        }
+    }
+}
+
+fn find(name: &str) -> Option<&'static Setting> {
+    let flag = name.trim_start_matches('-');
+    Setting::find(name).or_else(|| {
+        TABLE
+            .iter()
+            .find(|s| s.toml.eq_ignore_ascii_case(name) || s.flags.contains(&flag))
+    })
+}
+
+fn text(setting: &Setting) -> String {
+    let value = match setting.kind {
+        Kind::Choice(words) => words.join("|"),
+        _ => setting.value_name().to_owned(),
+    };
+    let flags: Vec<_> = setting
+        .flags
+        .iter()
+        .map(|flag| match setting.kind {
+            Kind::Switch => format!("-{flag}"),
+            _ => format!("-{flag} {}", setting.value_name()),
+        })
+        .collect();
+    let only_flag = setting.scope() == Scope::CommandLine;
+    let mut rows = vec![("flag", flags.join(", "))];
+    if !only_flag {
+        let keys: Vec<_> = setting.keys().collect();
+        rows.push(("Key=Value", keys.join(", ")));
+        rows.push(("TOML", setting.toml.to_owned()));
+    }
+    rows.push(("value", value));
+    let default = match setting.default {
+        "" => "none",
+        default => default,
+    };
+    rows.push(("default", default.to_owned()));
+    let place = match setting.scope() {
+        Scope::CommandLine => "on the command line only",
+        Scope::Server => "for the server",
+        Scope::Session => "for the server, and for single users",
+    };
+    rows.push(("may be set", place.to_owned()));
+    let mut text = format!("{}: {}\n", setting.key, setting.doc);
+    for (name, what) in rows {
+        text.push_str(&format!("  {name:<10}  {what}\n"));
+    }
+    text
+}
