@@ -31,6 +31,12 @@ complete -c ftpuser -n "__fish_ftpuser_needs_command" -f -a "del" -d 'Delete a u
 complete -c ftpuser -n "__fish_ftpuser_needs_command" -f -a "list" -d 'List the users: a table on a terminal, tab-separated lines in a pipe'
 complete -c ftpuser -n "__fish_ftpuser_needs_command" -f -a "passwd" -d 'Give a user another password'
 complete -c ftpuser -n "__fish_ftpuser_needs_command" -f -a "set" -d 'Change what a user may, and leave the password as it is'
+complete -c ftpuser -n "__fish_ftpuser_needs_command" -f -a "enable" -d 'Let a disabled user log in again'
+complete -c ftpuser -n "__fish_ftpuser_needs_command" -f -a "disable" -d 'Let a user not log in, and keep the entry'
+complete -c ftpuser -n "__fish_ftpuser_needs_command" -f -a "show" -d 'Show one user, but for the password'
+complete -c ftpuser -n "__fish_ftpuser_needs_command" -f -a "check" -d 'Look for what keeps users from logging in, and for weak passwords\' types'
+complete -c ftpuser -n "__fish_ftpuser_needs_command" -f -a "import" -d 'Add the users of another program\'s file, with the passwords that they have'
+complete -c ftpuser -n "__fish_ftpuser_needs_command" -f -a "export" -d 'Print the users in the form of another program\'s file'
 complete -c ftpuser -n "__fish_ftpuser_needs_command" -f -a "help" -d 'Print this message or the help of the given subcommand(s)'
 complete -c ftpuser -n "__fish_ftpuser_using_subcommand add" -s t -l type -d 'How the password is kept: argon2id, null, plain, md5, sha-1, sha-256, sha-512, whirlpool, crypt; crypt takes what crypt(3) made in the password\'s place' -r
 complete -c ftpuser -n "__fish_ftpuser_using_subcommand add" -l cost -d 'What an argon2id hash costs: KiB of memory, passes, lanes' -r
@@ -42,7 +48,7 @@ complete -c ftpuser -n "__fish_ftpuser_using_subcommand add" -l allow-from -d 'T
 complete -c ftpuser -n "__fish_ftpuser_using_subcommand add" -l login-hours -d 'The days and times at which the user may log in, as Mon-Fri/08:00-18:00,Sat' -r
 complete -c ftpuser -n "__fish_ftpuser_using_subcommand add" -l password-file -d 'Read the password from the first line of a file' -r -F
 complete -c ftpuser -n "__fish_ftpuser_using_subcommand add" -l disable -d 'Let the user not log in until `ftpuser set --enable`'
-complete -c ftpuser -n "__fish_ftpuser_using_subcommand add" -l replace -d 'Replace a user of this name'
+complete -c ftpuser -n "__fish_ftpuser_using_subcommand add" -l replace -d 'Replace users of the same names'
 complete -c ftpuser -n "__fish_ftpuser_using_subcommand add" -l password-stdin -d 'Read the password from the first line of the standard input'
 complete -c ftpuser -n "__fish_ftpuser_using_subcommand add" -s h -l help -d 'Print help'
 complete -c ftpuser -n "__fish_ftpuser_using_subcommand del" -s a -l auth-file -d 'The user file' -r -F
@@ -66,9 +72,44 @@ complete -c ftpuser -n "__fish_ftpuser_using_subcommand set" -l login-hours -d '
 complete -c ftpuser -n "__fish_ftpuser_using_subcommand set" -l enable -d 'Let a disabled user log in again'
 complete -c ftpuser -n "__fish_ftpuser_using_subcommand set" -l disable -d 'Let the user not log in until `ftpuser set --enable`'
 complete -c ftpuser -n "__fish_ftpuser_using_subcommand set" -s h -l help -d 'Print help'
-complete -c ftpuser -n "__fish_ftpuser_using_subcommand help; and not __fish_seen_subcommand_from add del list passwd set help" -f -a "add" -d 'Add a user'
-complete -c ftpuser -n "__fish_ftpuser_using_subcommand help; and not __fish_seen_subcommand_from add del list passwd set help" -f -a "del" -d 'Delete a user'
-complete -c ftpuser -n "__fish_ftpuser_using_subcommand help; and not __fish_seen_subcommand_from add del list passwd set help" -f -a "list" -d 'List the users: a table on a terminal, tab-separated lines in a pipe'
-complete -c ftpuser -n "__fish_ftpuser_using_subcommand help; and not __fish_seen_subcommand_from add del list passwd set help" -f -a "passwd" -d 'Give a user another password'
-complete -c ftpuser -n "__fish_ftpuser_using_subcommand help; and not __fish_seen_subcommand_from add del list passwd set help" -f -a "set" -d 'Change what a user may, and leave the password as it is'
-complete -c ftpuser -n "__fish_ftpuser_using_subcommand help; and not __fish_seen_subcommand_from add del list passwd set help" -f -a "help" -d 'Print this message or the help of the given subcommand(s)'
+complete -c ftpuser -n "__fish_ftpuser_using_subcommand enable" -s a -l auth-file -d 'The user file' -r -F
+complete -c ftpuser -n "__fish_ftpuser_using_subcommand enable" -s h -l help -d 'Print help'
+complete -c ftpuser -n "__fish_ftpuser_using_subcommand disable" -s a -l auth-file -d 'The user file' -r -F
+complete -c ftpuser -n "__fish_ftpuser_using_subcommand disable" -s h -l help -d 'Print help'
+complete -c ftpuser -n "__fish_ftpuser_using_subcommand show" -s a -l auth-file -d 'The user file' -r -F
+complete -c ftpuser -n "__fish_ftpuser_using_subcommand show" -l json -d 'Print one JSON object'
+complete -c ftpuser -n "__fish_ftpuser_using_subcommand show" -s h -l help -d 'Print help'
+complete -c ftpuser -n "__fish_ftpuser_using_subcommand check" -s a -l auth-file -d 'The user file' -r -F
+complete -c ftpuser -n "__fish_ftpuser_using_subcommand check" -l json -d 'Print one JSON array'
+complete -c ftpuser -n "__fish_ftpuser_using_subcommand check" -s h -l help -d 'Print help'
+complete -c ftpuser -n "__fish_ftpuser_using_subcommand import" -l from -d 'The form of the file' -r -f -a "passwd\t''
+proftpd\t''
+pure-ftpd\t''
+htpasswd\t''
+vsftpd\t''
+metaftpd\t''"
+complete -c ftpuser -n "__fish_ftpuser_using_subcommand import" -l shadow -d 'With --from passwd: the file with the hashes' -r -F
+complete -c ftpuser -n "__fish_ftpuser_using_subcommand import" -s a -l auth-file -d 'The user file' -r -F
+complete -c ftpuser -n "__fish_ftpuser_using_subcommand import" -s u -l real-user -d 'The user of the system that the files belong to; never root' -r
+complete -c ftpuser -n "__fish_ftpuser_using_subcommand import" -l home -d 'The home of users whose file has none; {name} in it is the user\'s name' -r
+complete -c ftpuser -n "__fish_ftpuser_using_subcommand import" -l replace -d 'Replace users of the same names'
+complete -c ftpuser -n "__fish_ftpuser_using_subcommand import" -l skip-bad -d 'Leave out what cannot be taken over, and import the rest'
+complete -c ftpuser -n "__fish_ftpuser_using_subcommand import" -l dry-run -d 'Tell what would be done, and write nothing'
+complete -c ftpuser -n "__fish_ftpuser_using_subcommand import" -s h -l help -d 'Print help'
+complete -c ftpuser -n "__fish_ftpuser_using_subcommand export" -l to -d 'The form of the file' -r -f -a "passwd\t''
+htpasswd\t''
+metaftpd\t''"
+complete -c ftpuser -n "__fish_ftpuser_using_subcommand export" -s a -l auth-file -d 'The user file' -r -F
+complete -c ftpuser -n "__fish_ftpuser_using_subcommand export" -s h -l help -d 'Print help'
+complete -c ftpuser -n "__fish_ftpuser_using_subcommand help; and not __fish_seen_subcommand_from add del list passwd set enable disable show check import export help" -f -a "add" -d 'Add a user'
+complete -c ftpuser -n "__fish_ftpuser_using_subcommand help; and not __fish_seen_subcommand_from add del list passwd set enable disable show check import export help" -f -a "del" -d 'Delete a user'
+complete -c ftpuser -n "__fish_ftpuser_using_subcommand help; and not __fish_seen_subcommand_from add del list passwd set enable disable show check import export help" -f -a "list" -d 'List the users: a table on a terminal, tab-separated lines in a pipe'
+complete -c ftpuser -n "__fish_ftpuser_using_subcommand help; and not __fish_seen_subcommand_from add del list passwd set enable disable show check import export help" -f -a "passwd" -d 'Give a user another password'
+complete -c ftpuser -n "__fish_ftpuser_using_subcommand help; and not __fish_seen_subcommand_from add del list passwd set enable disable show check import export help" -f -a "set" -d 'Change what a user may, and leave the password as it is'
+complete -c ftpuser -n "__fish_ftpuser_using_subcommand help; and not __fish_seen_subcommand_from add del list passwd set enable disable show check import export help" -f -a "enable" -d 'Let a disabled user log in again'
+complete -c ftpuser -n "__fish_ftpuser_using_subcommand help; and not __fish_seen_subcommand_from add del list passwd set enable disable show check import export help" -f -a "disable" -d 'Let a user not log in, and keep the entry'
+complete -c ftpuser -n "__fish_ftpuser_using_subcommand help; and not __fish_seen_subcommand_from add del list passwd set enable disable show check import export help" -f -a "show" -d 'Show one user, but for the password'
+complete -c ftpuser -n "__fish_ftpuser_using_subcommand help; and not __fish_seen_subcommand_from add del list passwd set enable disable show check import export help" -f -a "check" -d 'Look for what keeps users from logging in, and for weak passwords\' types'
+complete -c ftpuser -n "__fish_ftpuser_using_subcommand help; and not __fish_seen_subcommand_from add del list passwd set enable disable show check import export help" -f -a "import" -d 'Add the users of another program\'s file, with the passwords that they have'
+complete -c ftpuser -n "__fish_ftpuser_using_subcommand help; and not __fish_seen_subcommand_from add del list passwd set enable disable show check import export help" -f -a "export" -d 'Print the users in the form of another program\'s file'
+complete -c ftpuser -n "__fish_ftpuser_using_subcommand help; and not __fish_seen_subcommand_from add del list passwd set enable disable show check import export help" -f -a "help" -d 'Print this message or the help of the given subcommand(s)'

@@ -8,7 +8,7 @@ use std::path::PathBuf;
 use std::process::{Command, Output, Stdio};
 
 use sha2::{Digest, Sha256};
-use tests::binaries;
+use tests::{binaries, require};
 
 /// A user file of the test's own.
 struct Users {
@@ -302,7 +302,16 @@ fn a_closed_pipe_is_success_and_a_full_disk_is_not() {
 
 #[test]
 fn eight_editors_at_once_lose_nothing() {
-    const EACH: usize = 20;
+    eight_editors(20);
+}
+
+#[test]
+#[ignore = "takes minutes; make soak runs it"]
+fn eight_editors_with_a_thousand_changes_each_lose_nothing() {
+    eight_editors(1000);
+}
+
+fn eight_editors(each: usize) {
     let start: String = (0..8)
         .map(|n| format!("old{n}:null:::nobody:/:\nkept{n}:null:::nobody:/:\n"))
         .collect();
@@ -311,7 +320,7 @@ fn eight_editors_at_once_lose_nothing() {
         for editor in 0..8 {
             let users = &users;
             scope.spawn(move || {
-                for number in 0..EACH {
+                for number in 0..each {
                     users.succeed(
                         &format!("add new{editor}x{number} -t null --home / -u nobody"),
                         "",
@@ -328,7 +337,7 @@ fn eight_editors_at_once_lose_nothing() {
     let text = users.text();
     let mut lines: Vec<_> = text.lines().map(str::to_owned).collect();
     let mut expected: Vec<_> = (0..8)
-        .flat_map(|editor| (0..EACH).map(move |n| format!("new{editor}x{n}:null:::nobody:/:")))
+        .flat_map(|editor| (0..each).map(move |n| format!("new{editor}x{n}:null:::nobody:/:")))
         .chain((0..8).map(|editor| format!("kept{editor}:plain::pw:nobody:/:")))
         .collect();
     lines.sort();
@@ -358,6 +367,62 @@ fn an_editor_that_dies_while_writing_changes_nothing() {
     users.succeed("add fred -t null --home / -u nobody", "");
     assert_eq!(users.text(), format!("{start}fred:null:::nobody:/:\n"));
     assert_eq!(fs::read_dir(users.directory.path()).unwrap().count(), 1);
+}
+
+/// Runs `add` under strace with a fault in one occurrence of a call; whether it came to that.
+fn add_with_fault(users: &Users, call: &str, fault: &str, occurrence: usize) -> bool {
+    let trace = users.directory.path().join("trace");
+    let output = Command::new("strace")
+        .args(["-f", "-o", trace.to_str().unwrap(), "-e"])
+        .arg(format!("trace={call}"))
+        .arg("-e")
+        .arg(format!("inject={call}:{fault}:when={occurrence}"))
+        .arg(binaries::path("ftpuser"))
+        .args([
+            "add", "fred", "-t", "null", "--home", "/", "-u", "nobody", "-a",
+        ])
+        .arg(users.file())
+        .output()
+        .unwrap();
+    let trace = fs::read_to_string(trace).unwrap();
+    let hurt = trace.contains("(INJECTED)") || trace.contains("killed by SIGKILL");
+    assert!(
+        hurt || output.status.success(),
+        "{call} {fault} {occurrence}: {output:?}"
+    );
+    hurt
+}
+
+#[test]
+fn a_full_disk_or_a_kill_at_any_step_leaves_the_old_file_or_the_new_one() {
+    if !require::programs(&["strace"]) {
+        return;
+    }
+    let old = "ann:null:::nobody:/:\n";
+    let new = format!("{old}fred:null:::nobody:/:\n");
+    let mut faults = 0;
+    for fault in ["error=ENOSPC", "signal=KILL"] {
+        for call in ["write", "fchmod", "fsync", "renameat", "unlinkat", "flock"] {
+            for occurrence in 1.. {
+                let users = Users::new(old);
+                if !add_with_fault(&users, call, fault, occurrence) {
+                    assert_eq!(users.text(), new);
+                    assert!(occurrence > 1, "{call} is not called");
+                    break;
+                }
+                faults += 1;
+                let left = users.text();
+                assert!(
+                    left == old || left == new,
+                    "{call} {fault} {occurrence}: {left}"
+                );
+                // Nothing that the fault left behind is in the way of the next one.
+                users.succeed("add bob -t null --home / -u nobody", "");
+                assert_eq!(users.text(), format!("{left}bob:null:::nobody:/:\n"));
+            }
+        }
+    }
+    assert!(faults >= 12, "{faults}");
 }
 
 const FRED: &str = "Fred:plain::pw:nobody:/srv:idle=5 Odd=1\nbob:broken\n";
@@ -454,4 +519,200 @@ fn hashes_of_crypt_are_taken_over_as_they_are() {
     assert_eq!(told.status.code(), Some(1));
     let told = String::from_utf8(told.stderr).unwrap();
     assert!(told.contains("not a hash of crypt(3)"), "{told}");
+}
+
+const CRYPT: &str = "$6$saltsalt$qFmFH.bQmmtXzyBY0s9v7Oicd2z4XSIecDzlB5KiA2/jctKu9YterLp8wwnSq.qc.eoxqOmSuNp2xS0ktL3nh/";
+
+/// A file with another program's users beside the user file.
+fn source(users: &Users, text: &str) -> String {
+    let path = users.directory.path().join("source");
+    fs::write(&path, text.replace("HASH", CRYPT)).unwrap();
+    path.to_str().unwrap().to_owned()
+}
+
+#[test]
+fn users_of_other_programs_are_taken_over() {
+    let home = "/tmp";
+    for (form, line, options, expected) in [
+        (
+            "htpasswd",
+            "fred:HASH",
+            "-u nobody --home /tmp/{name}",
+            "nobody:/tmp/fred:",
+        ),
+        (
+            "vsftpd",
+            "fred:HASH:",
+            "-u nobody --home /tmp",
+            "nobody:/tmp:",
+        ),
+        (
+            "proftpd",
+            "fred:HASH:65534:65534::/tmp:/bin/false",
+            "",
+            "nobody:/tmp:",
+        ),
+        (
+            "passwd",
+            "fred:HASH:65534:65534::/tmp:/bin/sh",
+            "-u nobody",
+            "nobody:/tmp:",
+        ),
+        (
+            "pure-ftpd",
+            "fred:HASH:65534:65534::/tmp/./:1024:::::::::::",
+            "",
+            "nobody:/tmp:ChHome=yes UploadRate=1024B/s",
+        ),
+        (
+            "metaftpd",
+            "fred:crypt::HASH:nobody:/tmp:Idle=5",
+            "",
+            "nobody:/tmp:Idle=5",
+        ),
+    ] {
+        assert!(std::path::Path::new(home).is_dir());
+        let users = Users::new("ann:plain::pw:nobody:/tmp:\n");
+        let source = source(&users, &format!("# a comment\n\n{line}\r\n"));
+        let line = format!("import --from {form} {source} {options}");
+        let told = users.succeed(line.trim_end(), "");
+        assert_eq!(told.stdout, b"imported 1 users\n", "{form}");
+        let expected = format!("ann:plain::pw:nobody:/tmp:\nfred:crypt::{CRYPT}:{expected}\n");
+        assert_eq!(users.text(), expected, "{form}");
+    }
+}
+
+#[test]
+fn a_line_that_cannot_be_taken_over_keeps_all_others_out() {
+    let users = Users::new("");
+    let source = source(&users, "ann:HASH\njoe:$apr1$x$y\nlocked:!\nAnn:HASH\n");
+    let line = format!("import --from htpasswd {source} -u nobody --home /tmp");
+    users.fail(&line, 1, ":2: user \"joe\": secret is wrong: not a hash");
+    users.fail(
+        &line,
+        1,
+        ":4: user \"Ann\": another line has this name already",
+    );
+    users.fail(
+        &line,
+        1,
+        "2 lines cannot be taken over, so nothing was imported",
+    );
+    users.fail(
+        &format!("import --from htpasswd {source} --home /tmp"),
+        1,
+        "--real-user USER",
+    );
+    users.fail(
+        &format!("import --from htpasswd {source} -u nobody"),
+        1,
+        "--home DIR",
+    );
+    let told = users.succeed(&format!("{line} --skip-bad --dry-run"), "");
+    let summary = "would import 1 users, left out 1 without a password, left out 2 bad lines\n";
+    assert_eq!(String::from_utf8_lossy(&told.stdout), summary);
+    assert_eq!(users.text(), "");
+    users.succeed(&format!("{line} --skip-bad"), "");
+    assert!(
+        users.text().starts_with("ann:crypt::$6$"),
+        "{}",
+        users.text()
+    );
+    users.fail(&format!("{line} --skip-bad"), 1, "user ann exists already");
+    users.succeed(&format!("{line} --skip-bad --replace"), "");
+    assert_eq!(users.text().lines().count(), 1);
+}
+
+#[test]
+fn what_is_exported_can_be_imported() {
+    let text = format!(
+        "ann:crypt::{CRYPT}:nobody:/tmp:\njoe:argon2id::x:nobody:/tmp:\nbob:plain::pw:nobody:/tmp:Idle=5\n"
+    );
+    let users = Users::new(&text);
+    let told = |form: &str| {
+        let output = users.run(&format!("export --to {form}"), "");
+        let text = |octets| String::from_utf8(octets).unwrap();
+        (
+            output.status.code(),
+            text(output.stdout),
+            text(output.stderr),
+        )
+    };
+    let (status, out, errors) = told("htpasswd");
+    assert_eq!((status, out), (Some(1), format!("ann:{CRYPT}\n")));
+    assert!(
+        errors.contains(":3: user \"bob\": other programs do not know passwords of type plain"),
+        "{errors}"
+    );
+    assert!(errors.ends_with("users left out: 2\n"), "{errors}");
+    let (status, out, _) = told("metaftpd");
+    assert_eq!(
+        (status, out.as_str()),
+        (Some(1), "bob:plain::pw:nobody:/tmp:Idle=5\n")
+    );
+    let (_, out, _) = told("passwd");
+    let again = Users::new("");
+    let source = source(&again, &out);
+    again.succeed(&format!("import --from proftpd {source}"), "");
+    assert_eq!(again.text(), text.split_inclusive('\n').next().unwrap());
+}
+
+#[test]
+fn one_user_is_shown_and_switched_off_and_on() {
+    let users = Users::new("Fred:plain::geheim:nobody:/tmp:Idle=5\n");
+    let shown = users.succeed("show fred", "");
+    let expected = "name       Fred\ntype       plain\nreal user  nobody\nhome       /tmp\nsettings   Idle=5\n";
+    assert_eq!(String::from_utf8_lossy(&shown.stdout), expected);
+    users.succeed("disable fred", "");
+    assert_eq!(
+        users.text(),
+        "Fred:plain::geheim:nobody:/tmp:Idle=5 Enabled=no\n"
+    );
+    let shown: serde_json::Value =
+        serde_json::from_slice(&users.succeed("show fred --json", "").stdout).unwrap();
+    assert_eq!(
+        shown["settings"],
+        serde_json::json!(["Idle=5", "Enabled=no"])
+    );
+    users.succeed("disable fred", "");
+    users.succeed("enable fred", "");
+    assert_eq!(users.text(), "Fred:plain::geheim:nobody:/tmp:Idle=5\n");
+    users.fail("show ann", 1, "no user ann");
+    users.fail("disable ann", 1, "no user ann");
+}
+
+#[test]
+fn a_check_tells_who_cannot_log_in_and_what_is_kept_badly() {
+    let good = format!("anonymous:null:::nobody:/tmp:\nann:crypt::{CRYPT}:nobody:/tmp:\n");
+    let users = Users::new(&good);
+    let mode = |mode| fs::set_permissions(users.file(), fs::Permissions::from_mode(mode)).unwrap();
+    mode(0o600);
+    assert_eq!(
+        users.succeed("check", "").stdout,
+        b"users: 2, problems: 0\n"
+    );
+    let bad = "ann:crypt::x:nobody:/tmp:\njoe:md5:a:00000000000000000000000000000000:nobody:/tmp:Idel=5\n\
+               eve:null:::no-such-user:/no/such/home:\nnonsense\n";
+    fs::write(users.file(), format!("{good}{bad}")).unwrap();
+    let output = users.run("check", "");
+    assert_eq!(output.status.code(), Some(1));
+    let told = String::from_utf8(output.stdout).unwrap();
+    for expected in [
+        ":3: user \"ann\": line 2 decides about this name",
+        ":4: user \"joe\": cannot log in: unknown key \"Idel\", did you mean \"Idle\"?",
+        ":4: user \"joe\": who reads the file learns passwords of type md5 quickly",
+        ":5: user \"eve\": cannot log in: ",
+        ":5: user \"eve\": home /no/such/home: ",
+        ":5: user \"eve\": any password is right for this user",
+        ":6: user \"\": cannot log in: ",
+        "users: 6, problems: 7\n",
+    ] {
+        assert!(told.contains(expected), "{expected}: {told}");
+    }
+    let problems: serde_json::Value =
+        serde_json::from_slice(&users.run("check --json", "").stdout).unwrap();
+    assert_eq!(problems.as_array().unwrap().len(), 7);
+    assert_eq!(problems[0]["line"], 3);
+    mode(0o644);
+    users.fail("check", 1, "remedy: chmod 600");
 }

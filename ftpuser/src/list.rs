@@ -11,7 +11,7 @@ use serde_json::{Value, json};
 
 use crate::{Failure, file};
 
-const COLUMNS: [&str; 5] = ["name", "type", "real user", "home", "settings"];
+pub(crate) const COLUMNS: [&str; 5] = ["name", "type", "real user", "home", "settings"];
 
 pub(crate) fn run(arguments: &ArgMatches) -> Result<(), Failure> {
     let file = file(arguments);
@@ -55,7 +55,7 @@ pub(crate) fn run(arguments: &ArgMatches) -> Result<(), Failure> {
     }
 }
 
-fn row(record: &Record) -> [String; 5] {
+pub(crate) fn row(record: &Record) -> [String; 5] {
     [
         record.name().to_string(),
         record.stored().scheme().name().to_owned(),
@@ -65,7 +65,7 @@ fn row(record: &Record) -> [String; 5] {
     ]
 }
 
-fn object(record: &Record) -> Value {
+pub(crate) fn object(record: &Record) -> Value {
     let [name, kind, real_user, home, _] = row(record);
     json!({
         "name": name,

@@ -1,12 +1,17 @@
 //! `ftpuser`: the users of ftpd's own file, from the command line. Thin: what a user is, `common::auth` says.
 
 mod add;
+mod check;
+mod export;
+mod import;
 mod list;
 mod password;
 mod set;
+mod show;
 
 use std::ffi::OsString;
 use std::fmt;
+use std::io::Write;
 use std::os::unix::ffi::OsStrExt;
 use std::path::Path;
 use std::process::ExitCode;
@@ -54,10 +59,16 @@ fn main() -> ExitCode {
     let done = match matches.subcommand() {
         Some(("add", arguments)) => add::run(arguments),
         Some(("del", arguments)) => delete(arguments),
+        Some(("check", arguments)) => check::run(arguments),
+        Some(("disable", arguments)) => set::enable(arguments, false),
+        Some(("enable", arguments)) => set::enable(arguments, true),
+        Some(("export", arguments)) => export::run(arguments),
+        Some(("import", arguments)) => import::run(arguments),
         Some(("list", arguments)) => list::run(arguments),
         Some(("passwd", arguments)) => change_password(arguments),
         Some(("set", arguments)) => set::run(arguments),
-        _ => Err(Failure::usage("which of add, del, list, passwd, set?")),
+        Some(("show", arguments)) => show::run(arguments),
+        _ => Err(Failure::usage("which of the sub-commands?")),
     };
     match done {
         Ok(()) => ExitCode::SUCCESS,
@@ -98,21 +109,33 @@ fn change_password(arguments: &ArgMatches) -> Result<(), Failure> {
 }
 
 fn warn_of_old(scheme: Scheme) {
+    if let Some(weakness) = weakness(scheme) {
+        out::complain("ftpuser", format!("warning: {weakness}"));
+    }
+}
+
+/// What is wrong with keeping a password in this way.
+fn weakness(scheme: Scheme) -> Option<String> {
     match scheme {
-        Scheme::Argon2id | Scheme::Crypt | Scheme::Null => {}
+        Scheme::Argon2id | Scheme::Crypt | Scheme::Null => None,
         Scheme::Plain
         | Scheme::Md5
         | Scheme::Sha1
         | Scheme::Sha256
         | Scheme::Sha512
-        | Scheme::Whirlpool => out::complain(
-            "ftpuser",
-            format!(
-                "warning: who reads the file learns passwords of type {} quickly; argon2id, the default, is better",
-                scheme.name()
-            ),
-        ),
+        | Scheme::Whirlpool => Some(format!(
+            "who reads the file learns passwords of type {} quickly; argon2id, the default, is better",
+            scheme.name()
+        )),
     }
+}
+
+/// Writes what a sub-command is for.
+fn tell(text: &str) -> Result<(), Failure> {
+    let mut out = out::stdout();
+    out.write_all(text.as_bytes())
+        .and_then(|()| out.flush())
+        .map_err(|error| Failure::Failed(format!("standard output: {error}")))
 }
 
 fn file(arguments: &ArgMatches) -> &Path {

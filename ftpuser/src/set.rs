@@ -12,6 +12,9 @@ use common::settings::table;
 use crate::add::{Words, home_warning, real_user_exists};
 use crate::{Failure, file, name};
 
+/// The setting that lets a user log in.
+const ENABLED: &str = "Enabled";
+
 pub(crate) fn run(arguments: &ArgMatches) -> Result<(), Failure> {
     let words = arguments.get_many::<String>("words").into_iter().flatten();
     let words = Words::sort(words.map(String::as_str))?;
@@ -47,6 +50,26 @@ pub(crate) fn run(arguments: &ArgMatches) -> Result<(), Failure> {
     Ok(edit.commit()?)
 }
 
+/// `ftpuser enable` and `ftpuser disable`: the shortest way to one setting.
+pub(crate) fn enable(arguments: &ArgMatches, enabled: bool) -> Result<(), Failure> {
+    let mut edit = Edit::begin(file(arguments))?;
+    let old = edit.record(name(arguments))?;
+    let changes = match enabled {
+        true => Vec::new(),
+        false => vec![(ENABLED.to_owned(), "no".to_owned())],
+    };
+    let record = Record::new(
+        old.name().clone(),
+        old.stored().clone(),
+        old.real_user(),
+        old.home(),
+        merged(old.settings(), changes, &[ENABLED]),
+    )
+    .map_err(Failure::failed)?;
+    edit.replace(&record)?;
+    Ok(edit.commit()?)
+}
+
 /// The settings that the options for rules stand for, each checked.
 pub(crate) fn rules(arguments: &ArgMatches) -> Result<Vec<Setting>, Failure> {
     let mut settings = Vec::new();
@@ -61,7 +84,7 @@ pub(crate) fn rules(arguments: &ArgMatches) -> Result<Vec<Setting>, Failure> {
         settings.push((key.to_owned(), value));
     }
     if arguments.get_flag("disable") {
-        settings.push(("Enabled".to_owned(), "no".to_owned()));
+        settings.push((ENABLED.to_owned(), "no".to_owned()));
     }
     Ok(settings)
 }
@@ -78,7 +101,7 @@ fn unset(arguments: &ArgMatches) -> Result<Vec<&'static str>, Failure> {
         );
     }
     if arguments.get_flag("enable") {
-        keys.push("Enabled");
+        keys.push(ENABLED);
     }
     Ok(keys)
 }

@@ -2,7 +2,8 @@
 
 use std::path::PathBuf;
 
-use clap::{Arg, ArgAction, ArgGroup, Command, value_parser};
+use clap::builder::PossibleValuesParser;
+use clap::{Arg, ArgAction, ArgGroup, ArgMatches, Command, value_parser};
 
 use crate::auth::native::{DEFAULT_FILE, Scheme};
 use crate::settings::Cost;
@@ -16,7 +17,7 @@ pub const SHARED_USERS: [&str; 3] = ["nobody", "daemon", "guest"];
 pub fn command() -> Command {
     Command::new("ftpuser")
         .version(env!("CARGO_PKG_VERSION"))
-        .about("Add, change, delete and list the users of ftpd's own user file")
+        .about("Add, change, delete, list, check, import and export the users of ftpd's own user file")
         .after_help("Exit status: 0 done, 1 failed, 2 wrong usage.")
         .subcommand_required(true)
         .arg_required_else_help(true)
@@ -35,12 +36,7 @@ pub fn command() -> Command {
                      standard error and makes the exit status 1.",
                 )
                 .arg(file())
-                .arg(
-                    Arg::new("json")
-                        .long("json")
-                        .action(ArgAction::SetTrue)
-                        .help("Print one JSON array"),
-                ),
+                .arg(json("Print one JSON array")),
         )
         .subcommand(
             Command::new("passwd")
@@ -53,6 +49,168 @@ pub fn command() -> Command {
                 .group(ArgGroup::new("password").args(["password-stdin", "password-file"])),
         )
         .subcommand(set())
+        .subcommand(
+            Command::new("enable")
+                .about("Let a disabled user log in again")
+                .arg(name())
+                .arg(file()),
+        )
+        .subcommand(
+            Command::new("disable")
+                .about("Let a user not log in, and keep the entry")
+                .arg(name())
+                .arg(file()),
+        )
+        .subcommand(
+            Command::new("show")
+                .about("Show one user, but for the password")
+                .arg(name())
+                .arg(file())
+                .arg(json("Print one JSON object")),
+        )
+        .subcommand(
+            Command::new("check")
+                .about("Look for what keeps users from logging in, and for weak passwords' types")
+                .after_help(
+                    "Exit status: 0 nothing found, 1 something found, or the file cannot be read. \
+                     `ftpd --check -f FILE` looks at the users together with a configuration.",
+                )
+                .arg(file())
+                .arg(json("Print one JSON array")),
+        )
+        .subcommand(import())
+        .subcommand(export())
+}
+
+fn json(help: &'static str) -> Arg {
+    Arg::new("json")
+        .long("json")
+        .action(ArgAction::SetTrue)
+        .help(help)
+}
+
+fn import() -> Command {
+    Command::new("import")
+        .about("Add the users of another program's file, with the passwords that they have")
+        .after_help(
+            "Forms: passwd (lines of /etc/passwd, with --shadow for /etc/shadow), proftpd (AuthUserFile), pure-ftpd \
+             (pureftpd.passwd), htpasswd (Apache's), vsftpd (pam_pwdfile's), metaftpd (this file's own form).\n\
+             Nothing is written if any line cannot be taken over; --skip-bad leaves such lines out. What has no \
+             counterpart here, such as a quota, is told on the standard error.",
+        )
+        .arg(
+            Arg::new("source")
+                .value_name("SOURCE")
+                .required(true)
+                .value_parser(value_parser!(PathBuf))
+                .help("The file with the users"),
+        )
+        .arg(form(&Form::ALL))
+        .arg(
+            Arg::new("shadow")
+                .long("shadow")
+                .value_name("SOURCE")
+                .value_parser(value_parser!(PathBuf))
+                .help("With --from passwd: the file with the hashes"),
+        )
+        .arg(file())
+        .arg(real_user())
+        .arg(
+            Arg::new("home")
+                .long("home")
+                .value_name("DIR")
+                .help("The home of users whose file has none; {name} in it is the user's name"),
+        )
+        .arg(replace())
+        .arg(
+            Arg::new("skip-bad")
+                .long("skip-bad")
+                .action(ArgAction::SetTrue)
+                .help("Leave out what cannot be taken over, and import the rest"),
+        )
+        .arg(
+            Arg::new("dry-run")
+                .long("dry-run")
+                .action(ArgAction::SetTrue)
+                .help("Tell what would be done, and write nothing"),
+        )
+}
+
+fn export() -> Command {
+    Command::new("export")
+        .about("Print the users in the form of another program's file")
+        .after_help(
+            "Exit status: 0 all users were printed, 1 some cannot be told in this form; those are named on the standard \
+             error. Only hashes of type crypt can be used by other programs; MetaFTPd reads all types but crypt and argon2id.",
+        )
+        .arg(form(&[Form::Passwd, Form::Htpasswd, Form::Metaftpd]))
+        .arg(file())
+}
+
+fn form(forms: &[Form]) -> Arg {
+    Arg::new("form")
+        .long(if forms == Form::ALL { "from" } else { "to" })
+        .value_name("FORM")
+        .required(true)
+        .value_parser(PossibleValuesParser::new(
+            forms.iter().map(|form| form.name()),
+        ))
+        .help("The form of the file")
+}
+
+/// The form that the arguments name.
+pub fn form_of(arguments: &ArgMatches) -> Form {
+    let named = arguments.get_one::<String>("form");
+    let form = Form::ALL
+        .into_iter()
+        .find(|form| named.is_some_and(|name| name == form.name()));
+    form.unwrap_or(Form::Metaftpd)
+}
+
+/// How another program keeps its users.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Form {
+    /// Lines of passwd(5), with the hashes there or in shadow(5).
+    Passwd,
+    /// ProFTPD's AuthUserFile: passwd(5) with the hashes in it.
+    Proftpd,
+    /// pure-pw's text file.
+    PureFtpd,
+    /// Apache's: a name and a hash.
+    Htpasswd,
+    /// pam_pwdfile's, which vsftpd is often used with: a name and a hash, and what follows is not looked at.
+    Vsftpd,
+    /// The form of our own file.
+    Metaftpd,
+}
+
+impl Form {
+    pub const ALL: [Form; 6] = [
+        Form::Passwd,
+        Form::Proftpd,
+        Form::PureFtpd,
+        Form::Htpasswd,
+        Form::Vsftpd,
+        Form::Metaftpd,
+    ];
+
+    pub fn name(self) -> &'static str {
+        match self {
+            Form::Passwd => "passwd",
+            Form::Proftpd => "proftpd",
+            Form::PureFtpd => "pure-ftpd",
+            Form::Htpasswd => "htpasswd",
+            Form::Vsftpd => "vsftpd",
+            Form::Metaftpd => "metaftpd",
+        }
+    }
+}
+
+fn replace() -> Arg {
+    Arg::new("replace")
+        .long("replace")
+        .action(ArgAction::SetTrue)
+        .help("Replace users of the same names")
 }
 
 fn set() -> Command {
@@ -110,12 +268,7 @@ fn add() -> Command {
         .arg(home())
         .arg(real_user())
         .args(rules())
-        .arg(
-            Arg::new("replace")
-                .long("replace")
-                .action(ArgAction::SetTrue)
-                .help("Replace a user of this name"),
-        )
+        .arg(replace())
         .args(password())
         .group(ArgGroup::new("password").args(["password-stdin", "password-file"]))
 }

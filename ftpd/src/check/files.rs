@@ -1,24 +1,21 @@
 //! Looks at the files, directories, users and groups that a configuration names. Opens nothing for writing.
 
-use std::collections::{BTreeMap, BTreeSet};
 use std::os::fd::AsFd;
 use std::path::Path;
 
 use common::auth::chain;
-use common::auth::native::{Entry, UserFile};
+use common::auth::native::{Entry, Problem, UserFile, review};
 use common::auth::system::{Files, Source};
-use common::auth::{Identity, group_id, session_group};
+use common::auth::{group_id, session_group};
 use common::clock;
 use common::jail::open_root;
 use common::sandbox::is_root;
 use common::settings::{Config, JailMode, Method, ServerConfig};
 use common::tls;
 use nix::errno::Errno;
-use nix::sys::stat::stat;
 use nix::unistd::{AccessFlags, Uid, User, access};
 
 use super::Finding::{self, Error, Note, Warning};
-use crate::keeper::grant::wanted;
 
 /// The lowest port that anybody may listen on.
 const FREE_PORT: u16 = 1024;
@@ -171,56 +168,10 @@ fn identities(server: &ServerConfig, found: &mut Vec<Finding>) {
 
 fn users(config: &Config, entries: &[Entry], found: &mut Vec<Finding>) {
     let file = config.server.auth_file.display();
-    let mut names: BTreeMap<Vec<u8>, u64> = BTreeMap::new();
-    let mut asked: BTreeSet<(&str, bool)> = BTreeSet::new();
     if entries.is_empty() {
         found.push(Warning(format!("{file} has no users")));
     }
-    for entry in entries {
-        let mut warn = |text: String| {
-            found.push(Warning(format!(
-                "{file}:{}: user {:?}: {text}",
-                entry.line, entry.name
-            )));
-        };
-        let key = entry.name.to_ascii_lowercase().into_bytes();
-        if let Some(first) = names.get(&key) {
-            warn(format!(
-                "line {first} decides about this name, so this one is without effect"
-            ));
-            continue;
-        }
-        names.insert(key, entry.line);
-        let record = match &entry.record {
-            Ok(record) => record,
-            Err(why) => {
-                warn(format!("cannot log in: {why}"));
-                continue;
-            }
-        };
-        let own = config.server.users.of(record.name().as_bytes());
-        let run = config.server.run;
-        let settings = config
-            .session
-            .with_user_settings(run, own, record.settings());
-        if let Err(error) = settings {
-            warn(format!("cannot log in: {}", error.message));
-        }
-        let real_user = wanted(&config.server, record);
-        if asked.insert((real_user.real_user, real_user.root_named))
-            && let Err(error) = Identity::of(real_user)
-        {
-            warn(format!("cannot log in: {error}"));
-        }
-        // Those below a chroot are of another file system than this one's paths.
-        if config.server.chroot.is_none()
-            && let Err(errno) = stat(record.home())
-        {
-            warn(format!(
-                "home {}: {}",
-                record.home().display(),
-                errno.desc()
-            ));
-        }
+    for Problem { line, name, text } in review(config, entries) {
+        found.push(Warning(format!("{file}:{line}: user {name:?}: {text}")));
     }
 }

@@ -7,9 +7,8 @@ use std::os::unix::ffi::OsStrExt;
 use std::path::{Path, PathBuf};
 
 use common::auth::chain::{Denied as Unknown, Member};
-use common::auth::native::{Record, Scheme};
 use common::auth::pam::PamSession;
-use common::auth::{Identity, Wanted, group_id};
+use common::auth::{Identity, group_id};
 use common::channel::UserName;
 use common::clock;
 use common::jail::open_root;
@@ -120,7 +119,7 @@ impl Claim<'_> {
     /// The user of the system that the session becomes.
     pub(crate) fn identity(&self, server: &ServerConfig) -> Result<Identity, Refused> {
         let identity = match self.member.record() {
-            Some(record) => Identity::of(wanted(server, record)),
+            Some(record) => Identity::of(record.wanted(server)),
             None => Identity::of_real_user(self.member.real_user()),
         }
         .map_err(|error| Refused::Identity(error.to_string()))?;
@@ -182,18 +181,6 @@ impl Claim<'_> {
             .policy
             .judge(self.client, clock::local)
             .map_err(Refused::Policy)
-    }
-}
-
-/// What the identity of a user of the user file is looked up by: the entry names no group. Users of the system have their own.
-pub(crate) fn wanted<'a>(server: &'a ServerConfig, record: &'a Record) -> Wanted<'a> {
-    let is = |named: &String| named.as_bytes() == record.name().as_bytes();
-    // SECURITY: where any password is right, nobody is root.
-    let named = record.stored().scheme() != Scheme::Null && server.root_users.iter().any(is);
-    Wanted {
-        real_user: record.real_user(),
-        group: server.default_group.as_deref(),
-        root_named: named,
     }
 }
 

@@ -3,6 +3,8 @@
 //! The lock is on the file itself, taken again until the locked file is the one under the name: an editor before us may
 //! have put another there. No lock file is left behind, and nobody who cannot open the file can hold its editors up.
 
+use std::collections::hash_map::Entry::{Occupied, Vacant};
+use std::collections::{HashMap, HashSet};
 use std::ffi::{OsStr, OsString};
 use std::fs::File;
 use std::io::{self, Read, Write};
@@ -16,7 +18,7 @@ use nix::sys::stat::{FileStat, Mode, fchmod, fstatat};
 use nix::unistd::{Gid, Uid, UnlinkatFlags, fchown, unlinkat};
 use zeroize::Zeroizing;
 
-use super::read::is_line_of;
+use super::read::{is_line_of, name_of_line};
 use super::record::{Fields, LONGEST_LINE, Name, Record, RecordError, shown};
 use super::{Distrust, NativeError, Stored};
 
@@ -106,26 +108,50 @@ impl Edit {
     /// Adds a user at the end, or in the place of the user's first line. Later lines of the same name go: they would have
     /// come alive with that user's next deletion.
     pub fn put(&mut self, record: &Record, existing: Existing) -> Result<(), NativeError> {
-        let name = record.name();
-        let line = self.line(record)?;
-        let place = self.first(name.as_bytes());
-        match (place, existing) {
-            (Some(_), Existing::Refuse) => return Err(NativeError::UserExists(name.to_string())),
-            (Some(place), Existing::Replace) => {
-                self.lines.retain({
-                    let mut number = 0..;
-                    move |l| number.next() == Some(place) || !is_line_of(l, name.as_bytes())
-                });
-                self.lines[place] = line;
-            }
-            (None, Existing::Refuse | Existing::Replace) => {
-                // A line that was cut off must not run on into ours.
-                if let Some(last) = self.lines.last_mut().filter(|l| !l.ends_with(b"\n")) {
-                    last.push(b'\n');
-                }
-                self.lines.push(line);
+        self.put_all(std::slice::from_ref(record), existing)
+    }
+
+    /// Adds users as [`Edit::put`] does, in one pass through the file. On an error some of them are there, so nothing should be
+    /// committed then.
+    pub fn put_all(&mut self, records: &[Record], existing: Existing) -> Result<(), NativeError> {
+        let mut places: HashMap<Vec<u8>, usize> = HashMap::new();
+        let mut doubled = HashSet::new();
+        let put: HashSet<_> = records
+            .iter()
+            .map(|r| folded(r.name().as_bytes()))
+            .collect();
+        for (place, line) in self.lines.iter().enumerate() {
+            let Some(name) = name_of_line(line)
+                .map(folded)
+                .filter(|name| put.contains(name))
+            else {
+                continue;
+            };
+            match places.entry(name) {
+                Vacant(first) => _ = first.insert(place),
+                Occupied(_) => _ = doubled.insert(place),
             }
         }
+        for record in records {
+            let line = self.line(record)?;
+            match (places.entry(folded(record.name().as_bytes())), existing) {
+                (Occupied(_), Existing::Refuse) => {
+                    return Err(NativeError::UserExists(record.name().to_string()));
+                }
+                (Occupied(place), Existing::Replace) => self.lines[*place.get()] = line,
+                (Vacant(place), Existing::Refuse | Existing::Replace) => {
+                    // A line that was cut off must not run on into ours.
+                    if let Some(last) = self.lines.last_mut().filter(|l| !l.ends_with(b"\n")) {
+                        last.push(b'\n');
+                    }
+                    place.insert(self.lines.len());
+                    self.lines.push(line);
+                }
+            }
+        }
+        let mut number = 0..;
+        self.lines
+            .retain(|_| number.next().is_none_or(|place| !doubled.contains(&place)));
         Ok(())
     }
 
@@ -271,6 +297,11 @@ impl Edit {
             why,
         }
     }
+}
+
+/// Names are the same in any ASCII case.
+fn folded(name: &[u8]) -> Vec<u8> {
+    name.to_ascii_lowercase()
 }
 
 fn open_file(directory: &OwnedFd, name: &OsStr, missing: Missing) -> Result<File, Errno> {

@@ -9,6 +9,7 @@ mod lines;
 mod password;
 mod read;
 mod record;
+mod review;
 #[cfg(test)]
 mod tests;
 mod update;
@@ -24,7 +25,7 @@ pub(super) use lines::Lines;
 pub use password::{PasswordError, Stored, Verdict, verify_nobody};
 pub use read::{Entry, UserFile, authenticate};
 pub use record::{FieldError, FieldFault, LONGEST_LINE, Name, Record, RecordError, Setting, shown};
-
+pub use review::{Problem, review};
 pub use update::{Updated, update};
 
 /// Where the file is unless a setting says otherwise.

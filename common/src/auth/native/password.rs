@@ -132,6 +132,23 @@ impl Stored {
         Ok(Stored(kept))
     }
 
+    /// Takes over a hash that another program made: argon2id in PHC's form, or one of crypt(3).
+    pub fn of_hash(hash: &[u8]) -> Result<Stored, RecordError> {
+        let scheme = match hash.starts_with(b"$argon2id$") {
+            true => Scheme::Argon2id,
+            false => Scheme::Crypt,
+        };
+        Stored::parse(scheme.name().as_bytes(), b"", hash)
+    }
+
+    /// The hash of crypt(3), where it is one.
+    pub fn crypted(&self) -> Option<&[u8]> {
+        match &self.0 {
+            Kept::Crypt(hash) => Some(hash.as_bytes()),
+            _ => None,
+        }
+    }
+
     /// Reads the three fields of a record.
     pub(super) fn parse(word: &[u8], salt: &[u8], secret: &[u8]) -> Result<Stored, RecordError> {
         let scheme = Scheme::find(&String::from_utf8_lossy(word))?;

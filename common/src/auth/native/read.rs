@@ -135,6 +135,12 @@ impl UserFile {
     }
 }
 
+/// The name that a line is about. A comment has none.
+pub(super) fn name_of_line(line: &[u8]) -> Option<&[u8]> {
+    let end = memchr::memchr(b':', line)?;
+    (!line.starts_with(b"#")).then(|| &line[..end])
+}
+
 /// Whether a line is about this user. A comment has no user.
 pub(super) fn is_line_of(line: &[u8], name: &[u8]) -> bool {
     line.get(name.len()) == Some(&b':')
