@@ -1,14 +1,14 @@
 #!/usr/bin/env bash
 # Unpacks Debian's FTP servers side by side into a directory, for the tests that play the same conversations with them:
-# `peers.sh DIRECTORY`. As packages they exclude one another. Starts nothing; needs root for missing libraries only.
+# `peers.sh DIRECTORY`; with ProFTPD's TLS, which is a package of its own. As packages they exclude one another. Starts nothing; needs root for missing libraries only.
 set -eu
 
 directory=${1:?usage: peers.sh DIRECTORY}
-servers='vsftpd proftpd-core pure-ftpd'
+packages='vsftpd proftpd-core proftpd-mod-crypto pure-ftpd'
 
 missing=()
-for server in $servers; do
-    [ -e "$directory/$server/.whole" ] || missing+=("$server")
+for package in $packages; do
+    [ -e "$directory/$package/.whole" ] || missing+=("$package")
 done
 [ ${#missing[@]} -gt 0 ] || exit 0
 
@@ -20,26 +20,26 @@ fi
 [ "$(id -u)" != 0 ] || apt-get update -qq
 mkdir -p "$directory"
 cd "$directory"
-for server in "${missing[@]}"; do
+for package in "${missing[@]}"; do
     # What it needs and is not there; the package itself stays out.
-    libraries=$(apt-cache depends "$server" | awk '$1 == "Depends:" && $2 ~ /^lib/ { print $2 }')
+    libraries=$(apt-cache depends "$package" | awk '$1 == "Depends:" && $2 ~ /^lib/ { print $2 }')
     absent=()
     for library in $libraries; do
         dpkg-query -W -f '${Status}' "$library" 2>/dev/null | grep -q '^install ok installed' || absent+=("$library")
     done
     if [ ${#absent[@]} -gt 0 ]; then
         if [ "$(id -u)" != 0 ]; then
-            echo "$server needs ${absent[*]}: its tests are skipped." >&2
+            echo "$package needs ${absent[*]}: its tests are skipped." >&2
             continue
         fi
         DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends "${absent[@]}" >&2
     fi
-    rm -rf "$server"
-    package=$(mktemp -d)
-    # apt drops its privileges, and then must be able to write there.
-    chmod 777 "$package"
-    (cd "$package" && apt-get download -qq "$server" >&2)
-    dpkg-deb -x "$package"/*.deb "$server"
     rm -rf "$package"
-    touch "$server/.whole"
+    fresh=$(mktemp -d)
+    # apt drops its privileges, and then must be able to write there.
+    chmod 777 "$fresh"
+    (cd "$fresh" && apt-get download -qq "$package" >&2)
+    dpkg-deb -x "$fresh"/*.deb "$package"
+    rm -rf "$fresh"
+    touch "$package/.whole"
 done

@@ -5,6 +5,8 @@ use std::fs::File;
 use std::io::{self, Read, Write};
 use std::net::{Ipv4Addr, SocketAddr, SocketAddrV4, TcpStream};
 use std::os::fd::AsRawFd;
+use std::os::unix::fs::FileExt;
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use nix::sys::sendfile::sendfile64;
@@ -12,8 +14,11 @@ use nix::sys::socket::{
     AddressFamily, MsgFlags, SockFlag, SockType, SockaddrIn, bind, connect, recv, socket,
 };
 
+use rustls::ClientConfig;
+
 use crate::failure::Failure;
 use crate::reply::{self, Reply};
+use crate::secure::{Connection, Records};
 
 /// No single wait for a server is longer.
 const PATIENCE: Duration = Duration::from_secs(20);
@@ -30,8 +35,13 @@ pub(crate) struct Credentials {
 
 #[derive(Debug)]
 pub(crate) struct Session {
-    control: TcpStream,
+    control: Connection,
     unread: Vec<u8>,
+    /// How its data connections speak TLS, if they do.
+    data_tls: Option<Arc<ClientConfig>>,
+    /// Of these data connections, how many there were and how many of them resumed a session.
+    handshakes: u32,
+    resumed: u32,
 }
 
 impl Session {
@@ -46,16 +56,29 @@ impl Session {
     }
 
     fn over(dialled: io::Result<TcpStream>) -> Result<Self, Failure> {
+        let control = dialled.map_err(Failure::during("connect"))?;
         let mut session = Self {
-            control: dialled.map_err(Failure::during("connect"))?,
+            control: Connection::Clear(control),
             unread: Vec::new(),
+            data_tls: None,
+            handshakes: 0,
+            resumed: 0,
         };
         session.expect("greeting", &[220])?;
         Ok(session)
     }
 
-    pub(crate) fn login(port: u16, credentials: &Credentials) -> Result<Self, Failure> {
+    /// Logs in; with `tls` behind AUTH TLS.
+    pub(crate) fn login(
+        port: u16,
+        credentials: &Credentials,
+        tls: Option<Arc<ClientConfig>>,
+    ) -> Result<Self, Failure> {
         let mut session = Self::connect(port)?;
+        if let Some(config) = tls {
+            session.command("AUTH TLS", &[234])?;
+            session.secure(config)?;
+        }
         session.command(&format!("USER {}", credentials.user), &[331])?;
         // Not `command`: a failure must not carry the password.
         session.send(&format!("PASS {}", credentials.password))?;
@@ -63,11 +86,36 @@ impl Session {
         Ok(session)
     }
 
-    /// Logs in and switches to TYPE I.
-    pub(crate) fn ready(port: u16, credentials: &Credentials) -> Result<Self, Failure> {
-        let mut session = Self::login(port, credentials)?;
+    /// Puts the control connection under TLS.
+    fn secure(&mut self, config: Arc<ClientConfig>) -> Result<(), Failure> {
+        if let Connection::Clear(socket) = &self.control {
+            self.control = socket
+                .try_clone()
+                .and_then(|socket| Connection::secured(socket, config))
+                .map_err(Failure::during("TLS"))?;
+        }
+        Ok(())
+    }
+
+    /// Logs in and switches to TYPE I; with `tls` to data under TLS too.
+    pub(crate) fn ready(
+        port: u16,
+        credentials: &Credentials,
+        tls: Option<Arc<ClientConfig>>,
+    ) -> Result<Self, Failure> {
+        let mut session = Self::login(port, credentials, tls.clone())?;
         session.command("TYPE I", &[200])?;
+        if tls.is_some() {
+            session.command("PBSZ 0", &[200])?;
+            session.command("PROT P", &[200])?;
+            session.data_tls = tls;
+        }
         Ok(session)
+    }
+
+    /// The part of the data connections under TLS that resumed a session; nothing where none were.
+    pub(crate) fn resumed_part(&self) -> Option<f64> {
+        (self.handshakes > 0).then(|| f64::from(self.resumed) / f64::from(self.handshakes))
     }
 
     pub(crate) fn command(&mut self, line: &str, codes: &[u16]) -> Result<Reply, Failure> {
@@ -79,7 +127,7 @@ impl Session {
     pub(crate) fn transfer<T>(
         &mut self,
         line: &str,
-        work: impl FnOnce(&mut TcpStream) -> io::Result<T>,
+        work: impl FnOnce(&mut Connection) -> io::Result<T>,
     ) -> Result<T, Failure> {
         self.told(line, work).map(|(outcome, _)| outcome)
     }
@@ -88,7 +136,7 @@ impl Session {
     pub(crate) fn told<T>(
         &mut self,
         line: &str,
-        work: impl FnOnce(&mut TcpStream) -> io::Result<T>,
+        work: impl FnOnce(&mut Connection) -> io::Result<T>,
     ) -> Result<(T, String), Failure> {
         let outcome = self.begun(line, work)?;
         let reply = self.expect(line, &[226, 250])?;
@@ -99,7 +147,7 @@ impl Session {
     pub(crate) fn download<T>(
         &mut self,
         line: &str,
-        work: impl FnOnce(&mut TcpStream) -> io::Result<T>,
+        work: impl FnOnce(&mut Connection) -> io::Result<T>,
     ) -> Result<T, Failure> {
         let outcome = self.begun(line, work)?;
         self.reply(line)?;
@@ -110,16 +158,29 @@ impl Session {
     fn begun<T>(
         &mut self,
         line: &str,
-        work: impl FnOnce(&mut TcpStream) -> io::Result<T>,
+        work: impl FnOnce(&mut Connection) -> io::Result<T>,
     ) -> Result<T, Failure> {
         let passive = self.command("PASV", &[227])?;
         let port = reply::passive_port(&passive.text)
             .ok_or_else(|| Failure::wrong(format!("PASV: {}", passive.text)))?;
-        let mut data = dial(port).map_err(Failure::during("data connection"))?;
+        let data = dial(port).map_err(Failure::during("data connection"))?;
         self.command(line, &[150, 125])?;
+        let mut data = self.protected(data)?;
         let outcome = work(&mut data).map_err(Failure::during(line))?;
-        drop(data); // The end of an upload is the end of its connection.
+        // The end of an upload is the end of its connection.
+        data.finish().map_err(Failure::during(line))?;
         Ok(outcome)
+    }
+
+    fn protected(&mut self, data: TcpStream) -> Result<Connection, Failure> {
+        let Some(config) = &self.data_tls else {
+            return Ok(Connection::Clear(data));
+        };
+        let data = Connection::secured(data, Arc::clone(config));
+        let data = data.map_err(Failure::during("TLS of the data connection"))?;
+        self.handshakes += 1;
+        self.resumed += u32::from(data.resumed());
+        Ok(data)
     }
 
     /// Says goodbye and waits for the answer.
@@ -168,8 +229,11 @@ impl Session {
     }
 }
 
-/// Counts what arrives until the end, without copying it: the kernel drops the bytes.
-pub(crate) fn sink(data: &mut TcpStream) -> io::Result<u64> {
+/// Counts what arrives until the end, without looking at it: in the clear the kernel drops it, under TLS nothing is opened.
+pub(crate) fn sink(data: &mut Connection) -> io::Result<u64> {
+    if let Connection::Tls(tls) = data {
+        return sink_records(&mut tls.sock);
+    }
     let (started, mut all) = (Instant::now(), 0);
     let mut in_time = true;
     sink_while(data, |total| {
@@ -183,11 +247,28 @@ pub(crate) fn sink(data: &mut TcpStream) -> io::Result<u64> {
     Err(io::ErrorKind::TimedOut.into())
 }
 
+fn sink_records(socket: &mut TcpStream) -> io::Result<u64> {
+    let started = Instant::now();
+    let mut buffer = vec![0; CHUNK / 4];
+    let mut records = Records::default();
+    while !records.at_end() {
+        match socket.read(&mut buffer)? {
+            0 => break,
+            count => records.push(&buffer[..count])?,
+        }
+        within_limit(started)?;
+    }
+    Ok(records.octets)
+}
+
 /// The same as long as `go_on` says so of what has arrived so far.
 pub(crate) fn sink_while(
-    data: &mut TcpStream,
+    data: &mut Connection,
     mut go_on: impl FnMut(u64) -> bool,
 ) -> io::Result<()> {
+    let Connection::Clear(data) = data else {
+        return Err(io::Error::other("nothing is dropped unseen under TLS"));
+    };
     let mut buffer = vec![0; CHUNK];
     let mut total = 0;
     loop {
@@ -204,7 +285,7 @@ pub(crate) fn sink_while(
 }
 
 /// Collects what arrives until the end, at most `limit` bytes.
-pub(crate) fn collect(data: &mut TcpStream, limit: u64) -> io::Result<Vec<u8>> {
+pub(crate) fn collect(data: &mut Connection, limit: u64) -> io::Result<Vec<u8>> {
     let mut bytes = Vec::new();
     data.take(limit + 1).read_to_end(&mut bytes)?;
     if bytes.len() as u64 > limit {
@@ -213,9 +294,13 @@ pub(crate) fn collect(data: &mut TcpStream, limit: u64) -> io::Result<Vec<u8>> {
     Ok(bytes)
 }
 
-/// Sends the first `length` bytes of `file`, from the page cache to the socket.
-pub(crate) fn source(data: &mut TcpStream, file: &File, length: u64) -> io::Result<()> {
+/// Sends the first `length` bytes of `file`: in the clear from the page cache to the socket.
+pub(crate) fn source(data: &mut Connection, file: &File, length: u64) -> io::Result<()> {
     let started = Instant::now();
+    let data = match data {
+        Connection::Clear(data) => data,
+        Connection::Tls(_) => return source_read(data, file, length),
+    };
     let mut offset: i64 = 0;
     while let Some(left) = length
         .checked_sub(offset.unsigned_abs())
@@ -232,7 +317,24 @@ pub(crate) fn source(data: &mut TcpStream, file: &File, length: u64) -> io::Resu
     Ok(())
 }
 
-pub(crate) fn source_bytes(data: &mut TcpStream, bytes: &[u8]) -> io::Result<()> {
+fn source_read(data: &mut Connection, file: &File, length: u64) -> io::Result<()> {
+    let started = Instant::now();
+    let mut buffer = vec![0; CHUNK / 4];
+    let mut offset = 0;
+    while offset < length {
+        let count = file.read_at(&mut buffer, offset)?;
+        let most = usize::try_from(length - offset).unwrap_or(usize::MAX);
+        match count.min(most) {
+            0 => return Err(io::ErrorKind::UnexpectedEof.into()),
+            count => data.write_all(&buffer[..count])?,
+        }
+        offset += count as u64;
+        within_limit(started)?;
+    }
+    data.flush()
+}
+
+pub(crate) fn source_bytes(data: &mut Connection, bytes: &[u8]) -> io::Result<()> {
     data.write_all(bytes)
 }
 

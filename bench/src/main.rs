@@ -12,6 +12,7 @@ mod reply;
 mod report;
 mod running;
 mod scenario;
+mod secure;
 mod servers;
 mod stats;
 mod undo;
@@ -38,6 +39,7 @@ use crate::processes::Processes;
 use crate::report::Report;
 use crate::running::{Running, launch};
 use crate::scenario::{Place, Round, Scenario, Subject};
+use crate::secure::Certificate;
 use crate::servers::Server;
 
 fn main() -> ExitCode {
@@ -77,7 +79,9 @@ fn measure(mut options: Options) -> io::Result<ExitCode> {
             .as_ref()
             .map(|disk| Data::for_uploads(disk.home(), account.owner))
             .transpose()?;
+        let certificate = Certificate::make()?;
         let bench = Bench {
+            certificate: &certificate,
             options: &options,
             scratch: &scratch,
             account: &account,
@@ -167,6 +171,7 @@ struct Bench<'a> {
     options: &'a Options,
     scratch: &'a Scratch,
     account: &'a Account,
+    certificate: &'a Certificate,
     data: &'a Data,
     disk: Option<&'a Data>,
 }
@@ -232,18 +237,21 @@ impl Bench<'_> {
             Place::Scratch | Place::Durable => Some(self.data),
         };
         let data = data.ok_or_else(|| Failure::Unsupported("no disk was named".to_owned()))?;
+        let tls = scenario.suite.map(|suite| (self.certificate, suite));
         let running = Running::start(
             server,
             &self.options.programs,
             self.scratch.directory.join(server.name),
             &data.home,
             &self.account.credentials,
+            tls.map(|(certificate, _)| certificate),
         )
         .map_err(Failure::wrong)?;
         (scenario.run)(&Subject {
             server: &running,
             data,
             credentials: &self.account.credentials,
+            tls,
             window: self.options.window,
             sessions: self.options.sessions,
             round,

@@ -15,6 +15,7 @@ use nix::unistd::{Pid, setsid};
 use crate::client::{Credentials, Session};
 use crate::options::launch as launching;
 use crate::processes::Processes;
+use crate::secure::Certificate;
 use crate::servers::{Place, Ports, Programs, Server};
 use crate::undo::{self, Undo};
 
@@ -31,13 +32,14 @@ pub(crate) struct Running {
 }
 
 impl Running {
-    /// Starts `server` with `run` as its directory, made here and removed at the end.
+    /// Starts `server` with `run` as its directory, made here and removed at the end; with a certificate it offers TLS.
     pub(crate) fn start(
         server: &Server,
         programs: &Programs,
         run: PathBuf,
         home: &Path,
         credentials: &Credentials,
+        certificate: Option<&Certificate>,
     ) -> io::Result<Self> {
         let ports = Ports::free()?;
         let processes = Processes::plan(server.name);
@@ -47,7 +49,9 @@ impl Running {
             let _ = fs::remove_dir_all(removed);
         });
         fs::create_dir(&run)?;
+        let pem = certificate.map(|certificate| certificate.write(&run.join("tls.pem")));
         let place = Place {
+            pem: pem.transpose()?,
             run: &run,
             home,
             credentials,

@@ -13,20 +13,25 @@ mod parallel;
 mod small;
 mod text;
 
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use nix::sys::resource::{UsageWho, getrusage};
+use rustls::ClientConfig;
 
 use crate::client::{Credentials, Session};
 use crate::data::Data;
 use crate::failure::Failure;
 use crate::processes::Processes;
 use crate::running::Running;
+use crate::secure::{Certificate, Suite};
 use crate::stats::Kind;
 
 pub(crate) struct Scenario {
     pub(crate) name: &'static str,
     pub(crate) place: Place,
+    /// With what cipher suite control and data connections are under TLS, if they are.
+    pub(crate) suite: Option<Suite>,
     /// One repetition: a value for each of `figures`, in their order; NaN where there is nothing to compare with.
     pub(crate) run: fn(&Subject) -> Result<Vec<f64>, Failure>,
     pub(crate) figures: &'static [Figure],
@@ -75,57 +80,86 @@ const fn aside(what: &'static str, unit: &'static str) -> Figure {
 }
 
 use Place::{Disk, Durable, Scratch};
+use Suite::{Aes128, Aes256, ChaCha20};
 
 #[rustfmt::skip]
 pub(crate) const SCENARIOS: &[Scenario] = &[
-    Scenario { name: "retr", place: Scratch, run: bulk::retr,
+    Scenario { name: "retr", place: Scratch, suite: None, run: bulk::retr,
         figures: &[rate("RETR 1 GiB", "MB/s"), cost("  server CPU", "s/GiB"), aside("  client CPU", "s/GiB")] },
-    Scenario { name: "stor", place: Durable, run: bulk::stor,
+    Scenario { name: "stor", place: Durable, suite: None, run: bulk::stor,
         figures: &[rate("STOR 1 GiB", "MB/s"), cost("  server CPU", "s/GiB"), aside("  client CPU", "s/GiB")] },
-    Scenario { name: "confirmed-retr", place: Scratch, run: confirmed::retr,
+    Scenario { name: "confirmed-retr", place: Scratch, suite: None, run: confirmed::retr,
         figures: &[rate("RETR 256 MiB, plain", "MB/s"), aside("  CRC32 / plain", ""), aside("  MD5 / plain", ""),
             aside("  SHA-1 / plain", ""), aside("  SHA-256 / plain", ""), aside("  SHA-512 / plain", ""), aside("  BLAKE3 / plain", "")] },
-    Scenario { name: "confirmed-stor", place: Scratch, run: confirmed::stor,
+    Scenario { name: "confirmed-stor", place: Scratch, suite: None, run: confirmed::stor,
         figures: &[rate("STOR 256 MiB, plain", "MB/s"), aside("  CRC32 / plain", ""), aside("  MD5 / plain", ""),
             aside("  SHA-1 / plain", ""), aside("  SHA-256 / plain", ""), aside("  SHA-512 / plain", ""), aside("  BLAKE3 / plain", "")] },
-    Scenario { name: "text-retr", place: Scratch, run: text::retr,
+    Scenario { name: "text-retr", place: Scratch, suite: None, run: text::retr,
         figures: &[rate("RETR, TYPE A, lines of 35", "MB/s"), cost("  server CPU", "s/GiB")] },
-    Scenario { name: "text-stor", place: Scratch, run: text::stor,
+    Scenario { name: "text-stor", place: Scratch, suite: None, run: text::stor,
         figures: &[rate("STOR, TYPE A, lines of 35", "MB/s"), cost("  server CPU", "s/GiB")] },
-    Scenario { name: "mode-z", place: Scratch, run: deflate::both,
+    Scenario { name: "mode-z", place: Scratch, suite: None, run: deflate::both,
         figures: &[rate("RETR, MODE Z level 1", "MB/s"), aside("  of the size", ""), aside("  time/pigz -p1 -1", ""),
             rate("RETR, MODE Z level 6", "MB/s"), aside("  of the size", ""), aside("  time/pigz -p1 -6", ""), rate("STOR, MODE Z", "MB/s")] },
-    Scenario { name: "hash", place: Scratch, run: hash::hash,
+    Scenario { name: "hash", place: Scratch, suite: None, run: hash::hash,
         figures: &[rate("HASH MD5", "MB/s"), aside("  time/md5sum", ""), aside("  time/openssl", ""),
             rate("HASH SHA-1", "MB/s"), aside("  time/sha1sum", ""), aside("  time/openssl", ""),
             rate("HASH SHA-256", "MB/s"), aside("  time/sha256sum", ""), aside("  time/openssl", ""),
             rate("HASH SHA-512", "MB/s"), aside("  time/sha512sum", ""), aside("  time/openssl", ""),
             rate("HASH BLAKE3", "MB/s"), aside("  time/b3sum", ""), aside("  time/b3sum, 1 thread", "")] },
-    Scenario { name: "login", place: Scratch, run: login::one,
+    Scenario { name: "login", place: Scratch, suite: None, run: login::one,
         figures: &[rate("logins, 1 client", "1/s"), cost("  server CPU", "ms/login")] },
-    Scenario { name: "login32", place: Scratch, run: login::many,
+    Scenario { name: "login32", place: Scratch, suite: None, run: login::many,
         figures: &[rate("logins, 32 clients", "1/s"), cost("  server CPU", "ms/login")] },
-    Scenario { name: "small-retr", place: Scratch, run: small::retr,
+    Scenario { name: "small-retr", place: Scratch, suite: None, run: small::retr,
         figures: &[rate("RETR 4 KiB files", "1/s"), cost("  server CPU", "µs/file")] },
-    Scenario { name: "small-stor", place: Durable, run: small::stor,
+    Scenario { name: "small-stor", place: Durable, suite: None, run: small::stor,
         figures: &[rate("STOR 4 KiB files", "1/s"), cost("  server CPU", "µs/file")] },
-    Scenario { name: "small-stor64", place: Durable, run: parallel::small_stor,
+    Scenario { name: "small-stor64", place: Durable, suite: None, run: parallel::small_stor,
         figures: &[rate("STOR 4 KiB files, 64 clients", "1/s"), cost("  server CPU", "µs/file")] },
-    Scenario { name: "disk-stor64", place: Disk, run: parallel::small_stor,
+    Scenario { name: "disk-stor64", place: Disk, suite: None, run: parallel::small_stor,
         figures: &[rate("STOR 4 KiB, 64 clients, disk", "1/s"), cost("  server CPU", "µs/file")] },
-    Scenario { name: "retr64", place: Scratch, run: parallel::retr,
+    Scenario { name: "retr64", place: Scratch, suite: None, run: parallel::retr,
         figures: &[rate("RETR, 64 streams", "MB/s"), cost("  server CPU", "s/GiB"), aside("  slowest/mean", "")] },
-    Scenario { name: "list", place: Scratch, run: listing::list,
+    Scenario { name: "list", place: Scratch, suite: None, run: listing::list,
         figures: &[rate("LIST 100,000 entries", "entries/s"), cost("  server CPU", "µs/entry"), aside("  first octet", "ms")] },
-    Scenario { name: "nlst", place: Scratch, run: listing::nlst,
+    Scenario { name: "nlst", place: Scratch, suite: None, run: listing::nlst,
         figures: &[rate("NLST 100,000 entries", "entries/s"), cost("  server CPU", "µs/entry"), aside("  first octet", "ms")] },
-    Scenario { name: "mlsd", place: Scratch, run: listing::mlsd,
+    Scenario { name: "mlsd", place: Scratch, suite: None, run: listing::mlsd,
         figures: &[rate("MLSD 100,000 entries", "entries/s"), cost("  server CPU", "µs/entry"), aside("  first octet", "ms")] },
-    Scenario { name: "guessers", place: Scratch, run: guessers::guessers,
+    Scenario { name: "guessers", place: Scratch, suite: None, run: guessers::guessers,
         figures: &[aside("login, nobody else", "ms"), aside("login beside 50 guessers", "ms"), aside("  the longest of these", "ms"),
             cost("  ratio of the first two", ""), aside("  passwords answered", "of 1000"), aside("  refused", "of 1000")] },
-    Scenario { name: "memory", place: Scratch, run: memory::idle,
+    Scenario { name: "memory", place: Scratch, suite: None, run: memory::idle,
         figures: &[cost("PSS of idle sessions", "KiB each")] },
+    Scenario { name: "tls-login", place: Scratch, suite: Some(Aes256), run: login::one,
+        figures: &[rate("TLS logins, 1 client", "1/s"), cost("  server CPU", "ms/login")] },
+    Scenario { name: "tls-login32", place: Scratch, suite: Some(Aes256), run: login::many,
+        figures: &[rate("TLS logins, 32 clients", "1/s"), cost("  server CPU", "ms/login")] },
+    Scenario { name: "tls-small-retr", place: Scratch, suite: Some(Aes256), run: small::retr,
+        figures: &[rate("TLS RETR 4 KiB files", "1/s"), cost("  server CPU", "µs/file"), aside("  resumed", "part")] },
+    Scenario { name: "tls-small-stor", place: Durable, suite: Some(Aes256), run: small::stor,
+        figures: &[rate("TLS STOR 4 KiB files", "1/s"), cost("  server CPU", "µs/file"), aside("  resumed", "part")] },
+    Scenario { name: "tls-retr-aes128", place: Scratch, suite: Some(Aes128), run: bulk::retr,
+        figures: &[rate("RETR 1 GiB, AES-128-GCM", "MB/s"), cost("  server CPU", "s/GiB"), aside("  client CPU", "s/GiB"),
+            aside("  server CPU/openssl speed", "")] },
+    Scenario { name: "tls-stor-aes128", place: Durable, suite: Some(Aes128), run: bulk::stor,
+        figures: &[rate("STOR 1 GiB, AES-128-GCM", "MB/s"), cost("  server CPU", "s/GiB"), aside("  client CPU", "s/GiB"),
+            aside("  server CPU/openssl speed", "")] },
+    Scenario { name: "tls-retr-aes256", place: Scratch, suite: Some(Aes256), run: bulk::retr,
+        figures: &[rate("RETR 1 GiB, AES-256-GCM", "MB/s"), cost("  server CPU", "s/GiB"), aside("  client CPU", "s/GiB"),
+            aside("  server CPU/openssl speed", "")] },
+    Scenario { name: "tls-stor-aes256", place: Durable, suite: Some(Aes256), run: bulk::stor,
+        figures: &[rate("STOR 1 GiB, AES-256-GCM", "MB/s"), cost("  server CPU", "s/GiB"), aside("  client CPU", "s/GiB"),
+            aside("  server CPU/openssl speed", "")] },
+    Scenario { name: "tls-retr-chacha20", place: Scratch, suite: Some(ChaCha20), run: bulk::retr,
+        figures: &[rate("RETR 1 GiB, ChaCha20", "MB/s"), cost("  server CPU", "s/GiB"), aside("  client CPU", "s/GiB"),
+            aside("  server CPU/openssl speed", "")] },
+    Scenario { name: "tls-stor-chacha20", place: Durable, suite: Some(ChaCha20), run: bulk::stor,
+        figures: &[rate("STOR 1 GiB, ChaCha20", "MB/s"), cost("  server CPU", "s/GiB"), aside("  client CPU", "s/GiB"),
+            aside("  server CPU/openssl speed", "")] },
+    Scenario { name: "tls-memory", place: Scratch, suite: Some(Aes256), run: memory::idle,
+        figures: &[cost("PSS of idle TLS sessions", "KiB each")] },
 ];
 
 /// A running server and what a scenario may use.
@@ -133,6 +167,8 @@ pub(crate) struct Subject<'a> {
     pub(crate) server: &'a Running,
     pub(crate) data: &'a Data,
     pub(crate) credentials: &'a Credentials,
+    /// Of the server, and with what cipher suite it is to be used, if it is.
+    pub(crate) tls: Option<(&'a Certificate, Suite)>,
     /// How long a scenario goes on beginning new pieces of work.
     pub(crate) window: Duration,
     /// How many idle sessions the memory scenario opens.
@@ -155,8 +191,21 @@ struct Took {
 }
 
 impl Subject<'_> {
+    /// A session that is logged in.
+    fn login(&self) -> Result<Session, Failure> {
+        Session::login(self.server.port, self.credentials, self.client()?)
+    }
+
+    /// The same, ready to move files.
     fn session(&self) -> Result<Session, Failure> {
-        Session::ready(self.server.port, self.credentials)
+        Session::ready(self.server.port, self.credentials, self.client()?)
+    }
+
+    fn client(&self) -> Result<Option<Arc<ClientConfig>>, Failure> {
+        let client = self
+            .tls
+            .map(|(certificate, suite)| certificate.client(suite));
+        client.transpose().map_err(Failure::during("TLS"))
     }
 
     fn processes(&self) -> &Processes {

@@ -65,6 +65,8 @@ pub(crate) struct Place<'a> {
     pub(crate) credentials: &'a Credentials,
     pub(crate) ports: Ports,
     pub(crate) programs: &'a Programs,
+    /// Certificate and key in one file, where the server is to offer TLS.
+    pub(crate) pem: Option<PathBuf>,
 }
 
 impl Server {
@@ -120,6 +122,9 @@ fn ftpd_with(place: &Place, durability: &str) -> io::Result<Vec<OsString>> {
     ] {
         arguments.extend([limit, "0"].map(OsString::from));
     }
+    if let Some(pem) = &place.pem {
+        arguments.extend(["-cert".into(), pem.into()]);
+    }
     Ok(arguments)
 }
 
@@ -129,7 +134,7 @@ fn vsftpd(place: &Place) -> io::Result<Vec<OsString>> {
     fs::create_dir(&empty)?;
     let configuration = place.run.join("vsftpd.conf");
     let Ports { control, low, high } = place.ports;
-    let settings = [
+    let mut settings = vec![
         ("listen", "YES".into()),
         ("listen_address", Ipv4Addr::LOCALHOST.to_string()),
         ("listen_port", control.to_string()),
@@ -151,6 +156,20 @@ fn vsftpd(place: &Place) -> io::Result<Vec<OsString>> {
         ("max_clients", "0".into()),
         ("max_per_ip", "0".into()),
     ];
+    if let Some(pem) = &place.pem {
+        let pem = pem.display().to_string();
+        settings.push(("rsa_cert_file", pem.clone()));
+        settings.push(("rsa_private_key_file", pem));
+        // Logins in the clear are let in too, as with the others. That data connections resume a session is demanded
+        // by default.
+        for (key, value) in [
+            ("ssl_enable", "YES"),
+            ("force_local_logins_ssl", "NO"),
+            ("force_local_data_ssl", "NO"),
+        ] {
+            settings.push((key, value.into()));
+        }
+    }
     let text: String = settings
         .iter()
         .map(|(key, value)| format!("{key}={value}\n"))
@@ -195,8 +214,24 @@ fn proftpd(place: &Place) -> io::Result<Vec<OsString>> {
          WtmpLog off\nTransferLog none\nSystemLog none\nScoreboardFile {run}/scoreboard\nPidFile {run}/pid\nDelayEngine off\n",
         passwd.display()
     );
-    write(&configuration, &text)?;
+    write(&configuration, &(text + &proftpd_tls(place)))?;
     Ok(["-n".into(), "-q".into(), "-c".into(), configuration.into()].into())
+}
+
+/// Data connections need not resume a session, but can: by tickets too, which is the only way in TLS 1.3.
+fn proftpd_tls(place: &Place) -> String {
+    let Some(pem) = &place.pem else {
+        return String::new();
+    };
+    let modules = "proftpd-mod-crypto/usr/lib/proftpd";
+    let modules = place.programs.peer(modules);
+    format!(
+        "ModulePath {}\nLoadModule mod_tls.c\nTLSEngine on\nTLSLog none\nTLSProtocol TLSv1.2 TLSv1.3\n\
+         TLSECCertificateFile {pem}\nTLSECCertificateKeyFile {pem}\nTLSRequired off\nTLSVerifyClient off\n\
+         TLSOptions NoSessionReuseRequired\nTLSSessionTickets on\n",
+        modules.display(),
+        pem = pem.display()
+    )
 }
 
 /// It lets half as many users in as it has passive ports.
@@ -242,7 +277,11 @@ fn pure_ftpd(place: &Place) -> io::Result<Vec<OsString>> {
         "-g".to_owned(),
         place.run.join("pid").display().to_string(),
     ];
-    Ok(arguments.map(OsString::from).into())
+    let mut arguments: Vec<_> = arguments.map(OsString::from).into();
+    if let Some(pem) = &place.pem {
+        arguments.extend(["-Y".into(), "1".into(), "-2".into(), pem.into()]);
+    }
+    Ok(arguments)
 }
 
 fn write(path: &Path, text: &str) -> io::Result<()> {

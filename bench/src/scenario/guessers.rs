@@ -67,7 +67,7 @@ pub(super) fn guessers(subject: &Subject) -> Result<Vec<f64>, Failure> {
 /// From the connection to 230, in milliseconds.
 fn login(subject: &Subject) -> Result<f64, Failure> {
     let started = Instant::now();
-    let session = Session::login(subject.server.port, subject.credentials)?;
+    let session = subject.login()?;
     let took = started.elapsed();
     session.quit()?;
     Ok(took.as_secs_f64() * 1e3)

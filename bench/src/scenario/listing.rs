@@ -47,7 +47,7 @@ fn listing(
             let (first, listing) = session.transfer(command, |data| {
                 // From the mark, which has been read, to the first octet.
                 let begun = Instant::now();
-                data.peek(&mut [0])?;
+                data.wait()?;
                 Ok((begun.elapsed(), collect(data, limit)?))
             })?;
             waits.push(first);

@@ -1,7 +1,6 @@
 //! Connect, USER, PASS, QUIT, again and again: what a session costs before it does anything.
 
 use super::{Subject, parallel};
-use crate::client::Session;
 use crate::failure::Failure;
 
 const PARALLEL: usize = 32;
@@ -15,8 +14,7 @@ pub(super) fn many(subject: &Subject) -> Result<Vec<f64>, Failure> {
 }
 
 fn logins(subject: &Subject, clients: usize) -> Result<Vec<f64>, Failure> {
-    let client =
-        |_| subject.repeat(|_| Session::login(subject.server.port, subject.credentials)?.quit());
+    let client = |_| subject.repeat(|_| subject.login()?.quit());
     let (counts, took) = subject.measured(|| parallel::each(0..clients, client))?;
     let count = counts.into_iter().sum();
     Ok(vec![

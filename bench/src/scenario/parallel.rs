@@ -1,7 +1,6 @@
 //! Many sessions at once, logged in before the measurement: small uploads, and large downloads with their fairness.
 
 use std::io;
-use std::net::TcpStream;
 use std::sync::OnceLock;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::thread;
@@ -11,6 +10,7 @@ use super::Subject;
 use crate::client::{Session, sink_while, source_bytes};
 use crate::data::small_name;
 use crate::failure::Failure;
+use crate::secure::Connection;
 
 const CLIENTS: usize = 64;
 /// With 64 servers and 64 clients on a few cores it takes a while until everybody had a turn.
@@ -112,7 +112,7 @@ impl Window {
     }
 
     /// Drops what arrives until the end of the window.
-    fn sink(&self, data: &mut TcpStream) -> io::Result<Received> {
+    fn sink(&self, data: &mut Connection) -> io::Result<Received> {
         let (mut is_running, mut before, mut in_all) = (false, None, 0);
         sink_while(data, |total| {
             in_all = total;

@@ -1,7 +1,7 @@
 //! Many small files in one session, one after the other: what a transfer costs before its bytes.
 
 use super::{Subject, Took};
-use crate::client::{collect, source_bytes};
+use crate::client::{Session, collect, source_bytes};
 use crate::data::{SMALL, SMALL_FILES, small_name};
 use crate::failure::Failure;
 
@@ -22,8 +22,9 @@ pub(super) fn retr(subject: &Subject) -> Result<Vec<f64>, Failure> {
             )))
         })
     })?;
+    let figures = figures(count, &took, &session);
     session.quit()?;
-    Ok(figures(count, &took))
+    Ok(figures)
 }
 
 pub(super) fn stor(subject: &Subject) -> Result<Vec<f64>, Failure> {
@@ -38,15 +39,18 @@ pub(super) fn stor(subject: &Subject) -> Result<Vec<f64>, Failure> {
             })
         })
     })?;
+    let figures = figures(count, &took, &session);
     session.quit()?;
     subject
         .data
         .check_small_uploads(count)
         .map_err(uploads("uploads"))?;
     subject.data.empty_uploads().map_err(uploads("clear up/"))?;
-    Ok(figures(count, &took))
+    Ok(figures)
 }
 
-fn figures(count: usize, took: &Took) -> Vec<f64> {
-    vec![took.per_second(count), took.server_micros_each(count)]
+/// Under TLS with the part of the data connections that resumed a session.
+fn figures(count: usize, took: &Took, session: &Session) -> Vec<f64> {
+    let figures = [took.per_second(count), took.server_micros_each(count)];
+    figures.into_iter().chain(session.resumed_part()).collect()
 }
