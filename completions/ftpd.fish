@@ -12,6 +12,7 @@ complete -c ftpd -l tls-min-version -d 'The oldest version of TLS [default: 1.2]
 1.3\t''"
 complete -c ftpd -l tls-cipher-suites -d 'Cipher suites by their IANA names, or all [default: all]' -r
 complete -c ftpd -l sessionuser -d 'User and group number of the network half of a session; owns nothing [default: 60621]' -r
+complete -c ftpd -l pidfile -d 'File for the number of the daemon\'s process, by which a second one is refused' -r -F
 complete -c ftpd -l chroot -d 'Confine every session to this directory' -r -f -a "(__fish_complete_directories)"
 complete -c ftpd -s l -l logfile -d 'File for the log, by default the standard error in the foreground' -r -F
 complete -c ftpd -l loglevel -d 'How much is logged; each level adds to the one before [default: transfers]' -r -f -a "logins\t''

@@ -1,10 +1,11 @@
 //! Log lines and where they go. Lines travel on a descriptor of their own to the logger process, so that logging can
-//! neither block a session nor mix with its requests; a full queue drops lines and the loss is counted.
+//! neither block a session nor mix with its requests; a full queue drops lines and the loss is counted. The logger can open
+//! nothing: when the file was renamed, the listener sends it another one.
 
 use std::fs::File;
 use std::io::Write;
 use std::os::fd::{AsFd, AsRawFd, BorrowedFd, OwnedFd};
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
@@ -13,7 +14,7 @@ use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
 use nix::sys::socket::{
     AddressFamily, MsgFlags, SockFlag, SockType, send, setsockopt, socketpair, sockopt,
 };
-use nix::unistd::Pid;
+use nix::unistd::{Pid, getpid};
 
 use crate::sandbox::{EmptyRoot, Programs, Role, SandboxError, enter_empty};
 use crate::settings::LogLevel;
@@ -21,6 +22,9 @@ use crate::sys::{self, Fork, Wait};
 
 /// The longest line, in octets; longer ones are cut.
 const LONGEST: usize = 2048;
+
+/// The message that a file for the lines after it comes on.
+const REOPEN: &[u8] = b"\0reopen";
 
 /// Lines that are written at once, in octets.
 const BATCH: usize = 64 << 10;
@@ -33,6 +37,8 @@ pub struct Log {
     queue: Option<Arc<OwnedFd>>,
     level: LogLevel,
     dropped: Arc<AtomicU64>,
+    /// The file that lines go to.
+    path: Option<Arc<Path>>,
 }
 
 impl Log {
@@ -47,6 +53,7 @@ impl Log {
             queue: None,
             level: LogLevel::Logins,
             dropped: Arc::default(),
+            path: None,
         }
     }
 
@@ -62,6 +69,18 @@ impl Log {
         if self.level >= LogLevel::Commands {
             self.line(&text());
         }
+    }
+
+    /// Opens the log file anew, after somebody has renamed it. Only the process that started the logger can.
+    ///
+    /// # Errors
+    /// What open(2) and sendmsg(2) say; lines go to the old file on then.
+    pub fn reopen(&self) -> std::io::Result<()> {
+        if let (Some(queue), Some(path)) = (&self.queue, &self.path) {
+            let sink = Sink::file(path)?;
+            sys::send_datagram(queue.as_fd(), REOPEN, Some(sink.file.as_fd()))?;
+        }
+        Ok(())
     }
 
     /// Hands one line to the logger without waiting; the logger adds the time and the process.
@@ -84,7 +103,10 @@ impl Log {
 
 /// Where lines end up.
 #[derive(Debug)]
-pub struct Sink(File);
+pub struct Sink {
+    file: File,
+    path: Option<PathBuf>,
+}
 
 impl Sink {
     /// Appends to a file, which is created for its owner alone.
@@ -103,7 +125,11 @@ impl Sink {
             clippy::disallowed_methods,
             reason = "the log file is configuration, not a user's file"
         )]
-        options.open(path).map(Sink)
+        let file = options.open(path)?;
+        Ok(Sink {
+            file,
+            path: Some(path.to_owned()),
+        })
     }
 
     /// The standard error of the program.
@@ -114,8 +140,10 @@ impl Sink {
         std::io::stderr()
             .as_fd()
             .try_clone_to_owned()
-            .map(File::from)
-            .map(Sink)
+            .map(|copy| Sink {
+                file: File::from(copy),
+                path: None,
+            })
     }
 }
 
@@ -138,20 +166,22 @@ pub fn start(
     )?;
     // SECURITY: a process that was taken over can still write lines, but not in another's name.
     setsockopt(&queue, sockopt::PassCred, &true)?;
+    let starter = getpid();
     match sys::fork()? {
         Fork::Parent(_) => Ok(Log {
             queue: Some(Arc::new(writers)),
             level,
             dropped: Arc::default(),
+            path: sink.path.map(Arc::from),
         }),
         Fork::Child => {
             drop(writers);
-            let sink = sink.0;
+            let sink = sink.file;
             // The port above all must close when the listener does.
             let kept = [queue.as_fd(), sink.as_fd()];
             let ready = enter_empty(Role::Logger, programs, user, root, &kept);
             let status = match ready {
-                Ok(()) => run(&queue, sink),
+                Ok(()) => run(&queue, sink, starter),
                 Err(error) => give_up(sink, &error),
             };
             sys::exit(status)
@@ -165,23 +195,34 @@ fn give_up(mut sink: File, error: &SandboxError) -> i32 {
     1
 }
 
+/// What is taken from the queue at a time.
+#[derive(Default)]
+struct Collected {
+    buffer: Vec<u8>,
+    lines: Vec<u8>,
+    /// Where lines go from now on.
+    file: Option<OwnedFd>,
+}
+
 /// Writes lines until the last process that could send one has ended.
-fn run(queue: &OwnedFd, mut sink: File) -> i32 {
-    let mut buffer = Vec::new();
-    let mut lines = Vec::new();
+fn run(queue: &OwnedFd, mut sink: File, starter: Pid) -> i32 {
+    let mut collected = Collected::default();
     loop {
         let mut ready = [PollFd::new(queue.as_fd(), PollFlags::POLLIN)];
         if poll(&mut ready, PollTimeout::NONE).is_err() {
             continue;
         }
-        lines.clear();
         // SECURITY: an empty message looks like the end; only the hang-up is one.
         let hung_up = ready[0]
             .revents()
             .is_some_and(|events| events.contains(PollFlags::POLLHUP));
-        let end = collect(queue, &mut buffer, &mut lines, hung_up);
+        let end = collected.collect(queue, starter, hung_up);
         // A full disk must not end the logger: the next line may fit again.
-        let _ = sink.write_all(&lines);
+        let _ = sink.write_all(&collected.lines);
+        collected.lines.clear();
+        if let Some(file) = collected.file.take() {
+            sink = File::from(file);
+        }
         if let Some(status) = end {
             return status;
         }
@@ -191,35 +232,41 @@ fn run(queue: &OwnedFd, mut sink: File) -> i32 {
     }
 }
 
-/// Takes what waits in the queue; `Some` is the status to end with.
-fn collect(
-    queue: &OwnedFd,
-    buffer: &mut Vec<u8>,
-    lines: &mut Vec<u8>,
-    hung_up: bool,
-) -> Option<i32> {
-    while lines.len() < BATCH {
-        match sys::receive_datagram(queue.as_fd(), buffer, LONGEST, Wait::No) {
-            Ok(datagram) if datagram.length == 0 && hung_up => return Some(0),
-            Ok(datagram) if datagram.length == 0 => return None,
-            Ok(datagram) => {
-                let sender = datagram.sender.map_or(0, Pid::as_raw);
-                // Writing to memory does not fail.
-                let _ = write!(lines, "{:.3} [{sender}] ", jiff::Timestamp::now());
-                // SECURITY: one message is one line, whatever a process that was taken over may send.
-                lines.extend(buffer.iter().map(|&octet| match octet {
-                    b' '..=b'~' => octet,
-                    _ => b'?',
-                }));
-                lines.push(b'\n');
+impl Collected {
+    /// Takes what waits in the queue; `Some` is the status to end with.
+    fn collect(&mut self, queue: &OwnedFd, starter: Pid, hung_up: bool) -> Option<i32> {
+        let Collected {
+            buffer,
+            lines,
+            file,
+        } = self;
+        while lines.len() < BATCH && file.is_none() {
+            match sys::receive_datagram(queue.as_fd(), buffer, LONGEST, Wait::No) {
+                Ok(datagram) if datagram.length == 0 && hung_up => return Some(0),
+                Ok(datagram) if datagram.length == 0 => return None,
+                // SECURITY: whose word it is, the kernel says; nobody else can lead the log elsewhere.
+                Ok(datagram) if datagram.sender == Some(starter) && buffer == REOPEN => {
+                    *file = datagram.descriptor;
+                }
+                Ok(datagram) => {
+                    let sender = datagram.sender.map_or(0, Pid::as_raw);
+                    // Writing to memory does not fail.
+                    let _ = write!(lines, "{:.3} [{sender}] ", jiff::Timestamp::now());
+                    // SECURITY: one message is one line, whatever a process that was taken over may send.
+                    lines.extend(buffer.iter().map(|&octet| match octet {
+                        b' '..=b'~' => octet,
+                        _ => b'?',
+                    }));
+                    lines.push(b'\n');
+                }
+                Err(Errno::EAGAIN | Errno::EINTR) => return None,
+                // Cut, or with more than one descriptor on it: not from us.
+                Err(Errno::EMSGSIZE) => {}
+                Err(_) => return Some(1),
             }
-            Err(Errno::EAGAIN | Errno::EINTR) => return None,
-            // Cut, or with a descriptor on it: not from us.
-            Err(Errno::EMSGSIZE) => {}
-            Err(_) => return Some(1),
         }
+        None
     }
-    None
 }
 
 #[cfg(test)]
@@ -238,9 +285,9 @@ mod tests {
         setsockopt(&queue, sockopt::PassCred, &true).unwrap();
         sys::send_datagram(writers.as_fd(), b"a\nforged\x1b[2J line", None).unwrap();
         sys::send_datagram(writers.as_fd(), b"second", None).unwrap();
-        let mut lines = Vec::new();
-        assert_eq!(collect(&queue, &mut Vec::new(), &mut lines, false), None);
-        let lines = String::from_utf8(lines).unwrap();
+        let mut collected = Collected::default();
+        assert_eq!(collected.collect(&queue, getpid(), false), None);
+        let lines = String::from_utf8(std::mem::take(&mut collected.lines)).unwrap();
         let texts: Vec<String> = lines
             .lines()
             .map(|line| line.split_once(' ').unwrap().1.to_owned())
@@ -255,14 +302,29 @@ mod tests {
         );
         // An empty message is not the end.
         sys::send_datagram(writers.as_fd(), b"", None).unwrap();
-        assert_eq!(
-            collect(&queue, &mut Vec::new(), &mut Vec::new(), false),
-            None
-        );
+        assert_eq!(collected.collect(&queue, getpid(), false), None);
         drop(writers);
-        assert_eq!(
-            collect(&queue, &mut Vec::new(), &mut Vec::new(), true),
-            Some(0)
-        );
+        assert_eq!(collected.collect(&queue, getpid(), true), Some(0));
+    }
+
+    #[test]
+    fn another_file_is_taken_from_the_starter_only() {
+        let (queue, writers) = socketpair(
+            AddressFamily::Unix,
+            SockType::SeqPacket,
+            None,
+            SockFlag::SOCK_CLOEXEC,
+        )
+        .unwrap();
+        setsockopt(&queue, sockopt::PassCred, &true).unwrap();
+        let file = tempfile::tempfile().unwrap();
+        let mut collected = Collected::default();
+        for (starter, taken, lines) in [(getpid(), true, 0), (Pid::from_raw(1), false, 1)] {
+            sys::send_datagram(writers.as_fd(), REOPEN, Some(file.as_fd())).unwrap();
+            assert_eq!(collected.collect(&queue, starter, false), None);
+            assert_eq!(collected.file.take().is_some(), taken);
+            let text = std::mem::take(&mut collected.lines);
+            assert_eq!(text.iter().filter(|&&octet| octet == b'\n').count(), lines);
+        }
     }
 }

@@ -3,7 +3,7 @@
 use std::fmt::Display;
 use std::fs::File;
 use std::io;
-use std::os::fd::AsFd;
+use std::os::fd::{AsFd, OwnedFd};
 use std::process::ExitCode;
 
 use common::auth::chain;
@@ -24,7 +24,11 @@ use nix::sys::resource::{Resource, getrlimit, setrlimit};
 use nix::sys::stat::Mode;
 
 use crate::keeper;
+use crate::pid_file::PidFile;
 use crate::setup::Setup;
+
+/// What the daemon tells the process that was started once it serves.
+const READY: &[u8] = b"+";
 
 /// The most that is read of /etc/passwd and /etc/group for the names in listings.
 const LONGEST_NAMES: u64 = 1 << 20;
@@ -32,8 +36,13 @@ const LONGEST_NAMES: u64 = 1 << 20;
 /// Runs as a daemon until it is told to stop; in each session's processes, until that session has ended.
 pub(crate) fn listen(config: Config) -> ExitCode {
     match start(config) {
-        Ok((listener, setup)) => match listener.run() {
-            Ran::Stopped => ExitCode::SUCCESS,
+        Ok((listener, setup, pid_file)) => match listener.run() {
+            Ran::Stopped => {
+                if let Some(pid_file) = pid_file {
+                    pid_file.remove();
+                }
+                ExitCode::SUCCESS
+            }
             Ran::Serve(client) => sys::exit(keeper::serve(&setup, client).code()),
             Ran::ChangePassword(change) => {
                 sys::exit(keeper::password::change(&setup, change).code())
@@ -95,14 +104,17 @@ fn because<E: Display>(what: &str) -> impl FnOnce(E) -> String {
     move |error| format!("{what}: {error}")
 }
 
-/// Opens the port, then leaves the terminal if that is wanted, then starts the servants.
-fn start(config: Config) -> Result<(Listener, Setup), String> {
+/// Opens the port, then leaves the terminal if that is wanted, then starts the servants, then tells that clients may come.
+fn start(config: Config) -> Result<(Listener, Setup, Option<PidFile>), String> {
     let ports = open_ports(&config.server)?;
     let run = config.server.run;
     let (mut setup, sink) = prepare(config)?;
-    if run == Run::Background {
-        leave_terminal()?;
-    }
+    let awaited = match run {
+        Run::Background => Some(leave_terminal()?),
+        Run::Foreground | Run::Inetd => None,
+    };
+    let pid_file = setup.config.server.pid_file.as_deref();
+    let pid_file = pid_file.map(PidFile::new).transpose()?;
     // What is wrong with the certificates is known only later. Servants close it, and so does this process once it serves.
     let terminal = io::stderr().as_fd().try_clone_to_owned();
     // Before any servant is forked: whoever waits for the end of our output shall not wait for theirs.
@@ -139,7 +151,18 @@ fn start(config: Config) -> Result<(Listener, Setup), String> {
     let (limits, total) = (server.limits.clone(), server.total_rates);
     let listener = Listener::new(ports, renewal, limits, total, setup.log.clone())
         .map_err(because("signals"))?;
-    Ok((listener, setup))
+    tell_ready(awaited);
+    Ok((listener, setup, pid_file))
+}
+
+/// Tells whoever started the daemon that clients may come: the process that was started, and systemd.
+fn tell_ready(awaited: Option<OwnedFd>) {
+    if let Some(pipe) = awaited {
+        // It may have been killed meanwhile, and then nobody waits.
+        let _ = nix::unistd::write(pipe, READY);
+    }
+    // Without NOTIFY_SOCKET there is nobody to tell.
+    let _ = sd_notify::notify(&[sd_notify::NotifyState::Ready]);
 }
 
 /// Opens the control port, and that for implicit TLS if it is wanted.
@@ -320,13 +343,22 @@ fn start_lookup(setup: &Setup) -> Result<Found, String> {
     .map_err(because("lookup of PassiveAddress"))
 }
 
-fn leave_terminal() -> Result<(), String> {
+/// Goes on in a child. The process that was started ends when the child has written to the pipe that is returned, or has
+/// failed, with its status: whoever started it knows whether the daemon runs.
+fn leave_terminal() -> Result<OwnedFd, String> {
+    let (told, pipe) = nix::unistd::pipe2(OFlag::O_CLOEXEC).map_err(because("pipe"))?;
     match sys::fork().map_err(because("fork"))? {
-        Fork::Parent(_) => std::process::exit(0),
+        Fork::Parent(_) => {
+            drop(pipe);
+            let ready = nix::unistd::read(&told, &mut [0; READY.len()]);
+            std::process::exit(i32::from(ready != Ok(READY.len())));
+        }
         Fork::Child => {
+            drop(told);
             nix::unistd::setsid().map_err(because("setsid"))?;
             // No file system shall stay busy because of where the program was started.
-            nix::unistd::chdir("/").map_err(because("chdir"))
+            nix::unistd::chdir("/").map_err(because("chdir"))?;
+            Ok(pipe)
         }
     }
 }

@@ -7,6 +7,7 @@ mod dump;
 mod explain;
 mod keeper;
 mod make_cert;
+mod pid_file;
 mod session;
 mod setup;
 

@@ -30,10 +30,19 @@ impl Listener {
                 Some(Signal::SIGTERM | Signal::SIGINT) => stop = true,
                 Some(Signal::SIGCHLD) => self.reap(),
                 Some(Signal::SIGHUP) => self.renew(),
+                Some(Signal::SIGUSR1) => self.reopen_log(),
                 _ => {}
             }
         }
         stop
+    }
+
+    /// Goes on in a new log file, if the old one was renamed.
+    fn reopen_log(&self) {
+        if let Err(error) = self.log.reopen() {
+            self.log
+                .line(&format!("the log file cannot be opened anew: {error}"));
+        }
     }
 
     /// Begins to read the certificates anew, if there are any.

@@ -157,6 +157,7 @@ impl Listener {
             Signal::SIGINT,
             Signal::SIGCHLD,
             Signal::SIGHUP,
+            Signal::SIGUSR1,
         ] {
             handled.add(signal);
         }
@@ -376,7 +377,7 @@ fn earlier(one: Option<Instant>, other: Option<Instant>) -> Option<Instant> {
     one.into_iter().chain(other).min()
 }
 
-/// INT and HUP stay blocked in a session: the listener ends its sessions.
+/// INT, HUP and USR1 stay blocked in a session: the listener ends its sessions.
 fn unblock_termination() -> Result<(), Errno> {
     let mut own = SigSet::empty();
     own.add(Signal::SIGTERM);

@@ -68,6 +68,8 @@ pub struct ServerConfig {
     pub update_pass: Option<Scheme>,
     /// Every session is confined to this directory (`-chroot`).
     pub chroot: Option<PathBuf>,
+    /// Where the daemon tells which process it is.
+    pub pid_file: Option<PathBuf>,
     /// Where log lines go; `None` is the standard error when in the foreground, else nowhere.
     pub log_file: Option<PathBuf>,
     pub log_level: LogLevel,
@@ -121,6 +123,7 @@ impl Default for ServerConfig {
             password_cost: Cost::default(),
             update_pass: None,
             chroot: None,
+            pid_file: None,
             log_file: None,
             log_level: LogLevel::Transfers,
             banner: Vec::new(),
