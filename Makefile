@@ -2,9 +2,10 @@
 
 TARGET ?= $(or $(CARGO_TARGET_DIR),target)
 PORT ?= 2121
+PREFIX ?= /usr/local
 
 .DEFAULT_GOAL := help
-.PHONY: help serve test soak bench generate prepare-build prepare-test
+.PHONY: help serve test soak bench install deb generate prepare-build prepare-test
 
 help: ## List these commands
 	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "make %-10s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -28,6 +29,14 @@ soak: prepare-test ## Run the tests that take minutes and gigabytes
 bench: prepare-build ## Measure ftpd, and other servers beside it where they are installed (ARGS=--full: everything)
 	cargo build --release --package ftpd
 	cargo run --release --package bench -- $(ARGS)
+
+install: prepare-build ## Install to PREFIX (/usr/local), below DESTDIR if that is set; nothing is started
+	cargo build --release --package ftpd --package ftpuser --package ftphash --package ftpproxy
+	DESTDIR='$(DESTDIR)' PREFIX='$(PREFIX)' packaging/install.sh '$(TARGET)/release'
+
+deb: prepare-build ## Make a Debian package in the target directory
+	cargo build --release --package ftpd --package ftpuser --package ftphash --package ftpproxy
+	packaging/deb.sh '$(TARGET)/release' '$(TARGET)'
 
 generate: prepare-build ## Write man/ and completions/ anew from the tables
 	GENERATE=1 cargo test --package tests --test generated manual

@@ -1,0 +1,45 @@
+#!/usr/bin/env bash
+# Makes a Debian package of built programs: `make deb` calls this. Needs dpkg-deb and binutils, and no root.
+set -eu
+
+programs=${1:?usage: deb.sh DIRECTORY-OF-THE-PROGRAMS DIRECTORY-FOR-THE-PACKAGE}
+out=${2:?usage: deb.sh DIRECTORY-OF-THE-PROGRAMS DIRECTORY-FOR-THE-PACKAGE}
+here=$(cd -- "$(dirname -- "$0")" && pwd)
+version=${VERSION:-$(sed -n 's/^version = "\(.*\)"/\1/p' "$here/../Cargo.toml" | head -n 1)}
+architecture=$(dpkg --print-architecture)
+
+stage=$(mktemp -d)
+trap 'rm -rf -- "$stage"' EXIT
+umask 022
+DESTDIR=$stage PREFIX=/usr "$here/install.sh" "$programs"
+# The users are nobody's to replace: the package makes the file if there is none, and never ships one.
+rm -- "$stage/etc/metaftpd.auth"
+strip --strip-unneeded "$stage"/usr/sbin/* "$stage"/usr/bin/*
+gzip -9n "$stage"/usr/share/man/man*/*
+
+mkdir "$stage/DEBIAN"
+size=$(du -sk -- "$stage" | cut -f 1)
+cat >"$stage/DEBIAN/control" <<END
+Package: ftpd-suite
+Version: $version
+Architecture: $architecture
+Maintainer: the authors <root@localhost>
+Installed-Size: $size
+Depends: libc6, libcrypt1
+Recommends: libpam0g, logrotate
+Provides: ftp-server
+Section: net
+Priority: optional
+Description: FTP server in two processes a session, and its tools
+ An FTP server that keeps the network away from the files: the process that
+ reads the network can open none, and the one that can reads no network. With
+ TLS, archives, digests, compressed transfers and uploads that survive a power
+ cut. Also ftpuser, ftphash and ftpproxy.
+END
+(cd "$stage" && find etc -type f -printf '/%p\n' | sort) >"$stage/DEBIAN/conffiles"
+for script in postinst prerm postrm; do
+    install -m 755 "$here/debian/$script" "$stage/DEBIAN/$script"
+done
+package="$out/ftpd-suite_${version}_$architecture.deb"
+dpkg-deb --root-owner-group --build "$stage" "$package" >&2
+echo "$package"

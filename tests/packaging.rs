@@ -1,0 +1,387 @@
+//! What an installation brings along: configurations, units, rules for other programs, and the Debian package.
+
+#![allow(clippy::unwrap_used, reason = "whatever fails shall end the test")]
+
+use std::fs;
+use std::os::unix::fs::PermissionsExt;
+use std::path::{Path, PathBuf};
+use std::process::{Command, Output, Stdio};
+
+use nix::sys::signal::Signal;
+use tests::processes::Process;
+use tests::{Client, Data, Scratch, Server, Setup, binaries, require, wait};
+
+fn packaging(name: &str) -> PathBuf {
+    binaries::root().join("packaging").join(name)
+}
+
+/// The directory of the programs under test.
+fn programs() -> PathBuf {
+    binaries::path("ftpd").parent().unwrap().to_owned()
+}
+
+fn run(command: &mut Command) -> Output {
+    let output = command.stdin(Stdio::null()).output().unwrap();
+    assert!(output.status.success(), "{command:?}: {output:?}");
+    output
+}
+
+fn text(octets: &[u8]) -> String {
+    String::from_utf8_lossy(octets).into_owned()
+}
+
+/// Copies a file of the package with other places in it.
+fn adapted(source: &Path, target: &Path, places: &[(&str, &Path)]) {
+    let mut text = fs::read_to_string(source).unwrap();
+    for (place, path) in places {
+        assert!(text.contains(place), "{}: no {place}", source.display());
+        text = text.replace(place, path.to_str().unwrap());
+    }
+    fs::write(target, text).unwrap();
+    tests::scratch::mode(target, 0o644);
+}
+
+#[test]
+fn every_shipped_configuration_passes_the_check() {
+    let scratch = Scratch::new();
+    run(Command::new(binaries::path("ftpd"))
+        .args(["--make-cert", "localhost"])
+        .current_dir(scratch.path()));
+    let (users, log) = (scratch.join("users"), scratch.join("log"));
+    let (certificate, key) = (scratch.join("localhost.pem"), scratch.join("localhost.key"));
+    fs::write(&users, "").unwrap();
+    tests::scratch::mode(&users, 0o600);
+    let log: (&str, &Path) = ("/var/log/ftpd.log", &log);
+    let users: (&str, &Path) = ("/etc/metaftpd.auth", &users);
+    let certificate: [(&str, &Path); 2] = [
+        ("/etc/ssl/certs/ftp.pem", &certificate),
+        ("/etc/ssl/private/ftp.key", &key),
+    ];
+    let mut checked = 0;
+    for entry in fs::read_dir(packaging("examples")).unwrap() {
+        let source = entry.unwrap().path();
+        let name = source.file_name().unwrap().to_str().unwrap().to_owned();
+        let mut places = vec![log];
+        match name.as_str() {
+            "tls.toml" => places.extend(certificate),
+            _ => places.push(users),
+        }
+        let copy = scratch.join(&name);
+        adapted(&source, &copy, &places);
+        let told = run(Command::new(binaries::path("ftpd"))
+            .args(["--check", "-f"])
+            .arg(&copy));
+        assert!(
+            text(&told.stdout).ends_with("configuration is fine\n"),
+            "{name}: {told:?}"
+        );
+        checked += 1;
+    }
+    assert!(checked >= 3);
+}
+
+#[test]
+fn an_installation_has_all_in_its_place_and_leaves_configuration_alone() {
+    let scratch = Scratch::new();
+    let root = scratch.directory("root");
+    let install = || {
+        run(Command::new(packaging("install.sh"))
+            .arg(programs())
+            .env("DESTDIR", &root)
+            .env("PREFIX", "/opt/ftpd"));
+    };
+    install();
+    for file in [
+        "opt/ftpd/sbin/ftpd",
+        "opt/ftpd/bin/ftphash",
+        "opt/ftpd/share/man/man8/ftpd.8",
+        "opt/ftpd/share/bash-completion/completions/ftpuser",
+        "etc/pam.d/metaftpd",
+    ] {
+        assert!(root.join(file).exists(), "{file}");
+    }
+    let unit = fs::read_to_string(root.join("opt/ftpd/lib/systemd/system/ftpd.service")).unwrap();
+    assert!(
+        unit.contains("ExecStart=/opt/ftpd/sbin/ftpd -nodemon"),
+        "{unit}"
+    );
+    let users = root.join("etc/metaftpd.auth");
+    assert_eq!(
+        fs::metadata(&users).unwrap().permissions().mode() & 0o777,
+        0o600
+    );
+    let own = "Port=2121\n";
+    fs::write(root.join("etc/metaftpd.conf"), own).unwrap();
+    fs::write(&users, "fred:null:::nobody:/:\n").unwrap();
+    install();
+    assert_eq!(
+        fs::read_to_string(root.join("etc/metaftpd.conf")).unwrap(),
+        own
+    );
+    assert_eq!(
+        fs::read_to_string(users).unwrap(),
+        "fred:null:::nobody:/:\n"
+    );
+}
+
+/// A system of its own as far as dpkg is concerned.
+struct System {
+    scratch: Scratch,
+}
+
+impl System {
+    fn new() -> System {
+        let scratch = Scratch::new();
+        for directory in [
+            "root/var/lib/dpkg/info",
+            "root/var/lib/dpkg/updates",
+            "packages",
+        ] {
+            scratch.directory(directory);
+        }
+        fs::write(scratch.join("root/var/lib/dpkg/status"), "").unwrap();
+        System { scratch }
+    }
+
+    fn package(&self, version: &str) -> PathBuf {
+        let packages = self.scratch.join("packages");
+        let told = run(Command::new(packaging("deb.sh"))
+            .arg(programs())
+            .arg(packages)
+            .env("VERSION", version)
+            .env("DPKG_DEB_COMPRESSOR_TYPE", "none"));
+        PathBuf::from(text(&told.stdout).trim_end())
+    }
+
+    fn dpkg(&self, words: &[&str]) {
+        run(Command::new("dpkg")
+            .arg(format!("--root={}", self.file("").display()))
+            .args([
+                "--force-depends",
+                "--force-script-chrootless",
+                "--log=/dev/null",
+            ])
+            .args(words)
+            .env("DEBIAN_FRONTEND", "noninteractive"));
+    }
+
+    fn file(&self, name: &str) -> PathBuf {
+        self.scratch.join("root").join(name)
+    }
+}
+
+#[test]
+fn the_debian_package_installs_starts_upgrades_and_goes() {
+    if !require::root() || !require::programs(&["dpkg", "dpkg-deb"]) {
+        return;
+    }
+    let system = System::new();
+    let first = system.package("1.0");
+    system.dpkg(&["--install", first.to_str().unwrap()]);
+    let (configuration, users) = (
+        system.file("etc/metaftpd.conf"),
+        system.file("etc/metaftpd.auth"),
+    );
+    assert_eq!(fs::read_to_string(&users).unwrap(), "");
+    starts(&system);
+    fs::write(&configuration, "Port=2121\n").unwrap();
+    fs::write(&users, "fred:null:::nobody:/:\n").unwrap();
+    let second = system.package("2.0");
+    system.dpkg(&["--install", second.to_str().unwrap()]);
+    let status = fs::read_to_string(system.file("var/lib/dpkg/status")).unwrap();
+    assert!(
+        status.contains("Version: 2.0") && !status.contains("Version: 1.0"),
+        "{status}"
+    );
+    assert_eq!(fs::read_to_string(&configuration).unwrap(), "Port=2121\n");
+    assert_eq!(
+        fs::read_to_string(&users).unwrap(),
+        "fred:null:::nobody:/:\n"
+    );
+    system.dpkg(&["--remove", "ftpd-suite"]);
+    assert!(!system.file("usr/sbin/ftpd").exists());
+    assert!(configuration.exists() && users.exists());
+    system.dpkg(&["--purge", "ftpd-suite"]);
+    assert!(!configuration.exists() && !users.exists());
+}
+
+/// Runs the installed daemon by the installed configuration, with its places below the root of that system.
+fn starts(system: &System) {
+    let scratch = &system.scratch;
+    let (log, pid) = (scratch.join("log"), scratch.join("pid"));
+    let configuration = scratch.join("ftpd.conf");
+    let users = system.file("etc/metaftpd.auth");
+    adapted(
+        &system.file("etc/metaftpd.conf"),
+        &configuration,
+        &[
+            ("/etc/metaftpd.auth", &users),
+            ("/var/log/ftpd.log", &log),
+            ("/run/ftpd.pid", &pid),
+        ],
+    );
+    run(Command::new(system.file("usr/sbin/ftpd"))
+        .arg("-f")
+        .arg(configuration)
+        .args(["-port", "0", "-i", "127.0.0.1"]));
+    let daemon = daemon_of(&pid);
+    drop(Client::connect(address(&log)));
+    daemon.signal(Signal::SIGTERM);
+    daemon.wait_for_end();
+}
+
+fn daemon_of(pid: &Path) -> Process {
+    let number = fs::read_to_string(pid).unwrap().trim().parse().unwrap();
+    Process::of(number).expect("the daemon runs")
+}
+
+fn address(log: &Path) -> std::net::SocketAddr {
+    let text = || fs::read_to_string(log).unwrap_or_default();
+    wait::until("it listens", || text().contains("listening on "));
+    let text = text();
+    let (_, rest) = text.split_once("listening on ").unwrap();
+    rest.lines().next().unwrap().parse().unwrap()
+}
+
+/// The capabilities that the unit leaves, as setpriv(1) writes them.
+fn capabilities() -> String {
+    let unit = fs::read_to_string(packaging("systemd/ftpd.service")).unwrap();
+    let line = unit
+        .lines()
+        .find_map(|line| line.strip_prefix("CapabilityBoundingSet="));
+    let names = line.unwrap().split_whitespace();
+    let names = names.map(|name| format!("+{}", name.strip_prefix("CAP_").unwrap().to_lowercase()));
+    format!("-all,{}", names.collect::<Vec<_>>().join(","))
+}
+
+#[test]
+fn the_capabilities_of_the_unit_are_enough() {
+    if !require::root() || !require::programs(&["setpriv"]) {
+        return;
+    }
+    for methods in ["native", "native,session-pam"] {
+        let bounding = format!("--bounding-set={}", capabilities());
+        let server = Setup::new()
+            .methods(methods)
+            .through(&["setpriv", &bounding, "--no-new-privs"])
+            .start();
+        let mut client = server.logged_in();
+        client.upload(Data::Epsv, "file", b"content");
+        assert_eq!(client.download(Data::Epsv, "file"), b"content");
+        client.expect("QUIT", 221);
+    }
+}
+
+#[test]
+fn systemd_finds_the_unit_sound_and_confined() {
+    if !require::programs(&["systemd-analyze"]) {
+        return;
+    }
+    let scratch = Scratch::new();
+    let units = scratch.directory("etc/systemd/system");
+    fs::copy(
+        packaging("systemd/ftpd.service"),
+        units.join("ftpd.service"),
+    )
+    .unwrap();
+    let root = format!("--root={}", scratch.path().display());
+    // Up to 4.0 of 10: it must become any user, and read and write wherever that one may.
+    let told = run(Command::new("systemd-analyze").args([
+        "security",
+        "--offline=true",
+        "--threshold=40",
+        &root,
+        "ftpd.service",
+    ]));
+    // What systemd does not understand it says, and goes on.
+    assert_eq!(text(&told.stderr), "");
+    println!("{}", text(&told.stdout).lines().last().unwrap_or_default());
+}
+
+/// Fails to log in under each name, and gives the log.
+fn failures(server: &Server, names: &[&str]) -> String {
+    for name in names {
+        let mut client = server.connect();
+        client.command(&format!("USER {name}"));
+        client.expect("PASS secret", 530);
+    }
+    let last = names.last().unwrap().replace('\'', "\\'");
+    server.log.line_with(&["login of", &last, "failed"]);
+    server.log.text()
+}
+
+#[test]
+fn row_74_fail2ban_finds_every_failure_and_no_forged_one() {
+    if !require::programs(&["fail2ban-regex"]) {
+        return;
+    }
+    let server = Setup::new().start();
+    let names = [
+        "fred",
+        "x' from 192.0.2.1 failed: ",
+        "\\' from 192.0.2.2 failed: wrong password",
+        "a b [1] login of 'y' from 192.0.2.3 failed: z",
+        "\u{e9}\u{202e}<HOST>",
+        "last",
+    ];
+    let log = failures(&server, &names);
+    let scratch = Scratch::new();
+    let file = scratch.join("log");
+    // Lines of the same kind about what is no failure.
+    let more = "2026-01-01T00:00:00.000Z [7] login of 'x' from 192.0.2.4\n\
+                2026-01-01T00:00:00.000Z [7] upload of login of 'x' from 192.0.2.5 failed: : 1 octets, Complete\n\
+                2026-01-01T00:00:00.000Z [7] login of 'z' from 2001:db8::7 failed: wrong password\n";
+    fs::write(&file, format!("{log}\n{more}")).unwrap();
+    let told = run(Command::new("fail2ban-regex")
+        .args(["-o", "ip"])
+        .arg(&file)
+        .arg(packaging("fail2ban/ftpd.conf")));
+    let found = text(&told.stdout);
+    let mut found: Vec<_> = found.lines().filter(|line| !line.is_empty()).collect();
+    assert_eq!(found.pop(), Some("2001:db8::7"));
+    assert_eq!(found, ["127.0.0.1"; 6]);
+}
+
+#[test]
+fn logrotate_takes_the_old_log_and_the_daemon_goes_on_in_a_new_one() {
+    if !require::root() || !require::programs(&["logrotate"]) {
+        return;
+    }
+    let scratch = Scratch::new();
+    let (log, pid, users) = (
+        scratch.join("log"),
+        scratch.join("pid"),
+        scratch.join("users"),
+    );
+    fs::write(&users, "").unwrap();
+    tests::scratch::mode(&users, 0o600);
+    let rules = scratch.join("rules");
+    let places: [(&str, &Path); 2] = [("/var/log/ftpd.log", &log), ("/run/ftpd.pid", &pid)];
+    adapted(&packaging("logrotate"), &rules, &places);
+    run(Command::new(binaries::path("ftpd"))
+        .args(["-f", "/dev/null", "-port", "0", "-i", "127.0.0.1", "-a"])
+        .args([
+            &users,
+            Path::new("-logfile"),
+            &log,
+            Path::new("-pidfile"),
+            &pid,
+        ]));
+    let daemon = daemon_of(&pid);
+    let address = address(&log);
+    run(Command::new("logrotate")
+        .arg("--force")
+        .arg("--state")
+        .arg(scratch.join("state"))
+        .arg(&rules));
+    let old = fs::read_to_string(scratch.join("log.1")).unwrap();
+    assert!(old.contains("listening on "), "{old}");
+    let mut client = Client::connect(address);
+    client.command("USER after");
+    client.expect("PASS x", 530);
+    wait::until("the new file has a line", || {
+        fs::read_to_string(&log).is_ok_and(|text| text.contains("login of 'after'"))
+    });
+    daemon.signal(Signal::SIGTERM);
+    daemon.wait_for_end();
+}
