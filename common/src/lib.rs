@@ -4,6 +4,7 @@
 // Pure: bytes in, values out. No I/O, no clock, no environment.
 pub mod charset;
 pub mod digest;
+pub mod hooks;
 pub mod path;
 pub mod pattern;
 pub mod policy;

@@ -150,6 +150,7 @@ pub(crate) const RULES: &[Rule] = &[
 const PURE: &[&str] = &[
     "common::charset",
     "common::digest",
+    "common::hooks",
     "common::path",
     "common::pattern",
     "common::policy",
@@ -167,6 +168,7 @@ const COMMON_BUT_SYS: &[&str] = &[
     "common::cli",
     "common::control",
     "common::digest",
+    "common::hooks",
     "common::jail",
     "common::listener",
     "common::log",

@@ -1,0 +1,23 @@
+//! Hooks: what happens ([`Event`]), who wants to know it ([`Hook`]), and in which words ([`Template`]). Pure: no I/O.
+
+mod bounded;
+mod event;
+mod field;
+mod hook;
+mod kind;
+mod matching;
+mod template;
+mod variable;
+
+pub use bounded::{Name, Path, Text, TooLong};
+pub use event::{
+    Act, CommandLine, Connection, DataConnection, Event, Id, Outcome, Session, Time, User,
+};
+pub use field::{FIELDS, Field, SCHEMA_VERSION, Value};
+pub use hook::{
+    Action, Exec, Hook, Input, Mode, OnFailure, Output, Phase, RateLimit, RunAs, Trigger, Webhook,
+};
+pub use kind::{Kind, KindSet};
+pub use matching::{Match, PathPatterns, UserPatterns};
+pub use template::{LONGEST_TEMPLATE, Template, TemplateError};
+pub use variable::{Row, VARIABLES};
