@@ -1,5 +1,7 @@
 //! The targets: each holds the product to what it promises of any octets.
 
+mod tls;
+
 use std::net::SocketAddr;
 
 use common::auth::Secret;
@@ -80,6 +82,14 @@ pub const TARGETS: &[Target] = &[
     Target {
         name: "record",
         run: record,
+    },
+    Target {
+        name: "signature",
+        run: tls::signature,
+    },
+    Target {
+        name: "signer",
+        run: tls::word,
     },
 ];
 
@@ -287,17 +297,19 @@ fn samples() -> Vec<Vec<u8>> {
     ]
 }
 
+/// Whether octets are a message, which then encodes to the same octets.
+fn there_and_back<T: Wire>(octets: &[u8]) -> bool {
+    let Ok(message) = wire::decode::<T>(octets) else {
+        return false;
+    };
+    let mut out = Vec::new();
+    message.put(&mut out);
+    assert_eq!(out, octets);
+    true
+}
+
 /// Row 10 of the attacks: what comes on an inner channel, the only way to talk to a privileged process, is decoded totally.
 fn decode_in_each_phase(octets: &[u8]) {
-    fn there_and_back<T: Wire>(octets: &[u8]) -> bool {
-        let Ok(message) = wire::decode::<T>(octets) else {
-            return false;
-        };
-        let mut out = Vec::new();
-        message.put(&mut out);
-        assert_eq!(out, octets);
-        true
-    }
     let login = there_and_back::<LoginRequest>(octets);
     let file = there_and_back::<FileRequest>(octets);
     assert!(!(login && file), "a request of both phases");

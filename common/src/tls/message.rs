@@ -8,7 +8,7 @@ pub(super) const LONGEST: usize = 256;
 
 /// Which signature of a handshake a message is the input of.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Shape {
+pub enum Shape {
     /// CertificateVerify of TLS 1.3 (RFC 8446 §4.4.3).
     CertificateVerify,
     /// ServerKeyExchange of TLS 1.2 with ECDHE (RFC 8422 §5.4).
@@ -25,7 +25,7 @@ const NAMED_CURVE: u8 = 3;
 
 impl Shape {
     /// Recognises a message.
-    pub(super) fn of(message: &[u8]) -> Option<Shape> {
+    pub fn of(message: &[u8]) -> Option<Shape> {
         if message.len() > LONGEST {
             return None;
         }
@@ -39,7 +39,7 @@ impl Shape {
     }
 
     /// Whether it may be signed by a scheme: PKCS #1 v1.5 signs no handshake of TLS 1.3 (RFC 8446 §4.2.3).
-    pub(super) fn permits(self, scheme: SignatureScheme) -> bool {
+    pub fn permits(self, scheme: SignatureScheme) -> bool {
         let old = matches!(
             scheme,
             SignatureScheme::RSA_PKCS1_SHA256

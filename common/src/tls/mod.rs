@@ -26,6 +26,7 @@ pub use self::binding::resuming_only;
 pub use self::certificates::{Certificates, Chain, KeyKind};
 pub use self::config::{Policy, server_config};
 pub use self::fault::Fault;
+pub use self::message::Shape;
 pub use self::remote::RemoteKey;
 pub use self::signer::Door;
 pub use self::stream::{Follows, Halt, Stream};

@@ -42,7 +42,7 @@ const PATIENCE: TimeVal = TimeVal::new(5, 0);
 messages! {
     /// What a signer tells the listener when it is ready, or why it is not.
     #[derive(Debug)]
-    enum Word {
+    pub enum Word {
         1 => Ready { certificates: Certificates },
         2 => Refused { why: Octets<4096> },
     }
