@@ -22,7 +22,7 @@ test: prepare-test ## Run everything that CI runs, with the real clients
 	cargo test --workspace
 
 soak: prepare-test ## Run the tests that take minutes and gigabytes
-	cargo test --release --package tests -- --ignored
+	cargo test --release --package tests -- --ignored --show-output
 	cargo test --release --package common --lib -- --ignored --nocapture
 	cargo run --release --package fuzz -- --runs 5000000
 
