@@ -23,7 +23,7 @@ _ftpd() {
 
     case "${cmd}" in
         ftpd)
-            opts="-f -p -i -4 -I -l -A -a -h -V --config --check --dump-config --explain --user --from --json --make-cert --port --bindaddress --cert --key --tls-port --tls-min-version --tls-cipher-suites --nodemon --inetd --sessionuser --pidfile --chroot --logfile --loglevel --banner --bannerfile --hostnames --authmethods --authfile --passwordcost --update-pass --allowusers --denyusers --defaultgroup --rootusers --logintimeout --maxloginfails --loginfaildelay --minpassword --maxclients --maxperaddress --maxperuser --maxunauthenticated --maxpasswordchecks --exemptnetworks --penalty --ban --longestban --replytimeout --enabled --expires --allowednetworks --loginhours --chhome --chshare --umask --durability --keeppartial --maxfilesize --locks --alocks --mlocks --malocks --listowners --listorder --listdepth --listentries --archivelinks --archiveentries --archivesize --charset --charsetnetworks --permittedcommands --idle --maxidle --dclow --dchigh --dcrange --passiveaddress --passiveresolve --passiveports --datatimeout --passivetimeout --stalltimeout --downloadrate --uploadrate --userdownloadrate --useruploadrate --totaldownloadrate --totaluploadrate --inflateratio --confirm-transfer --tls-required --tls-required-anonymous --tls-data-binding --tls-close-notify --help --version"
+            opts="-f -p -i -4 -I -l -A -a -h -V --config --check --dump-config --explain --user --from --json --make-cert --port --bindaddress --cert --key --tls-port --tls-min-version --tls-cipher-suites --nodemon --inetd --sessionuser --pidfile --chroot --logfile --loglevel --banner --bannerfile --hostnames --authmethods --authfile --passwordcost --update-pass --allowusers --denyusers --defaultgroup --rootusers --logintimeout --maxloginfails --loginfaildelay --minpassword --maxclients --maxperaddress --maxperuser --maxunauthenticated --maxpasswordchecks --exemptnetworks --penalty --ban --longestban --replytimeout --enabled --expires --allowednetworks --loginhours --chhome --chshare --umask --durability --keeppartial --maxfilesize --locks --alocks --mlocks --malocks --listowners --listorder --listdepth --listentries --archivelinks --archiveentries --archivesize --charset --charsetnetworks --permittedcommands --idle --maxidle --dclow --dchigh --dcrange --passiveaddress --passiveresolve --passiveports --passivepeers --activetargets --datatimeout --passivetimeout --stalltimeout --downloadrate --uploadrate --userdownloadrate --useruploadrate --totaldownloadrate --totaluploadrate --inflateratio --confirm-transfer --tls-required --tls-required-anonymous --tls-data-binding --tls-close-notify --help --version"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 1 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -462,6 +462,14 @@ _ftpd() {
                     return 0
                     ;;
                 --passiveports)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --passivepeers)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --activetargets)
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
                     ;;

@@ -84,6 +84,8 @@ complete -c ftpd -l dcrange -d 'Both of these in one [default: 49152-65535]' -r
 complete -c ftpd -l passiveaddress -d 'Address that PASV tells: [CLIENTS=]local, ADDRESS, HOST or interface:NAME [default: local]' -r
 complete -c ftpd -l passiveresolve -d 'How often names in PassiveAddress are looked up; 0: at start only [default: 60]' -r
 complete -c ftpd -l passiveports -d 'Passive ports: [CLIENTS=]LOW-HIGH, or OUTSIDE:INSIDE; over the range' -r
+complete -c ftpd -l passivepeers -d 'Who may come to passive ports: [CLIENTS=]client, NETWORK+NETWORK, tls, any [default: client]' -r
+complete -c ftpd -l activetargets -d 'Where PORT may lead: [CLIENTS=]client, NETWORK+NETWORK or any [default: client]' -r
 complete -c ftpd -l datatimeout -d 'How long a data connection may take to come about [default: 30]' -r
 complete -c ftpd -l passivetimeout -d 'How long a passive port stays open without a transfer that uses it [default: 30]' -r
 complete -c ftpd -l stalltimeout -d 'How long a transfer may make no progress [default: 300]' -r

@@ -469,3 +469,25 @@ fn explain(name: &str) -> Told {
         errors: String::from_utf8(output.stderr).unwrap(),
     }
 }
+
+#[test]
+fn rules_for_data_connections_that_say_more_or_less_than_was_meant_are_named() {
+    let rules = "PassivePeers=10.0.0.0/8=client,10.1.0.0/16=tls,any\nport_promiscuous=YES";
+    let told = Scene::new(rules, FRED).check(&[]);
+    assert_eq!(told.status, Some(0));
+    for warning in [
+        "warning: PassivePeers: 10.1.0.0/16=tls is never used: 10.0.0.0/8=client stands before it",
+        "warning: PassivePeers: tls lets nobody in without TLSDataBinding=require",
+        "warning: PassivePeers: any: whoever guesses a passive port gets the file",
+        "warning: ActiveTargets: any: clients can have this server connect to whom they want",
+    ] {
+        assert!(told.errors.contains(warning), "{}", told.errors);
+    }
+    let told = Scene::new("ActiveTargets=10.0.0.0/8=tls", FRED).check(&[]);
+    assert_eq!(told.status, Some(1));
+    assert!(
+        told.errors.contains("tls is for PassivePeers"),
+        "{}",
+        told.errors
+    );
+}

@@ -13,6 +13,8 @@ use crate::settings::rules::Between;
 
 /// How many connections may wait to be accepted on the control port.
 const BACKLOG: i32 = 1024;
+/// How many may wait at a passive port: so many strangers do not keep the client out.
+const DATA_BACKLOG: i32 = 128;
 /// How often a random port is tried before the whole range is walked.
 const RANDOM_TRIES: u32 = 8;
 
@@ -116,7 +118,7 @@ pub fn listen_passive(
             Err(Errno::EADDRINUSE) => continue,
             Err(errno) => return Err(errno),
         }
-        match socket.listen(1).map_err(errno) {
+        match socket.listen(DATA_BACKLOG).map_err(errno) {
             Ok(()) => return Ok((socket, port)),
             // Somebody bound the same port and was faster to listen.
             Err(Errno::EADDRINUSE) => socket = data_socket(ip)?,

@@ -82,6 +82,15 @@ impl<T: Wire> Wire for Option<T> {
     }
 }
 
+impl<T: Wire> Wire for Box<T> {
+    fn put(&self, out: &mut Vec<u8>) {
+        T::put(self, out);
+    }
+    fn take(input: &mut &[u8]) -> Result<Self, Malformed> {
+        T::take(input).map(Box::new)
+    }
+}
+
 /// Octets of a bounded number.
 #[derive(Clone, Debug, PartialEq, Eq, Hash, Default)]
 pub struct Octets<const MOST: usize>(Vec<u8>);

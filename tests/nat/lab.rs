@@ -15,6 +15,9 @@ use std::sync::atomic::{AtomicU32, Ordering};
 use nix::sched::{CloneFlags, setns};
 use tests::{Server, Setup, require};
 
+pub(crate) const CLIENT: Ipv4Addr = Ipv4Addr::new(10, 1, 0, 2);
+/// The server's gateway, as the server sees it.
+pub(crate) const NEIGHBOUR: Ipv4Addr = Ipv4Addr::new(10, 2, 0, 1);
 pub(crate) const SERVER: Ipv4Addr = Ipv4Addr::new(10, 2, 0, 2);
 /// The server's gateway, as the world sees it.
 pub(crate) const OUTSIDE: Ipv4Addr = Ipv4Addr::new(203, 0, 113, 2);
@@ -197,9 +200,34 @@ impl Lab {
     /// Starts a server on port 21 of its machine, with a file to be fetched.
     #[track_caller]
     pub(crate) fn serve(&self, setup: Setup) -> Server {
-        let server = self.at(Place::Server, || setup.on(SERVER.into()).port(21).start());
+        self.serve_at(Place::Server, setup.on(SERVER.into()))
+    }
+
+    /// Starts a server on port 21 of any machine.
+    #[track_caller]
+    pub(crate) fn serve_at(&self, place: Place, setup: Setup) -> Server {
+        let server = self.at(place, || setup.port(21).start());
         server.put("file", CONTENT);
         server
+    }
+
+    /// Counts from now on the connections that a machine begins, also to itself.
+    pub(crate) fn count_connects(&self, place: Place) {
+        for table in ["iptables", "ip6tables"] {
+            let rule = format!("{table} -A OUTPUT -p tcp --tcp-flags SYN,ACK SYN");
+            self.run(place, &rule);
+        }
+    }
+
+    /// How many there were.
+    #[track_caller]
+    pub(crate) fn connects(&self, place: Place) -> u64 {
+        let count = |table: &str| -> u64 {
+            let listed = self.run(place, &format!("{table} -nvxL OUTPUT"));
+            let rule = listed.lines().last().unwrap();
+            rule.split_whitespace().next().unwrap().parse().unwrap()
+        };
+        count("iptables") + count("ip6tables")
     }
 }
 

@@ -6,3 +6,4 @@
 mod advertised;
 mod attempt;
 mod lab;
+mod strangers;

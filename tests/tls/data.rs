@@ -5,9 +5,10 @@ use std::net::TcpStream;
 
 use rustls::HandshakeKind;
 use rustls::version::{TLS12, TLS13};
+use tests::client::{connect_from, ended};
 use tests::{Setup, require};
 
-use crate::client::{Ending, finish, handshake};
+use crate::client::{Ending, Secure, finish, handshake};
 use crate::server::{VERSIONS, start, start_as};
 
 #[test]
@@ -101,6 +102,34 @@ fn row_39_who_does_not_resume_the_session_is_refused() {
         // The client itself goes on.
         assert_eq!(client.receive("RETR secret").0, b"content");
         server.log.line_with(&["did not resume", "refused"]);
+    }
+}
+
+#[test]
+fn row_39_the_binding_can_stand_for_the_address() {
+    let settings = ["TLSDataBinding=require", "PassivePeers=127.21.14.0/24=tls"];
+    let (authority, server) = start(&settings);
+    server.put("file", b"content");
+    for version in VERSIONS {
+        let config = authority.client(version);
+        let control = connect_from(std::net::Ipv4Addr::new(127, 21, 14, 1), server.address());
+        let mut client = tests::Client::over(control);
+        client.expect_reply(220);
+        client.expect("AUTH TLS", 234);
+        let mut client = Secure::over(client.into_stream(), &config);
+        client.login(&server.login.name, &server.login.password);
+        client.protect();
+        // By another address than that of the control connection.
+        assert_eq!(client.receive("RETR file").0, b"content");
+        let thief = authority.client(version);
+        if let Ok(mut data) = client.begin_as("RETR file", &thief) {
+            let _ = data.read_to_end(&mut Vec::new());
+        }
+        client.expect_reply(522);
+        // In the clear there is nothing that it could stand for.
+        client.expect("PROT C", 200);
+        let stranger = TcpStream::connect(client.passive()).unwrap();
+        assert!(ended(&stranger), "left open");
     }
 }
 

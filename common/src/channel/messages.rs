@@ -16,6 +16,8 @@ use crate::proto::hostport::Family;
 use crate::proto::listing::{ListOptions, Order, Remark};
 use crate::proto::verbs::VerbSet;
 use crate::rate::{Grant, Rate, Rates};
+use crate::settings::networks::Network;
+use crate::settings::peers::Peers;
 use crate::settings::{CloseNotify, DataBinding, Protection, TlsRequired};
 use crate::wire::{Malformed, Octets, Wire};
 
@@ -49,7 +51,7 @@ messages! {
     #[derive(Debug)]
     pub enum LoginAnswer {
         /// Where rates are shared it carries the channel on which the session asks for leases.
-        1 => Welcome { account: Account },
+        1 => Welcome { account: Box<Account> },
         /// `last`: there is no other try.
         2 => Refused { last: bool },
         /// It was the right password, but there is no place for one more session of the user.
@@ -320,6 +322,10 @@ pub struct Account {
     /// What names are on the wire, unless the client says that it speaks UTF-8.
     pub charset: Charset,
     pub protection: Protection,
+    /// Who may come to its passive ports.
+    pub passive_peers: Peers,
+    /// Where active data connections may go; keeper decides, the session half can say no earlier.
+    pub active_targets: Peers,
 }
 
 impl Wire for Account {
@@ -337,6 +343,8 @@ impl Wire for Account {
         self.confirm.put(out);
         self.charset.put(out);
         self.protection.put(out);
+        self.passive_peers.put(out);
+        self.active_targets.put(out);
     }
     fn take(input: &mut &[u8]) -> Result<Self, Malformed> {
         Ok(Account {
@@ -353,6 +361,8 @@ impl Wire for Account {
             confirm: Wire::take(input)?,
             charset: Wire::take(input)?,
             protection: Wire::take(input)?,
+            passive_peers: Wire::take(input)?,
+            active_targets: Wire::take(input)?,
         })
     }
 }
@@ -436,6 +446,29 @@ impl Wire for Protection {
             binding: Wire::take(input)?,
             close_notify: Wire::take(input)?,
         })
+    }
+}
+
+impl Wire for Peers {
+    fn put(&self, out: &mut Vec<u8>) {
+        self.bound.put(out);
+        // There are at most 64.
+        u8::try_from(self.networks().len())
+            .unwrap_or(u8::MAX)
+            .put(out);
+        for network in self.networks() {
+            let (address, prefix) = network.parts();
+            address.put(out);
+            prefix.put(out);
+        }
+    }
+    fn take(input: &mut &[u8]) -> Result<Self, Malformed> {
+        let bound = bool::take(input)?;
+        let networks = (0..u8::take(input)?).map(|_| {
+            let (address, prefix) = (Wire::take(input)?, u8::take(input)?);
+            Network::of_parts(address, prefix).ok_or(Malformed)
+        });
+        Peers::told(networks.collect::<Result<_, _>>()?, bound).ok_or(Malformed)
     }
 }
 
@@ -529,6 +562,22 @@ mod tests {
             let _ = decode::<LoginAnswer>(&octets).is_ok();
             let _ = decode::<FileAnswer>(&octets).is_ok();
         }
+    }
+
+    #[test]
+    fn peers_round_trip() {
+        for list in ["client+tls", "any", "10.0.0.0/8+2001:db8::/32+tls"] {
+            let rules = Peers::coming(list).unwrap();
+            let peers = rules.values().next().unwrap();
+            let mut out = Vec::new();
+            peers.put(&mut out);
+            assert_eq!(decode::<Peers>(&out).as_ref(), Ok(peers));
+        }
+        // Bits behind the prefix.
+        assert_eq!(
+            decode::<Peers>(&[0, 1, 4, 10, 0, 0, 1, 0, 0, 8]),
+            Err(Malformed)
+        );
     }
 
     #[test]

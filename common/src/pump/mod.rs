@@ -21,7 +21,7 @@ use nix::poll::{PollFd, PollFlags, poll};
 
 pub use consume::{Consume, Consumer};
 pub use measure::Measure;
-pub use open::{DataConnection, OpenError, accept, await_connect, secure};
+pub use open::{Arrival, DataConnection, OpenError, accept, await_connect, secure, take_arrival};
 pub use pace::{Lessor, Pace};
 pub use receive::Receive;
 pub use sendfile::SendFile;

@@ -43,39 +43,71 @@ pub enum OpenError {
     Insecure(Fault),
 }
 
-/// Waits for the client on a passive listener. Whoever else comes is dropped and told to `stranger`, and the wait goes on.
+/// Somebody who came to a passive port and may.
+#[derive(Debug)]
+pub struct Arrival {
+    pub from: IpAddr,
+    connection: DataConnection,
+}
+
+/// Takes somebody from a passive listener whom `admits` knows, if one is there; whoever else is there is dropped and told to
+/// `stranger`. Waits for nothing.
+///
+/// # Errors
+/// What accept(2) says.
+pub fn take_arrival(
+    listener: &OwnedFd,
+    admits: impl Fn(IpAddr) -> bool,
+    mut stranger: impl FnMut(SocketAddr),
+) -> Result<Option<Arrival>, Errno> {
+    let listening = SockRef::from(listener);
+    for _ in 0..MOST_AT_ONCE {
+        match accept_once(&listening) {
+            Ok((socket, Some(from))) if admits(canonical(from).ip()) => {
+                return Ok(Some(Arrival {
+                    from: canonical(from).ip(),
+                    connection: DataConnection(socket.into()),
+                }));
+            }
+            // SECURITY: a port can be guessed; only who may come is served (RFC 2577 §3).
+            Ok((_, Some(from))) => stranger(canonical(from)),
+            Ok((_, None)) => {}
+            Err(Errno::EAGAIN) => break,
+            // The connection was gone before it could be accepted.
+            Err(Errno::ECONNABORTED | Errno::EINTR | Errno::EPROTO) => {}
+            Err(errno) => return Err(errno),
+        }
+    }
+    Ok(None)
+}
+
+/// So many connections are looked at before anything else is.
+const MOST_AT_ONCE: u32 = 64;
+
+/// Waits for somebody on a passive listener, as [`take_arrival`] takes it, unless one has come `early`.
 ///
 /// # Errors
 /// Nobody came before the deadline, the attendant ended the wait, or accept(2) failed.
 pub fn accept(
     listener: &OwnedFd,
-    peer: IpAddr,
+    early: Option<Arrival>,
+    admits: impl Fn(IpAddr) -> bool,
     deadline: Instant,
     attendant: &mut dyn Attendant,
     mut stranger: impl FnMut(SocketAddr),
 ) -> Result<DataConnection, OpenError> {
-    let listening = SockRef::from(listener);
     if let Some(interrupt) = attendant.begin() {
         return Err(OpenError::Interrupted(interrupt));
     }
+    if let Some(arrival) = early {
+        return Ok(arrival.connection);
+    }
     loop {
-        match accept_once(&listening) {
-            Ok((socket, Some(from))) if canonical(from).ip() == peer => {
-                return Ok(DataConnection(socket.into()));
-            }
-            // SECURITY: a port can be guessed; only the control connection's peer is served (RFC 2577 §3).
-            Ok((_, from)) => {
-                if let Some(from) = from {
-                    stranger(canonical(from));
-                }
-                // However many there are, the client's own deadline and its ABOR count.
-                if Instant::now() >= deadline {
-                    return Err(OpenError::TimedOut);
-                }
-            }
-            Err(Errno::EAGAIN) => {}
-            // The connection was gone before it could be accepted.
-            Err(Errno::ECONNABORTED | Errno::EINTR | Errno::EPROTO) => continue,
+        match take_arrival(listener, &admits, &mut stranger) {
+            Ok(Some(arrival)) => return Ok(arrival.connection),
+            // However many strangers there are, the client's own deadline and its ABOR count.
+            Ok(None) if Instant::now() >= deadline => return Err(OpenError::TimedOut),
+            Ok(None) => {}
             Err(errno) => return Err(OpenError::Failed(errno)),
         }
         match watch(

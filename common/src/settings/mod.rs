@@ -8,6 +8,7 @@ mod method;
 pub mod nearest;
 pub mod networks;
 mod own;
+pub mod peers;
 pub mod permitted;
 mod protection;
 mod rates;
@@ -35,6 +36,7 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use self::networks::CharsetNetworks;
+use self::peers::Peers;
 use self::rules::{Advertised, PortMap, Rules};
 use crate::charset::Charset;
 use crate::digest::Algorithm;
@@ -109,6 +111,10 @@ pub struct ServerConfig {
     pub passive_resolve: Duration,
     /// Passive ports by client, over the session's.
     pub passive_ports: Rules<PortMap>,
+    /// Who may come to a client's passive port.
+    pub passive_peers: Rules<Peers>,
+    /// Where a client may have active data connections go.
+    pub active_targets: Rules<Peers>,
 }
 
 impl Default for ServerConfig {
@@ -145,6 +151,8 @@ impl Default for ServerConfig {
             passive_addresses: Rules::default(),
             passive_resolve: Duration::from_secs(60),
             passive_ports: Rules::default(),
+            passive_peers: Rules::default(),
+            active_targets: Rules::default(),
         }
     }
 }

@@ -1,6 +1,6 @@
 //! Networks, `10.0.0.0/8`, and charsets for them, `10.0.0.0/8=windows-1251`. Pure: no I/O.
 
-use std::net::IpAddr;
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
 use super::value::{Wrong, charset, shown, words};
 use crate::charset::Charset;
@@ -68,6 +68,18 @@ impl CharsetNetworks {
 }
 
 impl Network {
+    /// All addresses of each family.
+    pub(super) const ALL: [Network; 2] = [
+        Network {
+            address: IpAddr::V4(Ipv4Addr::UNSPECIFIED),
+            prefix: 0,
+        },
+        Network {
+            address: IpAddr::V6(Ipv6Addr::UNSPECIFIED),
+            prefix: 0,
+        },
+    ];
+
     /// Reads `10.0.0.0/8`, or one address.
     pub(super) fn parse(text: &str) -> Result<Network, Wrong> {
         let network = match text.split_once('/') {
@@ -100,6 +112,17 @@ impl Network {
             )));
         }
         Ok(network)
+    }
+
+    /// Its first address, and how many bits all its addresses share.
+    pub fn parts(self) -> (IpAddr, u8) {
+        (self.address, self.prefix)
+    }
+
+    /// The network with these parts, if there is one.
+    pub fn of_parts(address: IpAddr, prefix: u8) -> Option<Network> {
+        let network = Network { address, prefix };
+        (prefix <= width(address) && network.first() == address).then_some(network)
     }
 
     /// The first address of the network.

@@ -2,6 +2,7 @@
 //! else. Pure: no I/O.
 
 use super::networks::{CharsetNetworks, Networks};
+use super::peers::Peers;
 use super::rules::{PortMap, Rules};
 use super::value::{Value, Wrong, Zero};
 use super::{
@@ -141,6 +142,8 @@ pub const TABLE: &[Setting] = &[
     setting("PassiveAddress",        &["passiveaddress"],         "data.address",          Text("RULES"),    "local",              "Address that PASV tells: [CLIENTS=]local, ADDRESS, HOST or interface:NAME",  Server(|c, v| { c.passive_addresses = v.advertised()?; Ok(()) })).also(&["pasv_address"]),
     setting("PassiveResolve",        &["passiveresolve"],         "data.resolve",          Text("TIME"),     "60",                 "How often names in PassiveAddress are looked up; 0: at start only",      Server(|c, v| { c.passive_resolve = v.resolve()?; Ok(()) })).also(&["pasv_addr_resolve"]),
     setting("PassivePorts",          &["passiveports"],           "data.port-rules",       Text("RULES"),    "",                   "Passive ports: [CLIENTS=]LOW-HIGH, or OUTSIDE:INSIDE; over the range",   Server(|c, v| { c.passive_ports = Rules::parse(v.text, PortMap::parse)?; Ok(()) })),
+    setting("PassivePeers",          &["passivepeers"],           "data.passive-peers",    Text("RULES"),    "client",             "Who may come to passive ports: [CLIENTS=]client, NETWORK+NETWORK, tls, any", Server(|c, v| { c.passive_peers = Peers::coming(v.text)?; Ok(()) })).also(&["pasv_promiscuous"]),
+    setting("ActiveTargets",         &["activetargets"],          "data.active-targets",   Text("RULES"),    "client",             "Where PORT may lead: [CLIENTS=]client, NETWORK+NETWORK or any",          Server(|c, v| { c.active_targets = Peers::going(v.text)?; Ok(()) })).also(&["port_promiscuous"]),
     setting("DataTimeout",           &["datatimeout"],            "data.timeout",          Text("TIME"),     "30",                 "How long a data connection may take to come about",                      Session(|c, v| { c.data_timeout = v.interval(Zero::Refuse)?; Ok(()) })).also(&["connect_timeout"]),
     setting("PassiveTimeout",        &["passivetimeout"],         "data.passive-timeout",  Text("TIME"),     "30",                 "How long a passive port stays open without a transfer that uses it",     Session(|c, v| { c.passive_timeout = v.interval(Zero::Refuse)?; Ok(()) })).also(&["accept_timeout"]),
     setting("StallTimeout",          &["stalltimeout"],           "data.stall-timeout",    Text("TIME"),     "300",                "How long a transfer may make no progress",                               Session(|c, v| { c.stall_timeout = v.interval(Zero::Refuse)?; Ok(()) })),
@@ -364,6 +367,7 @@ mod tests {
             ("PermittedCommands", _) => "READ",
             ("DataConnectionPortRange" | "PassivePorts", _) => "2000-3000",
             ("PassiveAddress", _) => "192.0.2.1",
+            ("PassivePeers" | "ActiveTargets", _) => "any",
             ("Umask", _) => "077",
             ("ConfirmTransfers", _) => "sha256",
             ("TLSRequired" | "TLSRequiredAnonymous", _) => "all",

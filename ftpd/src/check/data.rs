@@ -3,15 +3,20 @@
 use std::collections::BTreeSet;
 
 use common::lookup::address_of;
-use common::settings::ServerConfig;
+use common::settings::peers::Peers;
 use common::settings::rules::{Advertised, Rules};
+use common::settings::{Config, DataBinding};
 
 use super::Finding::{self, Warning};
 
 /// Looks at everything.
-pub(super) fn look(server: &ServerConfig, found: &mut Vec<Finding>) {
+pub(super) fn look(config: &Config, found: &mut Vec<Finding>) {
+    let server = &config.server;
     idle("PassiveAddress", &server.passive_addresses, found);
     idle("PassivePorts", &server.passive_ports, found);
+    idle("PassivePeers", &server.passive_peers, found);
+    idle("ActiveTargets", &server.active_targets, found);
+    strangers(config, found);
     names(&server.passive_addresses, found);
 }
 
@@ -20,6 +25,29 @@ fn idle<T>(key: &str, rules: &Rules<T>, found: &mut Vec<Finding>) {
         found.push(Warning(format!(
             "{key}: {rule} is never used: {first} stands before it, and the first rule that fits counts"
         )));
+    }
+}
+
+/// What lets in more than one may think, or less.
+fn strangers(config: &Config, found: &mut Vec<Finding>) {
+    let (server, binding) = (&config.server, config.session.protection.binding);
+    let bound = |peers: &Peers| peers.bound;
+    if server.passive_peers.values().any(bound) && binding != DataBinding::Require {
+        found.push(Warning(
+            "PassivePeers: tls lets nobody in without TLSDataBinding=require".to_owned(),
+        ));
+    }
+    if server.passive_peers.values().any(Peers::is_anybody) {
+        found.push(Warning(
+            "PassivePeers: any: whoever guesses a passive port gets the file, or sends another one, in the client's place"
+                .to_owned(),
+        ));
+    }
+    if server.active_targets.values().any(Peers::is_anybody) {
+        found.push(Warning(
+            "ActiveTargets: any: clients can have this server connect to whom they want (RFC 2577)"
+                .to_owned(),
+        ));
     }
 }
 

@@ -29,7 +29,7 @@ pub(super) fn look(config: &Config) -> Vec<Finding> {
     identities(server, &mut found);
     methods(config, &mut found);
     certificates(server, &mut found);
-    super::data::look(server, &mut found);
+    super::data::look(config, &mut found);
     found
 }
 

@@ -8,12 +8,10 @@ use common::jail::Failure;
 use common::lookup::Found;
 use common::net::{self, Ends};
 use common::proto::hostport::Family;
+use common::settings::peers::Peers;
 use common::settings::rules::PortMap;
 use common::settings::{ServerConfig, SessionConfig};
 use nix::errno::Errno;
-
-/// Ports below belong to services, not to clients (RFC 2577 §3).
-const FIRST_CLIENT_PORT: u16 = 1024;
 
 type Answered = (FileAnswer, Option<OwnedFd>);
 
@@ -23,6 +21,8 @@ pub(super) struct DataSockets {
     ports: PortMap,
     /// What PASV tells instead of the server's own address.
     advertised: Option<Ipv4Addr>,
+    /// Where active connections may go.
+    pub(super) targets: Peers,
 }
 
 impl DataSockets {
@@ -40,6 +40,11 @@ impl DataSockets {
             ends,
             ports: ports.unwrap_or_else(|| PortMap::plain(session.data_ports)),
             advertised: advertised.and_then(|address| found.address(address)),
+            targets: server
+                .active_targets
+                .first(between)
+                .cloned()
+                .unwrap_or_default(),
         }
     }
 
@@ -72,18 +77,13 @@ impl DataSockets {
         }
     }
 
-    /// The beginning of a connection to the client itself, never to anybody else.
+    /// The beginning of a connection to the client itself, or to somebody whom ActiveTargets names for it.
     pub(super) fn connect(&self, target: SocketAddr) -> Answered {
         let ends = &self.ends;
-        // SECURITY: a third address would make this server a tool against others (CVE-1999-0017, RFC 2577 §3).
-        if target.ip().to_canonical() != ends.client() || target.port() < FIRST_CLIENT_PORT {
+        let Some(target) = self.targets.target(ends.between(), target) else {
             return (FileAnswer::TargetRefused, None);
-        }
-        match net::connect_active(
-            ends.server(),
-            scope(ends.peer),
-            SocketAddr::new(ends.client(), target.port()),
-        ) {
+        };
+        match net::connect_active(ends.server(), scope(ends.peer), target) {
             Ok(socket) => (FileAnswer::Connecting, Some(socket.into())),
             Err(errno) => (FileAnswer::Failed { why: errno.into() }, None),
         }

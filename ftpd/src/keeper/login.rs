@@ -12,6 +12,7 @@ use common::net::Ends;
 use common::path::VirtualPath;
 use common::rate::Rates;
 use common::sandbox;
+use common::settings::peers::Peers;
 use common::settings::{JailMode, SessionConfig};
 use common::turns::Queue;
 use nix::errno::Errno;
@@ -103,7 +104,9 @@ pub(super) fn become_user(setup: &Setup, ends: Ends, granted: Grant) -> Result<L
         start,
         pam,
     } = granted;
-    let data = DataSockets::new(&setup.config.server, &settings, &setup.found, ends);
+    let server = &setup.config.server;
+    let data = DataSockets::new(server, &settings, &setup.found, ends);
+    let peers = server.passive_peers.first(ends.between()).cloned();
     let shared = settings.user_rates.slower(setup.config.server.total_rates);
     // No socket can be made once this is the user.
     let leases = if shared.is_unlimited() {
@@ -138,7 +141,11 @@ pub(super) fn become_user(setup: &Setup, ends: Ends, granted: Grant) -> Result<L
     })?;
     Ok(Login {
         jail,
-        account: account(start, &settings, shared),
+        account: Account {
+            passive_peers: peers.unwrap_or_default(),
+            active_targets: data.targets.clone(),
+            ..account(start, &settings, shared)
+        },
         settings,
         data,
         pam,
@@ -195,5 +202,7 @@ fn account(start: VirtualPath, settings: &SessionConfig, shared: Rates) -> Accou
         confirm: settings.confirm,
         charset: settings.charset,
         protection: settings.protection,
+        passive_peers: Peers::default(),
+        active_targets: Peers::default(),
     }
 }

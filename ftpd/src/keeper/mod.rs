@@ -397,7 +397,7 @@ impl Keeper<'_> {
     ) -> Over {
         let mut channel = channel;
         let welcome = LoginAnswer::Welcome {
-            account: login.account.clone(),
+            account: Box::new(login.account.clone()),
         };
         let (mut leases, asker) = login.leases.take().unzip();
         if let Err(broken) = channel.answer(ticket, &welcome, asker.as_ref().map(AsFd::as_fd)) {

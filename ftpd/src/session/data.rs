@@ -1,13 +1,13 @@
 //! The data connection that the next transfer will use.
 
 use std::net::{IpAddr, SocketAddr};
-use std::os::fd::{AsFd, OwnedFd};
+use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 use std::time::{Duration, Instant};
 
 use common::control::until;
 use common::jail::Failure;
 use common::proto::hostport::Family;
-use common::pump::{DataConnection, OpenError, accept, await_connect};
+use common::pump::{Arrival, DataConnection, OpenError, accept, await_connect, take_arrival};
 use nix::poll::{PollFd, PollFlags, poll};
 
 use super::attend::Watch;
@@ -33,6 +33,16 @@ pub(crate) struct Offer {
     told: SocketAddr,
     tells: Tells,
     pub(crate) until: Instant,
+    early: Early,
+}
+
+/// Who has come to a passive port before a transfer needs it.
+#[derive(Debug)]
+enum Early {
+    Awaited,
+    Came(Arrival),
+    /// The transfer will see.
+    Broken,
 }
 
 impl DataChannel {
@@ -41,6 +51,16 @@ impl DataChannel {
         match self {
             DataChannel::Passive(offer) => Some(offer.until),
             DataChannel::None | DataChannel::Active(_) => None,
+        }
+    }
+
+    /// A listener at which nobody who may has arrived yet.
+    pub(crate) fn awaited(&self) -> Option<BorrowedFd<'_>> {
+        match self {
+            DataChannel::Passive(offer) if matches!(offer.early, Early::Awaited) => {
+                Some(offer.listener.as_fd())
+            }
+            DataChannel::Passive(_) | DataChannel::None | DataChannel::Active(_) => None,
         }
     }
 }
@@ -54,24 +74,22 @@ pub(crate) enum Tells {
     Port,
 }
 
-impl Offer {
-    /// What the log says of a client that did not come, with a likely reason.
-    fn unclaimed(&self, client: IpAddr) -> String {
-        let (told, port) = (self.told.ip(), self.told.port());
-        let reason = match self.tells {
-            Tells::Address if told.is_loopback() && !client.is_loopback() => {
-                format!("advertised {told} is the client's own machine: set PassiveAddress")
-            }
-            Tells::Address if is_private(told) && !is_private(client) => format!(
-                "advertised {told} is private but the client {client} is public: set PassiveAddress"
-            ),
-            Tells::Address | Tells::Port => format!(
-                "a firewall may keep {client} from port {port}: let it through, or set DataConnectionPortRange to ports that \
+/// What the log says of a client that did not come to where it was told, with a likely reason.
+fn unclaimed(offered: SocketAddr, tells: Tells, client: IpAddr) -> String {
+    let (told, port) = (offered.ip(), offered.port());
+    let reason = match tells {
+        Tells::Address if told.is_loopback() && !client.is_loopback() => {
+            format!("advertised {told} is the client's own machine: set PassiveAddress")
+        }
+        Tells::Address if is_private(told) && !is_private(client) => format!(
+            "advertised {told} is private but the client {client} is public: set PassiveAddress"
+        ),
+        Tells::Address | Tells::Port => format!(
+            "a firewall may keep {client} from port {port}: let it through, or set DataConnectionPortRange to ports that \
                  are"
-            ),
-        };
-        format!("nobody came to the passive port {}; {reason}", self.told)
-    }
+        ),
+    };
+    format!("nobody came to the passive port {offered}; {reason}")
 }
 
 /// Whether an address means something inside a network only.
@@ -91,10 +109,8 @@ pub(crate) fn expire(link: &mut Link, user: &mut User) {
     if let DataChannel::Passive(offer) = &user.data
         && Instant::now() >= offer.until
     {
-        let mut ready = [PollFd::new(offer.listener.as_fd(), PollFlags::POLLIN)];
-        let came = poll(&mut ready, until(Some(Instant::now()))) == Ok(1);
-        if !came {
-            let text = offer.unclaimed(link.ends.client());
+        if matches!(offer.early, Early::Awaited) {
+            let text = unclaimed(offer.told, offer.tells, link.ends.client());
             link.tell_of_stranger(&text);
         }
         user.data = DataChannel::None;
@@ -127,6 +143,7 @@ pub(crate) fn offer(
         told,
         tells,
         until: Instant::now() + user.account.passive_timeout,
+        early: Early::Awaited,
     });
     Ok(told)
 }
@@ -154,11 +171,52 @@ const PORT_PAUSE: Duration = Duration::from_millis(50);
 /// So many strangers are remembered while one data connection is waited for.
 const MOST_STRANGERS: usize = 10;
 
-/// Opens the data connection. The flag says that ABOR has come meanwhile.
+/// Takes who has come to a passive port before the transfer does. Strangers are sent away: there is room for a few in front of
+/// a port only, and they would keep the client out.
+pub(crate) fn receive_early(link: &mut Link, user: &mut User) {
+    let under_tls = link.binds_data(user.account.protection);
+    let (client, peers) = (link.ends.client(), &user.account.passive_peers);
+    let DataChannel::Passive(offer) = &mut user.data else {
+        return;
+    };
+    let mut strangers = Strangers::default();
+    let arrival = take_arrival(
+        &offer.listener,
+        |other| peers.admit(client, other, under_tls),
+        |stranger| strangers.add(stranger),
+    );
+    match arrival {
+        Ok(Some(arrival)) => offer.early = Early::Came(arrival),
+        Ok(None) => {}
+        Err(_) => offer.early = Early::Broken,
+    }
+    strangers.tell(link);
+}
+
+/// Who came and may not.
+#[derive(Default)]
+struct Strangers(Vec<SocketAddr>);
+
+impl Strangers {
+    fn add(&mut self, stranger: SocketAddr) {
+        if self.0.len() < MOST_STRANGERS {
+            self.0.push(stranger);
+        }
+    }
+
+    fn tell(self, link: &mut Link) {
+        let client = link.ends.client();
+        for stranger in self.0 {
+            link.tell_of_stranger(&format!(
+                "data connection from {stranger} dropped: it is not the client {client}, and PassivePeers does not let it in"
+            ));
+        }
+    }
+}
+
+/// Opens the data connection. Behind ABOR, which came meanwhile, there is one reply more.
 pub(crate) fn open(link: &mut Link, user: &mut User) -> Result<DataConnection, Stop> {
-    let deadline = user.deadline_for_data();
-    let channel = std::mem::take(&mut user.data);
-    let (opened, aborted) = match channel {
+    let (opened, aborted) = match std::mem::take(&mut user.data) {
         DataChannel::None => {
             return Err(Reply::new(
                 Code::NO_DATA_CONNECTION,
@@ -166,46 +224,8 @@ pub(crate) fn open(link: &mut Link, user: &mut User) -> Result<DataConnection, S
             )
             .into());
         }
-        DataChannel::Passive(offer) => {
-            let peer = link.ends.client();
-            let mut strangers = Vec::new();
-            let mut watch = Watch::new(
-                &mut link.control,
-                user.files.as_fd(),
-                user.account.permitted,
-            );
-            let opened = accept(&offer.listener, peer, deadline, &mut watch, |stranger| {
-                if strangers.len() < MOST_STRANGERS {
-                    strangers.push(stranger);
-                }
-            });
-            let aborted = watch.aborted;
-            for stranger in strangers {
-                link.tell_of_stranger(&format!(
-                    "data connection from {stranger} dropped: it is not the client {peer}"
-                ));
-            }
-            if opened
-                .as_ref()
-                .is_err_and(|&error| error == OpenError::TimedOut)
-            {
-                let text = offer.unclaimed(peer);
-                link.tell_of_stranger(&text);
-            }
-            (opened, aborted)
-        }
-        DataChannel::Active(target) => {
-            let socket = user
-                .files
-                .active_connect(target)?
-                .map_err(outcome::data_setup)?;
-            let mut watch = Watch::new(
-                &mut link.control,
-                user.files.as_fd(),
-                user.account.permitted,
-            );
-            (await_connect(socket, deadline, &mut watch), watch.aborted)
-        }
+        DataChannel::Passive(offer) => open_passive(link, user, offer),
+        DataChannel::Active(target) => open_active(link, user, target)?,
     };
     opened.map_err(|error| {
         let stop = outcome::data_open(error);
@@ -215,6 +235,58 @@ pub(crate) fn open(link: &mut Link, user: &mut User) -> Result<DataConnection, S
             stop
         }
     })
+}
+
+/// How opening went, and whether ABOR has come meanwhile.
+type Opened = (Result<DataConnection, OpenError>, bool);
+
+fn open_passive(link: &mut Link, user: &mut User, offer: Offer) -> Opened {
+    let deadline = user.deadline_for_data();
+    let under_tls = link.binds_data(user.account.protection);
+    let (client, peers) = (link.ends.client(), &user.account.passive_peers);
+    let admits = |other| peers.admit(client, other, under_tls);
+    let early = match offer.early {
+        // SECURITY: it may have come while another level of data was agreed.
+        Early::Came(ref arrival) if !admits(arrival.from) => None,
+        Early::Came(arrival) => Some(arrival),
+        Early::Awaited | Early::Broken => None,
+    };
+    let mut strangers = Strangers::default();
+    let mut watch = Watch::new(
+        &mut link.control,
+        user.files.as_fd(),
+        user.account.permitted,
+    );
+    let opened = accept(
+        &offer.listener,
+        early,
+        admits,
+        deadline,
+        &mut watch,
+        |stranger| strangers.add(stranger),
+    );
+    let aborted = watch.aborted;
+    strangers.tell(link);
+    if matches!(opened, Err(OpenError::TimedOut)) {
+        let text = unclaimed(offer.told, offer.tells, client);
+        link.tell_of_stranger(&text);
+    }
+    (opened, aborted)
+}
+
+fn open_active(link: &mut Link, user: &mut User, target: SocketAddr) -> Result<Opened, Stop> {
+    let deadline = user.deadline_for_data();
+    let socket = user
+        .files
+        .active_connect(target)?
+        .map_err(outcome::data_setup)?;
+    let mut watch = Watch::new(
+        &mut link.control,
+        user.files.as_fd(),
+        user.account.permitted,
+    );
+    let opened = await_connect(socket, deadline, &mut watch);
+    Ok((opened, watch.aborted))
 }
 
 /// ABOR is answered twice: for the transfer that ended, and for itself (RFC 959 §4.1.3).
@@ -232,26 +304,19 @@ pub(crate) fn after_abort(link: &mut Link, transfer: Stop) -> Stop {
 mod tests {
     use super::*;
 
-    fn unclaimed(told: &str, tells: Tells, client: &str) -> String {
-        let listener = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
-        let offer = Offer {
-            listener: listener.into(),
-            told: told.parse().unwrap(),
-            tells,
-            until: Instant::now(),
-        };
-        offer.unclaimed(client.parse().unwrap())
+    fn line(told: &str, tells: Tells, client: &str) -> String {
+        unclaimed(told.parse().unwrap(), tells, client.parse().unwrap())
     }
 
     #[test]
     fn who_does_not_come_is_told_of_with_a_likely_reason() {
-        let told = unclaimed("172.18.0.2:50000", Tells::Address, "203.0.113.9");
+        let told = line("172.18.0.2:50000", Tells::Address, "203.0.113.9");
         assert_eq!(
             told,
             "nobody came to the passive port 172.18.0.2:50000; advertised 172.18.0.2 is private but the client 203.0.113.9 is \
              public: set PassiveAddress"
         );
-        let told = unclaimed("127.0.0.1:50000", Tells::Address, "10.1.0.2");
+        let told = line("127.0.0.1:50000", Tells::Address, "10.1.0.2");
         assert!(told.contains("the client's own machine"), "{told}");
         let firewalls = [
             ("172.18.0.2:50000", Tells::Port, "203.0.113.9"),
@@ -260,7 +325,7 @@ mod tests {
             ("[2001:db8::1]:50000", Tells::Port, "2001:db8::2"),
         ];
         for (address, tells, client) in firewalls {
-            let told = unclaimed(address, tells, client);
+            let told = line(address, tells, client);
             assert!(told.contains("a firewall may keep"), "{told}");
         }
     }

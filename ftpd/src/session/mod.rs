@@ -259,6 +259,14 @@ fn prepare(socket: &OwnedFd) {
     let _ = socket.set_tcp_keepalive(&keepalive);
 }
 
+/// Whose octets or connection ended a wait.
+enum Came {
+    Client,
+    /// Somebody, to the passive port.
+    Data,
+    Nobody,
+}
+
 impl Session {
     fn serve(&mut self, banner: &[String]) -> Result<std::convert::Infallible, End> {
         self.begin_secure()?;
@@ -310,16 +318,25 @@ impl Session {
                 return Err(End::NotFtp);
             }
             let expiry = self.data_expiry();
-            if !self.wait(PollFlags::POLLIN, deadline.into_iter().chain(expiry).min())? {
-                if deadline.is_some_and(|deadline| Instant::now() >= deadline) {
-                    return Err(End::TimedOut);
+            match self.wait(PollFlags::POLLIN, deadline.into_iter().chain(expiry).min())? {
+                Came::Client => {
+                    self.link.control.fill()?;
+                    continue;
                 }
-                if let Stage::User(user) = &mut self.stage {
-                    data::expire(&mut self.link, user);
+                Came::Data => {
+                    if let Stage::User(user) = &mut self.stage {
+                        data::receive_early(&mut self.link, user);
+                    }
                 }
-                continue;
+                Came::Nobody => {}
             }
-            self.link.control.fill()?;
+            // However much comes to a data port.
+            if deadline.is_some_and(|deadline| Instant::now() >= deadline) {
+                return Err(End::TimedOut);
+            }
+            if let Stage::User(user) = &mut self.stage {
+                data::expire(&mut self.link, user);
+            }
         }
     }
 
@@ -330,26 +347,30 @@ impl Session {
         }
     }
 
-    /// Waits for the client, with an eye on keeper; false when the deadline came first.
-    fn wait(&self, events: PollFlags, deadline: Option<Instant>) -> Result<bool, End> {
-        let channel = match &self.stage {
-            Stage::User(user) => user.files.as_fd(),
-            Stage::Visitor(visitor) => visitor.channel.as_fd(),
+    /// Waits for the client, with an eye on keeper, until the deadline.
+    fn wait(&self, events: PollFlags, deadline: Option<Instant>) -> Result<Came, End> {
+        let (channel, port) = match &self.stage {
+            Stage::User(user) => (user.files.as_fd(), user.data.awaited()),
+            Stage::Visitor(visitor) => (visitor.channel.as_fd(), None),
             Stage::Changing => return Err(End::Broken),
         };
+        let unused = || PollFd::new(channel, PollFlags::empty());
         let mut ready = [
             PollFd::new(self.link.control.as_fd(), events),
             PollFd::new(channel, PollFlags::empty()),
+            port.map_or_else(unused, |port| PollFd::new(port, PollFlags::POLLIN)),
         ];
         match poll(&mut ready, until(deadline)) {
-            Ok(0) => return Ok(false),
             Ok(_) | Err(Errno::EINTR) => {}
             Err(_) => return Err(End::Broken),
         }
-        if ready[1].revents().is_some_and(|events| !events.is_empty()) {
-            return Err(End::KeeperGone);
+        let speaks = |fd: &PollFd<'_>| fd.revents().is_some_and(|events| !events.is_empty());
+        match ready.each_ref().map(speaks) {
+            [_, true, _] => Err(End::KeeperGone),
+            [true, ..] => Ok(Came::Client),
+            [_, _, true] => Ok(Came::Data),
+            [false, false, false] => Ok(Came::Nobody),
         }
-        Ok(true)
     }
 
     /// Says why the session is over, where the client can still hear it.

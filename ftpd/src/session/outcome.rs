@@ -105,7 +105,7 @@ pub(crate) fn data_setup(denied: Denied) -> Reply {
         Denied::NotPermitted => Reply::new(Code::NOT_OFFERED, "This command is not offered."),
         Denied::TargetRefused => Reply::new(
             Code::BAD_ARGUMENT,
-            "Data goes only to the address of the control connection, and to ports from 1024.",
+            "Address not allowed: data goes to your own one or such as the server allows, and to ports from 1024.",
         ),
     }
 }

@@ -2,13 +2,14 @@
 
 use std::os::fd::{AsFd, OwnedFd};
 use std::sync::Arc;
+use std::time::Instant;
 
 use common::channel::{LoginAnswer, LoginRequest};
 use common::listener::Entrance;
 use common::proto::args::DataLevel;
 use common::proto::reply::{Code, Reply};
 use common::pump::{OpenError, Wire, secure};
-use common::settings::{DataBinding, TlsRequired};
+use common::settings::{DataBinding, Protection, TlsRequired};
 use common::tls::{Certificates, Fault, Policy, ServerConfig, resuming_only, server_config};
 
 use super::attend::Watch;
@@ -152,8 +153,10 @@ impl Session {
         loop {
             match self.link.control.handshake() {
                 Ok(None) => break,
-                Ok(Some(events)) if self.wait(events, deadline)? => {}
-                Ok(Some(_)) => return Err(End::TimedOut),
+                Ok(Some(_)) if Instant::now() >= self.login_deadline => return Err(End::TimedOut),
+                Ok(Some(events)) => {
+                    self.wait(events, deadline)?;
+                }
                 Err(lost) => {
                     let why = self.link.control.fault();
                     let why = why.map_or("the connection broke".to_owned(), |why| why.to_string());
@@ -185,6 +188,11 @@ impl Link {
             DataLevel::Clear => None,
             DataLevel::Private => Some(Arc::clone(&security.config)),
         }
+    }
+
+    /// Whether nobody but who continues this TLS session gets anything by a data connection.
+    pub(crate) fn binds_data(&self, protection: Protection) -> bool {
+        protection.binding == DataBinding::Require && self.private_data().is_some()
     }
 
     /// Whether the account permits a data connection as the client has chosen it.

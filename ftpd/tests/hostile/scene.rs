@@ -151,7 +151,7 @@ impl Scene {
 
     pub(crate) fn log_in(mut self) -> (Scene, Account) {
         match self.authenticate("correct horse") {
-            LoginAnswer::Welcome { account } => (self, account),
+            LoginAnswer::Welcome { account } => (self, *account),
             refused @ (LoginAnswer::Refused { .. }
             | LoginAnswer::TooMany
             | LoginAnswer::Signer

@@ -88,7 +88,7 @@ pub(in crate::session) fn pass(session: &mut Session, secret: &Secret) -> Result
         }
         LoginAnswer::Welcome { account } => {
             session.permit(account.permitted);
-            session.stage = Stage::User(Box::new(welcome(visitor, account, name, leases)));
+            session.stage = Stage::User(Box::new(welcome(visitor, *account, name, leases)));
             Ok(Reply::new(Code::LOGGED_IN, "Login successful."))
         }
     }

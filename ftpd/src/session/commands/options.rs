@@ -10,6 +10,7 @@ use common::proto::hostport::{Family, UnknownProtocol, long_text, port_text};
 use common::proto::reply::{Code, Reply};
 use common::proto::representation::{Level, Mode, Structure, Type};
 use common::proto::verbs::{EpsvArg, Verb, VerbSet};
+use common::settings::peers::FIRST_CLIENT_PORT;
 
 use crate::session::data::{self, DataChannel, Tells};
 use crate::session::files::Denied;
@@ -207,12 +208,16 @@ pub(in crate::session) fn port(
         false => target,
     };
     // Keeper refuses it again; here the client hears it before the transfer.
-    if target.ip() != link.ends.client() || target.port() < 1024 {
-        link.tell_of_stranger(&format!(
-            "data connection to {target} refused: it is not the client or the port is privileged"
-        ));
+    let allowed = &user.account.active_targets;
+    let Some(target) = allowed.target(link.ends.between(), target) else {
+        let why = if target.port() < FIRST_CLIENT_PORT {
+            "the port is privileged"
+        } else {
+            "it is not the client, and ActiveTargets does not name it"
+        };
+        link.tell_of_stranger(&format!("data connection to {target} refused: {why}"));
         return Ok(outcome::data_setup(Denied::TargetRefused));
-    }
+    };
     user.data = DataChannel::Active(target);
     Ok(Reply::new(Code::OK, "Noted."))
 }
