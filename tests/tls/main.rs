@@ -9,3 +9,4 @@ mod login;
 mod programs;
 mod renewal;
 mod server;
+mod ways;

@@ -1,95 +1,90 @@
-//! Programs that people have, with data under TLS: a tree up and down again, and the same tree has to come back.
+//! Programs that people have, with data under TLS, on every way that each of them can go.
 
 use std::fs;
+use std::io::Read;
+use std::net::{TcpListener, TcpStream};
 use std::path::Path;
 use std::process::Command;
 
 use tests::real::finish;
-use tests::{Scratch, Server, require};
+use tests::require;
 
-use crate::server::{implicit, start};
+use crate::client::{Ending, Secure, finish as end, handshake};
+use crate::server::start;
+use crate::ways::{Errand, files, walk};
 
-/// The files, and their content.
-fn files() -> Vec<(&'static str, Vec<u8>)> {
-    let large = (0..700_001_u32).map(|n| (n * 7 % 251) as u8).collect();
-    vec![
-        ("empty", Vec::new()),
-        ("small", b"a few octets".to_vec()),
-        ("large", large),
-    ]
+/// From 7.87.0 to 7.88.1 curl sends files in the clear on active connections, whatever it was told and has asked for.
+fn curl_forgets_tls_where_it_is_active() -> bool {
+    let said = Command::new("curl").arg("--version").output().unwrap();
+    let said = String::from_utf8_lossy(&said.stdout).into_owned();
+    ["curl 7.87.", "curl 7.88."]
+        .iter()
+        .any(|version| said.starts_with(version))
 }
 
-fn compare(directory: &Path) {
-    for (name, content) in files() {
-        let found = fs::read(directory.join(name)).unwrap_or_else(|e| panic!("{name}: {e}"));
-        assert!(found == content, "{name} has {} octets", found.len());
+fn curl(errand: &Errand, name: &str) -> Command {
+    let scheme = if errand.way.implicit { "ftps" } else { "ftp" };
+    let version = errand.way.number();
+    let mut command = Command::new("curl");
+    command.args(["--disable", "-sS", "--ssl-reqd", "--cacert"]);
+    command.arg(errand.certificate);
+    command.args([&format!("--tlsv{version}"), "--tls-max", version]);
+    command.args([
+        "-u",
+        &format!("{}:{}", errand.login.name, errand.login.password),
+    ]);
+    if errand.way.active {
+        command.args(["-P", "-"]);
     }
-}
-
-/// What a client is to do: where the files are, and where they go.
-struct Errand<'a> {
-    server: &'a Server,
-    up: &'a Path,
-    down: &'a Path,
-    certificate: &'a Path,
-}
-
-fn implicit_port(server: &Server) -> u16 {
-    implicit(server).port()
-}
-
-/// Has a client do it, and looks what came of it.
-fn run(settings: &[&str], go: impl Fn(&Errand)) -> Server {
-    let (_, server) = start(settings);
-    let scratch = Scratch::new();
-    let (up, down) = (scratch.directory("up"), scratch.directory("down"));
-    for (name, content) in files() {
-        fs::write(up.join(name), content).unwrap();
-    }
-    go(&Errand {
-        server: &server,
-        up: &up,
-        down: &down,
-        certificate: &server.scratch.join("certificate.pem"),
-    });
-    compare(&server.home);
-    compare(&down);
-    server
+    command.arg(format!("{scheme}://{}/{name}", errand.host_port()));
+    command
 }
 
 #[test]
-fn curl_moves_files_in_both_versions() {
+fn curl_moves_files() {
     if !require::programs(&["curl"]) {
         return;
     }
-    for version in ["1.2", "1.3"] {
-        // Not with active connections: curl 7.88 drops them under TLS, those of other servers too.
-        {
-            run(&["TLSDataBinding=require"], |errand| {
-                let login = &errand.server.login;
-                for (name, _) in files() {
-                    let url = format!("ftp://{}/{name}", login.address);
-                    for up in [true, false] {
-                        let mut command = Command::new("curl");
-                        command.args(["--disable", "-sS", "--ssl-reqd", "--cacert"]);
-                        command.arg(errand.certificate);
-                        command.arg(format!("--tlsv{version}"));
-                        command.args(["--tls-max", version]);
-                        command.args(["-u", &format!("{}:{}", login.name, login.password)]);
-                        match up {
-                            true => command.arg("-T").arg(errand.up.join(name)),
-                            false => command.arg("-o").arg(errand.down.join(name)),
-                        };
-                        finish(command.arg(&url), "");
-                        if !up && !errand.down.join(name).exists() {
-                            // curl makes no file of nothing.
-                            fs::write(errand.down.join(name), "").unwrap();
-                        }
-                    }
+    let forgets = curl_forgets_tls_where_it_is_active();
+    walk(
+        "curl",
+        &["TLSDataBinding=require"],
+        |way| !(way.active && forgets),
+        |errand| {
+            for (name, _) in files() {
+                finish(curl(errand, name).arg("-T").arg(errand.up.join(name)), "");
+                let down = errand.down.join(name);
+                finish(curl(errand, name).arg("-o").arg(&down), "");
+                if !down.exists() {
+                    // curl makes no file of nothing.
+                    fs::write(down, "").unwrap();
                 }
-            });
-        }
+            }
+        },
+    );
+}
+
+#[test]
+fn what_a_curl_sends_in_the_clear_is_not_taken_for_a_file() {
+    if !require::programs(&["curl"]) || !curl_forgets_tls_where_it_is_active() {
+        return;
     }
+    let (_, server) = start(&[]);
+    let login = &server.login;
+    let mut command = Command::new("curl");
+    command.args(["--disable", "-sS", "--ssl-reqd", "-P", "-", "--cacert"]);
+    command.arg(server.scratch.join("certificate.pem"));
+    command.args(["-u", &format!("{}:{}", login.name, login.password), "-T"]);
+    command.arg(server.scratch.join("certificate.pem"));
+    let output = command
+        .arg(format!("ftp://{}/file", login.address))
+        .output();
+    assert_eq!(
+        output.unwrap().status.code(),
+        Some(18),
+        "curl: part of the file"
+    );
+    assert!(!server.home.join("file").exists());
 }
 
 #[test]
@@ -97,48 +92,62 @@ fn lftp_moves_files() {
     if !require::programs(&["lftp"]) {
         return;
     }
-    for passive in ["true", "false"] {
-        run(&["TLSDataBinding=require"], |errand| {
-            let login = &errand.server.login;
+    walk(
+        "lftp",
+        &["TLSDataBinding=require"],
+        |_| true,
+        |errand| {
+            let scheme = if errand.way.implicit { "ftps" } else { "ftp" };
+            let passive = !errand.way.active;
             let script = format!(
                 "set net:max-retries 1; set ftp:ssl-force yes; set ftp:ssl-protect-data yes; set ftp:passive-mode {passive}; \
-                 set ssl:ca-file {}; set ssl:check-hostname no; open -u {},{} ftp://{}; \
-                 mirror -R {} /; mirror / {}; bye",
+             set ssl:priority NORMAL:-VERS-ALL:+VERS-TLS{}; set ssl:ca-file {}; set ssl:check-hostname no; \
+             open -u {},{} {scheme}://{}; mirror -R {} /; mirror / {}; bye",
+                errand.way.number(),
                 errand.certificate.display(),
-                login.name,
-                login.password.replace(' ', "\\ "),
-                login.address,
+                errand.login.name,
+                errand.login.password.replace(' ', "\\ "),
+                errand.host_port(),
                 errand.up.display(),
                 errand.down.display(),
             );
-            let mut command = Command::new("lftp");
-            command.args(["--norc", "-c", &script]);
-            finish(&mut command, "");
-        });
-    }
+            finish(Command::new("lftp").args(["--norc", "-c", &script]), "");
+        },
+    );
 }
 
-/// Python's ftplib; a session of the control connection is used for data where `FTP_REUSE` says so.
+/// Python's ftplib; a session of the control connection is used for data where `FTP_REUSE` says so. Of TLS before the first
+/// word it knows nothing, so people do that by hand.
 const FTPLIB: &str = r#"
-import ftplib, os, ssl
-class Reusing(ftplib.FTP_TLS):
+import ftplib, os, socket, ssl
+env = os.environ
+class Client(ftplib.FTP_TLS):
     def ntransfercmd(self, cmd, rest=None):
+        if env['FTP_REUSE'] == '0':
+            return super().ntransfercmd(cmd, rest)
         conn, size = ftplib.FTP.ntransfercmd(self, cmd, rest)
         conn = self.context.wrap_socket(conn, server_hostname=self.host, session=self.sock.session)
         return conn, size
-kind = Reusing if os.environ['FTP_REUSE'] == '1' else ftplib.FTP_TLS
-context = ssl.create_default_context(cafile=os.environ['FTP_CA'])
-context.minimum_version = context.maximum_version = getattr(ssl.TLSVersion, os.environ['FTP_VERSION'])
-ftp = kind(context=context)
-ftp.set_pasv(os.environ['FTP_PASSIVE'] == '1')
-ftp.connect(os.environ['FTP_HOST'], int(os.environ['FTP_PORT']))
-ftp.login(os.environ['FTP_USER'], os.environ['FTP_PASSWORD'])
+    def begin(self, host, port):
+        if env['FTP_IMPLICIT'] == '0':
+            return self.connect(host, port)
+        self.host, self.port = host, port
+        self.sock = self.context.wrap_socket(socket.create_connection((host, port)), server_hostname=host)
+        self.af = self.sock.family
+        self.file = self.sock.makefile('r', encoding=self.encoding)
+        self.welcome = self.getresp()
+context = ssl.create_default_context(cafile=env['FTP_CA'])
+context.minimum_version = context.maximum_version = getattr(ssl.TLSVersion, 'TLSv' + env['FTP_VERSION'].replace('.', '_'))
+ftp = Client(context=context)
+ftp.set_pasv(env['FTP_PASSIVE'] == '1')
+ftp.begin(env['FTP_HOST'], int(env['FTP_PORT']))
+ftp.login(env['FTP_USER'], env['FTP_PASSWORD'])
 ftp.prot_p()
-for name in os.listdir(os.environ['FTP_UP']):
-    with open(os.path.join(os.environ['FTP_UP'], name), 'rb') as file:
+for name in os.listdir(env['FTP_UP']):
+    with open(os.path.join(env['FTP_UP'], name), 'rb') as file:
         ftp.storbinary('STOR ' + name, file)
 for name in ftp.nlst():
-    with open(os.path.join(os.environ['FTP_DOWN'], name), 'wb') as file:
+    with open(os.path.join(env['FTP_DOWN'], name), 'wb') as file:
         ftp.retrbinary('RETR ' + name, file.write)
 ftp.quit()
 "#;
@@ -148,77 +157,79 @@ fn ftplib_moves_files_with_and_without_reuse_of_sessions() {
     if !require::programs(&["python3"]) {
         return;
     }
-    for (reuse, settings) in [("1", &["TLSDataBinding=require"][..]), ("0", &[])] {
-        for (version, passive) in [("TLSv1_2", "1"), ("TLSv1_3", "1"), ("TLSv1_3", "0")] {
-            let server = run(settings, |errand| {
-                let login = &errand.server.login;
+    for (client, reuse, settings) in [
+        ("ftplib with reuse", "1", &["TLSDataBinding=require"][..]),
+        ("ftplib", "0", &[]),
+    ] {
+        let logs = walk(
+            client,
+            settings,
+            |_| true,
+            |errand| {
                 let mut command = Command::new("python3");
-                command
-                    .args(["-c", FTPLIB])
-                    .env("FTP_CA", errand.certificate)
-                    .env("FTP_REUSE", reuse)
-                    .env("FTP_VERSION", version)
-                    .env("FTP_PASSIVE", passive)
-                    .env("FTP_HOST", login.address.ip().to_string())
-                    .env("FTP_PORT", login.address.port().to_string())
-                    .env("FTP_USER", &login.name)
-                    .env("FTP_PASSWORD", &login.password)
-                    .env("FTP_UP", errand.up)
-                    .env("FTP_DOWN", errand.down);
-                finish(&mut command, "");
-            });
-            let logged = server.log.text().contains("did not resume");
-            assert_eq!(logged, reuse == "0", "{version}");
+                command.args(["-c", FTPLIB]).env("FTP_REUSE", reuse);
+                finish(command.envs(errand.environment()), "");
+            },
+        );
+        for log in logs {
+            assert_eq!(log.contains("did not resume"), reuse == "0", "{log}");
         }
     }
 }
 
 #[test]
-fn rclone_copies_trees_explicit_and_implicit() {
+fn rclone_copies_trees() {
     if !require::programs(&["rclone"]) {
         return;
     }
-    for (key, disable) in [("explicit_tls", "false"), ("tls", "false"), ("tls", "true")] {
-        run(&["TLSPort=0"], |errand| {
-            let login = &errand.server.login;
-            let port = match key {
-                "tls" => implicit_port(errand.server),
-                _ => login.address.port(),
-            };
+    // It has no active mode.
+    walk(
+        "rclone",
+        &[],
+        |way| !way.active,
+        |errand| {
             let obscured = Command::new("rclone")
-                .args(["obscure", &login.password])
+                .args(["obscure", &errand.login.password])
                 .output();
             let configuration = errand.down.with_file_name("rclone.conf");
+            let host = match errand.way.ipv6 {
+                true => format!("[{}]", errand.host),
+                false => errand.host.to_string(),
+            };
             let text = format!(
-                "[it]\ntype = ftp\nhost = {}\nport = {port}\nuser = {}\npass = {}\n{key} = true\n\
-                 disable_tls13 = {disable}\nno_check_certificate = true\n",
-                login.address.ip(),
-                login.name,
-                String::from_utf8_lossy(&obscured.unwrap().stdout).trim()
+                "[it]\ntype = ftp\nhost = {host}\nport = {}\nuser = {}\npass = {}\n{} = true\n\
+             disable_tls13 = {}\nno_check_certificate = true\n",
+                errand.port,
+                errand.login.name,
+                String::from_utf8_lossy(&obscured.unwrap().stdout).trim(),
+                if errand.way.implicit {
+                    "tls"
+                } else {
+                    "explicit_tls"
+                },
+                !errand.way.newest,
             );
             fs::write(&configuration, text).unwrap();
-            for (from, to) in [
-                (errand.up.to_str().unwrap(), "it:"),
-                ("it:", errand.down.to_str().unwrap()),
-            ] {
+            let (up, down) = (errand.up.to_str().unwrap(), errand.down.to_str().unwrap());
+            for (from, to) in [(up, "it:"), ("it:", down)] {
                 let mut command = Command::new("rclone");
                 command.arg("--config").arg(&configuration);
                 finish(command.args(["--retries", "1", "copy", from, to]), "");
             }
-        });
-    }
+        },
+    );
 }
 
 const BASIC_FTP: &str = "
 const ftp = require('basic-ftp'), fs = require('fs'), env = process.env;
 (async () => {
-    const client = new ftp.Client(30000);
+    const client = new ftp.Client(30000), version = 'TLSv' + env.FTP_VERSION;
     await client.access({
         host: env.FTP_HOST, port: Number(env.FTP_PORT), user: env.FTP_USER, password: env.FTP_PASSWORD,
         secure: env.FTP_IMPLICIT === '1' ? 'implicit' : true,
         // On data connections it does not know what host it wants.
         secureOptions: { ca: fs.readFileSync(env.FTP_CA), checkServerIdentity: () => undefined,
-            minVersion: env.FTP_VERSION, maxVersion: env.FTP_VERSION },
+            minVersion: version, maxVersion: version },
     });
     await client.uploadFromDir(env.FTP_UP);
     await client.downloadToDir(env.FTP_DOWN);
@@ -227,7 +238,7 @@ const ftp = require('basic-ftp'), fs = require('fs'), env = process.env;
 ";
 
 #[test]
-fn basic_ftp_moves_trees_in_both_versions_explicit_and_implicit() {
+fn basic_ftp_moves_trees() {
     let target = Path::new(env!("CARGO_TARGET_TMPDIR")).parent().unwrap();
     let modules = target.join("clients/node_modules");
     if !require::programs(&["node"])
@@ -235,42 +246,25 @@ fn basic_ftp_moves_trees_in_both_versions_explicit_and_implicit() {
     {
         return;
     }
-    for (version, implicit) in [
-        ("TLSv1.2", "0"),
-        ("TLSv1.3", "0"),
-        ("TLSv1.2", "1"),
-        ("TLSv1.3", "1"),
-    ] {
-        // Node ends an upload of nothing without close_notify, mostly: under strict an empty file is refused then.
-        run(&["TLSPort=0", "TLSCloseNotify=lax"], |errand| {
-            let login = &errand.server.login;
-            let port = match implicit {
-                "1" => implicit_port(errand.server),
-                _ => login.address.port(),
-            };
+    // Node ends an upload of nothing without close_notify, mostly: under strict an empty file is refused then. It has no active
+    // mode.
+    walk(
+        "basic-ftp",
+        &["TLSCloseNotify=lax"],
+        |way| !way.active,
+        |errand| {
             let mut command = Command::new("node");
-            command
-                .args(["-e", BASIC_FTP])
-                .env("NODE_PATH", &modules)
-                .env("FTP_CA", errand.certificate)
-                .env("FTP_VERSION", version)
-                .env("FTP_IMPLICIT", implicit)
-                .env("FTP_HOST", login.address.ip().to_string())
-                .env("FTP_PORT", port.to_string())
-                .env("FTP_USER", &login.name)
-                .env("FTP_PASSWORD", &login.password)
-                .env("FTP_UP", errand.up)
-                .env("FTP_DOWN", errand.down);
-            finish(&mut command, "");
-        });
-    }
+            command.args(["-e", BASIC_FTP]).env("NODE_PATH", &modules);
+            finish(command.envs(errand.environment()), "");
+        },
+    );
 }
 
 const NET_FTP: &str = r#"
 use Net::FTP;
 my %env = %ENV;
-my $ftp = Net::FTP->new('localhost', LocalAddr => '127.0.0.1', Port => $env{FTP_PORT}, Passive => $env{FTP_PASSIVE},
-    SSL => $env{FTP_IMPLICIT}, SSL_ca_file => $env{FTP_CA}, SSL_version => $env{FTP_VERSION}) or die "$@ $!";
+my $ftp = Net::FTP->new($env{FTP_HOST}, Port => $env{FTP_PORT}, Passive => $env{FTP_PASSIVE}, SSL => $env{FTP_IMPLICIT},
+    SSL_ca_file => $env{FTP_CA}, SSL_version => 'TLSv' . $env{FTP_VERSION} =~ tr/./_/r) or die "$@ $!";
 my $try = sub { $_[0] or die $ftp->message };
 $try->($ftp->starttls) unless $env{FTP_IMPLICIT};
 $try->($ftp->login($env{FTP_USER}, $env{FTP_PASSWORD}));
@@ -284,7 +278,7 @@ $ftp->quit;
 "#;
 
 #[test]
-fn net_ftp_moves_files_in_both_versions_and_modes_explicit_and_implicit() {
+fn net_ftp_moves_files() {
     let loads = |module: &str| {
         let mut perl = Command::new("perl");
         perl.args([&format!("-M{module}"), "-e", "1"]);
@@ -295,35 +289,60 @@ fn net_ftp_moves_files_in_both_versions_and_modes_explicit_and_implicit() {
     {
         return;
     }
-    for (version, passive, implicit) in [
-        ("TLSv1_2", "1", "0"),
-        ("TLSv1_3", "1", "0"),
-        ("TLSv1_2", "0", "1"),
-        ("TLSv1_3", "0", "1"),
-    ] {
-        run(&["TLSPort=0"], |errand| {
-            let login = &errand.server.login;
-            let port = match implicit {
-                "1" => implicit_port(errand.server),
-                _ => login.address.port(),
-            };
-            let names: Vec<&str> = files().iter().map(|(name, _)| *name).collect();
+    walk(
+        "Net::FTP",
+        &[],
+        |_| true,
+        |errand| {
             let mut command = Command::new("perl");
-            command
-                .args(["-e", NET_FTP])
-                .env("FTP_CA", errand.certificate)
-                .env("FTP_VERSION", version)
-                .env("FTP_PASSIVE", passive)
-                .env("FTP_IMPLICIT", implicit)
-                .env("FTP_PORT", port.to_string())
-                .env("FTP_USER", &login.name)
-                .env("FTP_PASSWORD", &login.password)
-                .env("FTP_NAMES", names.join(" "))
-                .env("FTP_UP", errand.up)
-                .env("FTP_DOWN", errand.down);
-            finish(&mut command, "");
-        });
-    }
+            command.args(["-e", NET_FTP]);
+            finish(command.envs(errand.environment()), "");
+        },
+    );
+}
+
+#[test]
+fn a_client_by_rustls_moves_files() {
+    walk(
+        "rustls",
+        &["TLSDataBinding=require"],
+        |_| true,
+        |errand| {
+            let config = errand.authority.client(errand.way.version());
+            let address = (errand.host, errand.port);
+            let mut client = match errand.way.implicit {
+                false => Secure::connect(address.into(), &config),
+                true => {
+                    let mut client = Secure::over(TcpStream::connect(address).unwrap(), &config);
+                    client.expect_reply(220);
+                    client
+                }
+            };
+            client.login(&errand.login.name, &errand.login.password);
+            client.protect();
+            let begin = |client: &mut Secure, line: &str| match errand.way.active {
+                false => client.begin(line),
+                true => {
+                    let listener = TcpListener::bind((errand.host, 0)).unwrap();
+                    let port = listener.local_addr().unwrap().port();
+                    let family = if errand.way.ipv6 { 2 } else { 1 };
+                    client.expect(&format!("EPRT |{family}|{}|{port}|", errand.host), 200);
+                    client.expect(line, 150);
+                    handshake(&config, listener.accept().unwrap().0).unwrap()
+                }
+            };
+            for (name, content) in files() {
+                let mut data = begin(&mut client, &format!("STOR {name}"));
+                end(&mut data, &content, Ending::CloseNotify);
+                client.expect_reply(226);
+                let mut back = Vec::new();
+                let mut data = begin(&mut client, &format!("RETR {name}"));
+                data.read_to_end(&mut back).unwrap();
+                client.expect_reply(226);
+                fs::write(errand.down.join(name), back).unwrap();
+            }
+        },
+    );
 }
 
 #[test]
