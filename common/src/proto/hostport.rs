@@ -40,6 +40,27 @@ pub fn parse_port(argument: &[u8]) -> Result<SocketAddrV4, ArgError> {
     ))
 }
 
+/// Finds the address in the text of a reply to PASV: six numbers with commas between, wherever they stand (RFC 1123
+/// §4.1.2.6).
+pub fn find_port(text: &[u8]) -> Option<SocketAddrV4> {
+    let is_part = |octet: &u8| octet.is_ascii_digit() || *octet == b',';
+    text.split(|octet| !is_part(octet))
+        .map(|numbers| numbers.strip_suffix(b",").unwrap_or(numbers))
+        .find_map(|numbers| parse_port(numbers).ok())
+}
+
+/// Finds the port in the text of a reply to EPSV: `(|||6446|)`, with any printable delimiter (RFC 2428 §3).
+pub fn find_extended_port(text: &[u8]) -> Option<u16> {
+    let text = std::str::from_utf8(text).ok()?;
+    let (_, inner) = text.rsplit_once('(')?;
+    let (inner, _) = inner.split_once(')')?;
+    let delimiter = inner.chars().next().filter(char::is_ascii_graphic)?;
+    match inner.split(delimiter).collect::<Vec<_>>()[..] {
+        ["", "", "", port, ""] => decimal(port),
+        _ => None,
+    }
+}
+
 /// Writes an address as PASV's reply and PORT's argument have it.
 pub fn port_text(address: SocketAddrV4) -> String {
     let [a, b, c, d] = address.ip().octets();
@@ -170,6 +191,42 @@ mod tests {
             "a1a1.2.3.4a1a",
         ] {
             assert!(parse_eprt(bad.as_bytes()).is_err(), "{bad}");
+        }
+    }
+
+    #[test]
+    fn addresses_are_found_in_replies_of_many_servers() {
+        for text in [
+            "Entering Passive Mode (192,0,2,1,4,1).",
+            "Entering Passive Mode. 192,0,2,1,4,1",
+            "=192,0,2,1,4,1",
+            "Entering Passive Mode (192,0,2,1,4,1), please.",
+        ] {
+            let found = find_port(text.as_bytes());
+            assert_eq!(found, Some("192.0.2.1:1025".parse().unwrap()), "{text}");
+        }
+        for text in [
+            "Entering Passive Mode",
+            "(1,2,3,4,5)",
+            "(1,2,3,4,5,256)",
+            "1,2,3,4,5,6,7",
+            ",,,,,,",
+            "",
+        ] {
+            assert_eq!(find_port(text.as_bytes()), None, "{text}");
+        }
+        assert_eq!(find_extended_port(b"Extended (|||6446|)"), Some(6446));
+        assert_eq!(find_extended_port(b"(x) (!!!1!) ok"), Some(1));
+        for text in [
+            "",
+            "|||1|",
+            "(|||65536|)",
+            "(||1|1|)",
+            "(|||+1|)",
+            "()",
+            "(|||1|",
+        ] {
+            assert_eq!(find_extended_port(text.as_bytes()), None, "{text}");
         }
     }
 

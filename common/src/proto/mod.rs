@@ -1,6 +1,8 @@
 //! The File Transfer Protocol without I/O: octets to commands, replies to octets.
 
+pub mod answer;
 pub mod args;
+pub mod destination;
 pub mod digests;
 pub mod facts;
 pub mod hostport;
@@ -8,4 +10,5 @@ pub mod line;
 pub mod listing;
 pub mod reply;
 pub mod representation;
+pub mod request;
 pub mod verbs;

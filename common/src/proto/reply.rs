@@ -81,6 +81,11 @@ impl Code {
     pub fn number(self) -> u16 {
         self.0
     }
+
+    /// A code that a server has sent; `None` for a number that no reply of the clear protocol has.
+    pub fn of_server(number: u16) -> Option<Code> {
+        (100..600).contains(&number).then_some(Code(number))
+    }
 }
 
 /// One line of a reply's text: never holds CR, LF or NUL, and IAC is doubled as Telnet wants it.

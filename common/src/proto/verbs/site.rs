@@ -41,7 +41,7 @@ pub(super) fn verb(rest: &[u8]) -> Result<Verb, CommandError> {
 }
 
 /// The word behind SITE and the octets of its argument. Blanks before the word do not count.
-pub(super) fn words(rest: &[u8]) -> (&[u8], &[u8]) {
+pub(crate) fn words(rest: &[u8]) -> (&[u8], &[u8]) {
     split(rest.trim_ascii_start())
 }
 
