@@ -1,2 +1,36 @@
+complete -c ftpproxy -s f -l config -d 'Read this configuration [default: /etc/ftpproxy.conf]' -r -F
+complete -c ftpproxy -s p -l port -d 'Port for clients; 0 is any free one [default: 21]' -r
+complete -c ftpproxy -s i -l bindaddress -d 'Address or network interface to listen on, by default all' -r
+complete -c ftpproxy -s 4 -d 'Listen on IPv4 addresses only' -r
+complete -c ftpproxy -l targets -d 'Where clients may go: HOST, NETWORK or HOST=NETWORK, with :PORTS' -r
+complete -c ftpproxy -l server -d 'Where all clients go, by default where each of them says' -r
+complete -c ftpproxy -l nopasv -d 'Have servers open the data connections to the gateway' -r
+complete -c ftpproxy -l nodemon -d 'Stay in the foreground' -r
+complete -c ftpproxy -l proxyuser -d 'Uid and gid of what reads the network; two behind it are taken too [default: 60631]' -r
+complete -c ftpproxy -l servlogfile -d 'Append log lines to this file' -r -F
+complete -c ftpproxy -l loglevel -d 'How much is logged; each has what those before it have [default: transfers]' -r -f -a "logins\t''
+transfers\t''
+commands\t''"
+complete -c ftpproxy -l banner -d 'Greeting for clients that say later where they go' -r
+complete -c ftpproxy -l permittedcommands -d 'Commands that clients may use [default: ALL]' -r
+complete -c ftpproxy -l logintimeout -d 'Time for a login, from the connection on [default: 60]' -r
+complete -c ftpproxy -l idle -d 'Longest silence between commands; 0 is no limit [default: 600]' -r
+complete -c ftpproxy -l replytimeout -d 'How long a client may leave a reply unread [default: 60]' -r
+complete -c ftpproxy -l connecttimeout -d 'How long the way to a server may take, its name\'s look-up too [default: 30]' -r
+complete -c ftpproxy -l answertimeout -d 'How long a server may take to answer a command [default: 300]' -r
+complete -c ftpproxy -l datatimeout -d 'How long a data connection may take to come about [default: 30]' -r
+complete -c ftpproxy -l stalltimeout -d 'How long a transfer may make no progress; 0 is no limit [default: 300]' -r
+complete -c ftpproxy -l dclow -d 'Lowest port that data connections come to [default: 49152]' -r
+complete -c ftpproxy -l dchigh -d 'Highest port that data connections come to [default: 65535]' -r
+complete -c ftpproxy -l dcrange -d 'Both of these in one [default: 49152-65535]' -r
+complete -c ftpproxy -l maxclients -d 'Connections in all; 0 is no limit, here and below [default: 2000]' -r
+complete -c ftpproxy -l maxperaddress -d 'Connections from one IPv4 address or one /64 of IPv6 [default: 50]' -r
+complete -c ftpproxy -l maxperuser -d 'Sessions of one user at one server [default: 100]' -r
+complete -c ftpproxy -l maxunauthenticated -d 'Connections before login; who has most of them makes room for others [default: 100]' -r
+complete -c ftpproxy -l exemptnetworks -d 'Networks with reserved places, beyond limits and penalties' -r
+complete -c ftpproxy -l penalty -d 'Penalty of an address for a failed login or a refused server; 0 is none [default: 10]' -r
+complete -c ftpproxy -l ban -d 'Penalties in sum from which an address is refused until they are paid [default: 60]' -r
+complete -c ftpproxy -l longestban -d 'Bans of an address double, up to this [default: 600]' -r
+complete -c ftpproxy -l check -d 'Check the configuration and start nothing'
 complete -c ftpproxy -s h -l help -d 'Print help'
 complete -c ftpproxy -s V -l version -d 'Print version'

@@ -12,6 +12,7 @@ use zeroize::Zeroize;
 
 use crate::proto::line::{Input, LineReader};
 use crate::proto::reply::{Mark, Reply};
+use crate::proto::request::Request;
 use crate::tls::{Fault, Follows, Halt, Stream};
 
 /// The client is gone or does not read.
@@ -265,6 +266,14 @@ impl Control {
         let mut out = Vec::with_capacity(128);
         reply.encode(&mut out);
         self.write(&out)
+    }
+
+    /// Sends a command to a server at the other end, likewise.
+    ///
+    /// # Errors
+    /// The connection broke, or the server does not read.
+    pub fn command(&mut self, request: &Request) -> Result<(), Lost> {
+        self.write(request.octets())
     }
 
     /// Sends the preliminary reply of a transfer.

@@ -26,8 +26,10 @@ pub mod listener;
 pub mod log;
 pub mod lookup;
 pub mod net;
+pub mod proxy;
 pub mod pump;
 pub mod sandbox;
+pub mod startup;
 pub mod tls;
 pub mod turns;
 

@@ -3,9 +3,10 @@
 use std::io;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 use std::os::fd::AsFd;
+use std::time::Duration;
 
 use nix::errno::Errno;
-use socket2::{Domain, Protocol, Socket, Type};
+use socket2::{Domain, Protocol, Socket, TcpKeepalive, Type};
 
 use crate::proto::reply::Reply;
 use crate::settings::Bind;
@@ -15,6 +16,11 @@ use crate::settings::rules::Between;
 const BACKLOG: i32 = 1024;
 /// How many may wait at a passive port: so many strangers do not keep the client out.
 const DATA_BACKLOG: i32 = 128;
+/// When the kernel asks whether a silent client is still there, and how often, before the connection is given up.
+const KEEPALIVE_AFTER: Duration = Duration::from_secs(120);
+const KEEPALIVE_EVERY: Duration = Duration::from_secs(30);
+const KEEPALIVE_TRIES: u32 = 4;
+
 /// How often a random port is tried before the whole range is walked.
 const RANDOM_TRIES: u32 = 8;
 
@@ -144,6 +150,37 @@ pub fn connect_active(local: IpAddr, scope: u32, target: SocketAddr) -> Result<S
     }
 }
 
+/// Begins to connect to a server, from `local` if that is given; the connection is not waited for.
+///
+/// # Errors
+/// What the system calls say.
+pub fn connect_server(local: Option<IpAddr>, server: SocketAddr) -> Result<Socket, Errno> {
+    let socket = data_socket(server.ip())?;
+    if let Some(local) = local {
+        let local = with_scope(local, 0, scope(server));
+        socket.bind(&local.into()).map_err(errno)?;
+    }
+    match socket.connect(&server.into()).map_err(errno) {
+        Ok(()) | Err(Errno::EINPROGRESS) => Ok(socket),
+        Err(errno) => Err(errno),
+    }
+}
+
+/// Small replies leave at once, and urgent octets stay in their place (RFC 959 §4.1.3, RFC 1123 §4.1.2.10).
+pub fn prepare_control(socket: &impl AsFd) {
+    let socket = socket2::SockRef::from(socket);
+    // A connection that is dead already shows itself at the first write.
+    let _ = socket.set_tcp_nodelay(true);
+    let _ = socket.set_out_of_band_inline(true);
+    // A client that vanished without a word shows itself, and what forgets silent connections on the way does not forget
+    // this one during a long transfer.
+    let keepalive = TcpKeepalive::new()
+        .with_time(KEEPALIVE_AFTER)
+        .with_interval(KEEPALIVE_EVERY)
+        .with_retries(KEEPALIVE_TRIES);
+    let _ = socket.set_tcp_keepalive(&keepalive);
+}
+
 fn data_socket(ip: IpAddr) -> Result<Socket, Errno> {
     let domain = if ip.is_ipv4() {
         Domain::IPV4
@@ -161,7 +198,14 @@ fn data_socket(ip: IpAddr) -> Result<Socket, Errno> {
     Ok(socket)
 }
 
-/// Link-local IPv6 addresses mean nothing without their interface.
+/// The interface of a link-local IPv6 address, which means nothing without it.
+pub fn scope(address: SocketAddr) -> u32 {
+    match address {
+        SocketAddr::V4(_) => 0,
+        SocketAddr::V6(v6) => v6.scope_id(),
+    }
+}
+
 fn with_scope(ip: IpAddr, port: u16, scope: u32) -> SocketAddr {
     match ip {
         IpAddr::V4(_) => SocketAddr::new(ip, port),

@@ -20,7 +20,7 @@ use common::settings::{Config, Run};
 
 fn main() -> ExitCode {
     common::sys::map_large_buffers();
-    let config = match daemon::apart(configuration) {
+    let config = match common::startup::apart(configuration) {
         ControlFlow::Break(status) => return status,
         ControlFlow::Continue(config) => config,
     };

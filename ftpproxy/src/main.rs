@@ -1,11 +1,33 @@
-//! `ftpproxy`: the gateway, which does not relay anything yet and says so.
+//! `ftpproxy`: the gateway. `main` only finds out which role this process has: daemon, or a check of the configuration.
 
+mod check;
+mod daemon;
+mod dialer;
+mod network;
+mod reach;
+
+use std::ops::ControlFlow;
 use std::process::ExitCode;
 
-use common::cli::{self, out};
+use common::cli;
+use common::settings::GatewayConfig;
 
 fn main() -> ExitCode {
-    cli::matches(cli::ftpproxy::command());
-    out::complain("ftpproxy", "this version does not relay connections yet");
-    ExitCode::FAILURE
+    common::sys::map_large_buffers();
+    let config = match common::startup::apart(configuration) {
+        ControlFlow::Break(status) => return status,
+        ControlFlow::Continue(config) => config,
+    };
+    common::sys::promise_single_thread();
+    daemon::listen(config)
+}
+
+/// What the command line and the files say; `Break` where that was all there was to do.
+fn configuration() -> ControlFlow<ExitCode, GatewayConfig> {
+    let matches = cli::matches(cli::ftpproxy::command());
+    let config = cli::ftpproxy::configuration(&matches)?;
+    match cli::ftpproxy::only_checks(&matches) {
+        true => ControlFlow::Break(check::answer(&config)),
+        false => ControlFlow::Continue(config),
+    }
 }

@@ -9,6 +9,7 @@
 
 pub mod binaries;
 pub mod client;
+pub mod gateway;
 pub mod input;
 pub mod log;
 pub mod mounts;
@@ -27,6 +28,7 @@ pub mod user;
 pub mod wait;
 
 pub use client::{Client, Data, DataConnection};
+pub use gateway::{Gateway, GatewaySetup};
 pub use reply::Reply;
 pub use scratch::Scratch;
 pub use server::{Login, Server, Setup};

@@ -1,6 +1,7 @@
 //! The channel between the two halves of a session: typed requests one way, answers and open descriptors the other way.
 //! A request exists only in its phase; the same octets in another phase decode to nothing and end the session.
 
+mod dialling;
 mod messages;
 
 use std::collections::VecDeque;
@@ -11,6 +12,7 @@ use nix::errno::Errno;
 use nix::sys::socket::{AddressFamily, SockFlag, SockType, socketpair};
 use zeroize::Zeroize;
 
+pub use dialling::{DialAnswer, DialFault, DialRequest, HostName};
 pub use messages::{
     Account, ChangeAnswer, ChangeRequest, EntryPath, Failed, FileAnswer, FileRequest, LeaseAnswer,
     LeaseRequest, ListFormat, LoginAnswer, LoginRequest, OwnerName, PackedContent, PackedOwner,
@@ -71,6 +73,15 @@ pub struct Signing;
 impl Phase for Signing {
     type Request = SignRequest;
     type Answer = SignAnswer;
+}
+
+/// In a gateway: the trusted half leads to servers by rules of its own.
+#[derive(Debug)]
+pub struct Dialling;
+
+impl Phase for Dialling {
+    type Request = DialRequest;
+    type Answer = DialAnswer;
 }
 
 impl<P: Phase> Answerer<P> {

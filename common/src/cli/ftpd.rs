@@ -4,40 +4,20 @@ use std::ffi::OsString;
 use std::net::{IpAddr, Ipv4Addr};
 use std::ops::ControlFlow;
 use std::os::unix::ffi::OsStrExt;
-use std::path::PathBuf;
 use std::process::ExitCode;
 
-use clap::{Arg, ArgAction, ArgGroup, ArgMatches, Command, ValueHint, value_parser};
+use clap::{Arg, ArgAction, ArgGroup, ArgMatches, Command, value_parser};
 
+use super::flags;
 use super::out::complain;
-use crate::settings::read::FILE_FLAG;
-use crate::settings::table::{Kind, Scope, Setting, TABLE};
+use crate::settings::table::FTPD;
 use crate::settings::{DEFAULT_FILE, Loaded, load};
 
 /// Describes the command line: one flag for each setting, and the few that are none.
 pub fn command() -> Command {
-    Command::new("ftpd")
+    flags::program("ftpd", DEFAULT_FILE)
         .version(env!("CARGO_PKG_VERSION"))
         .about("FTP server that keeps the network away from the files")
-        .override_usage("ftpd [options]")
-        .after_help("Long options may begin with one dash or two: -port 2121 is --port 2121.")
-        // The last one counts: scripts append to a command line that they are given.
-        .args_override_self(true)
-        .arg(
-            Arg::new(FILE_FLAG)
-                .short('f')
-                .long("config")
-                .value_name("FILE")
-                .value_hint(ValueHint::FilePath)
-                .value_parser(value_parser!(PathBuf))
-                .help(format!("Read this configuration [default: {DEFAULT_FILE}]")),
-        )
-        .arg(
-            Arg::new("check")
-                .long("check")
-                .action(ArgAction::SetTrue)
-                .help("Check the configuration and start nothing"),
-        )
         .arg(
             Arg::new("dump-config")
                 .long("dump-config")
@@ -83,7 +63,7 @@ pub fn command() -> Command {
                 .exclusive(true)
                 .help("Make HOST.pem and HOST.key, a self-signed certificate and its key, here"),
         )
-        .args(TABLE.iter().map(flag))
+        .args(FTPD.rows.iter().map(flags::flag))
 }
 
 /// The host for which a certificate is to be made.
@@ -146,85 +126,13 @@ pub fn configuration(matches: &ArgMatches) -> ControlFlow<ExitCode, Loaded> {
     }
 }
 
-fn flag(setting: &'static Setting) -> Arg {
-    let mut flag = Arg::new(setting.key)
-        .help_heading(heading(setting.topic()))
-        .help(match (setting.kind, setting.default) {
-            (Kind::Switch, _) | (_, "") => setting.doc.to_owned(),
-            (_, default) => format!("{} [default: {default}]", setting.doc),
-        });
-    for name in setting.flags {
-        let mut letters = name.chars();
-        flag = match (letters.next(), letters.next(), flag.get_long()) {
-            (Some(letter), None, _) => flag.short(letter),
-            (_, _, None) => flag.long(name),
-            (_, _, Some(_)) => flag.alias(name),
-        };
-    }
-    if setting.scope() == Scope::CommandLine {
-        return flag.action(ArgAction::SetTrue);
-    }
-    flag = flag.value_name(setting.value_name());
-    match setting.kind {
-        Kind::Switch => flag
-            .num_args(0..=1)
-            .require_equals(true)
-            .default_missing_value("yes"),
-        Kind::File | Kind::Files | Kind::Content => flag.value_hint(ValueHint::FilePath),
-        Kind::Directory => flag.value_hint(ValueHint::DirPath),
-        Kind::Choice(words) => flag.value_parser(words.to_vec()).ignore_case(true),
-        Kind::Text(_) => flag,
-    }
-}
-
-/// The heading of a topic in help and manual.
-fn heading(topic: &str) -> &'static str {
-    match topic {
-        "listen" => "Listening",
-        "tls" => "TLS",
-        "run" => "Running",
-        "log" => "Logging",
-        "login" => "Logging in",
-        "limits" => "Limits",
-        "account" => "Accounts",
-        "files" => "Files",
-        "list" => "Listings",
-        "archive" => "Archives",
-        "session" => "Sessions",
-        "data" => "Data connections",
-        _ => "Other",
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
 
     #[test]
     fn every_flag_of_the_table_is_understood_with_one_dash() {
-        for setting in TABLE {
-            for name in setting.flags {
-                let mut argv = vec!["ftpd".into(), format!("-{name}").into()];
-                match setting.kind {
-                    Kind::Switch => {}
-                    Kind::Choice(words) => argv.push(words[0].into()),
-                    Kind::File | Kind::Files | Kind::Content | Kind::Directory | Kind::Text(_) => {
-                        argv.push("1".into());
-                    }
-                }
-                let argv = super::super::dash::normalise(&command(), argv).unwrap();
-                let matches = command().try_get_matches_from(argv).unwrap();
-                assert_eq!(
-                    matches.value_source(setting.key),
-                    Some(clap::parser::ValueSource::CommandLine)
-                );
-            }
-        }
-    }
-
-    #[test]
-    fn every_topic_has_a_heading() {
-        assert!(TABLE.iter().all(|s| heading(s.topic()) != "Other"));
+        flags::tests::every_flag_is_understood(&command(), FTPD.rows);
     }
 
     #[test]

@@ -1,22 +1,38 @@
-//! The command line of `ftpproxy`, which has nothing to offer yet. Does nothing.
+//! The command line of `ftpproxy`, made from its settings table, and what it says about a configuration.
 
-use std::ffi::OsString;
+use std::ops::ControlFlow;
+use std::process::ExitCode;
 
-use clap::{Arg, Command, value_parser};
+use clap::{ArgMatches, Command};
 
+use super::flags;
+use super::out::complain;
+use crate::settings::{DEFAULT_GATEWAY_FILE, FTPPROXY, GatewayConfig, load_gateway};
+
+/// Describes the command line: one flag for each setting, and the few that are none.
 pub fn command() -> Command {
-    Command::new("ftpproxy")
+    flags::program("ftpproxy", DEFAULT_GATEWAY_FILE)
         .version(env!("CARGO_PKG_VERSION"))
-        .about("The FTP gateway; this version does not relay connections yet")
-        .arg(
-            // Every use gets the same true answer, not a complaint about its options.
-            Arg::new("anything")
-                .num_args(0..)
-                .trailing_var_arg(true)
-                .allow_hyphen_values(true)
-                .hide(true)
-                .value_parser(value_parser!(OsString)),
-        )
+        .about("FTP gateway that goes only where it is told to")
+        .args(FTPPROXY.rows.iter().map(flags::flag))
+}
+
+/// Whether the configuration is only to be checked.
+pub fn only_checks(matches: &ArgMatches) -> bool {
+    matches.get_flag("check")
+}
+
+/// Loads what the command line says and tells what is wrong with it. `Break` is the status to end with.
+pub fn configuration(matches: &ArgMatches) -> ControlFlow<ExitCode, GatewayConfig> {
+    match load_gateway(matches) {
+        Err(errors) => {
+            for error in errors {
+                complain("ftpproxy", error);
+            }
+            ControlFlow::Break(ExitCode::from(1))
+        }
+        Ok(config) => ControlFlow::Continue(config),
+    }
 }
 
 #[cfg(test)]
@@ -24,7 +40,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn the_command_line_is_sound() {
-        command().debug_assert();
+    fn every_flag_of_the_table_is_understood_with_one_dash() {
+        flags::tests::every_flag_is_understood(&command(), FTPPROXY.rows);
     }
 }

@@ -5,11 +5,11 @@ use clap_complete::Shell;
 use clap_mangen::Man;
 use clap_mangen::roff::{Inline, Roff, bold, italic, roman};
 
-use super::transfers;
+use super::{gateway, transfers};
 use crate::charset::Charset;
 use crate::proto::verbs::{Group, Verb, When};
 use crate::settings::DEFAULT_FILE;
-use crate::settings::table::{Scope, Setting, TABLE as SETTINGS};
+use crate::settings::table::{FTPD, Scope, Setting};
 
 /// What a tool's manual page has beside name, synopsis and options.
 struct Tool {
@@ -29,7 +29,7 @@ const TOOLS: &[Tool] = &[
     Tool {
         name: "ftpproxy",
         section: "8",
-        pages: |_| {},
+        pages: gateway::section,
     },
 ];
 
@@ -158,7 +158,7 @@ fn ftpd(page: &mut Roff) {
              and harms no other.",
         ),
     ]);
-    for setting in SETTINGS.iter().filter(|s| s.scope() != Scope::CommandLine) {
+    for setting in FTPD.rows.iter().filter(|s| s.scope() != Scope::CommandLine) {
         key(page, setting);
     }
     accounts(page);
@@ -171,7 +171,8 @@ fn ftpd(page: &mut Roff) {
     closing(page);
 }
 
-fn key(page: &mut Roff, setting: &Setting) {
+/// One key of a configuration file.
+pub(super) fn key(page: &mut Roff, setting: &Setting) {
     let mut head: Vec<Inline> = Vec::new();
     for name in setting.keys() {
         if !head.is_empty() {
@@ -460,7 +461,7 @@ mod tests {
     #[test]
     fn the_manual_has_every_setting_and_every_command() {
         let page = manual(&crate::cli::ftpd::command()).replace("\\-", "-");
-        for setting in SETTINGS {
+        for setting in FTPD.rows {
             assert!(page.contains(setting.doc), "{}", setting.key);
             for flag in setting.flags {
                 assert!(page.contains(&format!("-{flag}")), "{flag}");

@@ -2,10 +2,12 @@
 //! rest. Decides nothing about what a tool does.
 
 pub mod dash;
+mod flags;
 pub mod ftpd;
 pub mod ftphash;
 pub mod ftpproxy;
 pub mod ftpuser;
+mod gateway;
 mod generate;
 pub mod out;
 mod transfers;

@@ -5,6 +5,7 @@ mod answers;
 mod census;
 mod door;
 mod ends;
+pub mod halves;
 mod hearing;
 mod leases;
 mod lifeline;

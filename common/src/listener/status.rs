@@ -1,5 +1,7 @@
 //! How a session ended, as the exit status of its process: the listener judges addresses by it.
 
+use crate::channel::Broken;
+
 /// The typed exit status of a session.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Status {
@@ -19,6 +21,17 @@ pub enum Status {
     SandboxFailed,
     /// The client speaks another protocol.
     NotFtp,
+}
+
+/// What a broken channel means to the half that answers on it.
+impl From<Broken> for Status {
+    fn from(broken: Broken) -> Status {
+        match broken {
+            Broken::Closed => Status::Ended,
+            Broken::Malformed => Status::Misbehaved,
+            Broken::Failed(_) => Status::Broken,
+        }
+    }
 }
 
 const ALL: [Status; 8] = [

@@ -1,11 +1,13 @@
 //! The one pump: moves data between a descriptor and a data connection while it watches the control connection and the
 //! channel, so that ABOR, STAT and timeouts work whatever the disk or the network does.
 
+mod attend;
 mod consume;
 mod measure;
 mod open;
 mod pace;
 mod receive;
+mod relay;
 mod sendfile;
 mod source;
 mod splice;
@@ -19,11 +21,13 @@ use std::time::{Duration, Instant};
 use nix::errno::Errno;
 use nix::poll::{PollFd, PollFlags, poll};
 
+pub use attend::Watch;
 pub use consume::{Consume, Consumer};
 pub use measure::Measure;
 pub use open::{Arrival, DataConnection, OpenError, accept, await_connect, secure, take_arrival};
 pub use pace::{Lessor, Pace};
 pub use receive::Receive;
+pub use relay::{Pipe, Relay, reset};
 pub use sendfile::SendFile;
 pub use source::{Producer, Source};
 pub use splice::SendPipe;
@@ -56,6 +60,8 @@ pub enum Step {
     Insecure(tls::Fault),
     /// The file could not be read or written.
     StoreFailed(Errno),
+    /// The connection that data comes from broke.
+    SourceLost(Errno),
     /// The octets are not what they should be.
     Spoiled(Fault),
 }
@@ -108,6 +114,7 @@ pub enum End {
     DataLost(Errno),
     Insecure(tls::Fault),
     StoreFailed(Errno),
+    SourceLost(Errno),
     Spoiled(Fault),
     /// Nothing moved for too long.
     Stalled,
@@ -165,6 +172,7 @@ pub fn run(
             Step::DataLost(errno) => break End::DataLost(errno),
             Step::Insecure(fault) => break End::Insecure(fault),
             Step::StoreFailed(errno) => break End::StoreFailed(errno),
+            Step::SourceLost(errno) => break End::SourceLost(errno),
             Step::Spoiled(fault) => break End::Spoiled(fault),
         };
         unattended = 0;

@@ -23,6 +23,11 @@ use crate::tls::{Fault, Halt};
 pub struct DataConnection(OwnedFd);
 
 impl DataConnection {
+    /// Gives the socket to who is itself the client: it is told, and tells nobody.
+    pub(crate) fn unmarked(self) -> OwnedFd {
+        self.0
+    }
+
     /// Tells the client that data follows, and gives the socket to a flow.
     ///
     /// # Errors

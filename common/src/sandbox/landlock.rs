@@ -76,6 +76,17 @@ pub(super) fn read_only(expected: Landlock) -> Result<(), SandboxError> {
     })
 }
 
+/// No file can be opened.
+pub(super) fn no_files(expected: Landlock) -> Result<(), SandboxError> {
+    enforce(expected, || {
+        let ruleset = Ruleset::default()
+            .handle_access(AccessFs::from_all(KNOWN))?
+            .scope(Scope::from_all(KNOWN))?
+            .create()?;
+        ruleset.restrict_self()
+    })
+}
+
 fn enforce(
     expected: Landlock,
     restrict: impl FnOnce() -> Result<RestrictionStatus, RulesetError>,

@@ -97,6 +97,15 @@ pub fn enter_lookup(
     landlock::read_only(programs.landlock())
 }
 
+/// Gives up files, for a process that [`enter_lookup`] has made and that needs to look up no name any more.
+///
+/// # Errors
+/// The step that failed; the process must end.
+pub fn seal_dialer(programs: &Programs) -> Result<(), SandboxError> {
+    landlock::no_files(programs.landlock())?;
+    seccomp::apply(programs, Role::Dialer)
+}
+
 /// Becomes the user: exactly its uid, gid and groups, inside `root`.
 ///
 /// `chroot`: whether `root` becomes the process's `/` too (only root can). Without root privilege the identity must be

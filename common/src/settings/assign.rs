@@ -8,7 +8,7 @@ use std::path::PathBuf;
 use super::nearest::nearest;
 use super::own::OwnSetting;
 use super::shared::unshared_own;
-use super::table::{EXCLUSIVE, Kind, NOT_YET, Scope, Set, Setting, TABLE};
+use super::table::{FTPD, Kind, Scope, Set, Setting, Settings};
 use super::value::{Value, Wrong, shown};
 use super::{Config, Run, SessionConfig};
 
@@ -112,8 +112,8 @@ pub(super) struct Assignment {
 pub(super) type Origins = BTreeMap<&'static str, (Origin, String)>;
 
 /// Finds the setting of a key that a file or a user's entry names, or says why there is none.
-pub(super) fn lookup(key: &str) -> Result<&'static Setting, String> {
-    if let Some(setting) = Setting::find(key) {
+pub(super) fn lookup(settings: &Settings, key: &str) -> Result<&'static Setting, String> {
+    if let Some(setting) = settings.find(key) {
         return match setting.scope() {
             Scope::CommandLine => Err(format!(
                 "\"{}\" is not a key, only a flag: -{}",
@@ -122,10 +122,12 @@ pub(super) fn lookup(key: &str) -> Result<&'static Setting, String> {
             Scope::Server | Scope::Session => Ok(setting),
         };
     }
-    if let Some(key) = NOT_YET.iter().find(|name| name.eq_ignore_ascii_case(key)) {
+    let not_yet = settings.not_yet;
+    if let Some(key) = not_yet.iter().find(|name| name.eq_ignore_ascii_case(key)) {
         return Err(format!("this build does not offer the key \"{key}\" yet"));
     }
-    let keys = TABLE
+    let keys = settings
+        .rows
         .iter()
         .filter(|setting| setting.scope() != Scope::CommandLine)
         .flat_map(Setting::keys);
@@ -135,25 +137,44 @@ pub(super) fn lookup(key: &str) -> Result<&'static Setting, String> {
     Err(format!("unknown key \"{}\"{hint}", shown(key)))
 }
 
+/// What settings are applied to.
+pub(super) trait Target {
+    /// Makes a setting that is of this program.
+    fn set(&mut self, set: &Set, value: Value) -> Result<(), Wrong>;
+}
+
+/// A setting of another program, which no table has.
+pub(super) fn foreign() -> Wrong {
+    Wrong::Because("this is a setting of another program".to_owned())
+}
+
+impl Target for Config {
+    fn set(&mut self, set: &Set, value: Value) -> Result<(), Wrong> {
+        match set {
+            Set::CommandLine(set) | Set::Server(set) => set(&mut self.server, value),
+            Set::Session(set) => set(&mut self.session, value),
+            Set::Gateway(_) => Err(foreign()),
+        }
+    }
+}
+
 /// Applies what one source says. Within it the order does not matter: the table's decides.
 pub(super) fn apply(
-    config: &mut Config,
+    settings: &Settings,
+    config: &mut dyn Target,
     origins: &mut Origins,
     errors: &mut Vec<SettingError>,
     mut assignments: Vec<Assignment>,
 ) {
-    assignments.sort_by_key(|a| TABLE.iter().position(|row| row.key == a.setting.key));
-    errors.extend(contradictions(&assignments));
+    let rows = settings.rows;
+    assignments.sort_by_key(|a| rows.iter().position(|row| row.key == a.setting.key));
+    errors.extend(contradictions(settings, &assignments));
     for assignment in assignments {
         let value = Value {
             text: &assignment.text,
             base: assignment.base.as_deref(),
         };
-        let done = match assignment.setting.set {
-            Set::CommandLine(set) | Set::Server(set) => set(&mut config.server, value),
-            Set::Session(set) => set(&mut config.session, value),
-        };
-        match done {
+        match config.set(&assignment.setting.set, value) {
             Ok(()) => {
                 let written = assignment.written();
                 origins.insert(assignment.setting.key, (assignment.origin, written));
@@ -223,13 +244,16 @@ impl Assignment {
     }
 }
 
-fn contradictions(assignments: &[Assignment]) -> impl Iterator<Item = SettingError> {
+fn contradictions(
+    settings: &Settings,
+    assignments: &[Assignment],
+) -> impl Iterator<Item = SettingError> {
     let find = |key: &str| {
         assignments
             .iter()
             .find(|a| a.setting.key == key && !a.is_no())
     };
-    EXCLUSIVE.iter().filter_map(move |(one, other)| {
+    settings.exclusive.iter().filter_map(move |(one, other)| {
         find(one)?;
         let at = find(other)?;
         Some(SettingError {
@@ -273,7 +297,10 @@ impl SessionConfig {
                 origin: origin.clone(),
                 message,
             };
-            let setting = key.clone().and_then(lookup).map_err(error)?;
+            let setting = key
+                .clone()
+                .and_then(|key| lookup(FTPD, key))
+                .map_err(error)?;
             assignments.retain(|earlier| earlier.setting.key != setting.key);
             assignments.push(Assignment {
                 setting,
@@ -283,7 +310,7 @@ impl SessionConfig {
                 origin: origin.clone(),
             });
         }
-        if let Some(contradiction) = contradictions(&assignments).next() {
+        if let Some(contradiction) = contradictions(FTPD, &assignments).next() {
             return Err(contradiction);
         }
         let mut session = self.clone();
@@ -297,7 +324,7 @@ impl SessionConfig {
                     set(&mut session, value).map_err(|wrong| assignment.error(wrong))?;
                 }
                 // SECURITY: an entry of the user file must not reach the server's settings.
-                Set::CommandLine(_) | Set::Server(_) => {
+                Set::CommandLine(_) | Set::Server(_) | Set::Gateway(_) => {
                     return Err(SettingError {
                         message: format!(
                             "{} is a setting of the server, not of a user",
@@ -367,7 +394,7 @@ mod tests {
         assert_eq!(with(&[("AuthFile", "/tmp/x")]), Err(message.to_owned()));
         let message = "\"Inetd\" is not a key, only a flag: -inetd";
         assert_eq!(check_user_setting("inetd", ""), Err(message.to_owned()));
-        for setting in TABLE.iter().filter(|s| s.scope() != Scope::Session) {
+        for setting in FTPD.rows.iter().filter(|s| s.scope() != Scope::Session) {
             assert!(check_user_setting(setting.key, setting.default).is_err());
         }
     }

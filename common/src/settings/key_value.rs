@@ -3,11 +3,16 @@
 use std::path::Path;
 
 use super::assign::{Assignment, Origin, SettingError, lookup};
-use super::table::{Kind, Setting};
+use super::table::{Kind, Setting, Settings};
 
 /// Splits a file into assignments. Keys may be in any case, lines may end with CRLF, `#` begins a comment line, and the
 /// value is everything after the first `=`. A key that comes twice is an error: one of the two would be without effect.
-pub(super) fn parse(path: &Path, octets: &[u8], errors: &mut Vec<SettingError>) -> Vec<Assignment> {
+pub(super) fn parse(
+    settings: &Settings,
+    path: &Path,
+    octets: &[u8],
+    errors: &mut Vec<SettingError>,
+) -> Vec<Assignment> {
     let mut assignments: Vec<Assignment> = Vec::new();
     let octets = octets.strip_prefix(b"\xef\xbb\xbf").unwrap_or(octets);
     for (line, octets) in (1..).zip(octets.split(|&b| b == b'\n')) {
@@ -15,7 +20,7 @@ pub(super) fn parse(path: &Path, octets: &[u8], errors: &mut Vec<SettingError>) 
             path: path.to_owned(),
             line,
         };
-        match parse_line(octets) {
+        match parse_line(settings, octets) {
             Ok(None) => {}
             Ok(Some((setting, text))) => {
                 let earlier = assignments.iter().find(|a| a.setting.key == setting.key);
@@ -40,7 +45,10 @@ pub(super) fn parse(path: &Path, octets: &[u8], errors: &mut Vec<SettingError>) 
     assignments
 }
 
-fn parse_line(octets: &[u8]) -> Result<Option<(&'static Setting, &str)>, String> {
+fn parse_line<'a>(
+    settings: &Settings,
+    octets: &'a [u8],
+) -> Result<Option<(&'static Setting, &'a str)>, String> {
     let line = std::str::from_utf8(octets).map_err(|_| "the line is not UTF-8".to_owned())?;
     let line = line.trim();
     if line.is_empty() || line.starts_with('#') {
@@ -50,7 +58,7 @@ fn parse_line(octets: &[u8]) -> Result<Option<(&'static Setting, &str)>, String>
         Some((key, text)) => (key.trim_end(), Some(text.trim_start())),
         None => (line, None),
     };
-    let setting = lookup(key)?;
+    let setting = lookup(settings, key)?;
     match text {
         Some(text) => Ok(Some((setting, text))),
         None if setting.kind == Kind::Switch => Ok(Some((setting, ""))),

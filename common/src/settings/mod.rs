@@ -2,6 +2,7 @@
 
 pub mod assign;
 mod cost;
+mod gateway;
 mod key_value;
 mod limits;
 mod method;
@@ -17,16 +18,19 @@ pub mod rules;
 mod scheme;
 mod shared;
 pub mod table;
+pub mod targets;
 mod tls;
 pub mod toml;
 pub mod value;
 
 pub use assign::{Origin, SettingError, check_user_setting};
 pub use cost::Cost;
+pub use gateway::{FTPPROXY, GatewayConfig, ServerData};
 pub use limits::Limits;
 pub use method::{Method, Methods};
 pub use own::{OwnSetting, UserTables};
 pub use protection::{CloseNotify, DataBinding, Protection, TlsRequired};
+pub use read::gateway::{DEFAULT_FILE as DEFAULT_GATEWAY_FILE, load as load_gateway};
 pub use read::{DEFAULT_FILE, Loaded, load};
 pub use scheme::{NoScheme, Scheme};
 pub use tls::{CipherSuite, CipherSuites, Tls, TlsVersion};

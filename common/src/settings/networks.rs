@@ -130,6 +130,21 @@ impl Network {
         first(self.address, self.prefix)
     }
 
+    /// The first and the last address of the network.
+    pub(super) fn ends(self) -> (IpAddr, IpAddr) {
+        let last = match self.address {
+            IpAddr::V4(address) => {
+                let behind = u32::MAX.checked_shr(u32::from(self.prefix)).unwrap_or(0);
+                IpAddr::V4((u32::from(address) | behind).into())
+            }
+            IpAddr::V6(address) => {
+                let behind = u128::MAX.checked_shr(u32::from(self.prefix)).unwrap_or(0);
+                IpAddr::V6((u128::from(address) | behind).into())
+            }
+        };
+        (self.first(), last)
+    }
+
     /// Whether all addresses of the other are in it.
     pub(super) fn covers(self, other: Network) -> bool {
         self.prefix <= other.prefix && self.contains(other.address)

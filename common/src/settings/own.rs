@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 use std::collections::btree_map::Entry;
 
 use super::assign::{Origin, lookup};
+use super::table::FTPD;
 
 /// A setting of one user, where it is made. What is wrong with it counts only when that user logs in.
 #[derive(Clone, Debug, PartialEq)]
@@ -19,7 +20,7 @@ impl OwnSetting {
     /// A setting of a user's entry.
     pub(super) fn of_entry((key, text): &(String, String)) -> OwnSetting {
         OwnSetting {
-            key: lookup(key).map(|setting| setting.key),
+            key: lookup(FTPD, key).map(|setting| setting.key),
             text: text.clone(),
             origin: Origin::User,
         }

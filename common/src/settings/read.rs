@@ -1,6 +1,8 @@
 //! Reads the configuration: the `Key=Value` file and the command line, each with where it came from. The only part of
 //! the settings that touches the file system; it applies nothing itself.
 
+pub mod gateway;
+
 use std::fs::{File, OpenOptions};
 use std::io::{self, Read};
 use std::os::unix::fs::{FileTypeExt, MetadataExt, OpenOptionsExt};
@@ -8,8 +10,9 @@ use std::path::{Path, PathBuf};
 
 use clap::ArgMatches;
 
-use super::assign::{Assignment, Origin, Origins, SettingError, apply, settle};
-use super::table::{Kind, Scope, Setting, TABLE};
+use super::assign::{Assignment, Origin, Origins, SettingError, Target, apply, settle};
+use super::own::UserTables;
+use super::table::{FTPD, Kind, Scope, Setting, Settings};
 use super::toml::Parsed;
 use super::value::shown;
 use super::{Config, key_value, shared, toml};
@@ -50,21 +53,15 @@ impl Loaded {
 /// Reads what the command line of `ftpd` says and names: first the file, then, over it, the flags. On failure, says
 /// everything that is wrong, not only the first.
 pub fn load(matches: &ArgMatches) -> Result<Loaded, Vec<SettingError>> {
-    let mut errors = Vec::new();
-    let mut warnings = Vec::new();
-    let file = file(matches, &mut errors);
-    let mut sources = [file.parsed.assignments, flags(matches)];
-    for assignment in sources.iter_mut().flatten() {
-        if let Err(error) = replace_by_content(assignment, &mut warnings) {
-            errors.push(error);
-        }
-    }
     let mut config = Config::default();
-    config.server.users = file.parsed.users;
-    let mut origins = Origins::new();
-    for source in sources {
-        apply(&mut config, &mut origins, &mut errors, source);
-    }
+    let Said {
+        users,
+        text,
+        origins,
+        mut errors,
+        mut warnings,
+    } = gather(FTPD, DEFAULT_FILE, matches, &mut config);
+    config.server.users = users;
     if let Err(message) = settle(&mut config.session) {
         // The last source that moved a bound is the one to correct.
         let bound = |key| origins.get(key).map(|(origin, _)| origin.clone());
@@ -92,7 +89,7 @@ pub fn load(matches: &ArgMatches) -> Result<Loaded, Vec<SettingError>> {
     }
     errors.extend(shared::unshared(&config, &origins));
     if !errors.is_empty() {
-        errors.iter_mut().for_each(|error| error.show(&file.text));
+        errors.iter_mut().for_each(|error| error.show(&text));
         return Err(errors);
     }
     for (name, own) in config.server.users.all() {
@@ -103,7 +100,7 @@ pub fn load(matches: &ArgMatches) -> Result<Loaded, Vec<SettingError>> {
             error
                 .message
                 .push_str(&format!("; logins of {name} are refused"));
-            error.show(&file.text);
+            error.show(&text);
             warnings.push(error.to_string());
         }
     }
@@ -120,10 +117,50 @@ pub fn load(matches: &ArgMatches) -> Result<Loaded, Vec<SettingError>> {
     })
 }
 
-/// The assignments of the command line, as `cli::ftpd::command` defines it.
-fn flags(matches: &ArgMatches) -> Vec<Assignment> {
+/// What file and command line say together.
+pub(super) struct Said {
+    users: UserTables,
+    /// The file's text to point at.
+    pub(super) text: String,
+    pub(super) origins: Origins,
+    pub(super) errors: Vec<SettingError>,
+    pub(super) warnings: Vec<String>,
+}
+
+/// Applies what the file says that the command line names, then, over it, the flags.
+pub(super) fn gather(
+    settings: &Settings,
+    default_file: &str,
+    matches: &ArgMatches,
+    config: &mut dyn Target,
+) -> Said {
+    let mut errors = Vec::new();
+    let mut warnings = Vec::new();
+    let file = file(settings, default_file, matches, &mut errors);
+    let mut sources = [file.parsed.assignments, flags(settings, matches)];
+    for assignment in sources.iter_mut().flatten() {
+        if let Err(error) = replace_by_content(assignment, &mut warnings) {
+            errors.push(error);
+        }
+    }
+    let mut origins = Origins::new();
+    for source in sources {
+        apply(settings, config, &mut origins, &mut errors, source);
+    }
+    Said {
+        users: file.parsed.users,
+        text: file.text,
+        origins,
+        errors,
+        warnings,
+    }
+}
+
+/// The assignments of the command line, as the program's `cli` defines it.
+fn flags(settings: &Settings, matches: &ArgMatches) -> Vec<Assignment> {
     let base = std::env::current_dir().ok();
-    TABLE
+    settings
+        .rows
         .iter()
         .filter_map(|setting| {
             let text = match setting.scope() {
@@ -152,9 +189,14 @@ struct Configuration {
 
 /// Reads the file that the command line names, or the default one if there is such a file. A name that ends with `.toml` says
 /// what is in it.
-fn file(matches: &ArgMatches, errors: &mut Vec<SettingError>) -> Configuration {
+fn file(
+    settings: &Settings,
+    default_file: &str,
+    matches: &ArgMatches,
+    errors: &mut Vec<SettingError>,
+) -> Configuration {
     let named = matches.get_one::<PathBuf>(FILE_FLAG);
-    let path = named.map_or(Path::new(DEFAULT_FILE), PathBuf::as_path);
+    let path = named.map_or(Path::new(default_file), PathBuf::as_path);
     match read_bounded(path, nix::unistd::geteuid().is_root()) {
         Ok(octets)
             if path
@@ -162,13 +204,13 @@ fn file(matches: &ArgMatches, errors: &mut Vec<SettingError>) -> Configuration {
                 .is_some_and(|extension| extension == "toml") =>
         {
             Configuration {
-                parsed: toml::parse(path, &octets, errors),
+                parsed: toml::parse(settings, path, &octets, errors),
                 text: String::from_utf8_lossy(&octets).into_owned(),
             }
         }
         Ok(octets) => Configuration {
             parsed: Parsed {
-                assignments: key_value::parse(path, &octets, errors),
+                assignments: key_value::parse(settings, path, &octets, errors),
                 ..Parsed::default()
             },
             text: String::new(),
@@ -269,7 +311,7 @@ fn read_bounded(path: &Path, only_root: bool) -> io::Result<Vec<u8>> {
 fn trusted(owner: u32, mode: u32) -> Result<(), String> {
     if owner != 0 {
         return Err(format!(
-            "it belongs to user {owner}, but ftpd runs as root: chown it to root"
+            "it belongs to user {owner}, but the server runs as root: chown it to root"
         ));
     }
     if mode & 0o022 != 0 {
@@ -486,6 +528,7 @@ mod tests {
     fn octets_that_are_no_text_are_an_error_of_their_line() {
         let mut errors = Vec::new();
         let assignments = key_value::parse(
+            FTPD,
             Path::new("conf"),
             b"Port=1\nBanner=\xff\nIdle=1",
             &mut errors,
@@ -517,7 +560,7 @@ mod tests {
     proptest::proptest! {
         #[test]
         fn any_file_is_read_without_a_panic(octets: Vec<u8>) {
-            key_value::parse(Path::new("conf"), &octets, &mut Vec::new());
+            key_value::parse(FTPD, Path::new("conf"), &octets, &mut Vec::new());
         }
     }
 }

@@ -6,8 +6,8 @@ use super::peers::Peers;
 use super::rules::{PortMap, Rules};
 use super::value::{Value, Wrong, Zero};
 use super::{
-    Bind, CipherSuites, CloseNotify, Cost, DataBinding, JailMode, Locks, Run, ServerConfig,
-    SessionConfig, TlsRequired, TlsVersion, permitted,
+    Bind, CipherSuites, CloseNotify, Cost, DataBinding, GatewayConfig, JailMode, Locks, Run,
+    ServerConfig, SessionConfig, TlsRequired, TlsVersion, permitted,
 };
 use crate::policy::{Hours, Names};
 
@@ -61,6 +61,36 @@ pub(super) enum Set {
     CommandLine(fn(&mut ServerConfig, Value) -> Result<(), Wrong>),
     Server(fn(&mut ServerConfig, Value) -> Result<(), Wrong>),
     Session(fn(&mut SessionConfig, Value) -> Result<(), Wrong>),
+    /// Of `ftpproxy`, which has a table of its own.
+    Gateway(fn(&mut GatewayConfig, Value) -> Result<(), Wrong>),
+}
+
+/// The settings of one program.
+pub struct Settings {
+    pub rows: &'static [Setting],
+    /// Settings that one source cannot both make, because each would undo the other.
+    pub(super) exclusive: &'static [(&'static str, &'static str)],
+    /// MetaFTPd's keys that are not offered yet: worth a better answer than "unknown".
+    pub(super) not_yet: &'static [&'static str],
+    /// Whether a TOML file has tables of single users.
+    pub(super) users: bool,
+}
+
+/// What `ftpd` can be told.
+pub const FTPD: &Settings = &Settings {
+    rows: TABLE,
+    exclusive: EXCLUSIVE,
+    not_yet: NOT_YET,
+    users: true,
+};
+
+impl Settings {
+    /// Finds a setting by its key or another spelling of it, in any case.
+    pub fn find(&self, key: &str) -> Option<&'static Setting> {
+        self.rows
+            .iter()
+            .find(|setting| setting.keys().any(|name| name.eq_ignore_ascii_case(key)))
+    }
 }
 
 use Kind::{Choice, Content, Directory, File, Files, Switch, Text};
@@ -161,8 +191,7 @@ pub const TABLE: &[Setting] = &[
     setting("TLSCloseNotify",        &["tls-close-notify"],       "tls.close-notify",      Choice(&["strict", "lax"]), "strict",   "Whether an upload whose TLS ends without close_notify is a broken one",  Session(|c, v| { c.protection.close_notify = CloseNotify::parse(v.text)?; Ok(()) })),
 ];
 
-/// Settings that one source cannot both make, because each would undo the other.
-pub(super) const EXCLUSIVE: &[(&str, &str)] = &[
+const EXCLUSIVE: &[(&str, &str)] = &[
     ("ChHome", "ChShare"),
     ("Banner", "BannerFile"),
     ("DataConnectionPortRange", "DataConnectionLowPort"),
@@ -175,8 +204,7 @@ pub(super) const EXCLUSIVE: &[(&str, &str)] = &[
     ("MandatoryLocks", "MandatoryWriteLocks"),
 ];
 
-/// MetaFTPd's keys that are not offered yet: worth a better answer than "unknown".
-pub(super) const NOT_YET: &[&str] = &[
+const NOT_YET: &[&str] = &[
     "ConnectDownHook",
     "ConnectUpHook",
     "DataConnectDownScript",
@@ -193,7 +221,7 @@ pub(super) const NOT_YET: &[&str] = &[
     "UserPrompt",
 ];
 
-const fn setting(
+pub(super) const fn setting(
     key: &'static str,
     flags: &'static [&'static str],
     toml: &'static str,
@@ -215,16 +243,14 @@ const fn setting(
 }
 
 impl Setting {
-    const fn also(mut self, also: &'static [&'static str]) -> Setting {
+    pub(super) const fn also(mut self, also: &'static [&'static str]) -> Setting {
         self.also = also;
         self
     }
 
-    /// Finds a setting by its key or another spelling of it, in any case.
+    /// Finds a setting of `ftpd` by its key or another spelling of it, in any case.
     pub fn find(key: &str) -> Option<&'static Setting> {
-        TABLE
-            .iter()
-            .find(|setting| setting.keys().any(|name| name.eq_ignore_ascii_case(key)))
+        FTPD.find(key)
     }
 
     /// The key and its other spellings.
@@ -235,7 +261,7 @@ impl Setting {
     pub fn scope(&self) -> Scope {
         match self.set {
             CommandLine(_) => Scope::CommandLine,
-            Server(_) => Scope::Server,
+            Server(_) | Set::Gateway(_) => Scope::Server,
             Session(_) => Scope::Session,
         }
     }
@@ -260,11 +286,15 @@ impl Setting {
     }
 }
 
-/// `-4` narrows an address that is already known; the table's order sees to that.
 fn ipv4_only(config: &mut ServerConfig, value: Value) -> Result<(), Wrong> {
+    narrow_to_ipv4(&mut config.bind, value)
+}
+
+/// `-4` narrows an address that is already known; the table's order sees to that.
+pub(super) fn narrow_to_ipv4(bind: &mut Bind, value: Value) -> Result<(), Wrong> {
     if value.switch()? {
-        match &config.bind {
-            Bind::Any => config.bind = Bind::AnyV4,
+        match &*bind {
+            Bind::Any => *bind = Bind::AnyV4,
             Bind::Address(address) if address.is_ipv6() => {
                 return Err(Wrong::Because(format!(
                     "contradicts the address {address} to listen on"
@@ -311,6 +341,7 @@ mod tests {
         match setting.set {
             CommandLine(set) | Server(set) => set(&mut config.server, value),
             Session(set) => set(&mut config.session, value),
+            Set::Gateway(_) => panic!("{} is not a setting of ftpd", setting.key),
         }
     }
 

@@ -9,7 +9,7 @@ use ::toml::de::{DeInteger, DeTable, DeValue};
 use super::assign::{Assignment, Origin, Place, SettingError};
 use super::nearest::nearest;
 use super::own::{OwnSetting, UserTables};
-use super::table::{Kind, NOT_YET, Scope, Setting, TABLE};
+use super::table::{Kind, Scope, Setting, Settings};
 use super::value::{Value, shown};
 
 /// The table whose members are users.
@@ -23,18 +23,32 @@ pub(super) struct Parsed {
 }
 
 /// Reads a file. What is wrong within the table of a user is kept there, for the login of that user.
-pub(super) fn parse(path: &Path, octets: &[u8], errors: &mut Vec<SettingError>) -> Parsed {
+pub(super) fn parse(
+    settings: &Settings,
+    path: &Path,
+    octets: &[u8],
+    errors: &mut Vec<SettingError>,
+) -> Parsed {
     let mut parsed = Parsed::default();
     let text = match std::str::from_utf8(octets) {
         Ok(text) => text,
         Err(error) => {
             let valid = str::from_utf8(&octets[..error.valid_up_to()]).unwrap_or_default();
             let end = valid.len();
-            errors.push(File { path, text: valid }.error(end..end, "it is not UTF-8".to_owned()));
+            let file = File {
+                settings,
+                path,
+                text: valid,
+            };
+            errors.push(file.error(end..end, "it is not UTF-8".to_owned()));
             return parsed;
         }
     };
-    let file = File { path, text };
+    let file = File {
+        settings,
+        path,
+        text,
+    };
     let root = match DeTable::parse(text) {
         Ok(root) => root,
         Err(error) => {
@@ -46,8 +60,10 @@ pub(super) fn parse(path: &Path, octets: &[u8], errors: &mut Vec<SettingError>) 
     let mut found = Vec::new();
     for (topic, value) in root.get_ref() {
         match (topic.get_ref().as_ref(), value.get_ref()) {
-            (USER, DeValue::Table(users)) => file.users(users, &mut parsed.users, &mut found),
-            (USER, _) => {
+            (USER, DeValue::Table(users)) if settings.users => {
+                file.users(users, &mut parsed.users, &mut found)
+            }
+            (USER, _) if settings.users => {
                 found.push(file.error(value.span(), format!("{USER} is not a table of users")))
             }
             _ => {
@@ -75,6 +91,7 @@ pub(super) fn parse(path: &Path, octets: &[u8], errors: &mut Vec<SettingError>) 
 type Found = (&'static Setting, String, Range<usize>);
 
 struct File<'a> {
+    settings: &'a Settings,
     path: &'a Path,
     text: &'a str,
 }
@@ -88,18 +105,19 @@ impl File<'_> {
         value: &Spanned<DeValue<'_>>,
     ) -> Vec<Result<Found, SettingError>> {
         let DeValue::Table(table) = value.get_ref() else {
-            return vec![Err(self.error(span, unknown(topic)))];
+            return vec![Err(self.error(span, self.unknown(topic)))];
         };
-        if !TABLE.iter().any(|setting| setting.topic() == topic) {
-            return vec![Err(self.error(span, unknown(topic)))];
+        let rows = self.settings.rows;
+        if !rows.iter().any(|setting| setting.topic() == topic) {
+            return vec![Err(self.error(span, self.unknown(topic)))];
         }
         let setting = |(key, value): (&Spanned<_>, &Spanned<DeValue<'_>>)| {
             let name: &std::borrow::Cow<'_, str> = key.get_ref();
             let name = format!("{topic}.{name}");
-            let setting = TABLE
+            let setting = rows
                 .iter()
                 .find(|setting| setting.toml == name)
-                .ok_or_else(|| self.error(key.span(), unknown(&name)))?;
+                .ok_or_else(|| self.error(key.span(), self.unknown(&name)))?;
             let text = text(setting, value.get_ref())
                 .map_err(|why| self.error(value.span(), format!("{}: {why}", setting.toml)))?;
             Ok((setting, text, value.span()))
@@ -163,6 +181,22 @@ impl File<'_> {
         }
     }
 
+    /// What is said about a name that is no setting.
+    fn unknown(&self, name: &str) -> String {
+        let key = name.rsplit('.').next().unwrap_or(name).replace('-', "");
+        let mut not_yet = self.settings.not_yet.iter();
+        if not_yet.any(|known| known.eq_ignore_ascii_case(&key)) {
+            return format!("this build does not offer \"{}\" yet", shown(name));
+        }
+        let rows = self.settings.rows.iter();
+        let names = rows.clone().map(|setting| setting.toml);
+        let names = names.chain(rows.map(Setting::topic));
+        let hint = nearest(name, names)
+            .map(|name| format!(", did you mean \"{name}\"?"))
+            .unwrap_or_default();
+        format!("unknown name \"{}\"{hint}", shown(name))
+    }
+
     fn error(&self, span: Range<usize>, message: String) -> SettingError {
         SettingError {
             origin: self.origin(span),
@@ -183,23 +217,6 @@ impl File<'_> {
             },
         }
     }
-}
-
-/// What is said about a name that is no setting.
-fn unknown(name: &str) -> String {
-    let key = name.rsplit('.').next().unwrap_or(name);
-    if NOT_YET
-        .iter()
-        .any(|known| known.eq_ignore_ascii_case(&key.replace('-', "")))
-    {
-        return format!("this build does not offer \"{}\" yet", shown(name));
-    }
-    let names = TABLE.iter().map(|setting| setting.toml);
-    let names = names.chain(TABLE.iter().map(Setting::topic));
-    let hint = nearest(name, names)
-        .map(|name| format!(", did you mean \"{name}\"?"))
-        .unwrap_or_default();
-    format!("unknown name \"{}\"{hint}", shown(name))
 }
 
 /// The value as a `Key=Value` file would have it, or what it should have been.
@@ -278,11 +295,12 @@ mod tests {
     use super::*;
     use crate::settings::Config;
     use crate::settings::assign::{Origins, apply};
+    use crate::settings::table::FTPD;
     use proptest::prelude::*;
 
     fn parse(text: &str) -> (Parsed, Vec<String>) {
         let mut errors = Vec::new();
-        let parsed = super::parse(Path::new("f"), text.as_bytes(), &mut errors);
+        let parsed = super::parse(FTPD, Path::new("f"), text.as_bytes(), &mut errors);
         (parsed, errors.iter().map(ToString::to_string).collect())
     }
 
@@ -290,7 +308,13 @@ mod tests {
         let (parsed, errors) = parse(text);
         assert_eq!(errors, [""; 0]);
         let (mut config, mut origins, mut errors) = (Config::default(), Origins::new(), Vec::new());
-        apply(&mut config, &mut origins, &mut errors, parsed.assignments);
+        apply(
+            FTPD,
+            &mut config,
+            &mut origins,
+            &mut errors,
+            parsed.assignments,
+        );
         assert_eq!(errors, []);
         config
     }
@@ -325,7 +349,7 @@ mod tests {
 
     #[test]
     fn every_default_of_the_table_is_understood_by_its_name() {
-        for setting in TABLE.iter().filter(|s| !s.default.is_empty()) {
+        for setting in FTPD.rows.iter().filter(|s| !s.default.is_empty()) {
             let (parsed, errors) = parse(&format!("{} = '{}'", setting.toml, setting.default));
             match setting.scope() {
                 Scope::CommandLine => assert!(errors[0].contains("only a flag"), "{errors:?}"),
@@ -401,7 +425,7 @@ mod tests {
             "{errors:?}"
         );
         let mut errors = Vec::new();
-        super::parse(Path::new("f"), b"# ok\n\xff", &mut errors);
+        super::parse(FTPD, Path::new("f"), b"# ok\n\xff", &mut errors);
         assert_eq!(errors[0].to_string(), "f:2:1: it is not UTF-8");
     }
 

@@ -6,7 +6,9 @@ use std::os::unix::fs::PermissionsExt;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 
 use common::auth::Identity;
-use common::sandbox::{EmptyRoot, Programs, Role, SandboxError, become_user, enter_empty};
+use common::sandbox::{
+    EmptyRoot, Programs, Role, SandboxError, become_user, enter_empty, enter_lookup, seal_dialer,
+};
 use common::sys::{self, Fork};
 use nix::errno::Errno;
 use nix::libc::c_long;
@@ -134,6 +136,11 @@ impl Machine {
             Role::Session => enter_empty(role, &self.programs, SESSION_USER, root, &kept),
             Role::Logger => enter_empty(role, &self.programs, SESSION_USER + 1, root, &kept),
             Role::Signer => enter_empty(role, &self.programs, SESSION_USER + 2, root, &kept),
+            Role::Gateway => enter_empty(role, &self.programs, SESSION_USER, root, &kept),
+            Role::Dialer => {
+                enter_lookup(&self.programs, SESSION_USER + 3, &kept)?;
+                seal_dialer(&self.programs)
+            }
             Role::Keeper => {
                 let chroot = Uid::effective().is_root();
                 become_user(&self.identity(), hands.root.as_fd(), chroot, &self.programs)

@@ -59,7 +59,7 @@ impl DataSockets {
         if !matches {
             return (FileAnswer::TargetRefused, None);
         }
-        match net::listen_passive(ip, scope(self.ends.local), self.ports.ports) {
+        match net::listen_passive(ip, net::scope(self.ends.local), self.ports.ports) {
             Ok((socket, port)) => (
                 FileAnswer::Listening {
                     address: SocketAddr::new(told, self.ports.told(port)),
@@ -83,16 +83,9 @@ impl DataSockets {
         let Some(target) = self.targets.target(ends.between(), target) else {
             return (FileAnswer::TargetRefused, None);
         };
-        match net::connect_active(ends.server(), scope(ends.peer), target) {
+        match net::connect_active(ends.server(), net::scope(ends.peer), target) {
             Ok(socket) => (FileAnswer::Connecting, Some(socket.into())),
             Err(errno) => (FileAnswer::Failed { why: errno.into() }, None),
         }
-    }
-}
-
-fn scope(address: SocketAddr) -> u32 {
-    match address {
-        SocketAddr::V4(_) => 0,
-        SocketAddr::V6(v6) => v6.scope_id(),
     }
 }

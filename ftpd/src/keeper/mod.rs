@@ -25,23 +25,21 @@ use common::channel::{
 };
 use common::control::until;
 use common::jail::Failure;
-use common::listener::{Answer, Client, Lifeline, Reinitialised, Reports, Sign, Status, Verdict};
+use common::listener::{
+    Answer, Client, Lifeline, Reinitialised, Reports, Sign, Status, Verdict, halves,
+};
 use common::net::Ends;
 use common::sys::{self, Fork};
 use common::tls::Offer;
 use nix::errno::Errno;
 use nix::fcntl::OFlag;
 use nix::poll::{PollFd, PollFlags, poll};
-use nix::sys::wait::{WaitPidFlag, WaitStatus, waitpid};
 use nix::unistd::{Pid, pipe2};
 
 use self::files::Files;
 use self::leases::Leases;
 use crate::session;
 use crate::setup::{Security, Setup};
-
-/// How long the network half may take to end when its channel has: it says 421 to a client that reads.
-const LAST_WORDS: Duration = Duration::from_secs(3);
 
 /// So much later than the network half keeper gives a login up: it is for the network half to tell the client.
 const LOGIN_MARGIN: Duration = Duration::from_secs(2);
@@ -103,7 +101,7 @@ pub(crate) fn serve(setup: &Setup, client: Client) -> Status {
 pub(crate) fn serve_anew(setup: &Setup, session: Reinitialised) -> Status {
     let (mut channel, ticket) = Answerer::take_over(session.channel, session.ticket);
     if let Err(broken) = channel.answer(ticket, &FileAnswer::Done, None) {
-        return status_of(broken);
+        return broken.into();
     }
     let keeper = Keeper {
         setup,
@@ -114,33 +112,6 @@ pub(crate) fn serve_anew(setup: &Setup, session: Reinitialised) -> Status {
         tls: session.tls,
     };
     keeper.stay(&session.ended, channel.log_out())
-}
-
-/// How the network half ended, if it did in time.
-///
-/// SECURITY: a half that was taken over may never end. It is not waited for, and no longer keeper's to kill, being of
-/// another uid; the listener ends what is left of a session when its keeper has ended.
-fn reap(session: Pid, ended: &OwnedFd, patience: Duration) -> Option<Status> {
-    let mut ready = [PollFd::new(ended.as_fd(), PollFlags::POLLIN)];
-    // Whatever it says, the look that follows decides.
-    #[expect(clippy::let_underscore_must_use, reason = "as said above")]
-    let _ = poll(&mut ready, until(Some(Instant::now() + patience)));
-    match waitpid(session, Some(WaitPidFlag::WNOHANG)) {
-        Ok(WaitStatus::Exited(_, code)) => Some(Status::from_code(code)),
-        Ok(WaitStatus::Signaled(..)) => Some(Status::Crashed),
-        // After REIN it is the listener's child, who will hear the rest.
-        Ok(_) | Err(Errno::ECHILD) => None,
-        Err(_) => Some(Status::Broken),
-    }
-}
-
-/// What keeper saw itself counts; an ordinary end is what the other half says it was.
-fn worse(keeper: Status, session: Status) -> Status {
-    if keeper == Status::Ended {
-        session
-    } else {
-        keeper
-    }
 }
 
 struct Keeper<'a> {
@@ -180,11 +151,7 @@ impl Keeper<'_> {
             return Status::Ended;
         };
         // The channel is closed now, and with it the session ends.
-        let patience = match status {
-            Status::Misbehaved => Duration::ZERO,
-            _ => LAST_WORDS,
-        };
-        reap(session, ended, patience).map_or(status, |session| worse(status, session))
+        halves::outlive(session, ended, status)
     }
 
     fn run(mut self, mut channel: Answerer<PreLogin>) -> Over {
@@ -208,7 +175,7 @@ impl Keeper<'_> {
         let mut fails = 0;
         loop {
             self.wait_for_request(channel, deadline)?;
-            let (ticket, user, secret) = match channel.receive().map_err(status_of)? {
+            let (ticket, user, secret) = match channel.receive().map_err(Status::from)? {
                 None => continue,
                 Some((ticket, LoginRequest::Signer { generation })) => {
                     self.lead_to_signer(channel, ticket, generation)?;
@@ -234,7 +201,7 @@ impl Keeper<'_> {
                     let last = fails >= server.max_login_fails;
                     channel
                         .answer(ticket, &LoginAnswer::Refused { last }, None)
-                        .map_err(status_of)?;
+                        .map_err(Status::from)?;
                     if last {
                         return Err(Status::LoginFailed);
                     }
@@ -267,7 +234,7 @@ impl Keeper<'_> {
         };
         channel
             .answer(ticket, &answer, made.as_ref().map(AsFd::as_fd))
-            .map_err(status_of)
+            .map_err(Status::from)
     }
 
     /// Becomes the user whose password was right, if there is a place for one more session of it.
@@ -326,28 +293,7 @@ impl Keeper<'_> {
         deadline: Instant,
     ) -> Result<Verdict, Status> {
         let answer = asked.map_err(|_| Status::Ended)?;
-        loop {
-            if let Some(verdict) = answer.take().map_err(|_| Status::Ended)? {
-                return Ok(verdict);
-            }
-            let mut ready = [
-                PollFd::new(answer.as_fd(), PollFlags::POLLIN),
-                PollFd::new(channel.as_fd(), PollFlags::empty()),
-                PollFd::new(self.lifeline.as_fd(), PollFlags::POLLIN),
-            ];
-            match poll(&mut ready, until(Some(deadline))) {
-                Ok(0) => return Err(Status::TimedOut),
-                Ok(_) | Err(Errno::EINTR) => {}
-                Err(_) => return Err(Status::Broken),
-            }
-            let speaks = |index: usize| {
-                let ready: &PollFd<'_> = &ready[index];
-                ready.revents().is_some_and(|events| !events.is_empty())
-            };
-            if speaks(1) || speaks(2) {
-                return Err(Status::Ended);
-            }
-        }
+        halves::verdict(&answer, channel.as_fd(), &self.lifeline, deadline)
     }
 
     /// Waits until the other half asks for something. Nobody logs in when the listener is gone.
@@ -401,7 +347,7 @@ impl Keeper<'_> {
         };
         let (mut leases, asker) = login.leases.take().unzip();
         if let Err(broken) = channel.answer(ticket, &welcome, asker.as_ref().map(AsFd::as_fd)) {
-            return Over::Ended(status_of(broken));
+            return Over::Ended(broken.into());
         }
         drop(asker);
         let mut channel = channel.log_in();
@@ -420,18 +366,18 @@ impl Keeper<'_> {
             match leases.as_mut().map(|leases| leases.answer(&self.reports)) {
                 // The network half is about to say so on the other channel too.
                 None | Some(Ok(()) | Err(Broken::Closed)) => {}
-                Some(Err(broken)) => return Over::Ended(status_of(broken)),
+                Some(Err(broken)) => return Over::Ended(broken.into()),
             }
             files.step_listing();
             if let Some((ticket, answer, file)) = files.step_work()
                 && let Err(broken) = channel.answer(ticket, &answer, file.as_ref().map(AsFd::as_fd))
             {
-                return Over::Ended(status_of(broken));
+                return Over::Ended(broken.into());
             }
             let (ticket, request) = match channel.receive() {
                 Ok(Some(received)) => received,
                 Ok(None) => continue,
-                Err(broken) => return Over::Ended(status_of(broken)),
+                Err(broken) => return Over::Ended(broken.into()),
             };
             let (answer, descriptor) = match request {
                 FileRequest::Reinitialise => match self.hand_over(&channel, ticket) {
@@ -444,7 +390,7 @@ impl Keeper<'_> {
                     if let Some((ticket, answer, _)) = files.cancel_work()
                         && let Err(broken) = channel.answer(ticket, &answer, None)
                     {
-                        return Over::Ended(status_of(broken));
+                        return Over::Ended(broken.into());
                     }
                     (FileAnswer::Done, None)
                 }
@@ -458,7 +404,7 @@ impl Keeper<'_> {
             };
             let descriptor = descriptor.as_ref().map(AsFd::as_fd);
             if let Err(broken) = channel.answer(ticket, &answer, descriptor) {
-                return Over::Ended(status_of(broken));
+                return Over::Ended(broken.into());
             }
         }
     }
@@ -530,12 +476,4 @@ fn unheard(errno: Errno) -> FileAnswer {
         _ => Failure::Exhausted,
     };
     FileAnswer::Failed { why }
-}
-
-fn status_of(broken: Broken) -> Status {
-    match broken {
-        Broken::Closed => Status::Ended,
-        Broken::Malformed => Status::Misbehaved,
-        Broken::Failed(_) => Status::Broken,
-    }
 }

@@ -7,10 +7,11 @@ use std::time::{Duration, Instant};
 use common::control::until;
 use common::jail::Failure;
 use common::proto::hostport::Family;
-use common::pump::{Arrival, DataConnection, OpenError, accept, await_connect, take_arrival};
+use common::pump::{
+    Arrival, DataConnection, OpenError, Watch, accept, await_connect, take_arrival,
+};
 use nix::poll::{PollFd, PollFlags, poll};
 
-use super::attend::Watch;
 use super::files::Denied;
 use super::{End, Link, Stop, User, outcome};
 use common::proto::reply::{Code, Reply};

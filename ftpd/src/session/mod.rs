@@ -2,7 +2,6 @@
 //! no socket() and no exec. What it needs it asks of keeper.
 
 mod archive;
-mod attend;
 mod commands;
 mod data;
 mod dispatch;
@@ -22,7 +21,7 @@ use common::control::{Control, Lost, until};
 use common::digest::Algorithm;
 use common::listener::Status;
 use common::log::Log;
-use common::net::Ends;
+use common::net::{self, Ends};
 use common::path::VirtualPath;
 use common::proto::args::Utf8;
 use common::proto::digests;
@@ -34,7 +33,6 @@ use common::proto::verbs::VerbSet;
 use common::sandbox::{self, Role};
 use nix::errno::Errno;
 use nix::poll::{PollFd, PollFlags, poll};
-use socket2::TcpKeepalive;
 use zeroize::Zeroize;
 
 use self::data::DataChannel;
@@ -49,11 +47,6 @@ const STRANGE_LINES: u32 = 10;
 
 /// So many refused data connections of a session are logged.
 const MOST_STRANGERS: u32 = 10;
-
-/// When the kernel asks whether a silent client is still there, and how often, before the connection is given up.
-const KEEPALIVE_AFTER: Duration = Duration::from_secs(120);
-const KEEPALIVE_EVERY: Duration = Duration::from_secs(30);
-const KEEPALIVE_TRIES: u32 = 4;
 
 /// Why a session is over.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -202,7 +195,7 @@ pub(crate) fn run(
 ) -> Status {
     let server = &setup.config.server;
     // Before the sandbox, in which no option of a socket can be set any more.
-    prepare(&socket);
+    net::prepare_control(&socket);
     let mut kept = vec![socket.as_fd(), channel.as_fd()];
     kept.extend(setup.log.descriptor());
     let root = setup.empty_root.as_ref();
@@ -242,21 +235,6 @@ pub(crate) fn run(
         Err(end) => end,
     };
     session.farewell(end)
-}
-
-/// Small replies leave at once, and urgent octets stay in their place (RFC 959 §4.1.3, RFC 1123 §4.1.2.10).
-fn prepare(socket: &OwnedFd) {
-    let socket = socket2::SockRef::from(socket);
-    // A connection that is dead already shows itself at the first write.
-    let _ = socket.set_tcp_nodelay(true);
-    let _ = socket.set_out_of_band_inline(true);
-    // A client that vanished without a word shows itself, and what forgets silent connections on the way does not forget
-    // this one during a long transfer.
-    let keepalive = TcpKeepalive::new()
-        .with_time(KEEPALIVE_AFTER)
-        .with_interval(KEEPALIVE_EVERY)
-        .with_retries(KEEPALIVE_TRIES);
-    let _ = socket.set_tcp_keepalive(&keepalive);
 }
 
 /// Whose octets or connection ended a wait.

@@ -198,7 +198,7 @@ fn moved(outcome: pump::End, store_failed: impl FnOnce() -> Reply) -> Result<Rep
             Ok(Reply::new(Code::TRANSFER_ABORTED, "Transfer aborted."))
         }
         pump::End::Interrupted(interrupt) => Err(end(interrupt)),
-        pump::End::DataLost(_) => Ok(Reply::new(
+        pump::End::DataLost(_) | pump::End::SourceLost(_) => Ok(Reply::new(
             Code::TRANSFER_ABORTED,
             "The data connection broke.",
         )),

@@ -8,11 +8,10 @@ use common::channel::{LoginAnswer, LoginRequest};
 use common::listener::Entrance;
 use common::proto::args::DataLevel;
 use common::proto::reply::{Code, Reply};
-use common::pump::{OpenError, Wire, secure};
+use common::pump::{OpenError, Watch, Wire, secure};
 use common::settings::{DataBinding, Protection, TlsRequired};
 use common::tls::{Certificates, Fault, Policy, ServerConfig, resuming_only, server_config};
 
-use super::attend::Watch;
 use super::data::after_abort;
 use super::{End, Link, Session, Stage, Stop, User, Visitor, outcome};
 use crate::setup::{self, Setup};

@@ -9,13 +9,12 @@ use common::digest::{Algorithm, Digest};
 use common::proto::reply::{Mark, Reply};
 use common::pump::{
     self, Attendant, Flow, Measure, Outcome, Pace, Receive, SendFile, SendPipe, SendStaged, Source,
-    Store, Wire,
+    Store, Watch, Wire,
 };
 use common::rate::Direction;
 use common::stage::{Confirmation, Plan};
 use nix::poll::{PollFd, PollFlags, poll};
 
-use super::attend::Watch;
 use super::data::{self, after_abort};
 use super::files::{Denied, Files, Next, Worked};
 use super::{End, Link, Stop, User, outcome, security};

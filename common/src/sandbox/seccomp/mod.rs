@@ -19,11 +19,22 @@ pub enum Role {
     Logger,
     /// The process that has the keys of the certificates.
     Signer,
+    /// The network half of a gateway's session.
+    Gateway,
+    /// Its trusted half, once it has reached a server.
+    Dialer,
 }
 
 impl Role {
     /// All of them.
-    pub const ALL: [Role; 4] = [Role::Session, Role::Keeper, Role::Logger, Role::Signer];
+    pub const ALL: [Role; 6] = [
+        Role::Session,
+        Role::Keeper,
+        Role::Logger,
+        Role::Signer,
+        Role::Gateway,
+        Role::Dialer,
+    ];
 }
 
 /// One permitted system call: its name, number, and what its arguments must be.
@@ -53,6 +64,8 @@ enum Must {
     NoLinkTimes,
     /// setsockopt that has what was received acknowledged at once.
     QuickAck,
+    /// setsockopt that has a connection end with a reset.
+    Linger,
     /// clone that makes a thread of this process, in the C library's own words: no process, no namespace, no signal to the parent.
     Thread,
     /// Not there (ENOSYS): of clone3 a filter cannot see the flags, and the C library falls back to clone.
@@ -151,6 +164,37 @@ const SIGNER: &[Call] = calls![
     SYS_epoll_ctl,
 ];
 
+/// Data from one descriptor that was given to another.
+const GATEWAY: &[Call] = calls![
+    SYS_splice,
+    SYS_recvfrom,
+    SYS_sendto: NoFastOpenTo,
+    SYS_recvmsg,
+    SYS_sendmsg: NoFastOpenMessage,
+    SYS_accept4,
+    SYS_setsockopt: Linger,
+    SYS_getsockopt,
+    SYS_getpeername,
+    SYS_getsockname,
+];
+
+/// Sockets for the other half, and the channel.
+const DIALER: &[Call] = calls![
+    SYS_socket: InternetStream,
+    SYS_bind,
+    SYS_listen,
+    SYS_connect,
+    SYS_setsockopt,
+    SYS_getsockopt,
+    SYS_getsockname,
+    SYS_getpeername,
+    SYS_pipe2,
+    SYS_recvmsg,
+    SYS_sendto: NoFastOpenTo,
+    SYS_sendmsg: NoFastOpenMessage,
+    SYS_wait4,
+];
+
 impl Role {
     fn calls(self) -> impl Iterator<Item = &'static Call> {
         let own = match self {
@@ -158,6 +202,8 @@ impl Role {
             Role::Keeper => KEEPER,
             Role::Logger => LOGGER,
             Role::Signer => SIGNER,
+            Role::Gateway => GATEWAY,
+            Role::Dialer => DIALER,
         };
         COMMON.iter().chain(own)
     }
@@ -170,6 +216,8 @@ pub struct Programs {
     keeper: BpfProgram,
     logger: BpfProgram,
     signer: BpfProgram,
+    gateway: BpfProgram,
+    dialer: BpfProgram,
     landlock: Landlock,
 }
 
@@ -184,6 +232,8 @@ impl Programs {
             keeper: tree::compile(Role::Keeper.calls())?,
             logger: tree::compile(Role::Logger.calls())?,
             signer: tree::compile(Role::Signer.calls())?,
+            gateway: tree::compile(Role::Gateway.calls())?,
+            dialer: tree::compile(Role::Dialer.calls())?,
             landlock: Landlock::of_this_kernel()?,
         })
     }
@@ -200,6 +250,8 @@ pub(super) fn apply(programs: &Programs, role: Role) -> Result<(), SandboxError>
         Role::Keeper => &programs.keeper,
         Role::Logger => &programs.logger,
         Role::Signer => &programs.signer,
+        Role::Gateway => &programs.gateway,
+        Role::Dialer => &programs.dialer,
     };
     seccompiler::apply_filter(program).map_err(broken)
 }
@@ -224,6 +276,7 @@ impl Must {
             Must::PlainModeAt => " (no setuid, no links)",
             Must::NoLinkTimes => " (no links)",
             Must::QuickAck => " (quick ACK)",
+            Must::Linger => " (linger)",
             Must::Thread => " (thread)",
             Must::Absent => " (ENOSYS)",
         }
@@ -327,6 +380,14 @@ impl Must {
                     Condition::new(2, Len::Dword, Op::Eq, option)?,
                 ])?])
             }
+            Must::Linger => {
+                let level = u64::from(libc::SOL_SOCKET.unsigned_abs());
+                let option = u64::from(libc::SO_LINGER.unsigned_abs());
+                Ok(vec![SeccompRule::new(vec![
+                    Condition::new(1, Len::Dword, Op::Eq, level)?,
+                    Condition::new(2, Len::Dword, Op::Eq, option)?,
+                ])?])
+            }
             Must::Thread => {
                 let thread = u64::from(THREAD.unsigned_abs());
                 let same = Condition::new(0, Len::Dword, Op::Eq, thread)?;
@@ -360,7 +421,7 @@ mod tests {
     fn the_lists_hold_nothing_that_opens_connects_or_executes_in_a_session() {
         let forbidden = "open sock bind connect listen exec fork clone ptrace mount unlink rename chmod chown set process kcmp bpf";
         for word in forbidden.split(' ') {
-            for role in [Role::Logger, Role::Signer] {
+            for role in [Role::Logger, Role::Signer, Role::Gateway] {
                 assert_eq!(calls_like(role, word), [""; 0], "{role:?}");
             }
             if word != "clone" {
@@ -377,6 +438,7 @@ mod tests {
         for word in "exec fork clone ptrace mount accept chown mknod setres setg chroot process bpf"
             .split(' ')
         {
+            assert_eq!(calls_like(Role::Dialer, word), [""; 0]);
             assert_eq!(calls_like(Role::Keeper, word), [""; 0]);
         }
     }

@@ -194,6 +194,7 @@ fn upload(
         }
         pump::End::Interrupted(_)
         | pump::End::DataLost(_)
+        | pump::End::SourceLost(_)
         | pump::End::Insecure(_)
         | pump::End::Stalled => {
             user.files.suspend()?.map_err(outcome::file)?;

@@ -2,14 +2,16 @@
 
 use std::os::fd::{AsFd, BorrowedFd};
 
-use common::control::Control;
-use common::proto::reply::{Code, Reply};
-use common::proto::verbs::{self, MidTransfer, Verb, VerbSet};
-use common::pump::{Attendant, Interrupt};
 use nix::poll::PollFlags;
 
+use super::{Attendant, Interrupt};
+use crate::control::Control;
+use crate::proto::line::Input;
+use crate::proto::reply::{Code, Reply};
+use crate::proto::verbs::{self, MidTransfer, Verb, VerbSet};
+
 /// What is watched during a transfer.
-pub(crate) struct Watch<'a> {
+pub struct Watch<'a> {
     control: &'a mut Control,
     channel: BorrowedFd<'a>,
     permitted: VerbSet,
@@ -18,15 +20,11 @@ pub(crate) struct Watch<'a> {
     /// The work has no mark: nothing tells its reply from another but the order.
     silently: bool,
     /// ABOR has come: its own reply is owed after the transfer's.
-    pub(crate) aborted: bool,
+    pub aborted: bool,
 }
 
 impl<'a> Watch<'a> {
-    pub(crate) fn new(
-        control: &'a mut Control,
-        channel: BorrowedFd<'a>,
-        permitted: VerbSet,
-    ) -> Watch<'a> {
+    pub fn new(control: &'a mut Control, channel: BorrowedFd<'a>, permitted: VerbSet) -> Watch<'a> {
         Watch {
             control,
             channel,
@@ -38,14 +36,14 @@ impl<'a> Watch<'a> {
     }
 
     /// For a wait on the channel itself: what arrives there is the caller's.
-    pub(crate) fn expecting_answer(mut self) -> Self {
+    pub fn expecting_answer(mut self) -> Self {
         self.answer_expected = true;
         self
     }
 
     /// For work without a mark, whose answer must come before that of NOOP. STAT, which is for such a moment, is answered all
     /// the same. It ends when the client closes its side, even if that may be only half: nobody else would notice it.
-    pub(crate) fn silently(mut self) -> Self {
+    pub fn silently(mut self) -> Self {
         self.silently = true;
         self
     }
@@ -71,12 +69,10 @@ impl<'a> Watch<'a> {
                     self.aborted = true;
                     return Some(Interrupt::Abort);
                 }
-                "STAT" if matches!(line, Some(common::proto::line::Input::Line(line)) if line.len() > 4) => {
-                    Reply::new(
-                        Code::BUSY,
-                        "A listing has to wait for the end of the transfer.",
-                    )
-                }
+                "STAT" if matches!(line, Some(Input::Line(line)) if line.len() > 4) => Reply::new(
+                    Code::BUSY,
+                    "A listing has to wait for the end of the transfer.",
+                ),
                 "STAT" if self.silently => Reply::new(
                     Code::SYSTEM_STATUS,
                     format!("Reading, {moved} octets so far."),

@@ -1,0 +1,91 @@
+//! What the network half of a gateway may ask its dialer, and the answers. Nothing that the dialer knows is said again: the
+//! client's address, the server that was reached, the rules.
+
+use std::net::SocketAddr;
+
+use super::messages::UserName;
+use crate::jail::Failure;
+use crate::messages;
+use crate::proto::destination::LONGEST_HOST;
+use crate::proto::hostport::Family;
+use crate::wire::Octets;
+
+/// A host as a destination names it, and brackets around an address.
+pub type HostName = Octets<{ LONGEST_HOST + 2 }>;
+
+messages! {
+    /// Network half to dialer.
+    #[derive(Debug)]
+    pub enum DialRequest {
+        /// To a server that the client names. → `Dialled` with a connection, or `NotDialled`, in its own time.
+        230 => Dial { host: HostName, port: u16 },
+        /// To the server that all clients of this port are led to. → as above.
+        231 => DialGiven,
+        /// A listener for the client. → `Listening` with its descriptor.
+        232 => ListenForClient { family: Family },
+        /// A connection to the client. → `Connecting` with its descriptor.
+        233 => ConnectToClient { target: SocketAddr },
+        /// A connection to a port of the server that was dialled. → `Connecting` with its descriptor.
+        234 => ConnectToServer { port: u16 },
+        /// A listener for that server. → `Listening` with its descriptor.
+        235 => ListenForServer,
+        /// The server is to check a password. → `Done` when it may.
+        236 => BeginLogin,
+        /// It was wrong. → `Done`.
+        237 => LoginFailed,
+        /// It was right. → `Done`, or `TooMany` for this user.
+        238 => LoggedIn { user: UserName },
+    }
+}
+
+messages! {
+    /// Dialer to network half.
+    #[derive(Debug)]
+    pub enum DialAnswer {
+        1 => Done,
+        2 => Dialled { server: SocketAddr },
+        /// `last`: there is no other try.
+        3 => NotDialled { why: DialFault, last: bool },
+        4 => Listening { address: SocketAddr },
+        5 => Connecting,
+        /// The target is not the client, its port is privileged, or there is no server yet.
+        6 => TargetRefused,
+        7 => Failed { why: Failure },
+        8 => TooMany,
+    }
+}
+
+messages! {
+    /// Why a server was not reached.
+    #[derive(Clone, Copy, Debug, PartialEq, Eq)]
+    pub enum DialFault {
+        /// No rule permits it.
+        1 => Forbidden,
+        /// Its name has no address.
+        2 => UnknownHost,
+        3 => Unreachable,
+        4 => TimedOut,
+        /// It is this gateway itself.
+        5 => Loop,
+        /// There is a server for all clients, or none yet where one has to be.
+        6 => OutOfPlace,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::messages::{FileRequest, LoginRequest};
+    use super::*;
+    use crate::wire::decode;
+    use proptest::prelude::*;
+
+    proptest! {
+        #[test]
+        fn any_octets_decode_totally_and_mean_something_in_one_phase(octets in proptest::collection::vec(any::<u8>(), 0..300)) {
+            let dial = decode::<DialRequest>(&octets).is_ok();
+            let other = decode::<FileRequest>(&octets).is_ok() || decode::<LoginRequest>(&octets).is_ok();
+            prop_assert!(!(dial && other));
+            let _ = decode::<DialAnswer>(&octets).is_ok();
+        }
+    }
+}

@@ -1,0 +1,87 @@
+//! What the manual page of `ftpproxy` has beside its options. Writes nothing itself.
+
+use clap_mangen::roff::{Roff, bold, italic, roman};
+
+use super::generate::key;
+use crate::settings::{DEFAULT_GATEWAY_FILE, FTPPROXY};
+
+/// Adds the sections.
+pub(super) fn section(page: &mut Roff) {
+    page.control("SH", ["WHERE CLIENTS GO"]);
+    page.text([
+        roman("A client logs in as "),
+        italic("name@host"),
+        roman(" or "),
+        italic("name@host:port"),
+        roman("; the last @ splits. Or it says "),
+        italic("SITE PROXY host [port]"),
+        roman(" before a plain name. With "),
+        bold("Server"),
+        roman(
+            " all clients are led to one server, and their names are passed as they are. A connection leads to one server for its \
+             whole life.",
+        ),
+    ]);
+    page.control("PP", []);
+    page.text([
+        bold("Targets"),
+        roman(
+            " is a list of rules, separated by commas or blanks; nothing is reached that no rule names, and without a rule the program \
+             does not start. A rule is the name of a host, in which * stands for any text; a network such as 192.0.2.0/24 or one \
+             address; or NAME=NETWORK, for hosts of that name that are in that network. Behind it may stand a port or a range of \
+             ports, as in ftp.example.org:21-2199; without, it is port 21. IPv6 with ports is in brackets: [2001:db8::/32]:21.",
+        ),
+    ]);
+    page.control("PP", []);
+    page.text([roman(
+        "A name permits public addresses. Loopback, private, link-local, multicast and other special addresses are permitted only by a \
+         network of nothing else, such as 10.0.0.0/8, and the addresses of this machine only by a rule for the single address. \
+         Numbers in other forms than a plain address (0x7f.1, 2130706433) are no hosts. A name is looked up once, all its addresses \
+         are judged, one that is forbidden forbids the name, and the connection goes to an address that was judged. Whoever asks \
+         for what is forbidden or not there pays as for a wrong password.",
+    )]);
+    page.control("SH", ["DATA CONNECTIONS"]);
+    page.text([
+        roman(
+            "Both sides have their own, of the kind that each wants: PASV, EPSV, PORT and EPRT of the client on one, PASV or EPSV to the \
+             server on the other, or with ",
+        ),
+        bold("NoPassive"),
+        roman(
+            " PORT or EPRT. They lead to the client's address and to the server's and to no other, whatever a command or a reply says. \
+             A transfer that breaks off is reset on both sides.",
+        ),
+    ]);
+    page.control("SH", ["CONFIGURATION FILE"]);
+    page.text([
+        roman("The file named by "),
+        bold("-f"),
+        roman(", or else "),
+        italic(DEFAULT_GATEWAY_FILE),
+        roman(
+            " if it exists, has one Key=Value on a line, or is TOML with the names given below if its own name ends with .toml. \
+             Flags go over the file. A gateway that root runs reads a file only if nobody but root can write it.",
+        ),
+    ]);
+    for setting in FTPPROXY.rows {
+        key(page, setting);
+    }
+    page.control("SH", ["EXIT STATUS"]);
+    for (status, text) in [
+        (
+            "0",
+            "The gateway was told to end, or --check found nothing wrong.",
+        ),
+        (
+            "1",
+            "The configuration is wrong, or the gateway cannot start.",
+        ),
+        ("2", "The command line is wrong."),
+    ] {
+        page.control("TP", []);
+        page.text([bold(status)]);
+        page.text([roman(text)]);
+    }
+    page.control("SH", ["SEE ALSO"]);
+    page.text([bold("ftpd"), roman("(8)")]);
+}

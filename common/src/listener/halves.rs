@@ -1,0 +1,85 @@
+//! The end of a session that is two processes: the trusted half outlives the network half, but not for long.
+
+use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
+use std::time::{Duration, Instant};
+
+use nix::errno::Errno;
+use nix::poll::{PollFd, PollFlags, poll};
+use nix::sys::wait::{WaitPidFlag, WaitStatus, waitpid};
+use nix::unistd::Pid;
+
+use super::{Answer, Lifeline, Status, Verdict};
+use crate::control::until;
+
+/// How long the network half may take to end when its channel has: it says 421 to a client that reads.
+const LAST_WORDS: Duration = Duration::from_secs(3);
+
+/// Waits for the end of the network half, whose channel is closed; how the session ended. `ended` tells of that end, and
+/// `status` is what the trusted half saw itself.
+pub fn outlive(session: Pid, ended: &OwnedFd, status: Status) -> Status {
+    let patience = match status {
+        Status::Misbehaved => Duration::ZERO,
+        _ => LAST_WORDS,
+    };
+    reap(session, ended, patience).map_or(status, |session| worse(status, session))
+}
+
+/// Waits for what the listener says about a login. A client that goes away, which the end of `channel` shows, ends the wait.
+///
+/// # Errors
+/// What the session ends with.
+pub fn verdict(
+    answer: &Answer<Verdict>,
+    channel: BorrowedFd<'_>,
+    lifeline: &Lifeline,
+    deadline: Instant,
+) -> Result<Verdict, Status> {
+    loop {
+        if let Some(verdict) = answer.take().map_err(|_| Status::Ended)? {
+            return Ok(verdict);
+        }
+        let mut ready = [
+            PollFd::new(answer.as_fd(), PollFlags::POLLIN),
+            PollFd::new(channel, PollFlags::empty()),
+            PollFd::new(lifeline.as_fd(), PollFlags::POLLIN),
+        ];
+        match poll(&mut ready, until(Some(deadline))) {
+            Ok(0) => return Err(Status::TimedOut),
+            Ok(_) | Err(Errno::EINTR) => {}
+            Err(_) => return Err(Status::Broken),
+        }
+        let speaks = |index: usize| {
+            let ready: &PollFd<'_> = &ready[index];
+            ready.revents().is_some_and(|events| !events.is_empty())
+        };
+        if speaks(1) || speaks(2) {
+            return Err(Status::Ended);
+        }
+    }
+}
+
+/// How the network half ended, if it did in time.
+///
+/// SECURITY: a half that was taken over may never end. It is not waited for, and no longer keeper's to kill, being of
+/// another uid; the listener ends what is left of a session when its keeper has ended.
+fn reap(session: Pid, ended: &OwnedFd, patience: Duration) -> Option<Status> {
+    let mut ready = [PollFd::new(ended.as_fd(), PollFlags::POLLIN)];
+    // Whatever it says, the look that follows decides.
+    let _ = poll(&mut ready, until(Some(Instant::now() + patience)));
+    match waitpid(session, Some(WaitPidFlag::WNOHANG)) {
+        Ok(WaitStatus::Exited(_, code)) => Some(Status::from_code(code)),
+        Ok(WaitStatus::Signaled(..)) => Some(Status::Crashed),
+        // After REIN it is the listener's child, who will hear the rest.
+        Ok(_) | Err(Errno::ECHILD) => None,
+        Err(_) => Some(Status::Broken),
+    }
+}
+
+/// What keeper saw itself counts; an ordinary end is what the other half says it was.
+fn worse(keeper: Status, session: Status) -> Status {
+    if keeper == Status::Ended {
+        session
+    } else {
+        keeper
+    }
+}

@@ -1,0 +1,209 @@
+//! The way to a server and the login there: USER, PASS, ACCT and SITE PROXY of a gateway.
+
+use super::session::{End, Session};
+use crate::channel::{DialAnswer, DialFault, DialRequest, HostName, UserName};
+use crate::proto::answer::{Answer, Outcome};
+use crate::proto::destination::{Destination, split_login};
+use crate::proto::reply::{Code, Reply};
+use crate::proto::request::Request;
+
+/// Who logs in, and how far that is.
+#[derive(Debug, Default)]
+pub(super) struct Who {
+    /// The name that the server was given.
+    pub(super) name: Vec<u8>,
+    pub(super) logged_in: bool,
+    /// The listener holds a place for the check of a password.
+    checking: bool,
+}
+
+impl Session<'_> {
+    /// USER: the name for the server, and where that is if it is not known.
+    pub(super) fn user(&mut self, argument: &[u8]) -> Result<Reply, End> {
+        if self.who.logged_in {
+            let text = "Already logged in: please begin anew on another connection.";
+            return Ok(Reply::new(Code::BAD_SEQUENCE, text));
+        }
+        let name = match (split_login(argument), &self.destination) {
+            _ if self.given => argument,
+            (Some((name, host)), known) => match (Destination::parse(host), known) {
+                (Ok(destination), None) => {
+                    if let Err(reply) = self.go(destination)? {
+                        return Ok(reply);
+                    }
+                    name
+                }
+                (Ok(destination), Some(known)) if destination == *known => name,
+                (_, Some(_)) if self.who.name.is_empty() => argument,
+                (_, Some(_)) => {
+                    let text = "One connection leads to one server: please begin anew.";
+                    return Ok(Reply::new(Code::BAD_SEQUENCE, text));
+                }
+                (Err(_), None) => {
+                    let text = "What follows the last @ is no host or host:port.";
+                    return Ok(Reply::new(Code::NOT_LOGGED_IN, text));
+                }
+            },
+            (None, Some(_)) => argument,
+            (None, None) => {
+                return Ok(Reply::new(Code::NOT_LOGGED_IN, "Log in as name@host."));
+            }
+        };
+        if name.is_empty() {
+            return Ok(Reply::new(Code::BAD_ARGUMENT, "USER needs a name."));
+        }
+        self.who.name = name.to_vec();
+        let Ok(request) = Request::new("USER", name) else {
+            return Ok(Reply::new(Code::BAD_ARGUMENT, "The name holds a line end."));
+        };
+        let answer = self.ask(&request)?;
+        if answer.outcome() == Outcome::Complete {
+            self.begin_check()?;
+        }
+        self.conclude_login(answer)
+    }
+
+    /// PASS: the server checks it.
+    pub(super) fn pass_word(&mut self, secret: &[u8]) -> Result<Reply, End> {
+        self.prove("PASS", secret)
+    }
+
+    /// ACCT, likewise.
+    pub(super) fn account(&mut self, secret: &[u8]) -> Result<Reply, End> {
+        self.prove("ACCT", secret)
+    }
+
+    fn prove(&mut self, verb: &'static str, secret: &[u8]) -> Result<Reply, End> {
+        if self.who.name.is_empty() || (self.who.logged_in && verb == "PASS") {
+            return Ok(Reply::new(Code::BAD_SEQUENCE, "Give a name by USER first."));
+        }
+        let Ok(request) = Request::new(verb, secret) else {
+            return Ok(Reply::new(Code::BAD_ARGUMENT, "It holds a line end."));
+        };
+        if self.who.logged_in {
+            return Ok(self.ask(&request)?.relay());
+        }
+        self.begin_check()?;
+        let answer = self.ask(&request)?;
+        self.conclude_login(answer)
+    }
+
+    /// Asks for a place for a login, which other failures of the client's may delay.
+    fn begin_check(&mut self) -> Result<(), End> {
+        if !self.who.checking {
+            self.tell_dialer(&DialRequest::BeginLogin)?;
+            self.who.checking = true;
+        }
+        Ok(())
+    }
+
+    fn conclude_login(&mut self, answer: Answer) -> Result<Reply, End> {
+        let name = self.who.name.escape_ascii().to_string();
+        let client = self.ends.client();
+        match answer.outcome() {
+            Outcome::Complete => {
+                let user = self.account_name();
+                self.who.checking = false;
+                match self.ask_dialer(&DialRequest::LoggedIn { user })? {
+                    (DialAnswer::Done, None) => {}
+                    (DialAnswer::TooMany, None) => return Err(End::TooManySessions),
+                    _ => return Err(End::Broken),
+                }
+                self.who.logged_in = true;
+                let server = self.place();
+                self.log
+                    .line(&format!("login of '{name}' at {server} from {client}"));
+            }
+            Outcome::Intermediate | Outcome::Preliminary => {}
+            Outcome::Transient | Outcome::Permanent if self.who.checking => {
+                self.who.checking = false;
+                self.tell_dialer(&DialRequest::LoginFailed)?;
+                let (server, code) = (self.place(), answer.code().number());
+                self.log.line(&format!(
+                    "login of '{name}' at {server} from {client} failed: the server said {code}"
+                ));
+            }
+            Outcome::Transient | Outcome::Permanent => {}
+        }
+        Ok(answer.relay())
+    }
+
+    /// The server as the log names it.
+    pub(super) fn place(&self) -> String {
+        let address = self.server.as_ref().map(|server| server.address);
+        match (&self.destination, address) {
+            (Some(destination), Some(address)) => format!("{destination} ({address})"),
+            (None, Some(address)) => address.to_string(),
+            (_, None) => "no server".to_owned(),
+        }
+    }
+
+    /// Whose session it is, where users of several servers are counted.
+    fn account_name(&self) -> UserName {
+        let mut name = self.who.name.clone();
+        match (&self.destination, &self.server) {
+            (Some(destination), _) => name.extend(format!("@{destination}").bytes()),
+            (None, Some(server)) => name.extend(format!("@{}", server.address).bytes()),
+            (None, None) => {}
+        }
+        name.truncate(super::session::LONGEST_ACCOUNT);
+        UserName::new(&name).unwrap_or_default()
+    }
+
+    fn tell_dialer(&mut self, request: &DialRequest) -> Result<(), End> {
+        match self.ask_dialer(request)? {
+            (DialAnswer::Done, None) => Ok(()),
+            _ => Err(End::Broken),
+        }
+    }
+
+    /// SITE PROXY: goes to a server before any login, and gives its greeting.
+    pub(super) fn site_proxy(&mut self, argument: &[u8]) -> Result<Reply, End> {
+        if self.given || self.server.is_some() {
+            let text = "One connection leads to one server: please begin anew.";
+            return Ok(Reply::new(Code::BAD_SEQUENCE, text));
+        }
+        let Ok(destination) = Destination::parse_words(argument) else {
+            return Ok(Reply::new(
+                Code::BAD_ARGUMENT,
+                "SITE PROXY needs a host, and may have a port.",
+            ));
+        };
+        Ok(match self.go(destination)? {
+            Ok(greeting) => greeting,
+            Err(_) => Reply::new(
+                Code::UNAVAILABLE,
+                "This server cannot be reached from here.",
+            ),
+        })
+    }
+
+    /// Goes where the client wants to; `Err` is why not.
+    fn go(&mut self, destination: Destination) -> Result<Result<Reply, Reply>, End> {
+        let host = destination.host.to_string();
+        let Some(host) = HostName::new(host.as_bytes()) else {
+            return Ok(Err(not_dialled(DialFault::UnknownHost)));
+        };
+        let port = destination.port;
+        let reached = self.dial(&DialRequest::Dial { host, port })?;
+        if reached.is_ok() {
+            self.destination = Some(destination);
+        }
+        Ok(reached)
+    }
+}
+
+/// What a client hears of a server that was not reached.
+pub(super) fn not_dialled(why: DialFault) -> Reply {
+    let text = match why {
+        DialFault::Forbidden => "This gateway does not go there.",
+        DialFault::UnknownHost => "The server's name has no address.",
+        DialFault::Unreachable => "The server cannot be reached.",
+        DialFault::TimedOut => "The server does not answer.",
+        DialFault::Loop => {
+            return Reply::new(Code::CLOSING, "This gateway would only reach itself.");
+        }
+        DialFault::OutOfPlace => "This gateway does not take a server's name.",
+    };
+    Reply::new(Code::NOT_LOGGED_IN, text)
+}

@@ -1,0 +1,13 @@
+//! A gateway's conversation: FTP with the client on one side and with a server on the other. Commands are known by the
+//! table, replies are read strictly and written anew, and each side has data connections of its own. It opens no socket:
+//! it asks the dialer for them.
+
+mod course;
+mod data;
+mod features;
+mod login;
+mod server;
+mod session;
+mod transfer;
+
+pub use session::{Setup, serve};

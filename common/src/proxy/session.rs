@@ -1,0 +1,566 @@
+//! One session of a gateway: what the client says, in its order, and where it goes.
+
+use std::net::SocketAddr;
+use std::os::fd::{AsFd, OwnedFd};
+use std::time::{Duration, Instant};
+
+use nix::errno::Errno;
+use nix::poll::{PollFd, PollFlags, poll};
+use zeroize::Zeroize;
+
+use super::course::{Course, course};
+use super::data::DataChannel;
+use super::features;
+use super::login::Who;
+use super::server::{Server, ServerFault};
+use crate::channel::{Asker, Broken, DialAnswer, DialRequest, Dialling};
+use crate::control::{Control, Lost, until};
+use crate::listener::Status;
+use crate::log::Log;
+use crate::net::Ends;
+use crate::proto::answer::{Answer, Outcome};
+use crate::proto::destination::Destination;
+use crate::proto::line::Input;
+use crate::proto::reply::{Code, Reply};
+use crate::proto::request::Request;
+use crate::proto::verbs::{self, CommandError, Verb, site};
+use crate::pump::Pipe;
+use crate::settings::GatewayConfig;
+
+/// The longest name that sessions are counted by, in octets.
+pub(super) const LONGEST_ACCOUNT: usize = 255;
+/// Lines that are no commands before login, after which the client is taken for something else.
+const STRANGE_LINES: u32 = 10;
+/// So much longer than the dialer's own time its answer is waited for.
+const DIAL_MARGIN: Duration = Duration::from_secs(2);
+/// How long a server gets to say goodbye.
+const LAST_WORDS: Duration = Duration::from_secs(5);
+
+/// What a session is given.
+pub struct Setup<'a> {
+    pub config: &'a GatewayConfig,
+    pub client: OwnedFd,
+    pub ends: Ends,
+    pub dialer: Asker<Dialling>,
+    pub pipe: Pipe,
+    /// All clients are led to the same server, or each to where it wanted to go by itself.
+    pub given: bool,
+    pub log: Log,
+}
+
+/// Why a session is over.
+#[derive(Debug)]
+pub(super) enum End {
+    /// With what the server said to it.
+    Quit(Reply),
+    ClientLost,
+    TimedOut,
+    NotFtp,
+    DialerGone,
+    /// A bug.
+    Broken,
+    /// No server was reached, and there is no other try.
+    NotDialled(Reply),
+    /// The server ends it with this.
+    Dismissed(Answer),
+    ServerTimedOut,
+    Server(ServerFault),
+    TooManySessions,
+}
+
+impl From<Lost> for End {
+    fn from(_: Lost) -> End {
+        End::ClientLost
+    }
+}
+
+impl From<ServerFault> for End {
+    fn from(fault: ServerFault) -> End {
+        End::Server(fault)
+    }
+}
+
+impl From<Broken> for End {
+    fn from(broken: Broken) -> End {
+        match broken {
+            Broken::Closed => End::DialerGone,
+            Broken::Malformed | Broken::Failed(_) => End::Broken,
+        }
+    }
+}
+
+pub(super) struct Session<'a> {
+    pub(super) config: &'a GatewayConfig,
+    pub(super) client: Control,
+    pub(super) ends: Ends,
+    dialer: Asker<Dialling>,
+    pub(super) pipe: Pipe,
+    pub(super) given: bool,
+    pub(super) log: Log,
+    pub(super) server: Option<Server>,
+    /// Where that is, in the client's words.
+    pub(super) destination: Option<Destination>,
+    pub(super) who: Who,
+    pub(super) data: DataChannel,
+    /// After EPSV ALL only EPSV is allowed (RFC 2428 §4).
+    pub(super) epsv_only: bool,
+    strange_lines: u32,
+    login_deadline: Instant,
+}
+
+/// What a wait has brought; nothing everywhere if its time was over.
+#[derive(Clone, Copy, Debug)]
+struct Woken {
+    client: PollFlags,
+    server: PollFlags,
+    dialer: PollFlags,
+    timed_out: bool,
+}
+
+/// Serves a client until its session is over.
+pub fn serve(setup: Setup<'_>) -> Status {
+    let config = setup.config;
+    let mut session = Session {
+        config,
+        client: Control::new(setup.client, config.reply_timeout),
+        ends: setup.ends,
+        dialer: setup.dialer,
+        pipe: setup.pipe,
+        given: setup.given,
+        log: setup.log,
+        server: None,
+        destination: None,
+        who: Who::default(),
+        data: DataChannel::None,
+        epsv_only: false,
+        strange_lines: 0,
+        login_deadline: Instant::now() + config.login_timeout,
+    };
+    let end = match session.converse() {
+        Ok(never) => match never {},
+        Err(end) => end,
+    };
+    session.farewell(end)
+}
+
+impl Session<'_> {
+    fn converse(&mut self) -> Result<std::convert::Infallible, End> {
+        let greeting = self.greeting()?;
+        self.client.reply(&greeting)?;
+        loop {
+            let reply = match self.next_input()? {
+                Input::Line(line) if line.is_empty() => continue,
+                Input::Line(mut line) => {
+                    let reply = self.obey(&line);
+                    // It may have been a password.
+                    line.zeroize();
+                    reply?
+                }
+                Input::TooLong => Reply::new(Code::NOT_UNDERSTOOD, "The line is too long."),
+                Input::Malformed => {
+                    Reply::new(Code::NOT_UNDERSTOOD, "The line holds a NUL or a bare CR.")
+                }
+            };
+            self.client.reply(&reply)?;
+        }
+    }
+
+    /// Greets by the server's own words, if it is known already.
+    fn greeting(&mut self) -> Result<Reply, End> {
+        if self.given {
+            return match self.dial(&DialRequest::DialGiven)? {
+                Ok(greeting) => Ok(greeting),
+                Err(reply) => Err(End::NotDialled(reply)),
+            };
+        }
+        let text = self.config.banner.as_deref();
+        let text = text.unwrap_or("FTP gateway: log in as name@host.");
+        Ok(Reply::new(Code::SERVICE_READY, text))
+    }
+
+    fn obey(&mut self, line: &[u8]) -> Result<Reply, End> {
+        let (word, argument) = verbs::split(line);
+        if word.eq_ignore_ascii_case(b"SITE") && is_proxy(argument) {
+            return self.site_proxy(site_argument(argument));
+        }
+        let verb = match verbs::verb(line) {
+            Ok(verb) if self.config.permitted.contains(verb) => verb,
+            Ok(_) | Err(CommandError::NotOffered) => {
+                return Ok(Reply::new(
+                    Code::NOT_OFFERED,
+                    "This command is not offered.",
+                ));
+            }
+            Err(CommandError::SiteAlone) => {
+                return Ok(Reply::new(Code::BAD_ARGUMENT, "SITE needs a command."));
+            }
+            Err(CommandError::UnknownSite) => {
+                let text = "This SITE command is not offered.";
+                return Ok(Reply::new(Code::PARAMETER_NOT_OFFERED, text));
+            }
+            Err(CommandError::Unknown | CommandError::Argument(..)) => return self.strange(),
+        };
+        self.log_command(verb, argument);
+        match course(verb) {
+            Some(Course::Here) => self.here(verb, argument),
+            Some(Course::Data) if self.who.logged_in => self.set_up(verb, line),
+            Some(Course::Transfer(direction)) if self.who.logged_in => {
+                self.transfer(verb, argument, direction)
+            }
+            Some(Course::Pass | Course::Data | Course::Transfer(_)) if self.server.is_none() => Ok(
+                Reply::new(Code::NOT_LOGGED_IN, "Log in as name@host first."),
+            ),
+            Some(Course::Data | Course::Transfer(_)) => {
+                Ok(Reply::new(Code::NOT_LOGGED_IN, "Please log in first."))
+            }
+            Some(Course::Pass) => self.pass(verb, argument),
+            Some(Course::Refuse(why)) => Ok(Reply::new(Code::NOT_OFFERED, why)),
+            None => Ok(Reply::new(
+                Code::NOT_OFFERED,
+                "This command is not offered.",
+            )),
+        }
+    }
+
+    fn here(&mut self, verb: Verb, argument: &[u8]) -> Result<Reply, End> {
+        match verb.spec().verb {
+            "USER" => self.user(argument),
+            "PASS" => self.pass_word(argument),
+            "ACCT" => self.account(argument),
+            "QUIT" => Err(End::Quit(self.quit())),
+            "FEAT" => self.features(),
+            "ABOR" => {
+                self.data = DataChannel::None;
+                Ok(Reply::new(
+                    Code::DATA_DONE,
+                    "There is no transfer to abort.",
+                ))
+            }
+            // Both sides shall see that the session lives.
+            _ if self.server.is_some() => self.pass(verb, argument),
+            _ => Ok(Reply::new(Code::OK, "All is well.")),
+        }
+    }
+
+    /// Something that is no command at all.
+    fn strange(&mut self) -> Result<Reply, End> {
+        self.strange_lines += 1;
+        if self.strange_lines >= STRANGE_LINES && !self.who.logged_in {
+            return Err(End::NotFtp);
+        }
+        Ok(Reply::new(
+            Code::NOT_UNDERSTOOD,
+            "The command is not understood.",
+        ))
+    }
+
+    /// Has the server carry a command out.
+    fn pass(&mut self, verb: Verb, argument: &[u8]) -> Result<Reply, End> {
+        let request = match request(verb, argument) {
+            Ok(request) => request,
+            Err(reply) => return Ok(reply),
+        };
+        Ok(self.ask(&request)?.relay())
+    }
+
+    fn features(&mut self) -> Result<Reply, End> {
+        let lines = match self.server {
+            Some(_) => {
+                let answer = self.ask(&Request::plain("FEAT"))?;
+                match answer.outcome() {
+                    Outcome::Complete => answer.between().to_vec(),
+                    _ => Vec::new(),
+                }
+            }
+            None => Vec::new(),
+        };
+        Ok(features::reply(&lines, self.config.permitted))
+    }
+
+    /// Ends the server's session, and gives what it said to that.
+    fn quit(&mut self) -> Reply {
+        let own = Reply::new(Code::GOODBYE, "Goodbye.");
+        let Some(server) = &mut self.server else {
+            return own;
+        };
+        if server.send(&Request::plain("QUIT")).is_err() {
+            return own;
+        }
+        match self.answer(Instant::now() + LAST_WORDS) {
+            Ok(answer) if answer.outcome() == Outcome::Complete => answer.relay_as(Code::GOODBYE),
+            _ => own,
+        }
+    }
+
+    /// Sends a command and waits for its last reply. Preliminary ones mean nothing outside of transfers.
+    pub(super) fn ask(&mut self, request: &Request) -> Result<Answer, End> {
+        let answer = self.begin(request)?;
+        match answer.outcome() {
+            Outcome::Preliminary => self.last_answer(),
+            _ => Ok(answer),
+        }
+    }
+
+    /// Sends a command and waits for its first reply.
+    pub(super) fn begin(&mut self, request: &Request) -> Result<Answer, End> {
+        self.check_unasked()?;
+        let server = self.server.as_mut().ok_or(End::Broken)?;
+        server.send(request)?;
+        self.answer(Instant::now() + self.config.answer_timeout)
+    }
+
+    /// Waits for the reply that ends a command which has begun.
+    pub(super) fn last_answer(&mut self) -> Result<Answer, End> {
+        let deadline = Instant::now() + self.config.answer_timeout;
+        loop {
+            let answer = self.answer(deadline)?;
+            if answer.outcome() != Outcome::Preliminary {
+                return Ok(answer);
+            }
+        }
+    }
+
+    /// Waits for the next reply of the server.
+    fn answer(&mut self, deadline: Instant) -> Result<Answer, End> {
+        loop {
+            let server = self.server.as_mut().ok_or(End::Broken)?;
+            if let Some(answer) = server.take()? {
+                return match answer.code() {
+                    Code::CLOSING => Err(End::Dismissed(answer)),
+                    _ => Ok(answer),
+                };
+            }
+            let woken = self.wait(PollFlags::POLLIN, PollFlags::empty(), Some(deadline))?;
+            if woken.timed_out {
+                return Err(End::ServerTimedOut);
+            }
+            self.look_after_client(woken)?;
+            if let Some(server) = self.server.as_mut().filter(|_| !woken.server.is_empty()) {
+                server.fill()?;
+            }
+        }
+    }
+
+    /// SECURITY: a reply that came before its command would be taken for the reply to the next one, and all that follow
+    /// for others' (CVE-2021-22947 is of this kind).
+    fn check_unasked(&mut self) -> Result<(), End> {
+        let server = self.server.as_mut().ok_or(End::Broken)?;
+        if !server.has_unasked()? {
+            return match server.is_open() {
+                true => Ok(()),
+                false => Err(ServerFault::Lost.into()),
+            };
+        }
+        match server.take()? {
+            Some(answer) if answer.code() == Code::CLOSING => Err(End::Dismissed(answer)),
+            _ => Err(ServerFault::Unasked.into()),
+        }
+    }
+
+    /// Asks the dialer and waits for its answer, as long as the client is there.
+    pub(super) fn ask_dialer(
+        &mut self,
+        request: &DialRequest,
+    ) -> Result<(DialAnswer, Option<OwnedFd>), End> {
+        let deadline = Instant::now() + self.config.connect_timeout + DIAL_MARGIN;
+        let ticket = self.dialer.ask(request)?;
+        loop {
+            if let Some(answer) = self.dialer.receive(ticket)? {
+                return Ok(answer);
+            }
+            let woken = self.wait(PollFlags::empty(), PollFlags::POLLIN, Some(deadline))?;
+            if woken.timed_out {
+                return Err(End::ServerTimedOut);
+            }
+            self.look_after_client(woken)?;
+            if !woken.server.is_empty() {
+                return Err(ServerFault::Lost.into());
+            }
+        }
+    }
+
+    /// Goes to a server and hears its greeting; `Err` is why there is none.
+    pub(super) fn dial(&mut self, request: &DialRequest) -> Result<Result<Reply, Reply>, End> {
+        match self.ask_dialer(request)? {
+            (DialAnswer::Dialled { server }, Some(socket)) => self.greeted(socket, server).map(Ok),
+            (DialAnswer::NotDialled { why, last }, None) => {
+                let reply = super::login::not_dialled(why);
+                match last {
+                    true => Err(End::NotDialled(reply)),
+                    false => Ok(Err(reply)),
+                }
+            }
+            _ => Err(End::Broken),
+        }
+    }
+
+    fn greeted(&mut self, socket: OwnedFd, address: SocketAddr) -> Result<Reply, End> {
+        self.server = Some(Server::new(socket, address, self.config.answer_timeout));
+        let greeting = self.last_answer()?;
+        match greeting.outcome() {
+            Outcome::Complete => Ok(greeting.relay_as(Code::SERVICE_READY)),
+            _ => Err(End::Dismissed(greeting)),
+        }
+    }
+
+    /// Takes what the client says while something else is waited for, so that its end is seen.
+    fn look_after_client(&mut self, woken: Woken) -> Result<(), End> {
+        if woken
+            .client
+            .intersects(PollFlags::POLLERR | PollFlags::POLLHUP)
+        {
+            return Err(End::ClientLost);
+        }
+        if !woken.client.is_empty() {
+            self.client.fill()?;
+        }
+        Ok(())
+    }
+
+    /// Waits for the next line, within the time that the state allows.
+    fn next_input(&mut self) -> Result<Input, End> {
+        let deadline = match (self.who.logged_in, self.config.idle) {
+            (true, Duration::ZERO) => None,
+            (true, idle) => Some(Instant::now() + idle),
+            (false, _) => Some(self.login_deadline),
+        };
+        loop {
+            if let Some(input) = self.client.take() {
+                return Ok(input);
+            }
+            if self.client.ended() {
+                return Err(End::ClientLost);
+            }
+            let woken = self.wait(PollFlags::POLLIN, PollFlags::empty(), deadline)?;
+            if woken.timed_out {
+                return Err(End::TimedOut);
+            }
+            if !woken.server.is_empty() {
+                self.check_unasked()?;
+            }
+            if !woken.client.is_empty() {
+                self.client.fill()?;
+            }
+        }
+    }
+
+    /// Waits for something to happen. The end of the dialer is the end of the session.
+    fn wait(
+        &self,
+        server: PollFlags,
+        dialer: PollFlags,
+        deadline: Option<Instant>,
+    ) -> Result<Woken, End> {
+        let mut ready = vec![
+            PollFd::new(self.client.as_fd(), self.client.interest()),
+            PollFd::new(self.dialer.as_fd(), dialer),
+        ];
+        ready.extend((self.server.iter()).map(|at| PollFd::new(at.as_fd(), server)));
+        let timed_out = match poll(&mut ready, until(deadline)) {
+            Ok(count) => count == 0,
+            Err(Errno::EINTR) => false,
+            Err(_) => return Err(End::Broken),
+        };
+        let of = |index: usize| {
+            let events = ready.get(index).and_then(PollFd::revents);
+            events.unwrap_or(PollFlags::empty())
+        };
+        let woken = Woken {
+            client: of(0),
+            dialer: of(1),
+            server: of(2),
+            timed_out,
+        };
+        match dialer.is_empty() && !woken.dialer.is_empty() {
+            true => Err(End::DialerGone),
+            false => Ok(woken),
+        }
+    }
+
+    fn log_command(&self, verb: Verb, argument: &[u8]) {
+        let client = self.ends.client();
+        self.log.command(|| match verb.spec() {
+            spec if spec.secret || argument.is_empty() => format!("{client}: {}", spec.verb),
+            spec => format!("{client}: {} {}", spec.verb, argument.escape_ascii()),
+        });
+    }
+
+    fn farewell(&mut self, end: End) -> Status {
+        let closing = |text: &str| Reply::new(Code::CLOSING, text);
+        let (reply, status) = match end {
+            End::Quit(reply) => (Some(reply), Status::Ended),
+            End::ClientLost => (None, Status::Ended),
+            End::DialerGone => {
+                let text = "The service is closing this session.";
+                (Some(closing(text)), Status::Ended)
+            }
+            End::Broken => {
+                let text = "The gateway has a problem; please try again.";
+                (Some(closing(text)), Status::Broken)
+            }
+            End::TimedOut => {
+                let text = "Timeout: closing the connection.";
+                (Some(closing(text)), Status::TimedOut)
+            }
+            End::NotFtp => (Some(closing("This is an FTP gateway.")), Status::NotFtp),
+            End::NotDialled(reply) => (Some(reply), Status::Ended),
+            End::Dismissed(answer) => (Some(answer.relay_as(Code::CLOSING)), Status::Ended),
+            End::ServerTimedOut => {
+                self.tell_of_server("it did not answer in time");
+                (Some(closing("The server does not answer.")), Status::Ended)
+            }
+            End::Server(fault) => {
+                self.tell_of_server(match fault {
+                    ServerFault::Lost => "it closed the connection",
+                    ServerFault::Speech(fault) => fault.text(),
+                    ServerFault::Unasked => "it sent a reply that nothing was asked for",
+                });
+                (
+                    Some(closing("The connection to the server broke.")),
+                    Status::Ended,
+                )
+            }
+            End::TooManySessions => {
+                let text = "This user has too many sessions; please try later.";
+                (Some(closing(text)), Status::Ended)
+            }
+        };
+        if let Some(reply) = reply {
+            // The client may be gone: then nobody needs to hear it.
+            let _ = self.client.reply(&reply);
+        }
+        self.client.close();
+        status
+    }
+
+    fn tell_of_server(&self, what: &str) {
+        let server = match &self.server {
+            Some(server) => server.address.to_string(),
+            None => "not reached yet".to_owned(),
+        };
+        let client = self.ends.client();
+        self.log
+            .line(&format!("client {client}, server {server}: {what}"));
+    }
+}
+
+/// The command for the server. SITE has its own word in the argument.
+pub(super) fn request(verb: Verb, argument: &[u8]) -> Result<Request, Reply> {
+    let word = match verb.is_site() {
+        true => "SITE",
+        false => verb.spec().verb,
+    };
+    match argument.is_empty() {
+        true => Ok(Request::plain(word)),
+        false => Request::new(word, argument)
+            .map_err(|_| Reply::new(Code::BAD_ARGUMENT, "The argument holds a line end.")),
+    }
+}
+
+fn is_proxy(rest: &[u8]) -> bool {
+    site::words(rest).0.eq_ignore_ascii_case(b"PROXY")
+}
+
+fn site_argument(rest: &[u8]) -> &[u8] {
+    site::words(rest).1
+}

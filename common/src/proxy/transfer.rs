@@ -1,0 +1,259 @@
+//! A transfer through a gateway: the server's data connection, then the client's, then octets from one to the other.
+
+use std::os::fd::{AsFd, OwnedFd};
+use std::time::Instant;
+
+use super::data::{ClientSide, DataChannel, ServerSide};
+use super::server::ServerFault;
+use super::session::{End, Session, request};
+use crate::channel::{DialAnswer, DialRequest};
+use crate::proto::answer::{Answer, Outcome};
+use crate::proto::reply::{Code, Reply};
+use crate::proto::request::Request;
+use crate::proto::verbs::Verb;
+use crate::pump::{
+    self, DataConnection, Interrupt, OpenError, Pace, Relay, Watch, accept, await_connect, reset,
+};
+use crate::rate::Direction;
+
+/// How the server's data connection comes about, once it may.
+enum ServerWay {
+    /// It is on its way.
+    Begun(OwnedFd),
+    Awaited(OwnedFd),
+}
+
+/// Why a transfer did not come to its end by itself.
+struct Cut {
+    /// What the client hears, unless the server has more to say.
+    why: Why,
+    /// ABOR has come and wants a reply of its own.
+    aborted: bool,
+}
+
+enum Why {
+    Open(OpenError),
+    Moving(pump::End),
+}
+
+impl Session<'_> {
+    /// Has the server begin a transfer, and moves the data.
+    pub(super) fn transfer(
+        &mut self,
+        verb: Verb,
+        argument: &[u8],
+        direction: Direction,
+    ) -> Result<Reply, End> {
+        let DataChannel::Agreed { client, server } = std::mem::take(&mut self.data) else {
+            let text = "Use PASV, EPSV, PORT or EPRT first.";
+            return Ok(Reply::new(Code::NO_DATA_CONNECTION, text));
+        };
+        let request = match request(verb, argument) {
+            Ok(request) => request,
+            Err(reply) => return Ok(reply),
+        };
+        let server = match server {
+            // Some servers say nothing before the connection stands.
+            ServerSide::Passive(port) => {
+                match self.connect(&DialRequest::ConnectToServer { port })? {
+                    Some(socket) => ServerWay::Begun(socket),
+                    None => return Ok(no_way()),
+                }
+            }
+            ServerSide::Active(listener) => ServerWay::Awaited(listener),
+        };
+        let answer = self.begin(&request)?;
+        if answer.outcome() != Outcome::Preliminary {
+            return Ok(answer.relay());
+        }
+        let began = Instant::now();
+        let (moved, ended) = match self.open(client, server)? {
+            Ok((client, server)) => self.relay(&answer, client, server, direction)?,
+            Err(cut) => (0, Err(cut)),
+        };
+        let complete = ended.is_ok();
+        let reply = match ended {
+            Ok(()) => self.last_answer()?.relay(),
+            Err(cut) => self.settle(cut)?,
+        };
+        self.log_transfer(
+            verb,
+            argument,
+            moved,
+            complete && reply.code().number() < 300,
+            began,
+        );
+        Ok(reply)
+    }
+
+    /// A connection of the dialer's; `None` if it cannot be begun.
+    fn connect(&mut self, request: &DialRequest) -> Result<Option<OwnedFd>, End> {
+        match self.ask_dialer(request)? {
+            (DialAnswer::Connecting, Some(socket)) => Ok(Some(socket)),
+            (DialAnswer::TargetRefused | DialAnswer::Failed { .. }, None) => Ok(None),
+            _ => Err(End::Broken),
+        }
+    }
+
+    /// Opens both data connections, the server's first.
+    fn open(
+        &mut self,
+        client: ClientSide,
+        server: ServerWay,
+    ) -> Result<Result<(DataConnection, OwnedFd), Cut>, End> {
+        let deadline = Instant::now() + self.config.data_timeout;
+        let client_way = match client {
+            ClientSide::Passive(listener) => ServerWay::Awaited(listener),
+            ClientSide::Active(target) => {
+                match self.connect(&DialRequest::ConnectToClient { target })? {
+                    Some(socket) => ServerWay::Begun(socket),
+                    None => {
+                        let why = Why::Open(OpenError::Failed(nix::errno::Errno::ECONNREFUSED));
+                        return Ok(Err(Cut {
+                            why,
+                            aborted: false,
+                        }));
+                    }
+                }
+            }
+        };
+        let upstream = self.server.as_ref().ok_or(End::Broken)?;
+        let peers = (upstream.address.ip().to_canonical(), self.ends.client());
+        let mut strangers = Vec::new();
+        let mut watch = Watch::new(&mut self.client, upstream.as_fd(), self.config.permitted);
+        let mut stand = |way, peer| match way {
+            ServerWay::Begun(socket) => await_connect(socket, deadline, &mut watch),
+            ServerWay::Awaited(listener) => accept(
+                &listener,
+                None,
+                |from| from == peer,
+                deadline,
+                &mut watch,
+                |stranger| strangers.push(stranger),
+            ),
+        };
+        let opened = stand(server, peers.0).and_then(|server| {
+            let server = server.unmarked();
+            match stand(client_way, peers.1) {
+                Ok(client) => Ok((client, server)),
+                Err(error) => {
+                    // SECURITY: an upload that nobody sends must not become an empty file.
+                    reset(&server);
+                    Err(error)
+                }
+            }
+        });
+        let aborted = watch.aborted;
+        for stranger in strangers.iter().take(1) {
+            let client = self.ends.client();
+            let text = format!("client {client}: a data connection from {stranger} was dropped");
+            self.log.line(&text);
+        }
+        Ok(opened.map_err(|error| Cut {
+            why: Why::Open(error),
+            aborted,
+        }))
+    }
+
+    /// Moves the data; the octets that were moved, and why not all if so.
+    fn relay(
+        &mut self,
+        mark: &Answer,
+        client: DataConnection,
+        server: OwnedFd,
+        direction: Direction,
+    ) -> Result<(u64, Result<(), Cut>), End> {
+        let client = client.begin(&mut self.client, &mark.mark())?;
+        let upstream = self.server.as_ref().ok_or(End::Broken)?;
+        let mut flow = match direction {
+            Direction::Download => Relay::new(server, client, &self.pipe),
+            Direction::Upload => Relay::new(client, server, &self.pipe),
+        };
+        let mut watch = Watch::new(&mut self.client, upstream.as_fd(), self.config.permitted);
+        let stall = self.config.stall_timeout;
+        let outcome = pump::run(&mut flow, &mut watch, &mut Pace::default(), stall);
+        let aborted = watch.aborted;
+        let ended = match outcome.end {
+            pump::End::Complete => Ok(()),
+            end => {
+                flow.reset();
+                Err(Cut {
+                    why: Why::Moving(end),
+                    aborted,
+                })
+            }
+        };
+        Ok((outcome.moved, ended))
+    }
+
+    /// Comes to terms with the server after a transfer that was cut off, and finds what the client is to hear. Of ABOR's two
+    /// replies the first is sent here (RFC 959 §4.1.3).
+    fn settle(&mut self, cut: Cut) -> Result<Reply, End> {
+        let own = match cut.why {
+            Why::Open(OpenError::Interrupted(interrupt))
+            | Why::Moving(pump::End::Interrupted(interrupt)) => match interrupt {
+                Interrupt::Abort => None,
+                Interrupt::ControlLost => return Err(End::ClientLost),
+                Interrupt::KeeperGone => return Err(ServerFault::Lost.into()),
+            },
+            Why::Open(OpenError::TimedOut) => {
+                Some("The data connection did not come about in time.")
+            }
+            Why::Open(OpenError::Failed(_) | OpenError::Insecure(_)) => {
+                Some("The data connection did not come about.")
+            }
+            Why::Moving(pump::End::Stalled) => Some("The transfer made no progress."),
+            Why::Moving(_) => Some("The data connection broke."),
+        };
+        if cut.aborted {
+            // The data connections are gone already: a server that does not look sees that.
+            let server = self.server.as_mut().ok_or(End::Broken)?;
+            server.send(&Request::plain("ABOR"))?;
+        }
+        let answer = self.last_answer()?;
+        let code = match own {
+            Some(_) if matches!(cut.why, Why::Open(_)) => Code::NO_DATA_CONNECTION,
+            _ => Code::TRANSFER_ABORTED,
+        };
+        let reply = match (answer.outcome(), own) {
+            // The server may know more: that its disk is full, say.
+            (Outcome::Transient | Outcome::Permanent, _) if !matches!(cut.why, Why::Open(_)) => {
+                answer.relay()
+            }
+            (_, Some(text)) => Reply::new(code, text),
+            (_, None) => answer.relay_as(code),
+        };
+        if !cut.aborted {
+            return Ok(reply);
+        }
+        self.client.reply(&reply)?;
+        Ok(self.last_answer()?.relay())
+    }
+
+    fn log_transfer(
+        &self,
+        verb: Verb,
+        argument: &[u8],
+        moved: u64,
+        complete: bool,
+        began: Instant,
+    ) {
+        self.log.transfer(|| {
+            format!(
+                "{} '{}' of '{}' at {} from {}: {moved} octets in {:.3} s, {}",
+                verb.spec().verb,
+                argument.escape_ascii(),
+                self.who.name.escape_ascii(),
+                self.place(),
+                self.ends.client(),
+                began.elapsed().as_secs_f64(),
+                if complete { "complete" } else { "cut off" },
+            )
+        });
+    }
+}
+
+fn no_way() -> Reply {
+    let text = "The server's data port cannot be reached.";
+    Reply::new(Code::NO_DATA_CONNECTION, text)
+}

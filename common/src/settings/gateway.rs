@@ -1,0 +1,283 @@
+//! The settings of `ftpproxy`: its table and the typed configuration. Pure: no I/O.
+
+use std::path::PathBuf;
+use std::time::Duration;
+
+use super::assign::{Target, foreign};
+use super::networks::Networks;
+use super::table::{Kind, Set, Setting, Settings, narrow_to_ipv4, setting};
+use super::targets::Targets;
+use super::value::{Value, Wrong, Zero};
+use super::{Bind, Limits, LogLevel, Run, permitted};
+use crate::proto::destination::Destination;
+use crate::proto::verbs::VerbSet;
+
+/// Everything that a running `ftpproxy` was told. Without [`targets`](Self::targets) it goes nowhere.
+#[derive(Clone, Debug, PartialEq)]
+pub struct GatewayConfig {
+    /// The port for clients.
+    pub port: u16,
+    pub bind: Bind,
+    pub run: Run,
+    /// Where log lines go; `None` is the standard error when in the foreground, else nowhere.
+    pub log_file: Option<PathBuf>,
+    pub log_level: LogLevel,
+    /// The uid and gid of the process that reads the network; those behind it are of other processes.
+    pub user: u32,
+    pub banner: Option<String>,
+    /// Where clients may go.
+    pub targets: Targets,
+    /// Where all of them go.
+    pub server: Option<Destination>,
+    pub server_data: ServerData,
+    pub limits: Limits,
+    /// How many sessions of one login name and destination there may be; zero is no limit.
+    pub max_per_user: u32,
+    pub permitted: VerbSet,
+    /// Time for a login, from the connection to the server's 230.
+    pub login_timeout: Duration,
+    /// How long the way to a server may take, names and all.
+    pub connect_timeout: Duration,
+    /// How long a server may take to answer.
+    pub answer_timeout: Duration,
+    /// The longest silence between commands; zero is no limit.
+    pub idle: Duration,
+    /// How long a client may leave a reply unread.
+    pub reply_timeout: Duration,
+    /// How long a data connection may take to come about.
+    pub data_timeout: Duration,
+    /// How long a transfer may make no progress; zero is no limit.
+    pub stall_timeout: Duration,
+    /// Ports for data connections, on either side, both ends included.
+    pub data_ports: (u16, u16),
+}
+
+/// Who opens the data connections between gateway and server.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum ServerData {
+    /// The gateway (PASV, EPSV).
+    Passive,
+    /// The server (PORT, EPRT).
+    Active,
+}
+
+impl Default for GatewayConfig {
+    fn default() -> Self {
+        GatewayConfig {
+            port: 21,
+            bind: Bind::Any,
+            run: Run::Background,
+            log_file: None,
+            log_level: LogLevel::Transfers,
+            user: 60631,
+            banner: None,
+            targets: Targets::default(),
+            server: None,
+            server_data: ServerData::Passive,
+            limits: Limits {
+                // It is the server that checks them; this is how many may wait for that.
+                password_checks: 1000,
+                ..Limits::default()
+            },
+            max_per_user: 100,
+            permitted: VerbSet::ALL,
+            login_timeout: Duration::from_secs(60),
+            connect_timeout: Duration::from_secs(30),
+            answer_timeout: Duration::from_secs(300),
+            idle: Duration::from_secs(600),
+            reply_timeout: Duration::from_secs(60),
+            data_timeout: Duration::from_secs(30),
+            stall_timeout: Duration::from_secs(300),
+            data_ports: (49152, 65535),
+        }
+    }
+}
+
+impl GatewayConfig {
+    /// The uids of processes of our own: what reads the network, the logger, and the dialers.
+    pub fn own_uids(&self) -> [u32; 3] {
+        [0, 1, 2].map(|offset| self.user.saturating_add(offset))
+    }
+
+    /// Finishes it once all sources have been applied: `Err` names the key to correct, and says why.
+    pub(super) fn settle(&self) -> Result<(), (&'static str, String)> {
+        let (low, high) = self.data_ports;
+        if low > high {
+            let text = format!("the lowest data port, {low}, is above the highest, {high}");
+            return Err(("DataConnectionHighPort", text));
+        }
+        if self.targets.is_empty() {
+            let text = "Targets says nothing, so nobody could go anywhere: name networks and hosts with their ports, such as \
+                        -targets ftp.example.org,192.0.2.0/24:21";
+            return Err(("Targets", text.to_owned()));
+        }
+        match &self.server {
+            Some(server) if !self.targets.may_permit(&server.host, server.port) => {
+                let text = format!("Server is {server}, which no rule of Targets permits");
+                Err(("Server", text))
+            }
+            _ => Ok(()),
+        }
+    }
+}
+
+impl Target for GatewayConfig {
+    fn set(&mut self, set: &Set, value: Value) -> Result<(), Wrong> {
+        match set {
+            Set::Gateway(set) => set(self, value),
+            Set::CommandLine(_) | Set::Server(_) | Set::Session(_) => Err(foreign()),
+        }
+    }
+}
+
+use Kind::{Choice, File, Switch, Text};
+use Set::Gateway;
+
+/// What `ftpproxy` can be told.
+pub const FTPPROXY: &Settings = &Settings {
+    rows: TABLE,
+    exclusive: &[
+        ("DataConnectionPortRange", "DataConnectionLowPort"),
+        ("DataConnectionPortRange", "DataConnectionHighPort"),
+    ],
+    not_yet: &[],
+    users: false,
+};
+
+/// All settings, in the order of the manual. Of one source, they are applied in this order too.
+#[rustfmt::skip]
+const TABLE: &[Setting] = &[
+    //      key                      flags                 TOML name                kind              default   documentation                                                             what it sets
+    setting("Port",                  &["port", "p"],       "listen.port",           Text("PORT"),     "21",     "Port for clients; 0 is any free one",                                    Gateway(|c, v| { c.port = v.port(0)?; Ok(()) })),
+    setting("BindAddress",           &["bindaddress", "i"],"listen.address",        Text("ADDRESS"),  "",       "Address or network interface to listen on, by default all",              Gateway(|c, v| { c.bind = v.bind()?; Ok(()) })),
+    setting("IPv4Only",              &["4"],               "listen.ipv4-only",      Switch,           "no",     "Listen on IPv4 addresses only",                                          Gateway(|c, v| narrow_to_ipv4(&mut c.bind, v))),
+    setting("Targets",               &["targets"],         "servers.targets",       Text("LIST"),     "",       "Where clients may go: HOST, NETWORK or HOST=NETWORK, with :PORTS",       Gateway(|c, v| { c.targets = Targets::parse(v.text)?; Ok(()) })),
+    setting("Server",                &["server"],          "servers.server",        Text("HOST:PORT"),"",       "Where all clients go, by default where each of them says",               Gateway(|c, v| { c.server = Some(destination(v)?); Ok(()) })),
+    setting("NoPassive",             &["nopasv"],          "servers.active",        Switch,           "no",     "Have servers open the data connections to the gateway",                  Gateway(no_passive)),
+    setting("NoDaemon",              &["nodemon"],         "run.foreground",        Switch,           "no",     "Stay in the foreground",                                                 Gateway(foreground)),
+    setting("ProxyUser",             &["proxyuser"],       "run.user",              Text("UID"),      "60631",  "Uid and gid of what reads the network; two behind it are taken too",     Gateway(|c, v| { c.user = v.unprivileged_id()?; Ok(()) })),
+    setting("ServLogFile",           &["servlogfile"],     "log.file",              File,             "",       "Append log lines to this file",                                          Gateway(|c, v| { c.log_file = Some(v.log_path()?); Ok(()) })),
+    setting("LogLevel",              &["loglevel"],        "log.level",             Choice(&["logins", "transfers", "commands"]), "transfers", "How much is logged; each has what those before it have", Gateway(|c, v| { c.log_level = v.log_level()?; Ok(()) })),
+    setting("Banner",                &["banner"],          "session.banner",        Text("TEXT"),     "",       "Greeting for clients that say later where they go",                      Gateway(|c, v| { c.banner = Some(v.line()?); Ok(()) })),
+    setting("PermittedCommands",     &["permittedcommands"],"session.commands",     Text("LIST"),     "ALL",    "Commands that clients may use",                                          Gateway(|c, v| { c.permitted = permitted::parse(v.text)?; Ok(()) })),
+    setting("LoginTimeout",          &["logintimeout"],    "session.login-timeout", Text("TIME"),     "60",     "Time for a login, from the connection on",                               Gateway(|c, v| { c.login_timeout = v.interval(Zero::Refuse)?; Ok(()) })),
+    setting("Idle",                  &["idle"],            "session.idle",          Text("TIME"),     "600",    "Longest silence between commands; 0 is no limit",                        Gateway(|c, v| { c.idle = v.interval(Zero::Allow)?; Ok(()) })),
+    setting("ReplyTimeout",          &["replytimeout"],    "session.reply-timeout", Text("TIME"),     "60",     "How long a client may leave a reply unread",                             Gateway(|c, v| { c.reply_timeout = v.interval(Zero::Refuse)?; Ok(()) })),
+    setting("ConnectTimeout",        &["connecttimeout"],  "servers.connect-timeout", Text("TIME"),   "30",     "How long the way to a server may take, its name's look-up too",          Gateway(|c, v| { c.connect_timeout = v.interval(Zero::Refuse)?; Ok(()) })),
+    setting("AnswerTimeout",         &["answertimeout"],   "servers.answer-timeout",Text("TIME"),     "300",    "How long a server may take to answer a command",                         Gateway(|c, v| { c.answer_timeout = v.interval(Zero::Refuse)?; Ok(()) })),
+    setting("DataTimeout",           &["datatimeout"],     "data.timeout",          Text("TIME"),     "30",     "How long a data connection may take to come about",                      Gateway(|c, v| { c.data_timeout = v.interval(Zero::Refuse)?; Ok(()) })),
+    setting("StallTimeout",          &["stalltimeout"],    "data.stall-timeout",    Text("TIME"),     "300",    "How long a transfer may make no progress; 0 is no limit",                Gateway(|c, v| { c.stall_timeout = v.interval(Zero::Allow)?; Ok(()) })),
+    setting("DataConnectionLowPort", &["dclow"],           "data.port-low",         Text("PORT"),     "49152",  "Lowest port that data connections come to",                              Gateway(|c, v| { c.data_ports.0 = v.port(1024)?; Ok(()) })),
+    setting("DataConnectionHighPort",&["dchigh"],          "data.port-high",        Text("PORT"),     "65535",  "Highest port that data connections come to",                             Gateway(|c, v| { c.data_ports.1 = v.port(1024)?; Ok(()) })),
+    setting("DataConnectionPortRange",&["dcrange"],        "data.ports",            Text("LOW-HIGH"), "49152-65535", "Both of these in one",                                              Gateway(|c, v| { c.data_ports = v.port_range(1024)?; Ok(()) })),
+    setting("MaxClients",            &["maxclients"],      "limits.clients",        Text("NUMBER"),   "2000",   "Connections in all; 0 is no limit, here and below",                      Gateway(|c, v| { c.limits.clients = v.limit()?; Ok(()) })),
+    setting("MaxPerAddress",         &["maxperaddress"],   "limits.per-address",    Text("NUMBER"),   "50",     "Connections from one IPv4 address or one /64 of IPv6",                   Gateway(|c, v| { c.limits.per_address = v.limit()?; Ok(()) })),
+    setting("MaxPerUser",            &["maxperuser"],      "limits.per-user",       Text("NUMBER"),   "100",    "Sessions of one user at one server",                                     Gateway(|c, v| { c.max_per_user = v.limit()?; Ok(()) })),
+    setting("MaxUnauthenticated",    &["maxunauthenticated"],"limits.unauthenticated",Text("NUMBER"), "100",    "Connections before login; who has most of them makes room for others",   Gateway(|c, v| { c.limits.unauthenticated = v.limit()?; Ok(()) })),
+    setting("ExemptNetworks",        &["exemptnetworks"],  "limits.exempt-networks",Text("LIST"),     "",       "Networks with reserved places, beyond limits and penalties",             Gateway(|c, v| { c.limits.exempt = Some(Networks::parse(v.text)?); Ok(()) })),
+    setting("Penalty",               &["penalty"],         "limits.penalty",        Text("TIME"),     "10",     "Penalty of an address for a failed login or a refused server; 0 is none",Gateway(|c, v| { c.limits.penalty = v.interval(Zero::Allow)?; Ok(()) })),
+    setting("Ban",                   &["ban"],             "limits.ban",            Text("TIME"),     "60",     "Penalties in sum from which an address is refused until they are paid",  Gateway(|c, v| { c.limits.ban = v.interval(Zero::Refuse)?; Ok(()) })),
+    setting("LongestBan",            &["longestban"],      "limits.longest-ban",    Text("TIME"),     "600",    "Bans of an address double, up to this",                                  Gateway(|c, v| { c.limits.longest_ban = v.interval(Zero::Refuse)?; Ok(()) })),
+];
+
+fn destination(value: Value) -> Result<Destination, Wrong> {
+    Destination::parse(value.text.as_bytes()).map_err(|_| {
+        Wrong::Not("a host with or without a port, such as ftp.example.org:21".to_owned())
+    })
+}
+
+fn no_passive(config: &mut GatewayConfig, value: Value) -> Result<(), Wrong> {
+    config.server_data = match value.switch()? {
+        true => ServerData::Active,
+        false => ServerData::Passive,
+    };
+    Ok(())
+}
+
+fn foreground(config: &mut GatewayConfig, value: Value) -> Result<(), Wrong> {
+    config.run = match value.switch()? {
+        true => Run::Foreground,
+        false => Run::Background,
+    };
+    Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn set(config: &mut GatewayConfig, setting: &Setting, text: &str) -> Result<(), Wrong> {
+        config.set(&setting.set, Value { text, base: None })
+    }
+
+    #[test]
+    fn every_default_parses_to_the_default_configuration() {
+        for setting in TABLE.iter().filter(|s| !s.default.is_empty()) {
+            let mut config = GatewayConfig::default();
+            assert_eq!(set(&mut config, setting, setting.default), Ok(()));
+            assert_eq!(config, GatewayConfig::default(), "{}", setting.key);
+        }
+    }
+
+    #[test]
+    fn every_setting_sets_something() {
+        let sample = |setting: &Setting| match (setting.key, setting.kind) {
+            ("BindAddress", _) => "127.0.0.1",
+            ("DataConnectionPortRange", _) => "2000-3000",
+            ("ExemptNetworks" | "Targets", _) => "192.0.2.0/24",
+            ("LogLevel", _) => "commands",
+            ("PermittedCommands", _) => "READ",
+            ("Server", _) => "ftp.example.org",
+            (_, Kind::Switch) => "yes",
+            (_, Kind::File) => "/some/where",
+            _ => "2024",
+        };
+        for setting in TABLE {
+            let mut config = GatewayConfig::default();
+            assert_eq!(
+                set(&mut config, setting, sample(setting)),
+                Ok(()),
+                "{}",
+                setting.key
+            );
+            assert_ne!(config, GatewayConfig::default(), "{}", setting.key);
+        }
+    }
+
+    #[test]
+    fn names_are_unique_and_documentation_is_one_short_line() {
+        let mut names: Vec<String> = Vec::new();
+        for row in TABLE {
+            names.extend(row.keys().map(str::to_ascii_lowercase));
+            names.extend(row.flags.iter().map(|flag| format!("-{flag}")));
+            names.push(row.toml.to_owned());
+            assert!(row.doc.len() < 80 && !row.doc.ends_with('.') && !row.flags.is_empty());
+        }
+        let count = names.len();
+        names.sort_unstable();
+        names.dedup();
+        assert_eq!(names.len(), count);
+    }
+
+    #[test]
+    fn what_does_not_fit_together_is_an_error_of_one_key() {
+        let settled = |lines: &[(&str, &str)]| {
+            let mut config = GatewayConfig::default();
+            for (key, text) in lines {
+                set(&mut config, FTPPROXY.find(key).unwrap(), text).unwrap();
+            }
+            config.settle().map_err(|(key, _)| key)
+        };
+        assert_eq!(settled(&[]), Err("Targets"));
+        assert_eq!(settled(&[("Targets", "192.0.2.0/24")]), Ok(()));
+        let server = ("Server", "ftp.example.org");
+        assert_eq!(settled(&[("Targets", "a.example"), server]), Err("Server"));
+        assert_eq!(settled(&[("Targets", "*.example.org"), server]), Ok(()));
+        let ports = [
+            ("Targets", "*"),
+            ("DataConnectionLowPort", "60000"),
+            ("DataConnectionHighPort", "50000"),
+        ];
+        assert_eq!(settled(&ports), Err("DataConnectionHighPort"));
+    }
+}

@@ -1,0 +1,187 @@
+//! Starting a daemon: what all of ours do between their configuration and their first client.
+
+use std::fmt::Display;
+use std::io;
+use std::os::fd::OwnedFd;
+use std::path::Path;
+
+use nix::fcntl::OFlag;
+use nix::sys::resource::{Resource, getrlimit, setrlimit};
+use nix::sys::stat::Mode;
+use socket2::Socket;
+
+use crate::listener::{Entrance, Port};
+use crate::log::{self, Log, Sink};
+use crate::net;
+use crate::sandbox::{EmptyRoot, Programs};
+use crate::settings::{Bind, LogLevel, Run};
+use crate::sys::{self, Fork};
+
+/// What the daemon tells the process that was started once it serves.
+const READY: &[u8] = b"+";
+
+/// Puts what was tried before what the system says about it.
+pub fn because<E: Display>(what: &str) -> impl FnOnce(E) -> String {
+    move |error| format!("{what}: {error}")
+}
+
+/// Runs the start-up's work that leaves much freed memory behind in a thread of its own, so that the heap which every
+/// session copies page by page on its first write stays small and dense.
+pub fn apart<T: Send + 'static>(work: impl FnOnce() -> T + Send + 'static) -> T {
+    #[expect(
+        clippy::disallowed_methods,
+        reason = "it has ended before anything is forked"
+    )]
+    let thread = std::thread::spawn(work);
+    match thread.join() {
+        Ok(done) => done,
+        Err(panic) => std::panic::resume_unwind(panic),
+    }
+}
+
+/// Opens a control port.
+///
+/// # Errors
+/// Why that is not possible, with what to do about it.
+pub fn open_port(bind: &Bind, port: u16) -> Result<Socket, String> {
+    net::listen(bind, port).map_err(|error| cannot_listen(bind, port, &error))
+}
+
+/// Why the port could not be opened, with what to do about it.
+fn cannot_listen(bind: &Bind, port: u16, error: &io::Error) -> String {
+    let hint = match error.kind() {
+        io::ErrorKind::PermissionDenied => {
+            "; ports below 1024 need root or CAP_NET_BIND_SERVICE, a higher one does not: -port 2121"
+        }
+        io::ErrorKind::AddrInUse => {
+            "; another program has it: stop that or choose another with -port"
+        }
+        _ => "",
+    };
+    format!(
+        "cannot listen on port {port} ({}): {error}{hint}",
+        bind_name(bind)
+    )
+}
+
+fn bind_name(bind: &Bind) -> String {
+    match bind {
+        Bind::Any => "all addresses".to_owned(),
+        Bind::AnyV4 => "all IPv4 addresses".to_owned(),
+        Bind::Address(address) => address.to_string(),
+        Bind::Interface(name) => format!("interface {name}"),
+    }
+}
+
+/// Tells the log where clients may come.
+pub fn announce(ports: &[Port], log: &Log) {
+    for port in ports {
+        let address = port.socket.local_addr().ok();
+        if let Some(address) = address.and_then(|address| address.as_socket()) {
+            let how = match port.entrance {
+                Entrance::Plain => "",
+                Entrance::Tls => ", with implicit TLS",
+            };
+            log.line(&format!("listening on {address}{how}"));
+        }
+    }
+}
+
+/// Where log lines go; in the foreground that may be the terminal.
+///
+/// # Errors
+/// The file cannot be written.
+pub fn sink(file: Option<&Path>, run: Run) -> Result<Option<Sink>, String> {
+    match (file, run) {
+        (Some(path), _) => Sink::file(path)
+            .map(Some)
+            .map_err(because(&format!("log file {}", path.display()))),
+        (None, Run::Foreground) => Sink::standard_error()
+            .map(Some)
+            .map_err(because("standard error")),
+        (None, Run::Background | Run::Inetd) => Ok(None),
+    }
+}
+
+/// Starts the logger, as the uid `user`, which owns as little as a session's. Panics are told to it too.
+///
+/// # Errors
+/// It did not start.
+pub fn start_logger(
+    sink: Option<Sink>,
+    level: LogLevel,
+    programs: &Programs,
+    user: u32,
+    root: Option<&EmptyRoot>,
+) -> Result<Log, String> {
+    let Some(sink) = sink else {
+        return Ok(Log::nowhere());
+    };
+    let log = log::start(sink, level, programs, user, root).map_err(because("logger"))?;
+    let panics = log.clone();
+    std::panic::set_hook(Box::new(move |panic| {
+        panics.line(&format!("bug: {panic}").replace('\n', " "))
+    }));
+    Ok(log)
+}
+
+/// No process of ours leaves a core: a password may be in its memory.
+///
+/// # Errors
+/// What setrlimit(2) says.
+pub fn leave_no_core() -> Result<(), String> {
+    setrlimit(Resource::RLIMIT_CORE, 0, 0).map_err(because("setrlimit"))
+}
+
+/// Goes on in a child. The process that was started ends when the child has written to the pipe that is returned, or has
+/// failed, with its status: whoever started it knows whether the daemon runs.
+///
+/// # Errors
+/// What the system calls say.
+pub fn leave_terminal() -> Result<OwnedFd, String> {
+    let (told, pipe) = nix::unistd::pipe2(OFlag::O_CLOEXEC).map_err(because("pipe"))?;
+    match sys::fork().map_err(because("fork"))? {
+        Fork::Parent(_) => {
+            drop(pipe);
+            let ready = nix::unistd::read(&told, &mut [0; READY.len()]);
+            std::process::exit(i32::from(ready != Ok(READY.len())));
+        }
+        Fork::Child => {
+            drop(told);
+            nix::unistd::setsid().map_err(because("setsid"))?;
+            // No file system shall stay busy because of where the program was started.
+            nix::unistd::chdir("/").map_err(because("chdir"))?;
+            Ok(pipe)
+        }
+    }
+}
+
+/// Tells whoever started the daemon that clients may come: the process that was started, and systemd.
+pub fn tell_ready(awaited: Option<OwnedFd>) {
+    if let Some(pipe) = awaited {
+        // It may have been killed meanwhile, and then nobody waits.
+        let _ = nix::unistd::write(pipe, READY);
+    }
+    // Without NOTIFY_SOCKET there is nobody to tell.
+    let _ = sd_notify::notify(&[sd_notify::NotifyState::Ready]);
+}
+
+/// Descriptors 0 to 2 lead to /dev/null from here on.
+///
+/// # Errors
+/// What open(2) and dup2(2) say.
+pub fn detach_standard_descriptors() -> io::Result<()> {
+    let null = nix::fcntl::open("/dev/null", OFlag::O_RDWR | OFlag::O_CLOEXEC, Mode::empty())?;
+    nix::unistd::dup2_stdin(&null)?;
+    nix::unistd::dup2_stdout(&null)?;
+    nix::unistd::dup2_stderr(&null)?;
+    Ok(())
+}
+
+/// The soft limit on descriptors is for programs that use select(2).
+pub fn raise_descriptor_limit() {
+    if let Ok((_, hard)) = getrlimit(Resource::RLIMIT_NOFILE) {
+        // It stays as it was if the system says no.
+        let _ = setrlimit(Resource::RLIMIT_NOFILE, hard, hard);
+    }
+}

@@ -1,0 +1,41 @@
+//! `ftpproxy --check`: what is wrong with the configuration and the file that it names. Starts nothing and changes nothing.
+
+use std::process::ExitCode;
+
+use common::cli::out::{complain, print};
+use common::sandbox::is_root;
+use common::settings::GatewayConfig;
+use nix::unistd::{AccessFlags, access};
+
+/// The lowest port that anybody may listen on.
+const FREE_PORT: u16 = 1024;
+
+/// Looks at a configuration that is right in itself.
+pub(crate) fn answer(config: &GatewayConfig) -> ExitCode {
+    let mut errors = Vec::new();
+    if !is_root() && (1..FREE_PORT).contains(&config.port) {
+        errors.push(format!(
+            "port {} needs root; a port from {FREE_PORT} up does not: -port 2121",
+            config.port
+        ));
+    }
+    if let Some(path) = &config.log_file {
+        let directory = path.parent().unwrap_or(path);
+        let place = if path.exists() { path } else { directory };
+        if let Err(errno) = access(place, AccessFlags::W_OK) {
+            errors.push(format!(
+                "ServLogFile: {}: {}",
+                place.display(),
+                errno.desc()
+            ));
+        }
+    }
+    for error in &errors {
+        complain("ftpproxy", error);
+    }
+    if !errors.is_empty() {
+        return ExitCode::FAILURE;
+    }
+    print("configuration is fine\n");
+    ExitCode::SUCCESS
+}

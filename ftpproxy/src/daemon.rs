@@ -1,0 +1,79 @@
+//! Starting: from a configuration to an open port and the processes around it.
+
+use std::process::ExitCode;
+
+use common::cli;
+use common::listener::{Entrance, Listener, Port, Ran, Status};
+use common::log::Log;
+use common::rate::Rates;
+use common::sandbox::{Bounding, EmptyRoot, Programs, drop_bounding, is_root};
+use common::settings::{GatewayConfig, Run};
+use common::startup::{self, apart, because};
+use common::sys;
+
+use crate::dialer;
+
+/// What every session is started with: made once by the listener, before the first fork.
+#[derive(Debug)]
+pub(crate) struct Setup {
+    pub(crate) config: GatewayConfig,
+    pub(crate) programs: Programs,
+    /// Only root needs and can use it.
+    pub(crate) empty_root: Option<EmptyRoot>,
+    pub(crate) log: Log,
+}
+
+/// Runs as a daemon until it is told to stop; in each session's processes, until that session has ended.
+pub(crate) fn listen(config: GatewayConfig) -> ExitCode {
+    match start(config) {
+        Ok((listener, setup)) => match listener.run() {
+            Ran::Stopped => ExitCode::SUCCESS,
+            Ran::Serve(client) => sys::exit(dialer::serve(&setup, client).code()),
+            // Nobody in a gateway's sessions asks for these.
+            Ran::ChangePassword(_) | Ran::Reinitialise(_) => sys::exit(Status::Broken.code()),
+        },
+        Err(problem) => {
+            cli::out::complain("ftpproxy", problem);
+            ExitCode::FAILURE
+        }
+    }
+}
+
+/// Opens the port, then leaves the terminal if that is wanted, then starts the logger.
+fn start(config: GatewayConfig) -> Result<(Listener, Setup), String> {
+    let ports = vec![Port {
+        socket: startup::open_port(&config.bind, config.port)?,
+        entrance: Entrance::Plain,
+    }];
+    startup::leave_no_core()?;
+    let sink = startup::sink(config.log_file.as_deref(), config.run)?;
+    let programs = apart(Programs::new).map_err(|error| error.to_string())?;
+    let empty_root = match is_root() {
+        true => Some(EmptyRoot::new().map_err(|error| error.to_string())?),
+        false => None,
+    };
+    let awaited = match config.run {
+        Run::Background => Some(startup::leave_terminal()?),
+        Run::Foreground | Run::Inetd => None,
+    };
+    startup::detach_standard_descriptors().map_err(because("/dev/null"))?;
+    let [_, logger, _] = config.own_uids();
+    let root = empty_root.as_ref();
+    let log = startup::start_logger(sink, config.log_level, &programs, logger, root)?;
+    startup::raise_descriptor_limit();
+    if is_root() {
+        drop_bounding(Bounding::Empty).map_err(|error| error.to_string())?;
+    }
+    startup::announce(&ports, &log);
+    let limits = config.limits.clone();
+    let listener = Listener::new(ports, None, limits, Rates::default(), log.clone())
+        .map_err(because("signals"))?;
+    startup::tell_ready(awaited);
+    let setup = Setup {
+        config,
+        programs,
+        empty_root,
+        log,
+    };
+    Ok((listener, setup))
+}

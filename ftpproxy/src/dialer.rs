@@ -1,0 +1,362 @@
+//! The trusted half of one session: leads to a server by the rules, makes data sockets for both sides, and reports logins.
+//! It runs no parser of what client or server send. Once it has reached a server it can open no file any more.
+
+use std::net::{IpAddr, SocketAddr};
+use std::os::fd::{AsFd, OwnedFd};
+use std::time::{Duration, Instant};
+
+use common::channel::{
+    self, Answerer, Asker, DialAnswer, DialFault, DialRequest, Dialling, HostName, UserName,
+};
+use common::control::until;
+use common::jail::Failure;
+use common::listener::{Answer, Client, Lifeline, Reports, Sign, Status, Verdict, halves};
+use common::net::{self, Ends};
+use common::proto::destination::{Destination, Host};
+use common::proto::hostport::Family;
+use common::sandbox;
+use common::sys::{self, Fork};
+use nix::errno::Errno;
+use nix::poll::{PollFd, PollFlags, poll};
+
+use crate::daemon::Setup;
+use crate::network;
+use crate::reach::{Reached, Unreached, reach};
+
+/// Ports below belong to services, not to data (RFC 2577 §3).
+const FIRST_DATA_PORT: u16 = 1024;
+/// So many servers that are not reached, and the session is over.
+const MOST_MISSES: u32 = 3;
+/// So much later than the network half the dialer gives a login up: it is for the network half to tell the client.
+const LOGIN_MARGIN: Duration = Duration::from_secs(2);
+
+type Answered = (DialAnswer, Option<OwnedFd>);
+
+/// Serves one client: forks the network half and stays as the trusted half. Tells how the session ended; the process
+/// must exit with that and nothing else, since it has closed what it inherited.
+pub(crate) fn serve(setup: &Setup, client: Client) -> Status {
+    let Client {
+        socket,
+        ends,
+        lifeline,
+        reports,
+        ..
+    } = client;
+    let made = channel::ends::<Dialling>()
+        .and_then(|(asker, answerer)| sys::fork().map(|fork| (asker, answerer, fork)));
+    let (asker, answerer, fork) = match made {
+        Ok(made) => made,
+        Err(errno) => {
+            let client = ends.client();
+            let text = format!("cannot start a session for {client}: {errno}");
+            setup.log.line(&text);
+            return Status::Broken;
+        }
+    };
+    match fork {
+        Fork::Child => {
+            drop((answerer, lifeline, reports));
+            let given = setup.config.server.is_some();
+            sys::exit(network::run(setup, socket, Asker::over(asker), ends, given).code())
+        }
+        Fork::Parent(session) => {
+            drop((socket, asker));
+            let dialer = Dialer {
+                setup,
+                ends,
+                lifeline,
+                reports,
+                reached: None,
+                misses: 0,
+                began: Instant::now(),
+                logged_in: false,
+            };
+            match sys::watch_process(session) {
+                Ok(ended) => {
+                    let status = dialer.stay(answerer, &ended);
+                    halves::outlive(session, &ended, status)
+                }
+                Err(errno) => {
+                    setup.log.line(&format!("pidfd_open failed: {errno}"));
+                    Status::Broken
+                }
+            }
+        }
+    }
+}
+
+struct Dialer<'a> {
+    setup: &'a Setup,
+    ends: Ends,
+    lifeline: Lifeline,
+    reports: Reports,
+    /// The server, and this side's address on the connection to it.
+    reached: Option<Ends>,
+    misses: u32,
+    began: Instant,
+    logged_in: bool,
+}
+
+impl Dialer<'_> {
+    /// Answers until the channel or the listener says that it is over.
+    fn stay(mut self, mut channel: Answerer<Dialling>, ended: &OwnedFd) -> Status {
+        let mut kept = vec![channel.as_fd(), ended.as_fd()];
+        kept.extend(self.lifeline.descriptors());
+        kept.extend(self.reports.descriptor());
+        kept.extend(self.setup.log.descriptor());
+        let [.., user] = self.setup.config.own_uids();
+        if let Err(error) = sandbox::enter_lookup(&self.setup.programs, user, &kept) {
+            self.setup.log.line(&format!("dialer: {error}"));
+            return Status::SandboxFailed;
+        }
+        loop {
+            if let Err(status) = self.wait(&channel) {
+                return status;
+            }
+            let (ticket, request) = match channel.receive() {
+                Ok(Some(received)) => received,
+                Ok(None) => continue,
+                Err(broken) => return broken.into(),
+            };
+            let (answer, descriptor) = match self.answer(&channel, request) {
+                Ok(answered) => answered,
+                Err(status) => return status,
+            };
+            let descriptor = descriptor.as_ref().map(AsFd::as_fd);
+            if let Err(broken) = channel.answer(ticket, &answer, descriptor) {
+                return broken.into();
+            }
+        }
+    }
+
+    /// Waits for a request, and before the login not for ever. Nobody logs in when the listener is gone.
+    fn wait(&self, channel: &Answerer<Dialling>) -> Result<(), Status> {
+        let deadline = match self.logged_in {
+            true => None,
+            false => Some(self.login_deadline()),
+        };
+        let mut ready = vec![PollFd::new(channel.as_fd(), PollFlags::POLLIN)];
+        if self.lifeline.sign() != Sign::Orphaned {
+            ready.push(PollFd::new(self.lifeline.as_fd(), PollFlags::POLLIN));
+        }
+        match poll(&mut ready, until(deadline)) {
+            Ok(0) => return Err(Status::TimedOut),
+            Ok(_) | Err(Errno::EINTR) => {}
+            Err(_) => return Err(Status::Broken),
+        }
+        match (self.lifeline.sign(), self.logged_in) {
+            (Sign::Alive, _) | (Sign::Orphaned, true) => Ok(()),
+            (Sign::Stop, _) | (Sign::Orphaned, false) => Err(Status::Ended),
+        }
+    }
+
+    fn login_deadline(&self) -> Instant {
+        self.began + self.setup.config.login_timeout + LOGIN_MARGIN
+    }
+
+    fn answer(
+        &mut self,
+        channel: &Answerer<Dialling>,
+        request: DialRequest,
+    ) -> Result<Answered, Status> {
+        match request {
+            DialRequest::Dial { host, port } => match self.setup.config.server {
+                Some(_) => Ok(not_dialled(DialFault::OutOfPlace, true)),
+                None => self.dial_named(channel, &host, port),
+            },
+            DialRequest::DialGiven => match self.setup.config.server.clone() {
+                Some(server) => self.dial(channel, &server),
+                None => Ok(not_dialled(DialFault::OutOfPlace, true)),
+            },
+            DialRequest::ListenForClient { family } => Ok(self.listen_for_client(family)),
+            DialRequest::ConnectToClient { target } => Ok(self.connect_to_client(target)),
+            DialRequest::ConnectToServer { port } => Ok(self.connect_to_server(port)),
+            DialRequest::ListenForServer => Ok(self.listen_for_server()),
+            DialRequest::BeginLogin => {
+                self.admit(channel)?;
+                Ok((DialAnswer::Done, None))
+            }
+            DialRequest::LoginFailed => {
+                self.reports.failed().map_err(|_| Status::Ended)?;
+                Ok((DialAnswer::Done, None))
+            }
+            DialRequest::LoggedIn { user } => self.log_in(channel, user),
+        }
+    }
+
+    fn dial_named(
+        &mut self,
+        channel: &Answerer<Dialling>,
+        host: &HostName,
+        port: u16,
+    ) -> Result<Answered, Status> {
+        let host = std::str::from_utf8(host.as_slice()).ok();
+        let host = host.and_then(|host| Host::parse(host).ok());
+        match host {
+            Some(host) if port > 0 => self.dial(channel, &Destination { host, port }),
+            _ => Err(Status::Misbehaved),
+        }
+    }
+
+    /// Goes to a server, once. From then on no file can be opened here.
+    fn dial(
+        &mut self,
+        channel: &Answerer<Dialling>,
+        destination: &Destination,
+    ) -> Result<Answered, Status> {
+        if self.reached.is_some() {
+            return Ok(not_dialled(DialFault::OutOfPlace, true));
+        }
+        let config = &self.setup.config;
+        let deadline = Instant::now() + config.connect_timeout;
+        let watched = [channel.as_fd(), self.lifeline.as_fd()];
+        let client = self.ends.client();
+        match reach(&config.targets, destination, deadline, &watched) {
+            Ok(Reached { server, local, .. }) if self.is_ourselves(server, local) => {
+                let text = format!("client {client}: {destination} is this gateway itself");
+                self.setup.log.line(&text);
+                Ok(not_dialled(DialFault::Loop, true))
+            }
+            Ok(Reached {
+                socket,
+                server,
+                local,
+            }) => {
+                sandbox::seal_dialer(&self.setup.programs).map_err(|error| {
+                    self.setup.log.line(&format!("dialer: {error}"));
+                    Status::SandboxFailed
+                })?;
+                self.reached = Some(Ends {
+                    local,
+                    peer: server,
+                });
+                let text = format!("client {client}: connected to {destination} ({server})");
+                self.setup.log.line(&text);
+                let server = net::canonical(server);
+                Ok((DialAnswer::Dialled { server }, Some(socket)))
+            }
+            Err(Unreached { why, text }) => {
+                let line = format!("client {client}: {destination} not reached: {text}");
+                self.setup.log.line(&line);
+                self.misses += 1;
+                // SECURITY: whoever tries one destination after the other pays for each as for a password.
+                self.admit(channel)?;
+                self.reports.failed().map_err(|_| Status::Ended)?;
+                Ok(not_dialled(why, self.misses >= MOST_MISSES))
+            }
+        }
+    }
+
+    /// Whether the connection leads to where it comes from, or to where clients come in.
+    fn is_ourselves(&self, server: SocketAddr, local: SocketAddr) -> bool {
+        let port = self.ends.local.port();
+        server.port() == port && server.ip() == local.ip() || server == self.ends.local
+    }
+
+    /// Waits for a place for a check of a password.
+    fn admit(&self, channel: &Answerer<Dialling>) -> Result<(), Status> {
+        let asked = self.reports.admit().map_err(|_| Status::Ended)?;
+        self.verdict(channel, &asked).map(|_| ())
+    }
+
+    fn log_in(&mut self, channel: &Answerer<Dialling>, user: UserName) -> Result<Answered, Status> {
+        let most = self.setup.config.max_per_user;
+        let asked = self
+            .reports
+            .logged_in(user, most)
+            .map_err(|_| Status::Ended)?;
+        Ok(match self.verdict(channel, &asked)? {
+            Verdict::Admitted => {
+                self.logged_in = true;
+                (DialAnswer::Done, None)
+            }
+            Verdict::TooMany => (DialAnswer::TooMany, None),
+        })
+    }
+
+    /// Waits for what the listener says. A client that goes away ends the wait.
+    fn verdict(
+        &self,
+        channel: &Answerer<Dialling>,
+        asked: &Answer<Verdict>,
+    ) -> Result<Verdict, Status> {
+        let deadline = self.login_deadline();
+        halves::verdict(asked, channel.as_fd(), &self.lifeline, deadline)
+    }
+
+    /// A listener on the address of the client's connection, with the address that the client is to be told.
+    fn listen_for_client(&self, family: Family) -> Answered {
+        let ip = self.ends.server();
+        let matches = match family {
+            Family::V4 => ip.is_ipv4(),
+            Family::V6 => ip.is_ipv6(),
+            Family::Unknown => false,
+        };
+        match matches && self.logged_in {
+            true => self.listen(self.ends.local),
+            false => (DialAnswer::TargetRefused, None),
+        }
+    }
+
+    /// The beginning of a connection to the client itself, never to anybody else.
+    fn connect_to_client(&self, target: SocketAddr) -> Answered {
+        let ends = &self.ends;
+        // SECURITY: a third address would make this gateway a tool against others (RFC 2577 §3).
+        let is_client = target.ip().to_canonical() == ends.client();
+        if !is_client || target.port() < FIRST_DATA_PORT || !self.logged_in {
+            return (DialAnswer::TargetRefused, None);
+        }
+        let target = SocketAddr::new(ends.client(), target.port());
+        connecting(net::connect_active(
+            ends.server(),
+            net::scope(ends.peer),
+            target,
+        ))
+    }
+
+    /// The beginning of a connection to the server that was dialled, never to another.
+    fn connect_to_server(&self, port: u16) -> Answered {
+        match self.reached {
+            Some(Ends { local, peer }) if port >= FIRST_DATA_PORT => {
+                let mut server = peer;
+                server.set_port(port);
+                connecting(net::connect_server(Some(local.ip()), server))
+            }
+            _ => (DialAnswer::TargetRefused, None),
+        }
+    }
+
+    fn listen_for_server(&self) -> Answered {
+        match self.reached {
+            Some(Ends { local, .. }) => self.listen(local),
+            None => (DialAnswer::TargetRefused, None),
+        }
+    }
+
+    fn listen(&self, local: SocketAddr) -> Answered {
+        let ip: IpAddr = local.ip().to_canonical();
+        match net::listen_passive(ip, net::scope(local), self.setup.config.data_ports) {
+            Ok((socket, port)) => {
+                let address = SocketAddr::new(ip, port);
+                (DialAnswer::Listening { address }, Some(socket.into()))
+            }
+            // Every port of the range is taken: another try may find one.
+            Err(Errno::EADDRINUSE) => {
+                let why = Failure::Exhausted;
+                (DialAnswer::Failed { why }, None)
+            }
+            Err(errno) => (DialAnswer::Failed { why: errno.into() }, None),
+        }
+    }
+}
+
+fn connecting(begun: Result<socket2::Socket, Errno>) -> Answered {
+    match begun {
+        Ok(socket) => (DialAnswer::Connecting, Some(socket.into())),
+        Err(errno) => (DialAnswer::Failed { why: errno.into() }, None),
+    }
+}
+
+fn not_dialled(why: DialFault, last: bool) -> Answered {
+    (DialAnswer::NotDialled { why, last }, None)
+}

@@ -1,0 +1,158 @@
+//! The way to a server: its name, the rules for its addresses, and a connection to one of them. What was judged is what is
+//! connected to: no name is looked up twice.
+
+use std::net::{IpAddr, SocketAddr, ToSocketAddrs};
+use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
+use std::time::Instant;
+
+use common::channel::DialFault;
+use common::control::until;
+use common::net;
+use common::proto::destination::{Destination, Host};
+use common::settings::targets::{Forbidden, Targets};
+use nix::errno::Errno;
+use nix::ifaddrs::getifaddrs;
+use nix::poll::{PollFd, PollFlags, poll};
+use socket2::SockRef;
+
+/// So many addresses of one host are tried.
+const MOST_ADDRESSES: usize = 8;
+
+/// Why a server was not reached, with a sentence for the log.
+#[derive(Debug)]
+pub(crate) struct Unreached {
+    pub(crate) why: DialFault,
+    pub(crate) text: String,
+}
+
+fn unreached(why: DialFault, text: impl Into<String>) -> Unreached {
+    let text = text.into();
+    Unreached { why, text }
+}
+
+/// A server that was reached.
+#[derive(Debug)]
+pub(crate) struct Reached {
+    pub(crate) socket: OwnedFd,
+    pub(crate) server: SocketAddr,
+    /// The gateway's own address on that connection.
+    pub(crate) local: SocketAddr,
+}
+
+/// Goes to a destination, if the rules let it. `watched` are descriptors that end the wait.
+pub(crate) fn reach(
+    targets: &Targets,
+    destination: &Destination,
+    deadline: Instant,
+    watched: &[BorrowedFd<'_>],
+) -> Result<Reached, Unreached> {
+    let mut last = unreached(DialFault::UnknownHost, "it has no address");
+    for address in permitted(targets, destination)? {
+        let server = SocketAddr::new(address, destination.port);
+        match connect(server, deadline, watched) {
+            Ok(reached) => return Ok(reached),
+            Err(Errno::ETIMEDOUT) if Instant::now() >= deadline => {
+                return Err(unreached(
+                    DialFault::TimedOut,
+                    format!("{server} does not answer"),
+                ));
+            }
+            Err(errno) => {
+                let text = format!("{server}: {}", errno.desc());
+                last = unreached(DialFault::Unreachable, text);
+            }
+        }
+    }
+    Err(last)
+}
+
+/// The addresses of a destination, all of which the rules permit.
+///
+/// SECURITY: a name with one address that is forbidden is refused as a whole: whoever gives it such an address means to get
+/// there (DNS rebinding).
+fn permitted(targets: &Targets, destination: &Destination) -> Result<Vec<IpAddr>, Unreached> {
+    let Destination { host, port } = destination;
+    if !targets.may_permit(host, *port) {
+        return Err(unreached(
+            DialFault::Forbidden,
+            "no rule of Targets permits it",
+        ));
+    }
+    let mut addresses = match host {
+        Host::Address(address) => vec![*address],
+        Host::Name(name) => addresses(name, *port)?,
+    };
+    addresses.dedup();
+    addresses.truncate(MOST_ADDRESSES);
+    let own = own_addresses();
+    for &address in &addresses {
+        targets
+            .judge(host, address, *port, &own)
+            .map_err(|forbidden| {
+                let text = match forbidden {
+                    Forbidden::Unlisted => format!("no rule of Targets permits {address}"),
+                    Forbidden::Special(what) => {
+                        format!("{address} is {what}: only a rule for such a network permits it")
+                    }
+                    Forbidden::Own => {
+                        format!("{address} is this machine: only a rule for it alone permits it")
+                    }
+                };
+                unreached(DialFault::Forbidden, text)
+            })?;
+    }
+    Ok(addresses)
+}
+
+fn addresses(name: &str, port: u16) -> Result<Vec<IpAddr>, Unreached> {
+    let found = (name, port).to_socket_addrs();
+    let found = found.map_err(|error| unreached(DialFault::UnknownHost, error.to_string()))?;
+    Ok(found.map(|found| found.ip().to_canonical()).collect())
+}
+
+/// The addresses of this machine's interfaces.
+fn own_addresses() -> Vec<IpAddr> {
+    let Ok(interfaces) = getifaddrs() else {
+        return Vec::new();
+    };
+    let ip = |address: nix::sys::socket::SockaddrStorage| {
+        let v4 = address.as_sockaddr_in().map(|v4| IpAddr::V4(v4.ip()));
+        v4.or_else(|| address.as_sockaddr_in6().map(|v6| IpAddr::V6(v6.ip())))
+    };
+    let addresses = interfaces.filter_map(|interface| interface.address);
+    addresses.filter_map(ip).collect()
+}
+
+fn connect(
+    server: SocketAddr,
+    deadline: Instant,
+    watched: &[BorrowedFd<'_>],
+) -> Result<Reached, Errno> {
+    let socket = net::connect_server(None, server)?;
+    loop {
+        let mut ready = vec![PollFd::new(socket.as_fd(), PollFlags::POLLOUT)];
+        ready.extend(watched.iter().map(|&fd| PollFd::new(fd, PollFlags::POLLIN)));
+        match poll(&mut ready, until(Some(deadline))) {
+            Ok(0) => return Err(Errno::ETIMEDOUT),
+            Ok(_) => {}
+            Err(Errno::EINTR) => continue,
+            Err(errno) => return Err(errno),
+        }
+        let speaks = |fd: &PollFd<'_>| fd.revents().is_some_and(|events| !events.is_empty());
+        if ready.iter().skip(1).any(speaks) {
+            return Err(Errno::ECANCELED);
+        }
+        if let Some(error) = SockRef::from(&socket).take_error().ok().flatten() {
+            return Err(error.raw_os_error().map_or(Errno::EIO, Errno::from_raw));
+        }
+        // Still on its way, or there.
+        if let Ok(ends) = net::Ends::of(&socket) {
+            net::prepare_control(&socket);
+            return Ok(Reached {
+                socket: socket.into(),
+                server: ends.peer,
+                local: ends.local,
+            });
+        }
+    }
+}

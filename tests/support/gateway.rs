@@ -1,0 +1,175 @@
+//! Starts `ftpproxy` for a test and ends it with the test, even if that panics. Knows the command line, not the code.
+
+use std::fs;
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
+use std::os::unix::process::CommandExt;
+use std::process::{Child, Command, Stdio};
+
+use nix::sys::signal::{Signal, killpg};
+use nix::unistd::{Pid, Uid};
+
+use crate::binaries;
+use crate::client::Client;
+use crate::log::Log;
+use crate::processes::Process;
+use crate::scratch::{Scratch, give, mode};
+use crate::server::Login;
+use crate::user::ordinary;
+
+/// What a gateway is to be like, before it starts.
+pub struct GatewaySetup {
+    bind: IpAddr,
+    port: u16,
+    drop_root: bool,
+    settings: Vec<String>,
+}
+
+impl GatewaySetup {
+    /// A gateway with the identity of the tests that goes to these targets, and holds nothing against anybody.
+    pub fn to(targets: &str) -> GatewaySetup {
+        GatewaySetup {
+            bind: Ipv4Addr::LOCALHOST.into(),
+            port: 0,
+            drop_root: false,
+            settings: vec![format!("Targets={targets}"), "Penalty=0".to_owned()],
+        }
+    }
+
+    /// A gateway to this machine, which only tests want.
+    pub fn to_here() -> GatewaySetup {
+        GatewaySetup::to("127.0.0.1:1024-65535,[::1]:1024-65535")
+    }
+
+    /// Is started by an ordinary user: `nobody` if the tests run as root.
+    pub fn rootless(mut self) -> GatewaySetup {
+        self.drop_root = Uid::effective().is_root();
+        self
+    }
+
+    /// Listens on this address.
+    pub fn on(mut self, address: IpAddr) -> GatewaySetup {
+        self.bind = address;
+        self
+    }
+
+    /// Listens on this port, in a network namespace where nobody else does.
+    pub fn port(mut self, port: u16) -> GatewaySetup {
+        self.port = port;
+        self
+    }
+
+    /// Listens on `::1`.
+    pub fn ipv6(self) -> GatewaySetup {
+        self.on(Ipv6Addr::LOCALHOST.into())
+    }
+
+    /// Adds a `Key=Value` line to the configuration file.
+    pub fn setting(mut self, line: &str) -> GatewaySetup {
+        self.settings.push(line.to_owned());
+        self
+    }
+
+    /// Starts the gateway in the foreground and waits until it says that it listens.
+    #[track_caller]
+    pub fn start(self) -> Gateway {
+        let scratch = Scratch::new();
+        let configuration = scratch.join("ftpproxy.conf");
+        fs::write(&configuration, self.settings.join("\n") + "\n").unwrap();
+        mode(&configuration, 0o600);
+        let mut program = binaries::path("ftpproxy");
+        // The test's thread is the parent: if it is killed, so is the gateway.
+        let mut command = Command::new("setpriv");
+        command.args(["--pdeathsig", "KILL"]);
+        if self.drop_root {
+            let user = ordinary();
+            command.arg(format!("--reuid={}", user.uid));
+            command
+                .arg(format!("--regid={}", user.gid))
+                .arg("--clear-groups");
+            give(scratch.path(), user.uid, user.gid);
+            give(&configuration, user.uid, user.gid);
+            // The checkout may be in a directory that this user cannot enter.
+            let copy = scratch.join("ftpproxy");
+            fs::copy(&program, &copy).unwrap();
+            mode(&copy, 0o755);
+            program = copy;
+        }
+        let (port, bind) = (self.port.to_string(), self.bind.to_string());
+        command.arg("--").arg(program).arg("-f").arg(&configuration);
+        command.args(["-nodemon", "-port", &port, "-i", &bind]);
+        command
+            .process_group(0)
+            .stdin(Stdio::null())
+            .stdout(Stdio::null())
+            .stderr(Stdio::piped());
+        let mut child = command.spawn().unwrap();
+        let log = Log::follow(child.stderr.take().unwrap());
+        // From here on the drop of Gateway cleans up, also when the wait for the line panics.
+        let mut gateway = Gateway {
+            child,
+            address: SocketAddr::new(self.bind, 0),
+            log,
+            servants: Vec::new(),
+            _scratch: scratch,
+        };
+        let line = gateway.log.line_with(&["listening on "]);
+        let (_, rest) = line.split_once("listening on ").unwrap();
+        let address = rest.split_whitespace().next().unwrap();
+        gateway.address = address
+            .parse()
+            .unwrap_or_else(|e| panic!("no address in {line:?}: {e}"));
+        gateway.servants = gateway.process().children();
+        gateway
+    }
+}
+
+/// A running gateway. Its process group is killed and the listener reaped when it goes out of scope.
+pub struct Gateway {
+    child: Child,
+    pub address: SocketAddr,
+    /// What it wrote on its standard error.
+    pub log: Log,
+    /// The children of the listener that serve all sessions.
+    pub servants: Vec<Process>,
+    _scratch: Scratch,
+}
+
+impl Gateway {
+    /// A client that has read the greeting.
+    #[track_caller]
+    pub fn connect(&self) -> Client {
+        Client::connect(self.address)
+    }
+
+    /// Where a client goes, and as whom, to come through the gateway to a server.
+    pub fn login(&self, at: &Login) -> Login {
+        Login {
+            address: self.address,
+            name: format!("{}@{}", at.name, at.address),
+            password: at.password.clone(),
+        }
+    }
+
+    /// The listener.
+    pub fn process(&self) -> Process {
+        Process::of(self.child.id() as i32).expect("the gateway runs")
+    }
+
+    /// The trusted halves of the sessions there are.
+    pub fn dialers(&self) -> Vec<Process> {
+        let mut children = self.process().children();
+        children.retain(|child| !self.servants.contains(child));
+        children
+    }
+}
+
+impl Drop for Gateway {
+    fn drop(&mut self) {
+        // The group is ours as long as its leader is not reaped, or while a session of it lives.
+        let _ = killpg(Pid::from_raw(self.child.id() as i32), Signal::SIGKILL);
+        let _ = self.child.wait();
+        if std::thread::panicking() {
+            println!("--- log of the gateway ---\n{}", self.log.text());
+        }
+    }
+}
