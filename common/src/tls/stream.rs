@@ -76,6 +76,8 @@ pub struct Stream {
     /// The client will send nothing more, and has said so.
     ended: bool,
     closing: bool,
+    /// Why there is nothing more to be understood.
+    fault: Option<Fault>,
 }
 
 /// How far the records that are here lead.
@@ -116,6 +118,7 @@ impl Stream {
             withholds: false,
             ended: false,
             closing: false,
+            fault: None,
         })
     }
 
@@ -335,8 +338,12 @@ impl Stream {
         socket: BorrowedFd<'_>,
         out: &mut [u8],
     ) -> Result<(Advance, usize), Halt> {
+        if let Some(fault) = self.fault {
+            return Err(fault.into());
+        }
         let advanced = self.try_advance(out);
         advanced.map_err(|fault| {
+            self.fault = Some(fault);
             self.tell_alert(socket);
             fault.into()
         })
@@ -402,19 +409,17 @@ impl Stream {
 
     /// Tells the client why it is over, as far as that is possible without waiting.
     fn tell_alert(&mut self, socket: BorrowedFd<'_>) {
-        while let UnbufferedStatus {
-            state: Ok(state), ..
-        } = self.connection.process_tls_records(&mut [])
-        {
-            match state {
-                ConnectionState::EncodeTlsData(mut data) => {
+        // SECURITY: no further than what is to be sent: rustls remembers where in the records the next messages of a handshake
+        // are, and would look for them.
+        while self.connection.wants_write() {
+            match self.connection.process_tls_records(&mut []).state {
+                Ok(ConnectionState::EncodeTlsData(mut data)) => {
                     // An alert is a record of a few octets.
                     let Ok(written) = data.encode(self.outgoing.room(LONGEST_RECORD)) else {
                         break;
                     };
                     self.outgoing.filled(written);
                 }
-                ConnectionState::TransmitTlsData(data) => data.done(),
                 _ => break,
             }
         }
@@ -617,6 +622,11 @@ mod tests {
     fn garbage_and_endless_hellos_end_the_handshake() {
         assert_eq!(after(b""), Some(Halt::Failed(Fault::Truncated)));
         assert_eq!(after(b"USER x\r\n"), Some(Halt::Failed(Fault::NotTls)));
+        // What is out of place, with more behind it.
+        assert_eq!(
+            after(&[22, 3, 1, 0, 8, 20, 0, 0, 0, 20, 0, 0, 0]),
+            Some(Halt::Failed(Fault::NotTls))
+        );
         // A ClientHello of 65,000 octets, in records of 1,000.
         let mut hello = vec![1, 0, 0xfd, 0xe8];
         hello.resize(65_004, 0);
