@@ -23,7 +23,7 @@ _ftpd() {
 
     case "${cmd}" in
         ftpd)
-            opts="-f -p -i -4 -I -l -A -a -h -V --config --check --dump-config --explain --user --from --json --make-cert --port --bindaddress --cert --key --tls-port --tls-min-version --tls-cipher-suites --nodemon --inetd --sessionuser --pidfile --chroot --logfile --loglevel --banner --bannerfile --hostnames --authmethods --authfile --passwordcost --update-pass --allowusers --denyusers --defaultgroup --rootusers --logintimeout --maxloginfails --loginfaildelay --minpassword --maxclients --maxperaddress --maxperuser --maxunauthenticated --maxpasswordchecks --exemptnetworks --penalty --ban --longestban --replytimeout --enabled --expires --allowednetworks --loginhours --chhome --chshare --umask --durability --keeppartial --maxfilesize --locks --alocks --mlocks --malocks --listowners --listorder --listdepth --listentries --archivelinks --archiveentries --archivesize --charset --charsetnetworks --permittedcommands --idle --maxidle --dclow --dchigh --dcrange --passiveaddress --passiveresolve --passiveports --passivepeers --activetargets --datatimeout --passivetimeout --stalltimeout --downloadrate --uploadrate --userdownloadrate --useruploadrate --totaldownloadrate --totaluploadrate --inflateratio --confirm-transfer --tls-required --tls-required-anonymous --tls-data-binding --tls-close-notify --help --version"
+            opts="-f -p -i -4 -I -l -A -a -h -V --config --check --dump-config --explain --user --from --json --make-cert --port --bindaddress --cert --key --tls-port --tls-min-version --tls-cipher-suites --client-certificate --client-ca --client-crl --nodemon --inetd --sessionuser --pidfile --chroot --logfile --loglevel --banner --bannerfile --hostnames --authmethods --authfile --passwordcost --update-pass --allowusers --denyusers --defaultgroup --rootusers --logintimeout --maxloginfails --loginfaildelay --minpassword --maxclients --maxperaddress --maxperuser --maxunauthenticated --maxpasswordchecks --exemptnetworks --penalty --ban --longestban --replytimeout --enabled --expires --allowednetworks --loginhours --chhome --chshare --umask --durability --keeppartial --maxfilesize --locks --alocks --mlocks --malocks --listowners --listorder --listdepth --listentries --archivelinks --archiveentries --archivesize --charset --charsetnetworks --permittedcommands --idle --maxidle --dclow --dchigh --dcrange --passiveaddress --passiveresolve --passiveports --passivepeers --activetargets --datatimeout --passivetimeout --stalltimeout --downloadrate --uploadrate --userdownloadrate --useruploadrate --totaldownloadrate --totaluploadrate --inflateratio --confirm-transfer --tls-required --tls-required-anonymous --tls-data-binding --tls-close-notify --certificate-login --certificate-names --certificate-fingerprint --help --version"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 1 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -131,6 +131,40 @@ _ftpd() {
                     ;;
                 --tls-cipher-suites)
                     COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --client-certificate)
+                    COMPREPLY=($(compgen -W "off optional required" -- "${cur}"))
+                    return 0
+                    ;;
+                --client-ca)
+                    local oldifs
+                    if [ -n "${IFS+x}" ]; then
+                        oldifs="$IFS"
+                    fi
+                    IFS=$'\n'
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    if [ -n "${oldifs+x}" ]; then
+                        IFS="$oldifs"
+                    fi
+                    if [[ "${BASH_VERSINFO[0]}" -ge 4 ]]; then
+                        compopt -o filenames
+                    fi
+                    return 0
+                    ;;
+                --client-crl)
+                    local oldifs
+                    if [ -n "${IFS+x}" ]; then
+                        oldifs="$IFS"
+                    fi
+                    IFS=$'\n'
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    if [ -n "${oldifs+x}" ]; then
+                        IFS="$oldifs"
+                    fi
+                    if [[ "${BASH_VERSINFO[0]}" -ge 4 ]]; then
+                        compopt -o filenames
+                    fi
                     return 0
                     ;;
                 --sessionuser)
@@ -531,6 +565,18 @@ _ftpd() {
                     ;;
                 --tls-close-notify)
                     COMPREPLY=($(compgen -W "strict lax" -- "${cur}"))
+                    return 0
+                    ;;
+                --certificate-login)
+                    COMPREPLY=($(compgen -W "off enough only both" -- "${cur}"))
+                    return 0
+                    ;;
+                --certificate-names)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --certificate-fingerprint)
+                    COMPREPLY=($(compgen -f "${cur}"))
                     return 0
                     ;;
                 *)

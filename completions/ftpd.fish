@@ -11,6 +11,11 @@ complete -c ftpd -l tls-port -d 'Port where TLS begins at once, such as 990; by 
 complete -c ftpd -l tls-min-version -d 'The oldest version of TLS [default: 1.2]' -r -f -a "1.2\t''
 1.3\t''"
 complete -c ftpd -l tls-cipher-suites -d 'Cipher suites by their IANA names, or all [default: all]' -r
+complete -c ftpd -l client-certificate -d 'Whether clients are asked for a certificate, or have no TLS without one [default: off]' -r -f -a "off\t''
+optional\t''
+required\t''"
+complete -c ftpd -l client-ca -d 'Authorities in PEM, whose certificates clients may show' -r -F
+complete -c ftpd -l client-crl -d 'Revocation lists; with one, every authority on the way needs a valid one' -r -F
 complete -c ftpd -l sessionuser -d 'User and group number of the network half of a session; owns nothing [default: 60621]' -r
 complete -c ftpd -l pidfile -d 'File for the number of the daemon\'s process, by which a second one is refused' -r -F
 complete -c ftpd -l chroot -d 'Confine every session to this directory' -r -f -a "(__fish_complete_directories)"
@@ -110,6 +115,12 @@ prefer\t''
 off\t''"
 complete -c ftpd -l tls-close-notify -d 'Whether an upload whose TLS ends without close_notify is a broken one [default: strict]' -r -f -a "strict\t''
 lax\t''"
+complete -c ftpd -l certificate-login -d 'What a client\'s certificate is worth: the password, more, or its half [default: off]' -r -f -a "off\t''
+enough\t''
+only\t''
+both\t''"
+complete -c ftpd -l certificate-names -d 'Which name in it must be the account\'s: cn, email, dns [default: cn]' -r
+complete -c ftpd -l certificate-fingerprint -d 'SHA-256 of the account\'s certificates; names no longer count then' -r
 complete -c ftpd -l check -d 'Check the configuration and start nothing'
 complete -c ftpd -l dump-config -d 'Print every setting as a TOML file, with where each value comes from'
 complete -c ftpd -l json -d 'With --user: print one JSON object'

@@ -159,7 +159,7 @@ fn start_signer(setup: &Setup) -> Result<Option<(Recipe, Ready)>, String> {
         return Ok(None);
     }
     let root = setup.empty_root.as_ref();
-    let [_, _, user, _] = server.own_uids();
+    let [_, _, user, ..] = server.own_uids();
     let recipe = Recipe {
         settings: server.tls.clone(),
         programs: setup.programs.clone(),
@@ -234,7 +234,7 @@ fn account_names(path: &str) -> Vec<u8> {
 
 fn start_logger(setup: &Setup, sink: Option<Sink>) -> Result<Log, String> {
     let server = &setup.config.server;
-    let [_, user, _, _] = server.own_uids();
+    let [_, user, ..] = server.own_uids();
     let root = setup.empty_root.as_ref();
     startup::start_logger(sink, server.log_level, &setup.programs, user, root)
 }
@@ -242,7 +242,7 @@ fn start_logger(setup: &Setup, sink: Option<Sink>) -> Result<Log, String> {
 /// Looks up what PassiveAddress names, if it names anything.
 fn start_lookup(setup: &Setup) -> Result<Found, String> {
     let server = &setup.config.server;
-    let [_, _, _, user] = server.own_uids();
+    let [_, _, _, user, _] = server.own_uids();
     Found::start(
         &server.passive_addresses,
         server.passive_resolve,

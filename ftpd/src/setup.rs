@@ -9,6 +9,7 @@ use common::lookup::Found;
 use common::sandbox::{EmptyRoot, Programs};
 use common::settings::Config;
 use common::tls::Certificates;
+use common::tls::clients::Clients;
 use common::turns::Turns;
 
 /// Read-only from the first client on; it holds no secret.
@@ -32,4 +33,6 @@ pub(crate) struct Security {
     pub(crate) entrance: Entrance,
     /// None where TLS is not offered.
     pub(crate) certificates: Option<Arc<Certificates>>,
+    /// Who tells whose the certificates of clients are, where they are asked for any.
+    pub(crate) clients: Option<Clients>,
 }

@@ -3,6 +3,7 @@
 mod tls;
 
 use std::net::SocketAddr;
+use std::sync::OnceLock;
 
 use common::auth::Secret;
 use common::auth::native::Record;
@@ -20,7 +21,11 @@ use common::proto::verbs::{self, Command};
 use common::stage::deflate::{Deflate, Inflate};
 use common::stage::tar::{self, Event, Sort};
 use common::stage::{Fault, Stage, ascii};
-use common::wire::{self, Wire};
+use common::tls::clients::{ClientNames, Proof};
+use common::tls::make::self_signed;
+use common::wire::{self, Octets, Wire};
+use rustls::pki_types::CertificateDer;
+use rustls::pki_types::pem::PemObject;
 
 /// A function that any fuzzer can call.
 #[derive(Clone, Copy, Debug)]
@@ -54,6 +59,10 @@ pub const TARGETS: &[Target] = &[
     Target {
         name: "path",
         run: path,
+    },
+    Target {
+        name: "certificate",
+        run: certificate,
     },
     Target {
         name: "reply",
@@ -244,6 +253,36 @@ fn reply(octets: &[u8]) {
     }
 }
 
+/// What a client proves, and the names in its certificate: whatever it sends, they are read or they are not.
+fn certificate(octets: &[u8]) {
+    if let Ok(proof) = wire::decode::<Proof>(octets) {
+        assert_eq!(proof.encode(), octets);
+    }
+    read_names(octets);
+    // Changes of a real one get further.
+    static REAL: OnceLock<Vec<u8>> = OnceLock::new();
+    let mut real = REAL.get_or_init(real_certificate).clone();
+    for change in octets.chunks_exact(3).take(8) {
+        let at = usize::from(u16::from_be_bytes([change[0], change[1]])) % real.len();
+        real[at] = change[2];
+    }
+    read_names(&real);
+}
+
+fn read_names(certificate: &[u8]) {
+    if let Some(names) = ClientNames::of(certificate) {
+        let mut out = Vec::new();
+        names.put(&mut out);
+        assert_eq!(wire::decode(&out), Ok(names));
+    }
+}
+
+fn real_certificate() -> Vec<u8> {
+    let pair = self_signed("ftp.example.org").expect("a certificate can be made");
+    let pem = pair.certificate.as_bytes();
+    CertificateDer::from_pem_slice(pem).map_or_else(|_| vec![0x30], |der| der.to_vec())
+}
+
 /// What decodes encodes to the same octets, in each phase.
 fn messages(octets: &[u8]) {
     decode_in_each_phase(octets);
@@ -272,6 +311,10 @@ fn samples() -> Vec<Vec<u8>> {
         encoded(&LoginRequest::Authenticate {
             user: UserName::new(b"name").unwrap_or_default(),
             secret: Secret::new(b"password"),
+        }),
+        encoded(&LoginRequest::Present {
+            part: Octets::new(b"proof").unwrap_or_default(),
+            more: true,
         }),
         encoded(&FileRequest::Open { path: path() }),
         encoded(&FileRequest::Create {

@@ -2,11 +2,15 @@
 
 #![allow(clippy::unwrap_used, reason = "whatever fails shall end the test")]
 
+mod certified;
 mod client;
+mod clients;
 mod data;
 mod handshake;
 mod login;
+mod pki;
 mod programs;
 mod renewal;
+mod revocation;
 mod server;
 mod ways;

@@ -4,13 +4,15 @@ use std::fs;
 use std::sync::Arc;
 
 use rustls::client::Resumption;
+use rustls::client::WantsClientCert;
 use rustls::crypto::aws_lc_rs;
 use rustls::version::{TLS12, TLS13};
-use rustls::{ClientConfig, RootCertStore, SupportedProtocolVersion};
+use rustls::{ClientConfig, ConfigBuilder, RootCertStore, SupportedProtocolVersion};
 use tests::scratch::mode;
 use tests::{Server, Setup};
 
 use crate::client::Secure;
+use crate::pki::Identity;
 
 /// The versions of TLS that there are.
 pub(crate) const VERSIONS: [&SupportedProtocolVersion; 2] = [&TLS12, &TLS13];
@@ -49,17 +51,36 @@ impl Authority {
         version: &'static SupportedProtocolVersion,
         protocols: &[&[u8]],
     ) -> Arc<ClientConfig> {
-        let mut roots = RootCertStore::empty();
-        roots.add(self.certified.cert.der().clone()).unwrap();
-        let mut config =
-            ClientConfig::builder_with_provider(Arc::new(aws_lc_rs::default_provider()))
-                .with_protocol_versions(&[version])
-                .unwrap()
-                .with_root_certificates(roots)
-                .with_no_client_auth();
+        let mut config = self.begin(version).with_no_client_auth();
         config.alpn_protocols = protocols.iter().map(|name| name.to_vec()).collect();
         config.resumption = Resumption::in_memory_sessions(64);
         Arc::new(config)
+    }
+
+    /// What a client is that has a certificate of its own.
+    pub(crate) fn client_with(
+        &self,
+        version: &'static SupportedProtocolVersion,
+        identity: &Identity,
+    ) -> Arc<ClientConfig> {
+        let config = self.begin(version);
+        let mut config = config
+            .with_client_auth_cert(identity.chain.clone(), identity.key())
+            .unwrap();
+        config.resumption = Resumption::in_memory_sessions(64);
+        Arc::new(config)
+    }
+
+    fn begin(
+        &self,
+        version: &'static SupportedProtocolVersion,
+    ) -> ConfigBuilder<ClientConfig, WantsClientCert> {
+        let mut roots = RootCertStore::empty();
+        roots.add(self.certified.cert.der().clone()).unwrap();
+        ClientConfig::builder_with_provider(Arc::new(aws_lc_rs::default_provider()))
+            .with_protocol_versions(&[version])
+            .unwrap()
+            .with_root_certificates(roots)
     }
 
     /// A client that is logged in under TLS, with data under TLS too.

@@ -173,18 +173,58 @@ pub fn authenticate(
             of_system(method, Files::default().known(name))
         }
     })?;
-    if server.auth_methods.session_pam() && session.is_none() {
-        // It is the real user whose rules count, by whatever name the client came.
-        let question = Question {
-            user: member.real_user().as_bytes(),
-            typed: name,
-            client,
-            secret: None,
-        };
-        let refused = |error| Denied(vec![(Methods::SESSION_PAM, MethodError::Pam(error))]);
-        session = Some(pam::ask(&question, patience).map_err(refused)?);
+    if session.is_none() {
+        session = open_session(server, &member, name, client)?;
     }
     Ok((member, session))
+}
+
+/// Asks PAM, where that is to be asked, about a member who has shown by other means than a password who they are.
+pub fn vouch(
+    server: &ServerConfig,
+    member: &Member,
+    name: &[u8],
+    client: IpAddr,
+) -> Result<Option<PamSession>, Denied> {
+    if member.method() != Method::Pam {
+        return open_session(server, member, name, client);
+    }
+    ask_pam(server, name, name, client)
+        .map(Some)
+        .map_err(|error| Denied(vec![(Method::Pam.name(), error)]))
+}
+
+/// Asks PAM about account and session, where `session-pam` wants that.
+fn open_session(
+    server: &ServerConfig,
+    member: &Member,
+    name: &[u8],
+    client: IpAddr,
+) -> Result<Option<PamSession>, Denied> {
+    if !server.auth_methods.session_pam() {
+        return Ok(None);
+    }
+    // It is the real user whose rules count, by whatever name the client came.
+    ask_pam(server, member.real_user().as_bytes(), name, client)
+        .map(Some)
+        .map_err(|error| Denied(vec![(Methods::SESSION_PAM, error)]))
+}
+
+/// Asks PAM about somebody whose password is not its matter.
+fn ask_pam(
+    server: &ServerConfig,
+    user: &[u8],
+    typed: &[u8],
+    client: IpAddr,
+) -> Result<PamSession, MethodError> {
+    let question = Question {
+        user,
+        typed,
+        client,
+        secret: None,
+    };
+    // The network half waits for the whole of that time.
+    pam::ask(&question, server.login_timeout / 2).map_err(MethodError::Pam)
 }
 
 /// Finds who a login under this name would be with the right password, and, for the user file, the line.

@@ -31,6 +31,9 @@ pub(super) const LONGEST_TYPED: usize = 2048;
 pub type Typed = Octets<LONGEST_TYPED>;
 pub type Pattern = Octets<LONGEST_PATTERN>;
 
+/// The most of a proof that goes into a message, in octets.
+pub const PROOF_PART: usize = 8000;
+
 /// The path of an entry in an archive, or the target of a link.
 pub type EntryPath = Octets<LONGEST_PATH>;
 /// The name of a user or a group, as far as it is shown.
@@ -43,6 +46,11 @@ messages! {
         1 => Authenticate { user: UserName, secret: Secret },
         /// A channel to the signer that has the keys to these certificates. → `Signer` with its end, or `NoSigner`.
         2 => Signer { generation: u32 },
+        /// A part of the proof of who the client is, which the handshake has made. → `Taken` if more is to come; else
+        /// `Certified` or `NotCertified`.
+        3 => Present { part: Octets<PROOF_PART>, more: bool },
+        /// To log in by the certificate that was presented. → as `Authenticate`, or `NeedPassword`.
+        4 => Enter { user: UserName },
     }
 }
 
@@ -59,6 +67,11 @@ messages! {
         4 => Signer,
         /// The certificates are others now, the signer is gone, or the session has had its channel.
         5 => NoSigner,
+        6 => Taken,
+        7 => Certified,
+        8 => NotCertified,
+        /// The certificate alone lets nobody in by this name.
+        9 => NeedPassword,
     }
 }
 

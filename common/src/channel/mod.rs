@@ -15,8 +15,8 @@ use zeroize::Zeroize;
 pub use dialling::{DialAnswer, DialFault, DialRequest, HostName};
 pub use messages::{
     Account, ChangeAnswer, ChangeRequest, EntryPath, Failed, FileAnswer, FileRequest, LeaseAnswer,
-    LeaseRequest, ListFormat, LoginAnswer, LoginRequest, OwnerName, PackedContent, PackedOwner,
-    Pattern, SignAnswer, SignRequest, Typed, UploadAt, UserName,
+    LeaseRequest, ListFormat, LoginAnswer, LoginRequest, OwnerName, PROOF_PART, PackedContent,
+    PackedOwner, Pattern, SignAnswer, SignRequest, Typed, UploadAt, UserName,
 };
 
 use crate::sys::{self, Wait};

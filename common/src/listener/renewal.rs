@@ -35,8 +35,7 @@ pub struct Renewal {
 impl Renewal {
     pub fn new(recipe: Recipe, first: Ready) -> Renewal {
         let settings = &recipe.settings;
-        let files = settings.certificates.iter().chain(&settings.keys).cloned();
-        let watch = match Watch::new(files.collect()) {
+        let watch = match Watch::new(settings.files().cloned().collect()) {
             Ok(watch) => Some(watch),
             Err(errno) => {
                 recipe.log.line(&format!(
@@ -46,7 +45,7 @@ impl Renewal {
             }
         };
         let now = clock::seconds();
-        for warning in warnings(&recipe, &first.offer.certificates, now) {
+        for warning in tls::warnings(settings, &first.offer.certificates, now) {
             recipe.log.line(&format!("certificates: {warning}"));
         }
         Renewal {
@@ -97,7 +96,8 @@ impl Renewal {
                 let certificates = &self.offer.certificates;
                 let count = certificates.chains.len();
                 log.line(&format!("certificates: renewed, {count} in use"));
-                for warning in warnings(&self.recipe, certificates, clock::seconds()) {
+                let settings = &self.recipe.settings;
+                for warning in tls::warnings(settings, certificates, clock::seconds()) {
                     log.line(&format!("certificates: {warning}"));
                 }
             }
@@ -113,8 +113,8 @@ impl Renewal {
         let now = clock::seconds();
         let expired = |one: &Certificates| one.chains.iter().any(|chain| chain.days_left(now) < 0);
         if expired(&ready.offer.certificates) && !expired(&self.offer.certificates) {
-            let warnings = warnings(&self.recipe, &ready.offer.certificates, now);
-            return Err(warnings.collect::<Vec<_>>().join("; "));
+            let settings = &self.recipe.settings;
+            return Err(tls::warnings(settings, &ready.offer.certificates, now).join("; "));
         }
         Ok(ready)
     }
@@ -144,15 +144,4 @@ impl Renewal {
         let due = self.watch.as_ref().and_then(Watch::due);
         late.into_iter().chain(due).min()
     }
-}
-
-/// What is to be said about the ends of certificates.
-fn warnings(
-    recipe: &Recipe,
-    certificates: &Certificates,
-    now: i64,
-) -> impl Iterator<Item = String> {
-    let files = recipe.settings.certificates.iter();
-    let pairs = files.zip(&certificates.chains);
-    pairs.filter_map(move |(file, chain)| tls::warning(file, chain, now))
 }

@@ -32,6 +32,8 @@ codes! {
     LONG_PASSIVE = 228;
     EXTENDED_PASSIVE = 229;
     LOGGED_IN = 230;
+    /// RFC 2228 §3: the security data says who it is, so that no password is needed.
+    LOGGED_IN_BY_CERTIFICATE = 232;
     /// The handshake may begin (RFC 2228 §5.1).
     SECURITY_ACCEPTED = 234;
     ACTION_DONE = 250;

@@ -91,6 +91,11 @@ impl Secured {
         self.stream.handshake(self.socket.as_fd())
     }
 
+    /// The client's own certificate, if it has shown one.
+    pub fn client_certificate(&self) -> Option<&[u8]> {
+        self.stream.client_certificate()
+    }
+
     /// Whether it continues the TLS session of the control connection, or of another one of the same configuration.
     pub fn resumed(&self) -> bool {
         self.stream.resumed()

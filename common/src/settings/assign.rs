@@ -10,7 +10,7 @@ use super::own::OwnSetting;
 use super::shared::unshared_own;
 use super::table::{FTPD, Kind, Scope, Set, Setting, Settings};
 use super::value::{Value, Wrong, shown};
-use super::{Config, Run, SessionConfig};
+use super::{Config, ServerConfig, SessionConfig};
 
 /// Where a value comes from.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -274,17 +274,18 @@ pub fn check_user_setting(key: &str, value: &str) -> Result<(), String> {
 
 impl SessionConfig {
     /// Returns these settings with a user's own over them: first those of the server's file, then those of the user's entry,
-    /// of which the last one of a key counts, as entries grow at the end. `run` decides whether sessions can share limits.
+    /// of which the last one of a key counts, as entries grow at the end. What they need of the server's must be there.
     pub fn with_user_settings(
         &self,
-        run: Run,
+        server: &ServerConfig,
         table: &[OwnSetting],
         entry: &[(String, String)],
     ) -> Result<SessionConfig, SettingError> {
         let entry: Vec<_> = entry.iter().map(OwnSetting::of_entry).collect();
         let mut session = self.overlaid(table)?.overlaid(&entry)?;
         settle(&mut session).map_err(user)?;
-        match unshared_own(&session, run, table.iter().chain(&entry)) {
+        session.tls_fits(&server.tls).map_err(user)?;
+        match unshared_own(&session, server.run, table.iter().chain(&entry)) {
             Some(error) => Err(error),
             None => Ok(session),
         }
@@ -349,7 +350,7 @@ fn user(message: String) -> SettingError {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::settings::JailMode;
+    use crate::settings::{JailMode, Run};
     use std::time::Duration;
 
     fn with(pairs: &[(&str, &str)]) -> Result<SessionConfig, String> {
@@ -358,7 +359,7 @@ mod tests {
             .map(|(key, value)| ((*key).to_owned(), (*value).to_owned()))
             .collect();
         SessionConfig::default()
-            .with_user_settings(Run::Background, &[], &pairs)
+            .with_user_settings(&ServerConfig::default(), &[], &pairs)
             .map_err(|error| error.to_string())
     }
 
@@ -375,8 +376,12 @@ mod tests {
     fn what_sessions_share_refuses_its_user_under_inetd() {
         let under_inetd = |value: &str| {
             let entry = [("MaxPerUser".to_owned(), value.to_owned())];
+            let server = ServerConfig {
+                run: Run::Inetd,
+                ..ServerConfig::default()
+            };
             SessionConfig::default()
-                .with_user_settings(Run::Inetd, &[], &entry)
+                .with_user_settings(&server, &[], &entry)
                 .map_err(|error| error.to_string())
         };
         let told = under_inetd("3").unwrap_err();

@@ -1,6 +1,7 @@
 //! THE settings: the table of all keys and flags, and the typed configuration that they produce. Pure except `read`.
 
 pub mod assign;
+mod clients;
 mod cost;
 mod gateway;
 mod key_value;
@@ -24,6 +25,9 @@ pub mod toml;
 pub mod value;
 
 pub use assign::{Origin, SettingError, check_user_setting};
+pub use clients::{
+    CertificateLogin, CertificateNames, CertificateRule, ClientCertificate, Fingerprint,
+};
 pub use cost::Cost;
 pub use gateway::{FTPPROXY, GatewayConfig, ServerData};
 pub use limits::Limits;
@@ -33,7 +37,7 @@ pub use protection::{CloseNotify, DataBinding, Protection, TlsRequired};
 pub use read::gateway::{DEFAULT_FILE as DEFAULT_GATEWAY_FILE, load as load_gateway};
 pub use read::{DEFAULT_FILE, Loaded, load};
 pub use scheme::{NoScheme, Scheme};
-pub use tls::{CipherSuite, CipherSuites, Tls, TlsVersion};
+pub use tls::{CipherSuite, CipherSuites, ClientTrust, Tls, TlsVersion};
 
 use std::net::IpAddr;
 use std::path::PathBuf;
@@ -162,9 +166,10 @@ impl Default for ServerConfig {
 }
 
 impl ServerConfig {
-    /// The uids of processes of our own: network halves, the logger, the signer, and the lookup of names.
-    pub fn own_uids(&self) -> [u32; 4] {
-        [0, 1, 2, 3].map(|offset| self.session_user.saturating_add(offset))
+    /// The uids of processes of our own: network halves, the logger, the signer, the lookup of names, and verifiers of
+    /// certificates.
+    pub fn own_uids(&self) -> [u32; 5] {
+        [0, 1, 2, 3, 4].map(|offset| self.session_user.saturating_add(offset))
     }
 }
 
@@ -246,6 +251,8 @@ pub struct SessionConfig {
     pub protection: Protection,
     /// What may not travel in the clear where any password does.
     pub tls_required_anonymous: TlsRequired,
+    /// What certificates of clients are worth.
+    pub certificate: CertificateRule,
 }
 
 impl Default for SessionConfig {
@@ -280,6 +287,7 @@ impl Default for SessionConfig {
             charset: Charset::UTF_8,
             protection: Protection::default(),
             tls_required_anonymous: TlsRequired::Off,
+            certificate: CertificateRule::default(),
         }
     }
 }
@@ -296,6 +304,8 @@ impl SessionConfig {
                 required: self.tls_required_anonymous,
                 ..self.protection
             },
+            // Strangers have no certificate.
+            certificate: CertificateRule::default(),
             ..self.clone()
         }
     }

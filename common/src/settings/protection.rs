@@ -1,7 +1,7 @@
 //! What TLS is demanded of a session. Pure: no I/O.
 
-use super::Config;
 use super::value::Wrong;
+use super::{CertificateLogin, ClientCertificate, Config, SessionConfig, Tls};
 
 /// What an account demands of TLS.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -34,6 +34,39 @@ impl Config {
             self.server.tls.certificates.is_empty() && *required != TlsRequired::Off
         })
         .map(|(key, _)| key)
+    }
+
+    /// What is wrong between what clients have to show and where: the key to correct, and why.
+    pub(super) fn unmet_certificates(&self) -> Option<(&'static str, String)> {
+        let asked = self.server.tls.clients.asked;
+        if let Err(why) = self.session.certificates_fit(asked) {
+            return Some(("CertificateLogin", why));
+        }
+        let in_the_clear = !self.session.protection.required.for_login();
+        (asked == ClientCertificate::Required && in_the_clear).then(|| {
+            let why = "ClientCertificate=required needs TLSRequired=login or all: in the clear nobody shows a certificate";
+            ("ClientCertificate", why.to_owned())
+        })
+    }
+}
+
+impl SessionConfig {
+    /// Whether what an account demands of TLS is to be had from the server.
+    pub(super) fn tls_fits(&self, tls: &Tls) -> Result<(), String> {
+        if tls.certificates.is_empty() && self.protection.required != TlsRequired::Off {
+            return Err("TLSRequired needs a Certificate of the server".to_owned());
+        }
+        self.certificates_fit(tls.clients.asked)
+    }
+
+    fn certificates_fit(&self, asked: ClientCertificate) -> Result<(), String> {
+        match (self.certificate.login, asked) {
+            (CertificateLogin::Off, _)
+            | (_, ClientCertificate::Optional | ClientCertificate::Required) => Ok(()),
+            (_, ClientCertificate::Off) => Err(
+                "CertificateLogin needs ClientCertificate=optional or required: clients are asked for none".to_owned(),
+            ),
+        }
     }
 }
 

@@ -87,16 +87,18 @@ pub fn load(matches: &ArgMatches) -> Result<Loaded, Vec<SettingError>> {
             ),
         });
     }
+    if let Some((key, message)) = config.unmet_certificates() {
+        let made = origins.get(key).map(|(origin, _)| origin.clone());
+        let origin = made.unwrap_or(Origin::Default);
+        errors.push(SettingError { origin, message });
+    }
     errors.extend(shared::unshared(&config, &origins));
     if !errors.is_empty() {
         errors.iter_mut().for_each(|error| error.show(&text));
         return Err(errors);
     }
     for (name, own) in config.server.users.all() {
-        if let Err(mut error) = config
-            .session
-            .with_user_settings(config.server.run, own, &[])
-        {
+        if let Err(mut error) = config.session.with_user_settings(&config.server, own, &[]) {
             error
                 .message
                 .push_str(&format!("; logins of {name} are refused"));

@@ -6,8 +6,9 @@ use super::peers::Peers;
 use super::rules::{PortMap, Rules};
 use super::value::{Value, Wrong, Zero};
 use super::{
-    Bind, CipherSuites, CloseNotify, Cost, DataBinding, GatewayConfig, JailMode, Locks, Run,
-    ServerConfig, SessionConfig, TlsRequired, TlsVersion, permitted,
+    Bind, CertificateLogin, CertificateNames, CipherSuites, ClientCertificate, CloseNotify, Cost,
+    DataBinding, Fingerprint, GatewayConfig, JailMode, Locks, Run, ServerConfig, SessionConfig,
+    TlsRequired, TlsVersion, permitted,
 };
 use crate::policy::{Hours, Names};
 
@@ -108,6 +109,9 @@ pub const TABLE: &[Setting] = &[
     setting("TLSPort",               &["tls-port"],               "tls.port",              Text("PORT"),     "",                   "Port where TLS begins at once, such as 990; by default there is none",     Server(|c, v| { c.tls.port = Some(v.port(0)?); Ok(()) })),
     setting("TLSMinVersion",         &["tls-min-version"],        "tls.min-version",       Choice(&["1.2", "1.3"]), "1.2",         "The oldest version of TLS",                                              Server(|c, v| { c.tls.least = TlsVersion::parse(v.text)?; Ok(()) })),
     setting("TLSCipherSuites",       &["tls-cipher-suites"],      "tls.cipher-suites",     Text("LIST"),     "all",                "Cipher suites by their IANA names, or all",                              Server(|c, v| { c.tls.suites = CipherSuites::parse(v.text)?; Ok(()) })),
+    setting("ClientCertificate",     &["client-certificate"],     "tls.client-certificate", Choice(&["off", "optional", "required"]), "off", "Whether clients are asked for a certificate, or have no TLS without one", Server(|c, v| { c.tls.clients.asked = ClientCertificate::parse(v.text)?; Ok(()) })),
+    setting("ClientCA",              &["client-ca"],              "tls.client-ca",         Files,            "",                   "Authorities in PEM, whose certificates clients may show",                Server(|c, v| { c.tls.clients.authorities = v.paths()?; Ok(()) })),
+    setting("ClientCRL",             &["client-crl"],             "tls.client-crl",        Files,            "",                   "Revocation lists; with one, every authority on the way needs a valid one",  Server(|c, v| { c.tls.clients.revocations = v.paths()?; Ok(()) })),
     setting("NoDaemon",              &["nodemon"],                "run.foreground",        Switch,           "no",                 "Stay in the foreground",                                                 CommandLine(|c, v| run(c, v, Run::Foreground))),
     setting("Inetd",                 &["inetd", "I"],             "run.inetd",             Switch,           "no",                 "Serve one session on descriptor 0, started by inetd",                    CommandLine(|c, v| run(c, v, Run::Inetd))),
     setting("SessionUser",           &["sessionuser"],            "run.session-user",      Text("UID"),      "60621",              "User and group number of the network half of a session; owns nothing",   Server(|c, v| { c.session_user = v.unprivileged_id()?; Ok(()) })),
@@ -189,6 +193,9 @@ pub const TABLE: &[Setting] = &[
     setting("TLSRequiredAnonymous",  &["tls-required-anonymous"], "tls.required-anonymous", Choice(&["off", "login", "data", "all"]), "off", "The same for accounts that take any password",                         Session(|c, v| { c.tls_required_anonymous = TlsRequired::parse(v.text)?; Ok(()) })),
     setting("TLSDataBinding",        &["tls-data-binding"],       "tls.data-binding",      Choice(&["require", "prefer", "off"]), "prefer", "Data must resume the control connection's TLS; \"prefer\" logs others", Session(|c, v| { c.protection.binding = DataBinding::parse(v.text)?; Ok(()) })),
     setting("TLSCloseNotify",        &["tls-close-notify"],       "tls.close-notify",      Choice(&["strict", "lax"]), "strict",   "Whether an upload whose TLS ends without close_notify is a broken one",  Session(|c, v| { c.protection.close_notify = CloseNotify::parse(v.text)?; Ok(()) })),
+    setting("CertificateLogin",      &["certificate-login"],      "tls.certificate-login", Choice(&["off", "enough", "only", "both"]), "off", "What a client's certificate is worth: the password, more, or its half",  Session(|c, v| { c.certificate.login = CertificateLogin::parse(v.text)?; Ok(()) })),
+    setting("CertificateNames",      &["certificate-names"],      "tls.certificate-names", Text("LIST"),     "cn",                 "Which name in it must be the account's: cn, email, dns",                 Session(|c, v| { c.certificate.names = CertificateNames::parse(v.text)?; Ok(()) })),
+    setting("CertificateFingerprint", &["certificate-fingerprint"], "tls.certificate-fingerprint", Text("LIST"), "",             "SHA-256 of the account's certificates; names no longer count then",      Session(|c, v| { c.certificate.fingerprints = Fingerprint::parse_list(v.text)?; Ok(()) })),
 ];
 
 const EXCLUSIVE: &[(&str, &str)] = &[
@@ -404,6 +411,12 @@ mod tests {
             ("TLSRequired" | "TLSRequiredAnonymous", _) => "all",
             ("TLSDataBinding", _) => "require",
             ("TLSCloseNotify", _) => "lax",
+            ("ClientCertificate", _) => "optional",
+            ("CertificateLogin", _) => "both",
+            ("CertificateNames", _) => "email",
+            ("CertificateFingerprint", _) => {
+                "2024202420242024202420242024202420242024202420242024202420242024"
+            }
             ("UpdatePass", _) => "sha512",
             ("AuthMethods", _) => "shadow",
             ("TLSMinVersion", _) => "1.3",

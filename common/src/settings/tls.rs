@@ -2,6 +2,7 @@
 
 use std::path::PathBuf;
 
+use super::clients::ClientCertificate;
 use super::nearest::nearest;
 use super::value::{Wrong, shown, words};
 
@@ -16,6 +17,37 @@ pub struct Tls {
     pub port: Option<u16>,
     pub least: TlsVersion,
     pub suites: CipherSuites,
+    pub clients: ClientTrust,
+}
+
+/// What clients have to show of themselves.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct ClientTrust {
+    pub asked: ClientCertificate,
+    /// Files with the authorities that certify clients.
+    pub authorities: Vec<PathBuf>,
+    /// Files with what these have revoked.
+    pub revocations: Vec<PathBuf>,
+}
+
+impl ClientTrust {
+    fn settle(&self) -> Result<(), (&'static str, &'static str)> {
+        match (self.asked, self.authorities.is_empty()) {
+            (ClientCertificate::Off, false) => Err((
+                "ClientCA",
+                "ClientCA is for ClientCertificate=optional or required",
+            )),
+            (ClientCertificate::Optional | ClientCertificate::Required, true) => Err((
+                "ClientCertificate",
+                "ClientCertificate needs a ClientCA that certifies clients",
+            )),
+            (_, true) if !self.revocations.is_empty() => Err((
+                "ClientCRL",
+                "ClientCRL needs a ClientCA, whose lists they are",
+            )),
+            _ => Ok(()),
+        }
+    }
 }
 
 impl Tls {
@@ -28,6 +60,12 @@ impl Tls {
         }
         if certificates == 0 && self.port.is_some() {
             return wrong("TLSPort", "TLSPort needs a Certificate");
+        }
+        if certificates == 0 && self.clients.asked != ClientCertificate::Off {
+            return wrong("ClientCertificate", "ClientCertificate needs a Certificate");
+        }
+        if let Err((key, text)) = self.clients.settle() {
+            return wrong(key, text);
         }
         if keys > 0 && keys != certificates {
             let text = format!(
@@ -42,6 +80,13 @@ impl Tls {
             return Err(("TLSCipherSuites", text));
         }
         Ok(())
+    }
+
+    /// All files that are read.
+    pub fn files(&self) -> impl Iterator<Item = &PathBuf> {
+        let own = self.certificates.iter().chain(&self.keys);
+        own.chain(&self.clients.authorities)
+            .chain(&self.clients.revocations)
     }
 
     /// The files of each pair: the certificate's and the key's.

@@ -3,6 +3,7 @@
 use rustls::pki_types::CertificateDer;
 use rustls::{SignatureAlgorithm, SignatureScheme};
 
+use super::clients::Trust;
 use crate::wire::{Malformed, Wire};
 
 /// The most certificate chains of a server.
@@ -22,6 +23,8 @@ pub struct Certificates {
     pub generation: u32,
     /// The first is for clients that ask for none of the names.
     pub chains: Vec<Chain>,
+    /// Whose certificates clients may show, if they are asked for any.
+    pub trust: Option<Trust>,
 }
 
 /// A certificate with its issuers, and what is needed to choose it.
@@ -115,27 +118,25 @@ impl Chain {
 impl Wire for Certificates {
     fn put(&self, out: &mut Vec<u8>) {
         self.generation.put(out);
-        put_list(&self.chains, out);
+        put_list(&self.chains, out, Chain::put);
+        self.trust.put(out);
     }
     fn take(input: &mut &[u8]) -> Result<Self, Malformed> {
         Ok(Certificates {
             generation: Wire::take(input)?,
             chains: take_list(input, MOST_CHAINS, Chain::take)?,
+            trust: Wire::take(input)?,
         })
     }
 }
 
 impl Wire for Chain {
     fn put(&self, out: &mut Vec<u8>) {
-        put_count(self.certificates.len(), out);
-        for certificate in &self.certificates {
-            put_octets(certificate, out);
-        }
+        put_list(&self.certificates, out, |one, out| put_octets(one, out));
         self.key.put(out);
-        put_count(self.names.len(), out);
-        for name in &self.names {
-            put_octets(name.as_bytes(), out);
-        }
+        put_list(&self.names, out, |name, out| {
+            put_octets(name.as_bytes(), out)
+        });
         self.not_after.put(out);
     }
     fn take(input: &mut &[u8]) -> Result<Self, Malformed> {
@@ -176,14 +177,14 @@ fn put_count(count: usize, out: &mut Vec<u8>) {
     u32::try_from(count).unwrap_or(u32::MAX).put(out);
 }
 
-fn put_octets(octets: &[u8], out: &mut Vec<u8>) {
+pub(super) fn put_octets(octets: &[u8], out: &mut Vec<u8>) {
     put_count(octets.len(), out);
     out.extend_from_slice(octets);
 }
 
-fn put_list<T: Wire>(list: &[T], out: &mut Vec<u8>) {
+pub(super) fn put_list<T>(list: &[T], out: &mut Vec<u8>, put: impl Fn(&T, &mut Vec<u8>)) {
     put_count(list.len(), out);
-    list.iter().for_each(|item| item.put(out));
+    list.iter().for_each(|item| put(item, out));
 }
 
 fn take_count(input: &mut &[u8], most: usize) -> Result<usize, Malformed> {
@@ -191,14 +192,14 @@ fn take_count(input: &mut &[u8], most: usize) -> Result<usize, Malformed> {
     (count <= most).then_some(count).ok_or(Malformed)
 }
 
-fn take_octets(input: &mut &[u8], most: usize) -> Result<Vec<u8>, Malformed> {
+pub(super) fn take_octets(input: &mut &[u8], most: usize) -> Result<Vec<u8>, Malformed> {
     let count = take_count(input, most)?;
     let (head, tail) = input.split_at_checked(count).ok_or(Malformed)?;
     *input = tail;
     Ok(head.to_vec())
 }
 
-fn take_list<T>(
+pub(super) fn take_list<T>(
     input: &mut &[u8],
     most: usize,
     mut take: impl FnMut(&mut &[u8]) -> Result<T, Malformed>,
@@ -209,6 +210,7 @@ fn take_list<T>(
 
 #[cfg(test)]
 mod tests {
+    use super::super::clients::Revocations;
     use super::*;
     use crate::wire::decode;
     use proptest::prelude::*;
@@ -227,6 +229,14 @@ mod tests {
         let certificates = Certificates {
             generation: 7,
             chains: vec![chain(&["a.example", "*.b.example"]), chain(&[])],
+            trust: Some(Trust {
+                authorities: vec![vec![0x30, 0].into()],
+                revocations: vec![Revocations {
+                    list: vec![0x30, 0].into(),
+                    next: Some(1),
+                }],
+                mandatory: true,
+            }),
         };
         let mut out = Vec::new();
         certificates.put(&mut out);

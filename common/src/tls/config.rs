@@ -4,12 +4,15 @@ use std::os::fd::OwnedFd;
 use std::sync::Arc;
 
 use rustls::crypto::{CryptoProvider, aws_lc_rs};
-use rustls::server::{ClientHello, ResolvesServerCert, ServerSessionMemoryCache};
+use rustls::server::{
+    ClientHello, ResolvesServerCert, ServerSessionMemoryCache, WebPkiClientVerifier,
+};
 use rustls::sign::CertifiedKey;
 use rustls::version::{TLS12, TLS13};
 use rustls::{Error, ServerConfig, SignatureScheme, SupportedProtocolVersion};
 
 use super::certificates::{Certificates, Chain};
+use super::clients::Witness;
 use super::remote::{Channel, RemoteKey};
 use crate::channel::Asker;
 use crate::settings::{CipherSuites, TlsVersion};
@@ -27,7 +30,8 @@ pub struct Policy {
     pub suites: CipherSuites,
 }
 
-/// Makes the configuration of one session, for its control connection and its data connections.
+/// Makes the configuration of one session, for its control connection and its data connections. With a witness clients are
+/// asked for a certificate.
 ///
 /// SECURITY: the keys of the tickets and the cache are new ones, so that what is resumed is this session and no other.
 ///
@@ -37,6 +41,7 @@ pub fn server_config(
     certificates: &Arc<Certificates>,
     channel: OwnedFd,
     policy: &Policy,
+    witness: Option<Witness>,
 ) -> Result<ServerConfig, Error> {
     let resolver = Arc::new(Resolver::new(certificates, channel));
     let versions: &[&SupportedProtocolVersion] = match policy.least {
@@ -45,7 +50,10 @@ pub fn server_config(
     };
     let mut config = ServerConfig::builder_with_provider(Arc::new(provider(&policy.suites)))
         .with_protocol_versions(versions)?
-        .with_no_client_auth()
+        .with_client_cert_verifier(match witness {
+            Some(witness) => Arc::new(witness),
+            None => WebPkiClientVerifier::no_client_auth(),
+        })
         .with_cert_resolver(resolver);
     config.alpn_protocols = vec![PROTOCOL.to_vec()];
     config.ticketer = aws_lc_rs::Ticketer::new()?;

@@ -25,6 +25,8 @@ pub enum Fault {
     TooLong,
     /// It had to continue a session, and began another one.
     NotResumed,
+    /// It had to show the certificate of the control connection's client, and did not.
+    OtherClient,
     /// Octets were changed on their way.
     Forged,
     /// The client's certificate is not accepted.
@@ -44,6 +46,9 @@ impl fmt::Display for Fault {
             Fault::NoCertificate => "there is no certificate for the name that the client asks for",
             Fault::TooLong => "the handshake is too long",
             Fault::NotResumed => "it does not resume the TLS session of the control connection",
+            Fault::OtherClient => {
+                "it does not show the client certificate of the control connection"
+            }
             Fault::Forged => "the data was changed on its way",
             Fault::ClientCertificate => "the client's certificate is not accepted",
             Fault::Ours => "the server cannot do TLS now",

@@ -9,18 +9,23 @@ use std::sync::Arc;
 
 use rustls::crypto::aws_lc_rs::sign::any_supported_type;
 use rustls::pki_types::pem::{Error as PemError, PemObject};
-use rustls::pki_types::{CertificateDer, PrivateKeyDer};
+use rustls::pki_types::{CertificateDer, CertificateRevocationListDer, PrivateKeyDer};
 use rustls::sign::{CertifiedKey, SigningKey};
-use x509_parser::prelude::{FromDer, GeneralName, X509Certificate};
+use x509_parser::prelude::{CertificateRevocationList, FromDer, GeneralName, X509Certificate};
 use zeroize::Zeroizing;
 
 use super::certificates::{
     Certificates, Chain, KeyKind, LONGEST_CERTIFICATE, MOST_CHAINS, MOST_LINKS, MOST_NAMES,
 };
-use crate::settings::Tls;
+use super::clients::{
+    Clients, LONGEST_REVOCATIONS, MOST_AUTHORITIES, MOST_REVOCATIONS, Revocations, Trust,
+};
+use crate::settings::{ClientCertificate, ClientTrust, Tls};
 
 /// The longest file of a certificate chain or a key, in octets.
 const LONGEST_FILE: u64 = 1 << 20;
+/// What DER begins with here, and PEM does not.
+const SEQUENCE: u8 = 0x30;
 
 /// Certificates with the keys to them, in the same order.
 pub(super) struct Loaded {
@@ -41,9 +46,84 @@ pub(super) fn load(settings: &Tls, generation: u32) -> Result<Loaded, String> {
         keys.push(key);
     }
     Ok(Loaded {
-        certificates: Certificates { generation, chains },
+        certificates: Certificates {
+            generation,
+            chains,
+            trust: trust(&settings.clients)?,
+        },
         keys,
     })
+}
+
+/// Whose certificates clients may show.
+fn trust(settings: &ClientTrust) -> Result<Option<Trust>, String> {
+    if settings.asked == ClientCertificate::Off {
+        return Ok(None);
+    }
+    let mut trust = Trust {
+        authorities: Vec::new(),
+        revocations: Vec::new(),
+        mandatory: settings.asked == ClientCertificate::Required,
+    };
+    for path in &settings.authorities {
+        trust.authorities.extend(authorities(path)?);
+    }
+    for path in &settings.revocations {
+        trust.revocations.extend(revocations(path)?);
+    }
+    if trust.authorities.len() > MOST_AUTHORITIES || trust.revocations.len() > MOST_REVOCATIONS {
+        return Err(format!(
+            "there are more than {MOST_AUTHORITIES} authorities or {MOST_REVOCATIONS} lists of revocations"
+        ));
+    }
+    Clients::new(&trust).map_err(|why| format!("ClientCA: {why}"))?;
+    Ok(Some(trust))
+}
+
+/// The certificates of authorities in a file.
+fn authorities(path: &Path) -> Result<Vec<CertificateDer<'static>>, String> {
+    let wrong = |text: &str| format!("{}: {text}", path.display());
+    let (_, octets) = read(path, LONGEST_FILE)?;
+    let all: Vec<_> = CertificateDer::pem_slice_iter(&octets)
+        .collect::<Result<_, _>>()
+        .map_err(|error| wrong(&format!("it is not PEM: {error}")))?;
+    if all.is_empty() {
+        return Err(wrong("it holds no certificate"));
+    }
+    if all
+        .iter()
+        .any(|one: &CertificateDer<'_>| one.len() > LONGEST_CERTIFICATE)
+    {
+        return Err(wrong("a certificate in it is too long"));
+    }
+    Ok(all)
+}
+
+/// The lists in a file: PEM, or one in DER, as authorities publish them.
+fn revocations(path: &Path) -> Result<Vec<Revocations>, String> {
+    let wrong = |text: &str| format!("{}: {text}", path.display());
+    let (_, octets) = read(path, LONGEST_REVOCATIONS as u64)?;
+    let lists: Vec<CertificateRevocationListDer<'static>> = match octets.first() {
+        Some(&SEQUENCE) => vec![octets.to_vec().into()],
+        _ => CertificateRevocationListDer::pem_slice_iter(&octets)
+            .collect::<Result<_, _>>()
+            .map_err(|error| wrong(&format!("it is neither PEM nor DER: {error}")))?,
+    };
+    if lists.is_empty() {
+        return Err(wrong("it holds no revocation list"));
+    }
+    let usable = |list: CertificateRevocationListDer<'static>| {
+        webpki::OwnedCertRevocationList::from_der(&list).map_err(|error| {
+            wrong(&format!(
+                "it is no revocation list that can be used: {error}"
+            ))
+        })?;
+        let next = CertificateRevocationList::from_der(&list)
+            .ok()
+            .and_then(|(_, parsed)| parsed.next_update().map(|next| next.timestamp()));
+        Ok(Revocations { list, next })
+    };
+    lists.into_iter().map(usable).collect()
 }
 
 fn pair(certificate: &Path, key: &Path) -> Result<(Chain, Arc<dyn SigningKey>), String> {
@@ -70,7 +150,7 @@ fn pair(certificate: &Path, key: &Path) -> Result<(Chain, Arc<dyn SigningKey>), 
 /// The chain in a file. What kind of key it has is not known yet.
 fn chain(path: &Path) -> Result<Chain, String> {
     let wrong = |text: String| format!("{}: {text}", path.display());
-    let (_, octets) = read(path)?;
+    let (_, octets) = read(path, LONGEST_FILE)?;
     let certificates: Vec<CertificateDer<'static>> = CertificateDer::pem_slice_iter(&octets)
         .collect::<Result<_, _>>()
         .map_err(|error| wrong(format!("it is not PEM: {error}")))?;
@@ -131,7 +211,7 @@ fn names(certificate: &X509Certificate<'_>) -> Vec<String> {
 /// The first key in a file that nobody else can read.
 fn private_key(path: &Path) -> Result<Arc<dyn SigningKey>, String> {
     let wrong = |text: &str| format!("{}: {text}", path.display());
-    let (file, octets) = read(path)?;
+    let (file, octets) = read(path, LONGEST_FILE)?;
     let status = file.metadata().map_err(|error| wrong(&error.to_string()))?;
     let mode = status.mode() & 0o777;
     // SECURITY: whoever can read the key is this server to its clients.
@@ -167,7 +247,7 @@ fn kind(key: &dyn SigningKey) -> Option<KeyKind> {
 }
 
 /// Reads a file whole, into memory that is wiped.
-fn read(path: &Path) -> Result<(File, Zeroizing<Vec<u8>>), String> {
+fn read(path: &Path, longest: u64) -> Result<(File, Zeroizing<Vec<u8>>), String> {
     let wrong = |error: std::io::Error| format!("{}: {error}", path.display());
     let mut options = OpenOptions::new();
     // A pipe of that name shall not keep the server waiting.
@@ -178,15 +258,15 @@ fn read(path: &Path) -> Result<(File, Zeroizing<Vec<u8>>), String> {
     )]
     let mut file = options.open(path).map_err(wrong)?;
     let status = file.metadata().map_err(wrong)?;
-    if !status.is_file() || status.len() > LONGEST_FILE {
+    if !status.is_file() || status.len() > longest {
         let path: PathBuf = path.to_owned();
         return Err(format!(
-            "{}: it is no file of at most {LONGEST_FILE} octets",
+            "{}: it is no file of at most {longest} octets",
             path.display()
         ));
     }
     // Room for all at once: a vector that grows would leave parts of a key behind.
-    let room = usize::try_from(LONGEST_FILE.min(status.len() + 1)).unwrap_or(0);
+    let room = usize::try_from(longest.min(status.len() + 1)).unwrap_or(0);
     let mut octets = Zeroizing::new(Vec::with_capacity(room));
     (&mut file)
         .take(status.len())

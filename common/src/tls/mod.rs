@@ -5,6 +5,7 @@ mod binding;
 mod budget;
 mod buffer;
 mod certificates;
+pub mod clients;
 mod config;
 mod fault;
 mod load;
@@ -24,6 +25,7 @@ use nix::errno::Errno;
 
 pub use self::binding::resuming_only;
 pub use self::certificates::{Certificates, Chain, KeyKind};
+use self::clients::Clients;
 pub use self::config::{Policy, server_config};
 pub use self::fault::Fault;
 pub use self::message::Shape;
@@ -47,6 +49,8 @@ pub fn warm_up() {
 #[derive(Clone, Debug)]
 pub struct Offer {
     pub certificates: Arc<Certificates>,
+    /// Who tells whose the certificates of clients are, where they are asked for any.
+    pub clients: Option<Clients>,
     /// The way to the signer; for keeper, never for the network half.
     pub door: Arc<Door>,
 }
@@ -70,6 +74,20 @@ pub const SHORT_DAYS: i64 = 14;
 /// What is wrong with the files, as a sentence.
 pub fn look(settings: &Tls) -> Result<Certificates, String> {
     load::load(settings, 0).map(|loaded| loaded.certificates)
+}
+
+/// What is to be said about the ends of certificates and of lists of revocations, if they are near or past.
+pub fn warnings(settings: &Tls, certificates: &Certificates, now: i64) -> Vec<String> {
+    let pairs = settings.certificates.iter().zip(&certificates.chains);
+    let own = pairs.filter_map(|(file, chain)| warning(file, chain, now));
+    let trust = certificates.trust.iter();
+    let lists = trust.flat_map(|trust| &trust.revocations);
+    let expired = lists.filter(|list| list.next.is_none_or(|next| next < now));
+    own.chain(expired.map(|_| {
+        "ClientCRL: a revocation list has expired: no certificate of its authority is accepted until there is a newer one"
+            .to_owned()
+    }))
+    .collect()
 }
 
 /// What is to be said about the end of a certificate, if that is near or past.

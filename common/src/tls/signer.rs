@@ -22,6 +22,7 @@ use rustls::sign::SigningKey;
 use self::desk::Desk;
 use super::Offer;
 use super::certificates::Certificates;
+use super::clients::Clients;
 use super::load::{self, Loaded};
 use crate::channel::{self, Signing};
 use crate::control::until;
@@ -35,7 +36,7 @@ use crate::wire::{Octets, decode};
 /// The longest time from the start of a signer to its word.
 const LONGEST_START: Duration = Duration::from_secs(30);
 /// The most that a signer tells, in octets: all chains at their longest are not served.
-const LONGEST_WORD: usize = 4 << 20;
+const LONGEST_WORD: usize = 24 << 20;
 /// How long the door is waited at. The signer waits for nobody, so there is soon room.
 const PATIENCE: TimeVal = TimeVal::new(5, 0);
 
@@ -265,7 +266,9 @@ impl Starting {
         let told = match self.receive() {
             Ok(None) if Instant::now() < self.deadline => return None,
             Ok(None) => Err("the files could not be read in time".to_owned()),
-            Ok(Some(Word::Ready { certificates })) => Ok(certificates),
+            Ok(Some(Word::Ready { certificates })) => {
+                clients_of(&certificates).map(|clients| (certificates, clients))
+            }
             Ok(Some(Word::Refused { why })) => {
                 Err(String::from_utf8_lossy(why.as_slice()).into_owned())
             }
@@ -275,10 +278,11 @@ impl Starting {
             // It has not been collected yet, so the number is still its own.
             let _ = kill(self.process, Signal::SIGKILL);
         }
-        Some(told.map(|certificates| Ready {
+        Some(told.map(|(certificates, clients)| Ready {
             process: self.process,
             offer: Offer {
                 certificates: Arc::new(certificates),
+                clients,
                 door: Arc::clone(&self.door),
             },
         }))
@@ -306,6 +310,11 @@ impl Starting {
             }
         }
     }
+}
+
+/// Made once, so that sessions inherit it.
+fn clients_of(certificates: &Certificates) -> Result<Option<Clients>, String> {
+    certificates.trust.as_ref().map(Clients::new).transpose()
 }
 
 impl AsFd for Starting {

@@ -160,6 +160,12 @@ impl Stream {
         )
     }
 
+    /// The client's own certificate, if it has shown one, now or in the session that it continued.
+    pub fn client_certificate(&self) -> Option<&[u8]> {
+        let chain = self.connection.peer_certificates()?;
+        chain.first().map(AsRef::as_ref)
+    }
+
     /// Version and cipher suite, for the log.
     pub fn describe(&self) -> String {
         let version = self.connection.protocol_version();

@@ -7,11 +7,14 @@ use std::sync::Arc;
 use std::thread::JoinHandle;
 
 use nix::poll::{PollFd, PollTimeout, poll};
-use rustls::client::Resumption;
+use rustls::client::{Resumption, WantsClientCert};
 use rustls::crypto::aws_lc_rs;
 use rustls::pki_types::ServerName;
+use rustls::server::WebPkiClientVerifier;
+use rustls::server::danger::ClientCertVerifier;
 use rustls::{
-    ClientConfig, ClientConnection, RootCertStore, ServerConfig, SupportedProtocolVersion,
+    ClientConfig, ClientConnection, ConfigBuilder, RootCertStore, ServerConfig,
+    SupportedProtocolVersion,
 };
 
 use super::Halt;
@@ -28,6 +31,11 @@ impl Pki {
 
     /// A server as a session has it: with tickets that nobody else takes.
     pub(crate) fn server(&self) -> Arc<ServerConfig> {
+        self.server_with(WebPkiClientVerifier::no_client_auth())
+    }
+
+    /// The same, which asks clients for certificates.
+    pub(crate) fn server_with(&self, verifier: Arc<dyn ClientCertVerifier>) -> Arc<ServerConfig> {
         let key = self
             .certified
             .signing_key
@@ -39,7 +47,7 @@ impl Pki {
         let mut config = ServerConfig::builder_with_provider(provider)
             .with_safe_default_protocol_versions()
             .unwrap()
-            .with_no_client_auth()
+            .with_client_cert_verifier(verifier)
             .with_single_cert(chain, key)
             .unwrap();
         config.alpn_protocols = vec![b"ftp".to_vec()];
@@ -52,17 +60,24 @@ impl Pki {
         version: &'static SupportedProtocolVersion,
         protocols: &[&[u8]],
     ) -> Arc<ClientConfig> {
-        let mut roots = RootCertStore::empty();
-        roots.add(self.certified.cert.der().clone()).unwrap();
-        let provider = Arc::new(aws_lc_rs::default_provider());
-        let mut config = ClientConfig::builder_with_provider(provider)
-            .with_protocol_versions(&[version])
-            .unwrap()
-            .with_root_certificates(roots)
-            .with_no_client_auth();
+        let mut config = self.begin_client(version).with_no_client_auth();
         config.alpn_protocols = protocols.iter().map(|name| name.to_vec()).collect();
         config.resumption = Resumption::in_memory_sessions(16);
         Arc::new(config)
+    }
+
+    /// A client that has not said yet whether it has a certificate of its own.
+    pub(crate) fn begin_client(
+        &self,
+        version: &'static SupportedProtocolVersion,
+    ) -> ConfigBuilder<ClientConfig, WantsClientCert> {
+        let mut roots = RootCertStore::empty();
+        roots.add(self.certified.cert.der().clone()).unwrap();
+        let provider = Arc::new(aws_lc_rs::default_provider());
+        ClientConfig::builder_with_provider(provider)
+            .with_protocol_versions(&[version])
+            .unwrap()
+            .with_root_certificates(roots)
     }
 }
 

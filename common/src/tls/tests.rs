@@ -168,7 +168,7 @@ fn every_kind_of_key_signs_for_both_versions() {
         let root = loaded.certificates.chains[0].certificates.clone();
         with_signer(loaded, |door, certificates| {
             let channel = door.channel().unwrap();
-            let server = server_config(certificates, channel, &Policy::default()).unwrap();
+            let server = server_config(certificates, channel, &Policy::default(), None).unwrap();
             let server = Arc::new(server);
             for version in [&TLS12, &TLS13] {
                 let client = client(&root, version, "ftp");
@@ -191,7 +191,12 @@ fn no_session_resumes_another() {
     let root = loaded.certificates.chains[0].certificates.clone();
     with_signer(loaded, |door, certificates| {
         let session = || {
-            let made = server_config(certificates, door.channel().unwrap(), &Policy::default());
+            let made = server_config(
+                certificates,
+                door.channel().unwrap(),
+                &Policy::default(),
+                None,
+            );
             Arc::new(made.unwrap())
         };
         for version in [&TLS12, &TLS13] {
@@ -221,7 +226,7 @@ fn the_host_chooses_the_certificate_and_the_policy_the_version() {
             least: crate::settings::TlsVersion::V1_3,
             ..Policy::default()
         };
-        let server = server_config(certificates, door.channel().unwrap(), &policy).unwrap();
+        let server = server_config(certificates, door.channel().unwrap(), &policy, None).unwrap();
         let server = Arc::new(server);
         let new = client(&roots, &TLS13, "");
         for (host, chain) in ["a.example", "B.example"].into_iter().zip(&chains) {

@@ -141,6 +141,7 @@ impl Machine {
                 enter_lookup(&self.programs, SESSION_USER + 3, &kept)?;
                 seal_dialer(&self.programs)
             }
+            Role::Verifier => enter_empty(role, &self.programs, SESSION_USER + 4, root, &kept),
             Role::Keeper => {
                 let chroot = Uid::effective().is_root();
                 become_user(&self.identity(), hands.root.as_fd(), chroot, &self.programs)

@@ -123,7 +123,7 @@ fn write(path: &Path, text: &str, mode: u32) {
 /// What a session makes of an offer.
 fn session(offer: &Offer) -> (Arc<ServerConfig>, Arc<Certificates>) {
     let channel = offer.channel().unwrap();
-    let config = server_config(&offer.certificates, channel, &Policy::default()).unwrap();
+    let config = server_config(&offer.certificates, channel, &Policy::default(), None).unwrap();
     (Arc::new(config), Arc::clone(&offer.certificates))
 }
 

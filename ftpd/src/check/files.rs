@@ -39,18 +39,25 @@ fn certificates(server: &ServerConfig, found: &mut Vec<Finding>) {
     let files = &server.tls.certificates;
     match tls::look(&server.tls) {
         Ok(certificates) => {
-            for (file, chain) in files.iter().zip(&certificates.chains) {
-                found.push(match tls::warning(file, chain, now) {
-                    Some(text) => Warning(text),
-                    None => Note(format!(
-                        "{}: {}, {}, {} days left",
-                        file.display(),
-                        chain.key.name(),
-                        chain.names.join(" "),
-                        chain.days_left(now)
-                    )),
-                });
-            }
+            let warnings = tls::warnings(&server.tls, &certificates, now);
+            found.extend(warnings.into_iter().map(Warning));
+            let pairs = files.iter().zip(&certificates.chains);
+            let well = pairs.filter(|(file, chain)| tls::warning(file, chain, now).is_none());
+            found.extend(well.map(|(file, chain)| {
+                Note(format!(
+                    "{}: {}, {}, {} days left",
+                    file.display(),
+                    chain.key.name(),
+                    chain.names.join(" "),
+                    chain.days_left(now)
+                ))
+            }));
+            found.extend(certificates.trust.map(|trust| {
+                let (authorities, lists) = (trust.authorities.len(), trust.revocations.len());
+                Note(format!(
+                    "certificates of clients: {authorities} authorities, {lists} revocation lists"
+                ))
+            }));
         }
         Err(why) => found.push(Error(why)),
     }

@@ -15,7 +15,8 @@ use common::jail::open_root;
 use common::path::VirtualPath;
 use common::policy::{Denied, Who};
 use common::sandbox;
-use common::settings::{Config, JailMode, ServerConfig, SessionConfig};
+use common::settings::{CertificateLogin, Config, JailMode, ServerConfig, SessionConfig};
+use common::tls::clients::ClientNames;
 
 /// A login that was refused: what the log says. The client only hears 530.
 #[derive(Debug)]
@@ -34,6 +35,8 @@ pub(crate) enum Refused {
     Policy(Denied),
     /// AllowUsers or DenyUsers.
     Listed(String),
+    /// A password alone does not let this account in.
+    Certificate(&'static str),
     Directory {
         path: PathBuf,
         why: String,
@@ -60,6 +63,7 @@ impl fmt::Display for Refused {
                 )
             }
             Refused::Settings(error) | Refused::Listed(error) => write!(f, "{error}"),
+            Refused::Certificate(why) => f.write_str(why),
             Refused::Policy(denied) => write!(f, "{denied}"),
             Refused::Directory { path, why } => write!(f, "directory {}: {why}", path.display()),
             Refused::OutsideShare { home, share } => {
@@ -149,7 +153,7 @@ impl Claim<'_> {
         }
         settings
             .with_user_settings(
-                config.server.run,
+                &config.server,
                 config.server.users.of(self.member.name().as_bytes()),
                 self.member.settings(),
             )
@@ -173,6 +177,30 @@ impl Claim<'_> {
             groups: &identity.groups,
         };
         listed(server, who).map_err(Refused::Listed)
+    }
+
+    /// Asks what the account wants beside the password, or instead of it.
+    pub(crate) fn ask_beside_password(
+        &self,
+        settings: &SessionConfig,
+        certificate: Option<&ClientNames>,
+    ) -> Result<(), Refused> {
+        let rule = &settings.certificate;
+        match (rule.login, certificate) {
+            (CertificateLogin::Off | CertificateLogin::Enough, _) => Ok(()),
+            (CertificateLogin::Only, _) => Err(Refused::Certificate(
+                "CertificateLogin=only: no password lets this account in",
+            )),
+            (CertificateLogin::Both, None) => Err(Refused::Certificate(
+                "CertificateLogin=both: the password was right, and there was no certificate",
+            )),
+            (CertificateLogin::Both, Some(names)) => names
+                .belong_to(self.member.name().as_bytes(), rule)
+                .then_some(())
+                .ok_or(Refused::Certificate(
+                    "CertificateLogin=both: the password was right, and the certificate is none of the account's",
+                )),
+        }
     }
 
     /// Asks the account's own rules.

@@ -2,6 +2,7 @@
 
 use std::os::fd::{AsFd, OwnedFd};
 
+use common::auth::chain::Member;
 use common::auth::native::{self, Record, Updated};
 use common::auth::pam::PamSession;
 use common::auth::{Identity, Secret, chain};
@@ -14,6 +15,7 @@ use common::rate::Rates;
 use common::sandbox;
 use common::settings::peers::Peers;
 use common::settings::{JailMode, SessionConfig};
+use common::tls::clients::ClientNames;
 use common::turns::Queue;
 use nix::errno::Errno;
 
@@ -41,13 +43,23 @@ pub(super) struct TooLate {
     pub(super) status: Status,
 }
 
-/// Checks name and password and finds out what the login would get; changes nothing.
+/// What a client says of itself: a name, and what is known of it beside that.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Claimed<'a> {
+    pub(super) name: &'a [u8],
+    /// The certificate that it has proved to be its own.
+    pub(super) certificate: Option<&'a ClientNames>,
+}
+
+/// Checks name and password, and the certificate where the account wants one, and finds out what the login would get; changes
+/// nothing.
 pub(super) fn authenticate(
     setup: &Setup,
     ends: &Ends,
-    name: &[u8],
+    claimed: Claimed<'_>,
     secret: &Secret,
 ) -> Result<Grant, Refused> {
+    let Claimed { name, certificate } = claimed;
     let server = &setup.config.server;
     let cost = server.password_cost;
     let (member, pam) =
@@ -57,7 +69,10 @@ pub(super) fn authenticate(
         member: &member,
         client: ends.client(),
     };
-    let granted = claim.grant(&setup.config);
+    let granted = claim.grant(&setup.config).and_then(|granted| {
+        claim.ask_beside_password(&granted.settings, certificate)?;
+        Ok(granted)
+    });
     if let Some(record) = member.record() {
         if granted.is_ok() {
             update_password(setup, record, secret);
@@ -67,6 +82,45 @@ pub(super) fn authenticate(
         }
     }
     granted.map(|grant| Grant { pam, ..grant })
+}
+
+/// Finds out whose account a certificate lets its client into by this name, without a password; `None` where it does not.
+pub(super) fn entitled(
+    setup: &Setup,
+    ends: &Ends,
+    name: &[u8],
+    certificate: &ClientNames,
+) -> Option<Member> {
+    let (member, _) = chain::find(&setup.config.server, name).ok()?;
+    let claim = Claim {
+        typed: name,
+        member: &member,
+        client: ends.client(),
+    };
+    let settings = claim.settings(&setup.config).ok()?;
+    let rule = &settings.certificate;
+    // SECURITY: where any password is right, a certificate says nothing either.
+    let enough = rule.login.replaces_password() && !claim.is_anonymous();
+    let own = enough && certificate.belong_to(member.name().as_bytes(), rule);
+    own.then_some(member)
+}
+
+/// Finds out what such a login would get.
+pub(super) fn vouch(
+    setup: &Setup,
+    ends: &Ends,
+    name: &[u8],
+    member: &Member,
+) -> Result<Grant, Refused> {
+    let claim = Claim {
+        typed: name,
+        member,
+        client: ends.client(),
+    };
+    let granted = claim.grant(&setup.config)?;
+    let pam = chain::vouch(&setup.config.server, member, name, ends.client());
+    let pam = pam.map_err(Refused::Unknown)?;
+    Ok(Grant { pam, ..granted })
 }
 
 /// Keeps the password as `UpdatePass` wants it. Whatever goes wrong with that is no reason to keep its owner out.

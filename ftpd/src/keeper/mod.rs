@@ -13,6 +13,7 @@ mod packing;
 pub(crate) mod password;
 mod permits;
 mod unpacking;
+mod visitor;
 mod work;
 
 use std::fmt::Display;
@@ -38,6 +39,7 @@ use nix::unistd::{Pid, pipe2};
 
 use self::files::Files;
 use self::leases::Leases;
+use self::visitor::Visitor;
 use crate::session;
 use crate::setup::{Security, Setup};
 
@@ -70,9 +72,12 @@ pub(crate) fn serve(setup: &Setup, client: Client) -> Status {
     match fork {
         Fork::Child => {
             drop((answerer, lifeline, reports));
+            let (certificates, clients) =
+                tls.map(|offer| (offer.certificates, offer.clients)).unzip();
             let security = Security {
                 entrance,
-                certificates: tls.map(|offer| offer.certificates),
+                certificates,
+                clients: clients.flatten(),
             };
             sys::exit(session::run(setup, socket, asker, ends, security).code())
         }
@@ -84,6 +89,7 @@ pub(crate) fn serve(setup: &Setup, client: Client) -> Status {
                 lifeline,
                 reports,
                 session,
+                visitor: Visitor::new(setup, tls.as_ref()),
                 tls,
             };
             match sys::watch_process(session) {
@@ -109,6 +115,7 @@ pub(crate) fn serve_anew(setup: &Setup, session: Reinitialised) -> Status {
         lifeline: session.lifeline,
         reports: session.reports,
         session: session.session,
+        visitor: Visitor::new(setup, session.tls.as_ref()),
         tls: session.tls,
     };
     keeper.stay(&session.ended, channel.log_out())
@@ -123,6 +130,8 @@ struct Keeper<'a> {
     session: Pid,
     /// What a visitor may ask for, once.
     tls: Option<Offer>,
+    /// What it has shown of itself.
+    visitor: Visitor,
 }
 
 /// How keeper's part in a session ended.
@@ -142,6 +151,7 @@ impl Keeper<'_> {
         kept.extend(self.setup.found.descriptor());
         kept.extend(self.setup.turns.as_ref().map(AsFd::as_fd));
         kept.extend(self.tls.as_ref().map(|offer| offer.door.as_fd()));
+        kept.extend(self.visitor.descriptor());
         if let Err(errno) = sys::keep_only(&kept) {
             self.setup.log.line(&format!("close_range failed: {errno}"));
             return Status::SandboxFailed;
@@ -157,8 +167,9 @@ impl Keeper<'_> {
     fn run(mut self, mut channel: Answerer<PreLogin>) -> Over {
         match self.log_in(&mut channel) {
             Ok((login, ticket)) => {
-                // It would keep a signer that nobody asks any more.
+                // It would keep a signer that nobody asks any more, and a directory outside of the user's root.
                 self.tls = None;
+                self.visitor = Visitor::default();
                 self.serve_user(channel, login, ticket)
             }
             Err(status) => Over::Ended(status),
@@ -181,13 +192,30 @@ impl Keeper<'_> {
                     self.lead_to_signer(channel, ticket, generation)?;
                     continue;
                 }
+                Some((ticket, LoginRequest::Present { part, more })) => {
+                    let answer = self.visitor.take(self.setup, &self.ends, &part, more)?;
+                    channel
+                        .answer(ticket, &answer, None)
+                        .map_err(Status::from)?;
+                    continue;
+                }
+                Some((ticket, LoginRequest::Enter { user })) => {
+                    match self.enter_by_certificate(channel, ticket, &user, deadline)? {
+                        Some(login) => return Ok((login, ticket)),
+                        None => continue,
+                    }
+                }
                 Some((ticket, LoginRequest::Authenticate { user, secret })) => {
                     (ticket, user, secret)
                 }
             };
             self.verdict(channel, self.reports.admit(), deadline)?;
             let asked = Instant::now();
-            match login::authenticate(self.setup, &self.ends, user.as_slice(), &secret) {
+            let claimed = login::Claimed {
+                name: user.as_slice(),
+                certificate: self.visitor.names(),
+            };
+            match login::authenticate(self.setup, &self.ends, claimed, &secret) {
                 Ok(granted) => {
                     return self
                         .enter(channel, ticket, &user, granted, deadline)
@@ -237,6 +265,40 @@ impl Keeper<'_> {
             .map_err(Status::from)
     }
 
+    /// Lets the client in by its certificate, if it is one of that account's and enough there; else says that a password is
+    /// wanted, as for any other name.
+    fn enter_by_certificate(
+        &mut self,
+        channel: &mut Answerer<PreLogin>,
+        ticket: Ticket,
+        user: &UserName,
+        deadline: Instant,
+    ) -> Result<Option<login::Login>, Status> {
+        let most = self.setup.config.server.max_login_fails;
+        let name = user.as_slice();
+        let member = self
+            .visitor
+            .try_to_enter(most)
+            .and_then(|certificate| login::entitled(self.setup, &self.ends, name, certificate));
+        if let Some(member) = member {
+            self.verdict(channel, self.reports.admit(), deadline)?;
+            match login::vouch(self.setup, &self.ends, name, &member) {
+                Ok(granted) => {
+                    let login = self.enter(channel, ticket, user, granted, deadline);
+                    return login.map(Some);
+                }
+                Err(refused) => {
+                    self.tell_of_failure(user, &refused);
+                    self.reports.failed().map_err(|_| Status::Ended)?;
+                }
+            }
+        }
+        channel
+            .answer(ticket, &LoginAnswer::NeedPassword, None)
+            .map_err(Status::from)?;
+        Ok(None)
+    }
+
     /// Becomes the user whose password was right, if there is a place for one more session of it.
     fn enter(
         &self,
@@ -260,9 +322,10 @@ impl Keeper<'_> {
         match login::become_user(self.setup, self.ends, granted) {
             Ok(login) => {
                 let (name, client) = (typed.as_slice().escape_ascii(), self.ends.client());
+                let shown = self.visitor.shown();
                 self.setup
                     .log
-                    .line(&format!("login of '{name}' from {client}"));
+                    .line(&format!("login of '{name}' from {client}{shown}"));
                 Ok(login)
             }
             Err(refused) => {

@@ -126,6 +126,8 @@ pub(crate) struct Visitor {
     user: Option<Vec<u8>>,
     utf8: Utf8,
     strange_lines: u32,
+    /// Whether keeper accepts the client's certificate, once it was asked.
+    certified: Option<bool>,
 }
 
 /// What a session is after login.
@@ -450,6 +452,7 @@ impl Visitor {
             user: None,
             utf8: Utf8::default(),
             strange_lines: 0,
+            certified: None,
         }
     }
 

@@ -121,11 +121,13 @@ pub(crate) fn data_open(error: OpenError) -> Stop {
         OpenError::Failed(_) => {
             Reply::new(Code::NO_DATA_CONNECTION, "The data connection failed.").into()
         }
-        OpenError::Insecure(fault @ tls::Fault::NotResumed) => Reply::new(
-            Code::DATA_TLS_REFUSED,
-            format!("The data connection is refused: {fault}."),
-        )
-        .into(),
+        OpenError::Insecure(fault @ (tls::Fault::NotResumed | tls::Fault::OtherClient)) => {
+            Reply::new(
+                Code::DATA_TLS_REFUSED,
+                format!("The data connection is refused: {fault}."),
+            )
+            .into()
+        }
         OpenError::Insecure(fault) => Reply::new(
             Code::NO_DATA_CONNECTION,
             format!("No TLS on the data connection: {fault}."),

@@ -4,22 +4,34 @@ use std::os::fd::{AsFd, OwnedFd};
 use std::sync::Arc;
 use std::time::Instant;
 
-use common::channel::{LoginAnswer, LoginRequest};
+use common::channel::{LoginAnswer, LoginRequest, PROOF_PART};
 use common::listener::Entrance;
 use common::proto::args::DataLevel;
 use common::proto::reply::{Code, Reply};
-use common::pump::{OpenError, Watch, Wire, secure};
+use common::pump::{OpenError, Secured, Watch, Wire, secure};
 use common::settings::{DataBinding, Protection, TlsRequired};
+use common::tls::clients::{Clients, Kept, Proof, Witness};
 use common::tls::{Certificates, Fault, Policy, ServerConfig, resuming_only, server_config};
+use common::wire::Octets;
 
 use super::data::after_abort;
 use super::{End, Link, Session, Stage, Stop, User, Visitor, outcome};
 use crate::setup::{self, Setup};
 
-/// What a client under TLS has chosen.
-pub(crate) struct Agreement {
-    /// The same for the control connection and its data connections: what one of them begins, the others can resume.
+/// How handshakes of the session are done: the same for the control connection and its data connections, so that what one of
+/// them begins, the others can resume.
+#[derive(Clone)]
+pub(crate) struct Handshakes {
     config: Arc<ServerConfig>,
+    /// Where a client's proof of who it is remains.
+    proof: Kept,
+}
+
+/// What a client under TLS has chosen, and shown.
+pub(crate) struct Agreement {
+    handshakes: Handshakes,
+    /// Who it is, if it has shown a certificate.
+    proof: Option<Proof>,
     /// PBSZ was said: PROT has to come behind it (RFC 4217 §9).
     pub(crate) size_agreed: bool,
     pub(crate) data: DataLevel,
@@ -28,7 +40,7 @@ pub(crate) struct Agreement {
 /// What becomes of the control connection once the reply is sent.
 pub(crate) enum Turn {
     /// AUTH: TLS, with this level of data.
-    Secure(Arc<ServerConfig>, DataLevel),
+    Secure(Handshakes, DataLevel),
     /// REIN leaves TLS (RFC 4217 §11).
     Clear,
 }
@@ -40,6 +52,8 @@ const ANONYMOUS: [&[u8]; 2] = [b"anonymous", b"ftp"];
 pub(crate) struct Terms {
     /// None where TLS is not offered.
     certificates: Option<Arc<Certificates>>,
+    /// None where clients are asked for no certificate.
+    clients: Option<Clients>,
     policy: Policy,
     entrance: Entrance,
     required: TlsRequired,
@@ -51,6 +65,7 @@ impl Terms {
         let (session, tls) = (&setup.config.session, &setup.config.server.tls);
         Terms {
             certificates: security.certificates,
+            clients: security.clients,
             policy: Policy {
                 least: tls.least,
                 suites: tls.suites.clone(),
@@ -65,8 +80,8 @@ impl Terms {
         self.certificates.is_some()
     }
 
-    /// Makes the configuration of this session, whose handshakes the signer signs; none if that is not possible now.
-    pub(super) fn config(&self, visitor: &mut Visitor) -> Result<Option<Arc<ServerConfig>>, End> {
+    /// Makes the handshakes of this session possible, which the signer signs; none if that is not possible now.
+    pub(super) fn handshakes(&self, visitor: &mut Visitor) -> Result<Option<Handshakes>, End> {
         let Some(certificates) = &self.certificates else {
             return Ok(None);
         };
@@ -76,17 +91,16 @@ impl Terms {
         let channel = match visitor.channel.call(&request)? {
             (LoginAnswer::Signer, Some(channel)) => channel,
             (LoginAnswer::NoSigner, None) => return Ok(None),
-            (
-                LoginAnswer::Signer
-                | LoginAnswer::NoSigner
-                | LoginAnswer::Welcome { .. }
-                | LoginAnswer::Refused { .. }
-                | LoginAnswer::TooMany,
-                _,
-            ) => return Err(End::Broken),
+            (_, _) => return Err(End::Broken),
         };
-        let config = server_config(certificates, channel, &self.policy);
-        Ok(config.ok().map(Arc::new))
+        let proof = Kept::default();
+        let witness = self.clients.as_ref();
+        let witness = witness.map(|clients| Witness::new(clients, proof.clone()));
+        let config = server_config(certificates, channel, &self.policy, witness);
+        Ok(config.ok().map(|config| Handshakes {
+            config: Arc::new(config),
+            proof,
+        }))
     }
 
     /// Whether a login by this name must not be in the clear. Which accounts take any password only keeper knows.
@@ -109,8 +123,8 @@ impl Session {
         };
         match self.terms.entrance {
             Entrance::Plain => Ok(()),
-            Entrance::Tls => match self.terms.config(visitor)? {
-                Some(config) => self.secure(config, DataLevel::Private),
+            Entrance::Tls => match self.terms.handshakes(visitor)? {
+                Some(handshakes) => self.secure(handshakes, DataLevel::Private),
                 // SECURITY: nothing is ever said in the clear where TLS comes first.
                 None => Err(End::ControlLost),
             },
@@ -134,7 +148,7 @@ impl Session {
     /// Goes over to TLS or leaves it.
     pub(super) fn turn(&mut self, turn: Turn) -> Result<(), End> {
         match turn {
-            Turn::Secure(config, data) => self.secure(config, data),
+            Turn::Secure(handshakes, data) => self.secure(handshakes, data),
             Turn::Clear => {
                 self.link.security = None;
                 Ok(self.link.control.leave_tls()?)
@@ -143,8 +157,9 @@ impl Session {
     }
 
     /// Does the handshake of the control connection, within the time for a login.
-    pub(super) fn secure(&mut self, config: Arc<ServerConfig>, data: DataLevel) -> Result<(), End> {
-        if let Err(fault) = self.link.control.secure(Arc::clone(&config)) {
+    pub(super) fn secure(&mut self, handshakes: Handshakes, data: DataLevel) -> Result<(), End> {
+        let config = Arc::clone(&handshakes.config);
+        if let Err(fault) = self.link.control.secure(config) {
             self.link.log.line(&format!("TLS: {fault}"));
             return Err(End::ControlLost);
         }
@@ -171,7 +186,8 @@ impl Session {
                 .command(|| format!("control connection under {tls}"));
         }
         self.link.security = Some(Agreement {
-            config,
+            proof: handshakes.proof.take(),
+            handshakes,
             size_agreed: data == DataLevel::Private,
             data,
         });
@@ -179,13 +195,62 @@ impl Session {
     }
 }
 
+impl Session {
+    /// Shows keeper the proof of who the client is, which the handshake has made; once, before the first login. Whether there
+    /// is a certificate that keeper accepts.
+    pub(crate) fn present_certificate(&mut self) -> Result<bool, End> {
+        let proof = self.link.security.as_ref();
+        let Some(proof) = proof.and_then(|security| security.proof.as_ref()) else {
+            return Ok(false);
+        };
+        let Stage::Visitor(visitor) = &mut self.stage else {
+            return Err(End::Broken);
+        };
+        if let Some(certified) = visitor.certified {
+            return Ok(certified);
+        }
+        let octets = proof.encode();
+        let mut certified = false;
+        let mut parts = octets.chunks(PROOF_PART).peekable();
+        while let Some(part) = parts.next() {
+            let more = parts.peek().is_some();
+            let part = Octets::new(part).ok_or(End::Broken)?;
+            let request = LoginRequest::Present { part, more };
+            certified = match (visitor.channel.call(&request)?, more) {
+                ((LoginAnswer::Taken, None), true) => false,
+                ((LoginAnswer::Certified, None), false) => true,
+                ((LoginAnswer::NotCertified, None), false) => false,
+                _ => return Err(End::Broken),
+            };
+        }
+        visitor.certified = Some(certified);
+        Ok(certified)
+    }
+}
+
 impl Link {
     /// What is used for data connections, if they are protected.
-    fn private_data(&self) -> Option<Arc<ServerConfig>> {
+    fn private_data(&self) -> Option<&Agreement> {
         let security = self.security.as_ref()?;
         match security.data {
             DataLevel::Clear => None,
-            DataLevel::Private => Some(Arc::clone(&security.config)),
+            DataLevel::Private => Some(security),
+        }
+    }
+
+    /// Whether who has made a data connection is the client, as far as certificates tell. SECURITY: where the client has shown
+    /// one, somebody else from the same address has another one or none.
+    fn same_client(&self, secured: Box<Secured>) -> Result<Box<Secured>, OpenError> {
+        let Some(security) = &self.security else {
+            return Ok(secured);
+        };
+        // What this handshake has proved is of no more use.
+        drop(security.handshakes.proof.take());
+        match &security.proof {
+            Some(proof) if secured.client_certificate() != Some(proof.certificate()) => {
+                Err(OpenError::Insecure(Fault::OtherClient))
+            }
+            _ => Ok(secured),
         }
     }
 
@@ -209,13 +274,13 @@ impl Link {
 
 /// Does the handshake of a data connection, if data is protected, and looks whose it is.
 pub(crate) fn protect(link: &mut Link, user: &mut User, socket: OwnedFd) -> Result<Wire, Stop> {
-    let Some(config) = link.private_data() else {
+    let Some(security) = link.private_data() else {
         return Ok(socket.into());
     };
     let protection = user.account.protection;
     let config = match protection.binding {
-        DataBinding::Require => resuming_only(&config),
-        DataBinding::Prefer | DataBinding::Off => config,
+        DataBinding::Require => resuming_only(&security.handshakes.config),
+        DataBinding::Prefer | DataBinding::Off => Arc::clone(&security.handshakes.config),
     };
     let deadline = user.deadline_for_data();
     let mut watch = Watch::new(
@@ -231,6 +296,7 @@ pub(crate) fn protect(link: &mut Link, user: &mut User, socket: OwnedFd) -> Resu
         &mut watch,
     );
     let aborted = watch.aborted;
+    let secured = secured.and_then(|secured| link.same_client(secured));
     // SECURITY: whoever comes from the same address may be somebody else behind the same router. Only the client itself can
     // resume its session.
     let unbound = match &secured {

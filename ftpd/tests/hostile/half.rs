@@ -45,9 +45,10 @@ pub(crate) fn run(
     let Security {
         entrance,
         certificates,
+        clients,
     } = security;
     // What keeper gives is asked for by the test, whatever these are.
-    drop((entrance, certificates));
+    drop((entrance, certificates, clients));
     // It has given up what the real one gives up: who takes it over is inside already.
     let entered = sandbox::enter_empty(
         Role::Session,

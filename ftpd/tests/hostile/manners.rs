@@ -6,12 +6,14 @@ use std::os::fd::{AsRawFd, OwnedFd};
 use std::os::unix::fs::{PermissionsExt, chown};
 
 use common::channel::{
-    Asker, FileAnswer, FileRequest, LoginAnswer, LoginRequest, SignAnswer, SignRequest, Signing,
-    UserName,
+    Asker, FileAnswer, FileRequest, LoginAnswer, LoginRequest, PROOF_PART, SignAnswer, SignRequest,
+    Signing, UserName,
 };
 use common::jail::Failure;
 use common::listener::Status;
 use common::path::VirtualPath;
+use common::settings::{ClientCertificate, Tls};
+use common::tls::clients::LONGEST_PROOF;
 use common::tls::make::self_signed;
 use common::wire::{Octets, Wire};
 use nix::sys::socket::{ControlMessage, MsgFlags, sendmsg};
@@ -42,6 +44,10 @@ pub(crate) const TESTS: &[Test] = &[
     ),
     ("a_network_half_that_will_not_end_is_not_waited_for", stays),
     ("a_session_gets_one_channel_to_its_signer", one_signer),
+    (
+        "a_proof_is_presented_once_and_garbage_proves_nothing",
+        one_proof,
+    ),
 ];
 
 /// The longest message, as the channel has it.
@@ -261,6 +267,10 @@ fn stays(identity: Identity) {
 
 /// Before login, with a certificate.
 fn with_certificate(identity: Identity) -> (Scene, TempDir) {
+    with_tls(identity, |_| {})
+}
+
+fn with_tls(identity: Identity, change: impl FnOnce(&mut Tls)) -> (Scene, TempDir) {
     let files = tempfile::tempdir().unwrap();
     let file = files.path().join("pair.pem");
     let pair = self_signed("ftp.example").unwrap();
@@ -273,6 +283,7 @@ fn with_certificate(identity: Identity) -> (Scene, TempDir) {
     }
     let scene = Scene::with(identity, Then::Leave, |config| {
         config.server.tls.certificates = vec![file];
+        change(&mut config.server.tls);
     });
     (scene, files)
 }
@@ -304,4 +315,53 @@ fn one_signer(identity: Identity) {
     none(&mut scene, &other);
     none(&mut scene, &own);
     none(&mut Scene::new(identity), &own);
+}
+
+/// The same, where clients are asked for certificates.
+fn with_clients(identity: Identity) -> (Scene, TempDir) {
+    with_tls(identity, |tls| {
+        tls.clients.asked = ClientCertificate::Optional;
+        tls.clients.authorities = tls.certificates.clone();
+    })
+}
+
+#[track_caller]
+fn misbehave(mut scene: Scene, request: &LoginRequest, what: &str) {
+    let octets = scene.numbered(request);
+    scene.send(&octets, None);
+    scene.ends_without_an_answer(what);
+}
+
+fn one_proof(identity: Identity) {
+    let part = |octets: &[u8], more| LoginRequest::Present {
+        part: Octets::new(octets).unwrap(),
+        more,
+    };
+    let (mut scene, _files) = with_clients(identity);
+    let (answer, _) = scene.ask_before_login(&part(b"garbage", true));
+    assert!(matches!(answer, LoginAnswer::Taken), "{answer:?}");
+    let (answer, _) = scene.ask_before_login(&part(b"", false));
+    assert!(matches!(answer, LoginAnswer::NotCertified), "{answer:?}");
+    // What was not proved lets nobody in, and the password does as before.
+    let user = UserName::new(b"tester").unwrap();
+    let (answer, _) = scene.ask_before_login(&LoginRequest::Enter { user });
+    assert!(matches!(answer, LoginAnswer::NeedPassword), "{answer:?}");
+    let (_scene, _) = scene.log_in();
+    // Not twice, since each is a process.
+    let (mut scene, _files) = with_clients(identity);
+    scene.ask_before_login(&part(b"", false));
+    misbehave(scene, &part(b"", false), "a second proof");
+    // Not without end.
+    let (mut scene, _files) = with_clients(identity);
+    for _ in 0..LONGEST_PROOF / PROOF_PART {
+        let (answer, _) = scene.ask_before_login(&part(&[0; PROOF_PART], true));
+        assert!(matches!(answer, LoginAnswer::Taken), "{answer:?}");
+    }
+    misbehave(scene, &part(&[0; PROOF_PART], true), "an endless proof");
+    // Not where nobody was asked for one.
+    misbehave(
+        Scene::new(identity),
+        &part(b"", false),
+        "an uncalled-for proof",
+    );
 }

@@ -155,7 +155,11 @@ impl Scene {
             refused @ (LoginAnswer::Refused { .. }
             | LoginAnswer::TooMany
             | LoginAnswer::Signer
-            | LoginAnswer::NoSigner) => panic!("{refused:?}"),
+            | LoginAnswer::NoSigner
+            | LoginAnswer::Taken
+            | LoginAnswer::Certified
+            | LoginAnswer::NotCertified
+            | LoginAnswer::NeedPassword) => panic!("{refused:?}"),
         }
     }
 

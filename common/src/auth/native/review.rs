@@ -47,10 +47,9 @@ pub fn review(config: &Config, entries: &[Entry]) -> Vec<Problem> {
             }
         };
         let own = config.server.users.of(record.name().as_bytes());
-        let run = config.server.run;
         let settings = config
             .session
-            .with_user_settings(run, own, record.settings());
+            .with_user_settings(&config.server, own, record.settings());
         if let Err(error) = settings {
             warn(format!("cannot log in: {}", error.message));
         }

@@ -23,17 +23,20 @@ pub enum Role {
     Gateway,
     /// Its trusted half, once it has reached a server.
     Dialer,
+    /// The process that verifies what a client has proved.
+    Verifier,
 }
 
 impl Role {
     /// All of them.
-    pub const ALL: [Role; 6] = [
+    pub const ALL: [Role; 7] = [
         Role::Session,
         Role::Keeper,
         Role::Logger,
         Role::Signer,
         Role::Gateway,
         Role::Dialer,
+        Role::Verifier,
     ];
 }
 
@@ -204,6 +207,7 @@ impl Role {
             Role::Signer => SIGNER,
             Role::Gateway => GATEWAY,
             Role::Dialer => DIALER,
+            Role::Verifier => &[],
         };
         COMMON.iter().chain(own)
     }
@@ -218,6 +222,7 @@ pub struct Programs {
     signer: BpfProgram,
     gateway: BpfProgram,
     dialer: BpfProgram,
+    verifier: BpfProgram,
     landlock: Landlock,
 }
 
@@ -234,6 +239,7 @@ impl Programs {
             signer: tree::compile(Role::Signer.calls())?,
             gateway: tree::compile(Role::Gateway.calls())?,
             dialer: tree::compile(Role::Dialer.calls())?,
+            verifier: tree::compile(Role::Verifier.calls())?,
             landlock: Landlock::of_this_kernel()?,
         })
     }
@@ -252,6 +258,7 @@ pub(super) fn apply(programs: &Programs, role: Role) -> Result<(), SandboxError>
         Role::Signer => &programs.signer,
         Role::Gateway => &programs.gateway,
         Role::Dialer => &programs.dialer,
+        Role::Verifier => &programs.verifier,
     };
     seccompiler::apply_filter(program).map_err(broken)
 }
@@ -421,7 +428,7 @@ mod tests {
     fn the_lists_hold_nothing_that_opens_connects_or_executes_in_a_session() {
         let forbidden = "open sock bind connect listen exec fork clone ptrace mount unlink rename chmod chown set process kcmp bpf";
         for word in forbidden.split(' ') {
-            for role in [Role::Logger, Role::Signer, Role::Gateway] {
+            for role in [Role::Logger, Role::Signer, Role::Gateway, Role::Verifier] {
                 assert_eq!(calls_like(role, word), [""; 0], "{role:?}");
             }
             if word != "clone" {

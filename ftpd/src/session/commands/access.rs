@@ -22,18 +22,46 @@ pub(in crate::session) fn user(session: &mut Session, name: Vec<u8>) -> Result<R
         // Before a password is on its way.
         Stage::Visitor(visitor) if refused => {
             visitor.user = None;
-            Ok(Reply::new(
+            return Ok(Reply::new(
                 Code::NOT_LOGGED_IN,
                 "Logins must be under TLS here: AUTH TLS first.",
-            ))
+            ));
         }
-        Stage::Visitor(visitor) => {
-            visitor.user = Some(name);
-            // SECURITY: the same for every name, so that none is betrayed.
-            Ok(Reply::new(Code::NEED_PASSWORD, "Password, please."))
+        Stage::Visitor(visitor) => visitor.user = Some(name),
+        Stage::User(_) => {
+            return Ok(Reply::new(Code::BAD_SEQUENCE, "You are logged in already."));
         }
-        Stage::User(_) => Ok(Reply::new(Code::BAD_SEQUENCE, "You are logged in already.")),
-        Stage::Changing => Err(End::Broken.into()),
+        Stage::Changing => return Err(End::Broken.into()),
+    }
+    if session.present_certificate()? && enter_by_certificate(session)? {
+        return Ok(Reply::new(
+            Code::LOGGED_IN_BY_CERTIFICATE,
+            "Login successful; your certificate is enough.",
+        ));
+    }
+    // SECURITY: the same for every name, so that none is betrayed.
+    Ok(Reply::new(Code::NEED_PASSWORD, "Password, please."))
+}
+
+/// Whether the certificate that keeper knows lets in by the name that was said, without a password.
+fn enter_by_certificate(session: &mut Session) -> Result<bool, Stop> {
+    let Stage::Visitor(mut visitor) = std::mem::replace(&mut session.stage, Stage::Changing) else {
+        return Err(End::Broken.into());
+    };
+    let name = visitor.user.clone().unwrap_or_default();
+    let Some(user) = UserName::new(&name) else {
+        session.stage = Stage::Visitor(visitor);
+        return Ok(false);
+    };
+    let (answer, leases) = ask_in(&mut visitor, &LoginRequest::Enter { user })?;
+    match answer {
+        LoginAnswer::NeedPassword => {
+            session.stage = Stage::Visitor(visitor);
+            Ok(false)
+        }
+        answer => session
+            .come_in(visitor, name, answer, leases)
+            .map(|()| true),
     }
 }
 
@@ -58,54 +86,72 @@ pub(in crate::session) fn pass(session: &mut Session, secret: &Secret) -> Result
     let Stage::Visitor(mut visitor) = std::mem::replace(&mut session.stage, Stage::Changing) else {
         return Err(End::Broken.into());
     };
-    let (answer, leases) = authenticate(&mut visitor, user, secret)?;
-    match answer {
-        LoginAnswer::Refused { last } => {
-            session.stage = Stage::Visitor(visitor);
-            let reply = Reply::new(Code::NOT_LOGGED_IN, "Login incorrect.");
-            if last {
-                session.link.control.reply(&reply)?;
-                return Err(End::LoginFailed.into());
-            }
-            Ok(reply)
+    let request = LoginRequest::Authenticate { user, secret };
+    let (answer, leases) = ask_in(&mut visitor, &request)?;
+    if let LoginAnswer::Refused { last } = answer {
+        session.stage = Stage::Visitor(visitor);
+        let reply = Reply::new(Code::NOT_LOGGED_IN, "Login incorrect.");
+        if last {
+            session.link.control.reply(&reply)?;
+            return Err(End::LoginFailed.into());
         }
-        LoginAnswer::TooMany => {
-            session.stage = Stage::Visitor(visitor);
-            Err(End::TooManySessions.into())
-        }
-        // Answers to another question.
-        LoginAnswer::Signer | LoginAnswer::NoSigner => Err(End::Broken.into()),
-        // Only now is it known that the account has a rule of its own.
-        LoginAnswer::Welcome { account }
-            if account.protection.required.for_login() && !session.link.control.is_secure() =>
-        {
-            session.stage = Stage::Visitor(visitor);
-            session
-                .link
-                .log
-                .line("an account that must log in under TLS was tried in the clear");
-            Err(End::NotSecure.into())
-        }
-        LoginAnswer::Welcome { account } => {
-            session.permit(account.permitted);
-            session.stage = Stage::User(Box::new(welcome(visitor, *account, name, leases)));
-            Ok(Reply::new(Code::LOGGED_IN, "Login successful."))
-        }
+        return Ok(reply);
     }
+    session.come_in(visitor, name, answer, leases)?;
+    Ok(Reply::new(Code::LOGGED_IN, "Login successful."))
 }
 
 /// Asks keeper, which may take its time over a hash or hold a refusal back.
-fn authenticate(
+fn ask_in(
     visitor: &mut Visitor,
-    user: UserName,
-    secret: Secret,
+    request: &LoginRequest,
 ) -> Result<(LoginAnswer, Option<OwnedFd>), End> {
-    match visitor
-        .channel
-        .call(&LoginRequest::Authenticate { user, secret })?
-    {
+    match visitor.channel.call(request)? {
         answered @ ((_, None) | (LoginAnswer::Welcome { .. }, Some(_))) => Ok(answered),
         (_, Some(_)) => Err(End::Broken),
+    }
+}
+
+impl Session {
+    /// Takes keeper's answer to a login that was not refused.
+    fn come_in(
+        &mut self,
+        visitor: Visitor,
+        name: Vec<u8>,
+        answer: LoginAnswer,
+        leases: Option<OwnedFd>,
+    ) -> Result<(), Stop> {
+        let account = match answer {
+            LoginAnswer::Welcome { account } => account,
+            LoginAnswer::TooMany => {
+                self.stage = Stage::Visitor(visitor);
+                return Err(End::TooManySessions.into());
+            }
+            // The user that it was to become could not be served.
+            LoginAnswer::Refused { last: true } => {
+                self.stage = Stage::Visitor(visitor);
+                return Err(End::LoginFailed.into());
+            }
+            // Answers to another question.
+            LoginAnswer::Refused { last: false }
+            | LoginAnswer::Signer
+            | LoginAnswer::NoSigner
+            | LoginAnswer::Taken
+            | LoginAnswer::Certified
+            | LoginAnswer::NotCertified
+            | LoginAnswer::NeedPassword => return Err(End::Broken.into()),
+        };
+        // Only now is it known that the account has a rule of its own.
+        if account.protection.required.for_login() && !self.link.control.is_secure() {
+            self.stage = Stage::Visitor(visitor);
+            self.link
+                .log
+                .line("an account that must log in under TLS was tried in the clear");
+            return Err(End::NotSecure.into());
+        }
+        self.permit(account.permitted);
+        self.stage = Stage::User(Box::new(welcome(visitor, *account, name, leases)));
+        Ok(())
     }
 }
 

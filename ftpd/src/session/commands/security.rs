@@ -27,13 +27,13 @@ pub(in crate::session) fn auth(session: &mut Session, data: DataLevel) -> Result
     }
     visitor.user = None;
     visitor.utf8 = Utf8::default();
-    let Some(config) = session.terms.config(visitor)? else {
+    let Some(handshakes) = session.terms.handshakes(visitor)? else {
         return Ok(Reply::new(
             Code::NO_SECURITY_RESOURCE,
             "There is no TLS now; try later.",
         ));
     };
-    session.turn = Some(Turn::Secure(config, data));
+    session.turn = Some(Turn::Secure(handshakes, data));
     Ok(Reply::new(Code::SECURITY_ACCEPTED, "Begin TLS."))
 }
 
