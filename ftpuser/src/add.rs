@@ -26,7 +26,10 @@ pub(crate) struct Words<'a> {
 pub(crate) fn run(arguments: &ArgMatches) -> Result<(), Failure> {
     let name = Name::new(name(arguments)).map_err(Failure::failed)?;
     let words = arguments.get_many::<String>("words").into_iter().flatten();
-    let mut words = Words::sort(words.map(String::as_str))?;
+    let mut words = Words::sort(
+        words.map(String::as_str),
+        " (a password with '=' can come by --password-stdin)",
+    )?;
     words.settings.extend(rules(arguments)?);
     let scheme = scheme(arguments);
     let existing = if arguments.get_flag("replace") {
@@ -51,16 +54,17 @@ pub(crate) fn run(arguments: &ArgMatches) -> Result<(), Failure> {
 }
 
 impl<'a> Words<'a> {
-    pub(crate) fn sort(words: impl Iterator<Item = &'a str>) -> Result<Words<'a>, Failure> {
+    /// Tells the words apart. `hint` goes behind what is said of a setting that is none.
+    pub(crate) fn sort(
+        words: impl Iterator<Item = &'a str>,
+        hint: &str,
+    ) -> Result<Words<'a>, Failure> {
         let mut sorted = Words::default();
         for word in words {
             match word.split_once('=').filter(|(key, _)| is_key(key)) {
                 Some((key, value)) => {
-                    check_user_setting(key, value).map_err(|why| {
-                        Failure::Usage(format!(
-                            "{why} (a password with '=' can come by --password-stdin)"
-                        ))
-                    })?;
+                    check_user_setting(key, value)
+                        .map_err(|why| Failure::Usage(format!("{why}{hint}")))?;
                     sorted.settings.push((key.to_owned(), value.to_owned()));
                 }
                 None if sorted.password.is_none() => sorted.password = Some(word),
@@ -206,13 +210,13 @@ mod tests {
 
     #[test]
     fn words_are_password_home_and_settings_in_any_order() {
-        let words = Words::sort(["Idle=5", "pw", "/srv/a=b"].into_iter())
+        let words = Words::sort(["Idle=5", "pw", "/srv/a=b"].into_iter(), "")
             .ok()
             .unwrap();
         assert_eq!(words.password, Some("pw"));
         assert_eq!(words.home, Some("/srv/a=b"));
         assert_eq!(words.settings, [("Idle".to_owned(), "5".to_owned())]);
-        assert!(Words::sort(["a", "b", "c"].into_iter()).is_err());
-        assert!(Words::sort(["NoSuchSetting=5"].into_iter()).is_err());
+        assert!(Words::sort(["a", "b", "c"].into_iter(), "").is_err());
+        assert!(Words::sort(["NoSuchSetting=5"].into_iter(), "").is_err());
     }
 }

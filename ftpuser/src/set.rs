@@ -17,7 +17,7 @@ const ENABLED: &str = "Enabled";
 
 pub(crate) fn run(arguments: &ArgMatches) -> Result<(), Failure> {
     let words = arguments.get_many::<String>("words").into_iter().flatten();
-    let words = Words::sort(words.map(String::as_str))?;
+    let words = Words::sort(words.map(String::as_str), "")?;
     if let Some(word) = words.password {
         let message = format!("{word:?} is not Key=Value; `ftpuser passwd` changes the password");
         return Err(Failure::Usage(message));

@@ -40,6 +40,18 @@ pub struct Place {
     pub length: usize,
 }
 
+impl Origin {
+    /// Sorts as people read: a file from the top, then the flags.
+    pub(super) fn order(&self) -> (u8, usize, usize) {
+        match self {
+            Origin::File { line, .. } => (0, *line, 0),
+            Origin::Toml { at, .. } => (0, at.line, at.column),
+            Origin::Flag(_) => (1, 0, 0),
+            Origin::Default | Origin::User => (2, 0, 0),
+        }
+    }
+}
+
 impl fmt::Display for Origin {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {

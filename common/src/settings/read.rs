@@ -94,6 +94,7 @@ pub fn load(matches: &ArgMatches) -> Result<Loaded, Vec<SettingError>> {
     }
     errors.extend(shared::unshared(&config, &origins));
     if !errors.is_empty() {
+        errors.sort_by_key(|error| error.origin.order());
         errors.iter_mut().for_each(|error| error.show(&text));
         return Err(errors);
     }
@@ -415,12 +416,12 @@ mod tests {
             errors(file, &["-port", "ftp", "-A", "session-pam"]),
             [
                 "conf:1: unknown key \"Prot\", did you mean \"Port\"?",
+                "conf:2: Port: \"99999\" is not a port number from 0 to 65535",
                 "conf:4: this build does not offer the key \"UserPrompt\" yet",
                 "conf:5: Idle needs a value: Idle=TIME",
                 "conf:6: \"NoDaemon\" is not a key, only a flag: -nodemon",
-                "conf:8: Umask is already set on line 7",
-                "conf:2: Port: \"99999\" is not a port number from 0 to 65535",
                 "conf:7: Umask: \"9\" is not an octal mode from 000 to 777",
+                "conf:8: Umask is already set on line 7",
                 "-port: \"ftp\" is not a port number from 0 to 65535",
                 "-authmethods: session-pam checks no password: name a method that does beside it",
             ]
@@ -434,9 +435,9 @@ mod tests {
         assert_eq!(
             errors(file, &["-inetd", "-maxperaddress", "3"]),
             [
+                "conf:1: TotalUploadRate needs the daemon: under inetd sessions do not know of each other; DownloadRate and UploadRate work there",
                 "conf:4: MaxClients needs the daemon: under inetd sessions do not know of each other; whatever starts ftpd there has limits of its own",
                 "-maxperaddress: MaxPerAddress needs the daemon: under inetd sessions do not know of each other; whatever starts ftpd there has limits of its own",
-                "conf:1: TotalUploadRate needs the daemon: under inetd sessions do not know of each other; DownloadRate and UploadRate work there",
             ]
         );
         let fine = config("MaxPerUser=0\nPenalty=0", &["-inetd"]);

@@ -78,11 +78,6 @@ pub(super) fn parse(
             }
         }
     }
-    // The parser orders by name; people read from the top.
-    found.sort_by_key(|error| match &error.origin {
-        Origin::Toml { at, .. } => (at.line, at.column),
-        Origin::Default | Origin::File { .. } | Origin::Flag(_) | Origin::User => (0, 0),
-    });
     errors.extend(found);
     parsed
 }
