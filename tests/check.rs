@@ -491,3 +491,31 @@ fn rules_for_data_connections_that_say_more_or_less_than_was_meant_are_named() {
         told.errors
     );
 }
+
+#[test]
+fn what_an_account_alone_demands_of_tls_comes_too_late_for_its_password() {
+    let make = |scene: &Scene, required: &str| {
+        let made = Command::new(binaries::path("ftpd"))
+            .args(["--make-cert", "localhost"])
+            .current_dir(scene.scratch.path())
+            .output();
+        assert!(made.unwrap().status.success());
+        let directory = scene.scratch.path().display();
+        let configuration = fs::read_to_string(scene.configuration()).unwrap();
+        let tls = format!(
+            "Certificate={directory}/localhost.pem\nCertificateKey={directory}/localhost.key\n{required}\n"
+        );
+        scene.write(scene.configuration(), &(configuration + &tls));
+    };
+    let users = "ann:plain::pw:{user}:{home}:TLSRequired=all\n";
+    for (required, warned) in [("", true), ("TLSRequired=login", false)] {
+        let scene = Scene::new("", users);
+        make(&scene, required);
+        let told = scene.check(&["--user", "ann"]);
+        assert_eq!(told.status, Some(0), "{}", told.errors);
+        let warning = "refused only behind its password";
+        // The table breaks lines where it is narrow.
+        let text = told.out.split_whitespace().collect::<Vec<_>>().join(" ");
+        assert_eq!(text.contains(warning), warned, "{}", told.out);
+    }
+}

@@ -29,8 +29,17 @@ pub(crate) struct Secure {
 
 /// Does a handshake.
 pub(crate) fn handshake(config: &Arc<ClientConfig>, socket: TcpStream) -> io::Result<Stream> {
+    handshake_as(config, "localhost", socket)
+}
+
+/// Does a handshake with a server that is called `host`.
+pub(crate) fn handshake_as(
+    config: &Arc<ClientConfig>,
+    host: &str,
+    socket: TcpStream,
+) -> io::Result<Stream> {
     socket.set_read_timeout(Some(PATIENCE))?;
-    let name = ServerName::try_from("localhost").unwrap();
+    let name = ServerName::try_from(host.to_owned()).unwrap();
     let connection = ClientConnection::new(Arc::clone(config), name).unwrap();
     let mut stream = StreamOwned::new(connection, socket);
     while stream.conn.is_handshaking() {
@@ -57,8 +66,14 @@ impl Secure {
     /// Goes over to TLS.
     #[track_caller]
     pub(crate) fn over(socket: TcpStream, config: &Arc<ClientConfig>) -> Secure {
+        Secure::over_as(socket, config, "localhost")
+    }
+
+    /// The same with a server that is called `host`.
+    #[track_caller]
+    pub(crate) fn over_as(socket: TcpStream, config: &Arc<ClientConfig>, host: &str) -> Secure {
         Secure {
-            stream: handshake(config, socket).unwrap(),
+            stream: handshake_as(config, host, socket).unwrap(),
             config: Arc::clone(config),
             pending: Vec::new(),
         }

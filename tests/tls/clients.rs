@@ -322,6 +322,12 @@ fn whoever_begins_anew_shows_the_certificate_anew() {
         client.expect("USER alice", 232);
         client.expect("REIN", 220);
     }
+    // Nor is it shown twice to who knows it.
+    client.expect("USER alice", 232);
+    client.expect("REIN", 220);
+    client.expect("USER bob", 331);
+    client.expect("REIN", 220);
+    client.expect("USER alice", 232);
     // Where it ends with the login, nothing of it is left.
     let mut client = scene.connect(&config);
     client.expect("USER alice", 232);

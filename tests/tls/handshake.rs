@@ -4,8 +4,9 @@ use std::io::{Read, Write};
 use std::net::TcpStream;
 use std::process::{Command, Stdio};
 
+use rustls::pki_types::ServerName;
 use rustls::version::TLS13;
-use rustls::{AlertDescription, ClientConnection, Error};
+use rustls::{AlertDescription, ClientConnection, Error, StreamOwned};
 use tests::require;
 use tests::wait::PATIENCE;
 
@@ -38,6 +39,36 @@ fn row_46_other_protocols_are_refused_by_name() {
         }
     }
     server.log.line_with(&["another protocol than FTP"]);
+}
+
+#[test]
+fn row_46_a_host_that_is_another_one_is_refused_where_that_is_wanted() {
+    let host = |name: &str| ServerName::try_from(name.to_owned()).unwrap();
+    let connect = |server: &tests::Server, config, name| {
+        let connection = ClientConnection::new(config, name).unwrap();
+        let mut stream = StreamOwned::new(connection, after_auth(server));
+        while stream.conn.is_handshaking() {
+            stream.conn.complete_io(&mut stream.sock)?;
+        }
+        std::io::Result::Ok(())
+    };
+    for version in VERSIONS {
+        let (authority, server) = start(&["TLSUnknownHost=refuse"]);
+        let own = |name| connect(&server, authority.client(version), host(name));
+        own("localhost").unwrap();
+        own("LOCALHOST").unwrap();
+        // An address is no name (RFC 6066 §3).
+        own("127.0.0.1").unwrap();
+        let told = own("other.example").unwrap_err().to_string();
+        assert!(told.contains("received fatal alert"), "{told}");
+        let why = "no certificate for the name that the client asks for";
+        server.log.line_with(&["TLS handshake failed", why]);
+        // By default the client itself is to see whom it has found.
+        let (authority, server) = start(&[]);
+        let other = connect(&server, authority.client(version), host("other.example"));
+        let told = other.unwrap_err().to_string();
+        assert!(told.contains("certificate"), "{told}");
+    }
 }
 
 /// What a client says first.

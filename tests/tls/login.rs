@@ -168,7 +168,8 @@ fn an_account_can_demand_tls_by_itself() {
         .start();
     let mut client = server.connect();
     client.expect("USER careful", 331);
-    client.expect(&format!("PASS {}", server.login.password), 421);
+    let told = client.expect(&format!("PASS {}", server.login.password), 421);
+    assert!(told.text().contains("change it"), "{told}");
     client.expect_end();
     let mut client = Secure::connect(server.address(), &authority.client(&TLS13));
     client.login("careful", &server.login.password);

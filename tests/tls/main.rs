@@ -3,6 +3,7 @@
 #![allow(clippy::unwrap_used, reason = "whatever fails shall end the test")]
 
 mod certified;
+mod clear;
 mod client;
 mod clients;
 mod data;

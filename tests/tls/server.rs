@@ -3,8 +3,8 @@
 use std::fs;
 use std::sync::Arc;
 
-use rustls::client::Resumption;
 use rustls::client::WantsClientCert;
+use rustls::client::{ClientSessionStore, Resumption};
 use rustls::crypto::aws_lc_rs;
 use rustls::version::{TLS12, TLS13};
 use rustls::{ClientConfig, ConfigBuilder, RootCertStore, SupportedProtocolVersion};
@@ -24,7 +24,15 @@ pub(crate) struct Authority {
 
 impl Authority {
     pub(crate) fn new() -> Authority {
-        let names = ["localhost", "127.0.0.1", "::1"].map(str::to_owned);
+        Authority::certifying(["localhost", "127.0.0.1", "::1"].map(str::to_owned))
+    }
+
+    /// For a host of its own.
+    pub(crate) fn of(host: &str) -> Authority {
+        Authority::certifying([host.to_owned()])
+    }
+
+    fn certifying(names: impl Into<Vec<String>>) -> Authority {
         let certified = rcgen::generate_simple_self_signed(names).unwrap();
         Authority { certified }
     }
@@ -32,12 +40,16 @@ impl Authority {
     /// Gives a server its certificate.
     pub(crate) fn certify(&self, setup: Setup) -> Setup {
         let path = setup.scratch().join("tls.pem");
-        let pem = self.certified.cert.pem() + &self.certified.signing_key.serialize_pem();
-        fs::write(&path, pem).unwrap();
+        fs::write(&path, self.pem()).unwrap();
         mode(&path, 0o600);
         let certificate = setup.scratch().join("certificate.pem");
         fs::write(&certificate, self.certified.cert.pem()).unwrap();
         setup.flag(&["-cert", path.to_str().unwrap()])
+    }
+
+    /// Certificate and key.
+    pub(crate) fn pem(&self) -> String {
+        self.certified.cert.pem() + &self.certified.signing_key.serialize_pem()
     }
 
     /// What a client is that trusts it. Tickets of TLS 1.3 it uses once, as JSSE does.
@@ -71,16 +83,24 @@ impl Authority {
         Arc::new(config)
     }
 
+    /// What a client is that trusts others too, and keeps tickets as it is told.
+    pub(crate) fn client_of_all(
+        &self,
+        version: &'static SupportedProtocolVersion,
+        others: &[&Authority],
+        tickets: Arc<dyn ClientSessionStore>,
+    ) -> Arc<ClientConfig> {
+        let all = std::iter::once(self).chain(others.iter().copied());
+        let mut config = begin(version, all).with_no_client_auth();
+        config.resumption = Resumption::store(tickets);
+        Arc::new(config)
+    }
+
     fn begin(
         &self,
         version: &'static SupportedProtocolVersion,
     ) -> ConfigBuilder<ClientConfig, WantsClientCert> {
-        let mut roots = RootCertStore::empty();
-        roots.add(self.certified.cert.der().clone()).unwrap();
-        ClientConfig::builder_with_provider(Arc::new(aws_lc_rs::default_provider()))
-            .with_protocol_versions(&[version])
-            .unwrap()
-            .with_root_certificates(roots)
+        begin(version, std::iter::once(self))
     }
 
     /// A client that is logged in under TLS, with data under TLS too.
@@ -95,6 +115,21 @@ impl Authority {
         client.protect();
         client
     }
+}
+
+/// A client that trusts these, and has not said yet whether it has a certificate of its own.
+fn begin<'a>(
+    version: &'static SupportedProtocolVersion,
+    trusted: impl Iterator<Item = &'a Authority>,
+) -> ConfigBuilder<ClientConfig, WantsClientCert> {
+    let mut roots = RootCertStore::empty();
+    for authority in trusted {
+        roots.add(authority.certified.cert.der().clone()).unwrap();
+    }
+    ClientConfig::builder_with_provider(Arc::new(aws_lc_rs::default_provider()))
+        .with_protocol_versions(&[version])
+        .unwrap()
+        .with_root_certificates(roots)
 }
 
 /// A server with these settings.

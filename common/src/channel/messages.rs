@@ -18,7 +18,7 @@ use crate::proto::verbs::VerbSet;
 use crate::rate::{Grant, Rate, Rates};
 use crate::settings::networks::Network;
 use crate::settings::peers::Peers;
-use crate::settings::{CloseNotify, DataBinding, Protection, TlsRequired};
+use crate::settings::{ClearCommands, CloseNotify, DataBinding, Protection, TlsRequired};
 use crate::wire::{Malformed, Octets, Wire};
 
 /// The longest login name that is looked up, in octets.
@@ -51,6 +51,8 @@ messages! {
         3 => Present { part: Octets<PROOF_PART>, more: bool },
         /// To log in by the certificate that was presented. → as `Authenticate`, or `NeedPassword`.
         4 => Enter { user: UserName },
+        /// What was presented counts no more: the client begins anew. → `Taken`.
+        5 => Forget,
     }
 }
 
@@ -67,6 +69,7 @@ messages! {
         4 => Signer,
         /// The certificates are others now, the signer is gone, or the session has had its channel.
         5 => NoSigner,
+        /// There is more to come, or nothing left.
         6 => Taken,
         7 => Certified,
         8 => NotCertified,
@@ -446,18 +449,21 @@ tags! { Remark: 1 => Whole, 2 => Unsorted, 3 => Unreadable, 4 => TooDeep, 5 => T
 tags! { TlsRequired: 1 => Off, 2 => Login, 3 => Data, 4 => All, }
 tags! { DataBinding: 1 => Require, 2 => Prefer, 3 => Off, }
 tags! { CloseNotify: 1 => Strict, 2 => Lax, }
+tags! { ClearCommands: 1 => Refuse, 2 => Permit, }
 
 impl Wire for Protection {
     fn put(&self, out: &mut Vec<u8>) {
         self.required.put(out);
         self.binding.put(out);
         self.close_notify.put(out);
+        self.clear_commands.put(out);
     }
     fn take(input: &mut &[u8]) -> Result<Self, Malformed> {
         Ok(Protection {
             required: Wire::take(input)?,
             binding: Wire::take(input)?,
             close_notify: Wire::take(input)?,
+            clear_commands: Wire::take(input)?,
         })
     }
 }

@@ -283,7 +283,7 @@ pub const TABLE: &[Spec] = &[
     spec("APPE", Write, LoggedIn, "<path>",                 None,              "Append to a file",                      |a| Ok(Command::Appe(args::path(a)?))),
     spec("AUTH", Login, Always,   "TLS",                    Some("AUTH TLS"),  "Protect the control connection by TLS", |a| Ok(Command::Auth(args::security::mechanism(a)?))).tls(),
     spec("AVBL", Info,  LoggedIn, "[<path>]",               Some("AVBL"),      "Space for uploads, in octets",          |a| Ok(Command::Avbl(args::optional_path(a)))),
-    spec("CCC",  Login, Always,   "",                       None,              "Leave TLS on the control connection: never", |a| args::none(a, Command::Ccc)).tls(),
+    spec("CCC",  Login, Always,   "",                       None,              "Leave TLS on the control connection", |a| args::none(a, Command::Ccc)).tls(),
     spec("CDUP", Dirs,  LoggedIn, "",                       None,              "Change to the parent directory",        |a| args::none(a, Command::Cdup)).also(&["XCUP"]),
     spec("CLNT", Info,  Always,   "<name>",                 Some("CLNT"),      "Tell the client's name",                |a| Ok(Command::Clnt(args::text(a)?))),
     spec("CSID", Info,  Always,   "<fact>=<value>;…",       Some("CSID"),      "Tell the client's name, hear the server's", |a| Ok(Command::Csid(args::text(a)?))),

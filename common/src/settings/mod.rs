@@ -33,11 +33,13 @@ pub use gateway::{FTPPROXY, GatewayConfig, ServerData};
 pub use limits::Limits;
 pub use method::{Method, Methods};
 pub use own::{OwnSetting, UserTables};
-pub use protection::{CloseNotify, DataBinding, Protection, TlsRequired};
+pub use protection::{
+    ClearCommands, CloseNotify, DataBinding, Protection, RequiredByName, TlsRequired,
+};
 pub use read::gateway::{DEFAULT_FILE as DEFAULT_GATEWAY_FILE, load as load_gateway};
 pub use read::{DEFAULT_FILE, Loaded, load};
 pub use scheme::{NoScheme, Scheme};
-pub use tls::{CipherSuite, CipherSuites, ClientTrust, Tls, TlsVersion};
+pub use tls::{CipherSuite, CipherSuites, ClientTrust, Tls, TlsVersion, UnknownHost};
 
 use std::net::IpAddr;
 use std::path::PathBuf;

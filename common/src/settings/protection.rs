@@ -9,6 +9,7 @@ pub struct Protection {
     pub required: TlsRequired,
     pub binding: DataBinding,
     pub close_notify: CloseNotify,
+    pub clear_commands: ClearCommands,
 }
 
 impl Default for Protection {
@@ -17,6 +18,7 @@ impl Default for Protection {
             required: TlsRequired::Off,
             binding: DataBinding::Prefer,
             close_notify: CloseNotify::Strict,
+            clear_commands: ClearCommands::Refuse,
         }
     }
 }
@@ -50,7 +52,35 @@ impl Config {
     }
 }
 
+/// Names by which people without an account log in (RFC 1635).
+const ANONYMOUS: [&[u8]; 2] = [b"anonymous", b"ftp"];
+
+/// What may not travel in the clear of those who have only said a name yet. Which accounts take any password only keeper knows.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct RequiredByName {
+    named: TlsRequired,
+    anonymous: TlsRequired,
+}
+
+impl RequiredByName {
+    pub fn of(self, name: &[u8]) -> TlsRequired {
+        let is = |known: &&[u8]| known.eq_ignore_ascii_case(name);
+        match ANONYMOUS.iter().any(is) {
+            true => self.anonymous,
+            false => self.named,
+        }
+    }
+}
+
 impl SessionConfig {
+    /// What the server's settings demand before an account is known.
+    pub fn required_by_name(&self) -> RequiredByName {
+        RequiredByName {
+            named: self.protection.required,
+            anonymous: self.tls_required_anonymous,
+        }
+    }
+
     /// Whether what an account demands of TLS is to be had from the server.
     pub(super) fn tls_fits(&self, tls: &Tls) -> Result<(), String> {
         if tls.certificates.is_empty() && self.protection.required != TlsRequired::Off {
@@ -118,6 +148,13 @@ impl DataBinding {
             _ => Err(Wrong::Not("require, prefer or off".to_owned())),
         }
     }
+}
+
+/// Whether clients may have TLS end on the control connection once they have logged in (CCC, RFC 4217 §12.3).
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum ClearCommands {
+    Refuse,
+    Permit,
 }
 
 /// What an end of data without close_notify is.

@@ -6,9 +6,9 @@ use super::peers::Peers;
 use super::rules::{PortMap, Rules};
 use super::value::{Value, Wrong, Zero};
 use super::{
-    Bind, CertificateLogin, CertificateNames, CipherSuites, ClientCertificate, CloseNotify, Cost,
-    DataBinding, Fingerprint, GatewayConfig, JailMode, Locks, Run, ServerConfig, SessionConfig,
-    TlsRequired, TlsVersion, permitted,
+    Bind, CertificateLogin, CertificateNames, CipherSuites, ClearCommands, ClientCertificate,
+    CloseNotify, Cost, DataBinding, Fingerprint, GatewayConfig, JailMode, Locks, Run, ServerConfig,
+    SessionConfig, TlsRequired, TlsVersion, UnknownHost, permitted,
 };
 use crate::policy::{Hours, Names};
 
@@ -109,6 +109,7 @@ pub const TABLE: &[Setting] = &[
     setting("TLSPort",               &["tls-port"],               "tls.port",              Text("PORT"),     "",                   "Port where TLS begins at once, such as 990; by default there is none",     Server(|c, v| { c.tls.port = Some(v.port(0)?); Ok(()) })),
     setting("TLSMinVersion",         &["tls-min-version"],        "tls.min-version",       Choice(&["1.2", "1.3"]), "1.2",         "The oldest version of TLS",                                              Server(|c, v| { c.tls.least = TlsVersion::parse(v.text)?; Ok(()) })),
     setting("TLSCipherSuites",       &["tls-cipher-suites"],      "tls.cipher-suites",     Text("LIST"),     "all",                "Cipher suites by their IANA names, or all",                              Server(|c, v| { c.tls.suites = CipherSuites::parse(v.text)?; Ok(()) })),
+    setting("TLSUnknownHost",        &["tls-unknown-host"],       "tls.unknown-host",      Choice(&["serve", "refuse"]), "serve",  "Clients that name a host (SNI) which no certificate is for",             Server(|c, v| { c.tls.unknown_host = UnknownHost::parse(v.text)?; Ok(()) })),
     setting("ClientCertificate",     &["client-certificate"],     "tls.client-certificate", Choice(&["off", "optional", "required"]), "off", "Whether clients are asked for a certificate, or have no TLS without one", Server(|c, v| { c.tls.clients.asked = ClientCertificate::parse(v.text)?; Ok(()) })),
     setting("ClientCA",              &["client-ca"],              "tls.client-ca",         Files,            "",                   "Authorities in PEM, whose certificates clients may show",                Server(|c, v| { c.tls.clients.authorities = v.paths()?; Ok(()) })),
     setting("ClientCRL",             &["client-crl"],             "tls.client-crl",        Files,            "",                   "Revocation lists; with one, every authority on the way needs a valid one",  Server(|c, v| { c.tls.clients.revocations = v.paths()?; Ok(()) })),
@@ -193,6 +194,7 @@ pub const TABLE: &[Setting] = &[
     setting("TLSRequiredAnonymous",  &["tls-required-anonymous"], "tls.required-anonymous", Choice(&["off", "login", "data", "all"]), "off", "The same for accounts that take any password",                         Session(|c, v| { c.tls_required_anonymous = TlsRequired::parse(v.text)?; Ok(()) })),
     setting("TLSDataBinding",        &["tls-data-binding"],       "tls.data-binding",      Choice(&["require", "prefer", "off"]), "prefer", "Data must resume the control connection's TLS; \"prefer\" logs others", Session(|c, v| { c.protection.binding = DataBinding::parse(v.text)?; Ok(()) })),
     setting("TLSCloseNotify",        &["tls-close-notify"],       "tls.close-notify",      Choice(&["strict", "lax"]), "strict",   "Whether an upload whose TLS ends without close_notify is a broken one",  Session(|c, v| { c.protection.close_notify = CloseNotify::parse(v.text)?; Ok(()) })),
+    setting("PermitCCC",             &["permit-ccc"],             "tls.permit-ccc",        Switch,           "no",                 "Let clients leave TLS on the control connection, for address translators",  Session(|c, v| { c.protection.clear_commands = clear_commands(v)?; Ok(()) })),
     setting("CertificateLogin",      &["certificate-login"],      "tls.certificate-login", Choice(&["off", "enough", "only", "both"]), "off", "What a client's certificate is worth: the password, more, or its half",  Session(|c, v| { c.certificate.login = CertificateLogin::parse(v.text)?; Ok(()) })),
     setting("CertificateNames",      &["certificate-names"],      "tls.certificate-names", Text("LIST"),     "cn",                 "Which name in it must be the account's: cn, email, dns",                 Session(|c, v| { c.certificate.names = CertificateNames::parse(v.text)?; Ok(()) })),
     setting("CertificateFingerprint", &["certificate-fingerprint"], "tls.certificate-fingerprint", Text("LIST"), "",             "SHA-256 of the account's certificates; names no longer count then",      Session(|c, v| { c.certificate.fingerprints = Fingerprint::parse_list(v.text)?; Ok(()) })),
@@ -329,6 +331,13 @@ fn locks(config: &mut SessionConfig, value: Value, locks: Locks) -> Result<(), W
     Ok(())
 }
 
+fn clear_commands(value: Value) -> Result<ClearCommands, Wrong> {
+    Ok(match value.switch()? {
+        true => ClearCommands::Permit,
+        false => ClearCommands::Refuse,
+    })
+}
+
 fn chhome(config: &mut SessionConfig, value: Value) -> Result<(), Wrong> {
     if value.switch()? {
         config.jail = JailMode::Home;
@@ -412,6 +421,7 @@ mod tests {
             ("TLSDataBinding", _) => "require",
             ("TLSCloseNotify", _) => "lax",
             ("ClientCertificate", _) => "optional",
+            ("TLSUnknownHost", _) => "refuse",
             ("CertificateLogin", _) => "both",
             ("CertificateNames", _) => "email",
             ("CertificateFingerprint", _) => {

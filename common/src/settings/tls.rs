@@ -18,6 +18,7 @@ pub struct Tls {
     pub least: TlsVersion,
     pub suites: CipherSuites,
     pub clients: ClientTrust,
+    pub unknown_host: UnknownHost,
 }
 
 /// What clients have to show of themselves.
@@ -94,6 +95,26 @@ impl Tls {
         let key = |at: usize, own| self.keys.get(at).unwrap_or(own);
         let files = self.certificates.iter().enumerate();
         files.map(move |(at, certificate)| (certificate, key(at, certificate)))
+    }
+}
+
+/// What becomes of clients that name a host (SNI) for which there is no certificate.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum UnknownHost {
+    /// They are shown the first one, and tell their users what they found.
+    #[default]
+    Serve,
+    /// The handshake ends: they have come to the wrong server, or were led here.
+    Refuse,
+}
+
+impl UnknownHost {
+    pub(super) fn parse(text: &str) -> Result<UnknownHost, Wrong> {
+        match text.to_ascii_lowercase().as_str() {
+            "serve" => Ok(UnknownHost::Serve),
+            "refuse" => Ok(UnknownHost::Refuse),
+            _ => Err(Wrong::Not("serve or refuse".to_owned())),
+        }
     }
 }
 

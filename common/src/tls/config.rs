@@ -15,7 +15,7 @@ use super::certificates::{Certificates, Chain};
 use super::clients::Witness;
 use super::remote::{Channel, RemoteKey};
 use crate::channel::Asker;
-use crate::settings::{CipherSuites, TlsVersion};
+use crate::settings::{CipherSuites, TlsVersion, UnknownHost};
 
 /// The protocol in ALPN. A client that offers others only is refused: it is no client of ours (RFC 7301 §3.2).
 const PROTOCOL: &[u8] = b"ftp";
@@ -28,6 +28,7 @@ const KEPT_SESSIONS: usize = 32;
 pub struct Policy {
     pub least: TlsVersion,
     pub suites: CipherSuites,
+    pub unknown_host: UnknownHost,
 }
 
 /// Makes the configuration of one session, for its control connection and its data connections. With a witness clients are
@@ -43,7 +44,7 @@ pub fn server_config(
     policy: &Policy,
     witness: Option<Witness>,
 ) -> Result<ServerConfig, Error> {
-    let resolver = Arc::new(Resolver::new(certificates, channel));
+    let resolver = Arc::new(Resolver::new(certificates, channel, policy.unknown_host));
     let versions: &[&SupportedProtocolVersion] = match policy.least {
         TlsVersion::V1_2 => &[&TLS13, &TLS12],
         TlsVersion::V1_3 => &[&TLS13],
@@ -56,6 +57,17 @@ pub fn server_config(
         })
         .with_cert_resolver(resolver);
     config.alpn_protocols = vec![PROTOCOL.to_vec()];
+    config.ticketer = aws_lc_rs::Ticketer::new()?;
+    config.session_storage = ServerSessionMemoryCache::new(KEPT_SESSIONS);
+    Ok(config)
+}
+
+/// The same configuration with other tickets: what was begun under the former one cannot be resumed.
+///
+/// # Errors
+/// No random octets are to be had.
+pub fn anew(config: &ServerConfig) -> Result<ServerConfig, Error> {
+    let mut config = config.clone();
     config.ticketer = aws_lc_rs::Ticketer::new()?;
     config.session_storage = ServerSessionMemoryCache::new(KEPT_SESSIONS);
     Ok(config)
@@ -81,18 +93,24 @@ fn provider(suites: &CipherSuites) -> CryptoProvider {
 struct Resolver {
     certificates: Arc<Certificates>,
     channel: Arc<Channel>,
+    unknown_host: UnknownHost,
 }
 
 impl Resolver {
-    fn new(certificates: &Arc<Certificates>, channel: OwnedFd) -> Resolver {
+    fn new(
+        certificates: &Arc<Certificates>,
+        channel: OwnedFd,
+        unknown_host: UnknownHost,
+    ) -> Resolver {
         Resolver {
             certificates: Arc::clone(certificates),
             channel: Arc::new(Channel::new(Asker::over(channel))),
+            unknown_host,
         }
     }
 
-    /// The first certificate for the host with whose key the client can do; without a host or without one for it, the
-    /// first of all, so that clients which know the server by another name can tell their users what they found.
+    /// The first certificate for the host with whose key the client can do; without a host the first of all. So it is without
+    /// one for the host, unless those are refused: clients which know the server by another name tell their users what they found.
     fn choose(&self, host: Option<&str>, offered: &[SignatureScheme]) -> Option<(u8, &Chain)> {
         let host = host.map(str::to_ascii_lowercase);
         let can_use = |(_, chain): &(u8, &Chain)| {
@@ -105,7 +123,11 @@ impl Resolver {
         let is_for =
             |(_, chain): &(u8, &Chain)| host.as_ref().is_some_and(|host| chain.is_for(host));
         let usable = || (0..).zip(&self.certificates.chains).filter(can_use);
-        usable().find(is_for).or_else(|| usable().next())
+        usable().find(is_for).or_else(|| {
+            // SECURITY: who is led here under another name shall not take this for the server that it wants (ALPACA).
+            let serves = host.is_none() || self.unknown_host == UnknownHost::Serve;
+            usable().next().filter(|_| serves)
+        })
     }
 }
 

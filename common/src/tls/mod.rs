@@ -26,7 +26,7 @@ use nix::errno::Errno;
 pub use self::binding::resuming_only;
 pub use self::certificates::{Certificates, Chain, KeyKind};
 use self::clients::Clients;
-pub use self::config::{Policy, server_config};
+pub use self::config::{Policy, anew, server_config};
 pub use self::fault::Fault;
 pub use self::message::Shape;
 pub use self::remote::RemoteKey;

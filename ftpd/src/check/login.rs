@@ -121,6 +121,14 @@ impl Answer {
                 }
                 self.place(loaded, claim, &settings, entry);
                 self.settings(loaded, claim, &settings, entry);
+                let server = &loaded.config.session;
+                if settings.protection.required.for_login()
+                    && !claim.refused_before_password(server)
+                {
+                    let warning = "in the clear the login is refused only behind its password; TLSRequired of the server refuses it before";
+                    let from = from(loaded, member, &["TLSRequired"], entry);
+                    self.tell("caution", warning, from);
+                }
             }
             Err(refused) => self.refuse(&refused),
         }

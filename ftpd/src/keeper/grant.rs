@@ -165,6 +165,11 @@ impl Claim<'_> {
         self.member.is_anonymous()
     }
 
+    /// Whether the server's own rule refuses this name in the clear, before its password.
+    pub(crate) fn refused_before_password(&self, server: &SessionConfig) -> bool {
+        server.required_by_name().of(self.typed).for_login()
+    }
+
     /// Asks AllowUsers and DenyUsers.
     pub(crate) fn ask_lists(
         &self,

@@ -199,6 +199,13 @@ impl Keeper<'_> {
                         .map_err(Status::from)?;
                     continue;
                 }
+                Some((ticket, LoginRequest::Forget)) => {
+                    self.visitor.forget();
+                    channel
+                        .answer(ticket, &LoginAnswer::Taken, None)
+                        .map_err(Status::from)?;
+                    continue;
+                }
                 Some((ticket, LoginRequest::Enter { user })) => {
                     match self.enter_by_certificate(channel, ticket, &user, deadline)? {
                         Some(login) => return Ok((login, ticket)),

@@ -22,9 +22,14 @@ pub(super) struct Visitor {
     /// For the process that verifies; only root needs and can use it.
     root: Option<EmptyRoot>,
     shown: Shown,
+    /// How many proofs were verified.
+    verified: u32,
     /// How often it was to let somebody in, and did not.
     misses: u32,
 }
+
+/// So many proofs of a visitor are verified, since each is a process: one for each time that it begins anew.
+const MOST_PROOFS: u32 = 8;
 
 #[derive(Debug)]
 enum Shown {
@@ -58,7 +63,12 @@ impl Visitor {
         self.root.as_ref().map(EmptyRoot::descriptor)
     }
 
-    /// Takes a part of the proof, and has it verified when it is whole. SECURITY: once, since that is a process each time.
+    /// Forgets what was shown; something else may be.
+    pub(super) fn forget(&mut self) {
+        self.shown = Shown::default();
+    }
+
+    /// Takes a part of the proof, and has it verified when it is whole.
     pub(super) fn take(
         &mut self,
         setup: &Setup,
@@ -75,6 +85,11 @@ impl Visitor {
         proof.extend_from_slice(part.as_slice());
         if more {
             return Ok(LoginAnswer::Taken);
+        }
+        self.verified = self.verified.saturating_add(1);
+        if self.verified > MOST_PROOFS {
+            self.shown = Shown::Nothing;
+            return Ok(LoginAnswer::NotCertified);
         }
         let [.., user] = setup.config.server.own_uids();
         let shelter = Shelter {

@@ -16,7 +16,7 @@ mod transfer;
 use std::os::fd::{AsFd, OwnedFd};
 use std::time::{Duration, Instant};
 
-use common::channel::{Account, Asker, PreLogin};
+use common::channel::{Account, Asker, LoginAnswer, LoginRequest, PreLogin};
 use common::control::{Control, Lost, until};
 use common::digest::Algorithm;
 use common::listener::Status;
@@ -39,7 +39,7 @@ use self::data::DataChannel;
 use self::files::Files;
 use self::names::Names;
 use self::paces::Paces;
-use self::security::{Agreement, Terms, Turn};
+use self::security::{Agreement, Handshakes, Terms, Turn};
 use crate::setup::{Security, Setup};
 
 /// Lines that are no commands before login, after which the client is taken for something else.
@@ -128,6 +128,8 @@ pub(crate) struct Visitor {
     strange_lines: u32,
     /// Whether keeper accepts the client's certificate, once it was asked.
     certified: Option<bool>,
+    /// Those that it has done, with the only channel to the signer that keeper gives.
+    handshakes: Option<Handshakes>,
 }
 
 /// What a session is after login.
@@ -377,7 +379,12 @@ impl Session {
             ),
             End::NotFtp => (Some("This is an FTP server."), Status::NotFtp),
             End::Injected => (Some("Nothing may follow AUTH before TLS."), Status::NotFtp),
-            End::NotSecure => (Some("This account must log in under TLS."), Status::Ended),
+            End::NotSecure => (
+                Some(
+                    "This account must log in under TLS. The password was sent in the clear: change it.",
+                ),
+                Status::Ended,
+            ),
         };
         if let Some(text) = text {
             // The client may be gone: then nobody needs to hear it.
@@ -388,8 +395,8 @@ impl Session {
     }
 
     /// Begins anew with whoever is on the connection.
-    pub(crate) fn receive_visitor(&mut self, channel: Asker<PreLogin>) {
-        self.stage = Stage::Visitor(Visitor::new(channel));
+    pub(crate) fn receive_visitor(&mut self, visitor: Visitor) {
+        self.stage = Stage::Visitor(visitor);
         self.permit(self.permitted_to_visitors);
         self.login_deadline = Instant::now() + self.login_timeout;
     }
@@ -453,7 +460,22 @@ impl Visitor {
             utf8: Utf8::default(),
             strange_lines: 0,
             certified: None,
+            handshakes: None,
         }
+    }
+
+    /// The same before keeper, and nothing said yet.
+    fn begin_anew(mut self) -> Result<Visitor, End> {
+        if self.certified.is_some() {
+            match self.channel.call(&LoginRequest::Forget)? {
+                (LoginAnswer::Taken, None) => {}
+                _ => return Err(End::Broken),
+            }
+        }
+        Ok(Visitor {
+            handshakes: self.handshakes,
+            ..Visitor::new(self.channel)
+        })
     }
 
     /// Counts a line that is no command; true when there were too many of them.

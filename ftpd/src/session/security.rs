@@ -2,17 +2,18 @@
 
 use std::os::fd::{AsFd, OwnedFd};
 use std::sync::Arc;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use common::channel::{LoginAnswer, LoginRequest, PROOF_PART};
 use common::listener::Entrance;
 use common::proto::args::DataLevel;
 use common::proto::reply::{Code, Reply};
 use common::pump::{OpenError, Secured, Watch, Wire, secure};
-use common::settings::{DataBinding, Protection, TlsRequired};
+use common::settings::{DataBinding, Protection, RequiredByName};
 use common::tls::clients::{Clients, Kept, Proof, Witness};
-use common::tls::{Certificates, Fault, Policy, ServerConfig, resuming_only, server_config};
+use common::tls::{Certificates, Fault, Policy, ServerConfig, anew, resuming_only, server_config};
 use common::wire::Octets;
+use nix::poll::PollFlags;
 
 use super::data::after_abort;
 use super::{End, Link, Session, Stage, Stop, User, Visitor, outcome};
@@ -25,6 +26,16 @@ pub(crate) struct Handshakes {
     config: Arc<ServerConfig>,
     /// Where a client's proof of who it is remains.
     proof: Kept,
+}
+
+impl Handshakes {
+    /// For a client that begins anew: by the same channel to the signer, and with nothing to be resumed.
+    fn anew(&self) -> Option<Handshakes> {
+        Some(Handshakes {
+            config: Arc::new(anew(&self.config).ok()?),
+            proof: self.proof.clone(),
+        })
+    }
 }
 
 /// What a client under TLS has chosen, and shown.
@@ -43,10 +54,12 @@ pub(crate) enum Turn {
     Secure(Handshakes, DataLevel),
     /// REIN leaves TLS (RFC 4217 §11).
     Clear,
+    /// CCC leaves it too, and what was agreed upon for data stays (RFC 4217 §12.3).
+    ClearCommands,
 }
 
-/// Names by which people without an account log in (RFC 1635).
-const ANONYMOUS: [&[u8]; 2] = [b"anonymous", b"ftp"];
+/// How long the client may take to end TLS by itself after CCC.
+const CLIENT_BEGINS: Duration = Duration::from_millis(500);
 
 /// What a session may do of TLS, and what it must.
 pub(crate) struct Terms {
@@ -56,8 +69,7 @@ pub(crate) struct Terms {
     clients: Option<Clients>,
     policy: Policy,
     entrance: Entrance,
-    required: TlsRequired,
-    required_anonymous: TlsRequired,
+    required: RequiredByName,
 }
 
 impl Terms {
@@ -69,10 +81,10 @@ impl Terms {
             policy: Policy {
                 least: tls.least,
                 suites: tls.suites.clone(),
+                unknown_host: tls.unknown_host,
             },
             entrance: security.entrance,
-            required: session.protection.required,
-            required_anonymous: session.tls_required_anonymous,
+            required: session.required_by_name(),
         }
     }
 
@@ -85,6 +97,9 @@ impl Terms {
         let Some(certificates) = &self.certificates else {
             return Ok(None);
         };
+        if let Some(former) = &visitor.handshakes {
+            return Ok(former.anew());
+        }
         let request = LoginRequest::Signer {
             generation: certificates.generation,
         };
@@ -97,21 +112,11 @@ impl Terms {
         let witness = self.clients.as_ref();
         let witness = witness.map(|clients| Witness::new(clients, proof.clone()));
         let config = server_config(certificates, channel, &self.policy, witness);
-        Ok(config.ok().map(|config| Handshakes {
+        visitor.handshakes = config.ok().map(|config| Handshakes {
             config: Arc::new(config),
             proof,
-        }))
-    }
-
-    /// Whether a login by this name must not be in the clear. Which accounts take any password only keeper knows.
-    fn refuse_clear(&self, name: &[u8]) -> bool {
-        let anonymous = ANONYMOUS
-            .iter()
-            .any(|known| known.eq_ignore_ascii_case(name));
-        match anonymous {
-            true => self.required_anonymous.for_login(),
-            false => self.required.for_login(),
-        }
+        });
+        Ok(visitor.handshakes.clone())
     }
 }
 
@@ -133,7 +138,12 @@ impl Session {
 
     /// Whether a login by this name must not go on as the connection is.
     pub(crate) fn refuses_clear(&self, name: &[u8]) -> bool {
-        !self.link.control.is_secure() && self.terms.refuse_clear(name)
+        !self.link.control.is_secure() && self.terms.required.of(name).for_login()
+    }
+
+    /// Whether TLS comes first where the client has connected, so that nothing is ever in the clear.
+    pub(crate) fn is_implicit(&self) -> bool {
+        self.terms.entrance == Entrance::Tls
     }
 
     /// REIN leaves TLS once it is answered (RFC 4217 §11); where nothing is ever in the clear, only what was chosen is forgotten.
@@ -151,6 +161,12 @@ impl Session {
             Turn::Secure(handshakes, data) => self.secure(handshakes, data),
             Turn::Clear => {
                 self.link.security = None;
+                Ok(self.link.control.leave_tls()?)
+            }
+            Turn::ClearCommands => {
+                // Some clients take the server's end of TLS for that of the connection, unless they have begun with it; others
+                // wait for it.
+                self.wait(PollFlags::POLLIN, Some(Instant::now() + CLIENT_BEGINS))?;
                 Ok(self.link.control.leave_tls()?)
             }
         }

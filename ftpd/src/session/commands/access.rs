@@ -146,7 +146,7 @@ impl Session {
             self.stage = Stage::Visitor(visitor);
             self.link
                 .log
-                .line("an account that must log in under TLS was tried in the clear");
+                .line("an account that must log in under TLS was tried in the clear: its password should be changed");
             return Err(End::NotSecure.into());
         }
         self.permit(account.permitted);
@@ -174,12 +174,12 @@ fn welcome(visitor: Visitor, account: Account, name: Vec<u8>, leases: Option<Own
 
 /// Everything is as on a new connection (RFC 959 §4.1.1), but for the connection itself.
 pub(in crate::session) fn rein(session: &mut Session) -> Result<Reply, Stop> {
-    let channel = match std::mem::replace(&mut session.stage, Stage::Changing) {
-        Stage::Visitor(visitor) => visitor.channel,
-        Stage::User(user) => user.files.reinitialise()?,
+    let visitor = match std::mem::replace(&mut session.stage, Stage::Changing) {
+        Stage::Visitor(visitor) => visitor.begin_anew()?,
+        Stage::User(user) => Visitor::new(user.files.reinitialise()?),
         Stage::Changing => return Err(End::Broken.into()),
     };
-    session.receive_visitor(channel);
+    session.receive_visitor(visitor);
     session.forget_security();
     Ok(Reply::new(Code::SERVICE_READY, "Ready for a new user."))
 }

@@ -2,6 +2,7 @@
 
 use common::proto::args::{DataLevel, Utf8};
 use common::proto::reply::{Code, Reply};
+use common::settings::ClearCommands;
 
 use crate::session::security::Turn;
 use crate::session::{End, Session, Stage, Stop};
@@ -56,6 +57,10 @@ pub(in crate::session) fn prot(session: &mut Session, level: Option<DataLevel>) 
     };
     match (&mut session.link.security, level) {
         (None, _) => Reply::new(Code::BAD_SEQUENCE, "Say AUTH TLS first."),
+        // SECURITY: after CCC whoever is on the way could have said it.
+        (Some(_), _) if !session.link.control.is_secure() => {
+            Reply::new(Code::POLICY_REFUSED, "In the clear nothing is agreed upon.")
+        }
         (Some(security), _) if !security.size_agreed => {
             Reply::new(Code::BAD_SEQUENCE, "Say PBSZ 0 first.")
         }
@@ -79,13 +84,27 @@ pub(in crate::session) fn prot(session: &mut Session, level: Option<DataLevel>) 
     }
 }
 
-/// CCC: whoever could leave TLS could be made to.
-pub(in crate::session) fn ccc(session: &Session) -> Reply {
-    match session.link.security {
-        Some(_) => Reply::new(
-            Code::CLEAR_COMMANDS_REFUSED,
-            "The control connection stays under TLS.",
-        ),
-        None => Reply::new(Code::BAD_SEQUENCE, "There is no TLS to leave."),
+/// CCC: from here on whoever is on the way can read the commands and change them, so that no password and no level of data may
+/// be among them.
+pub(in crate::session) fn ccc(session: &mut Session) -> Reply {
+    let refuse = |text| Reply::new(Code::CLEAR_COMMANDS_REFUSED, text);
+    if !session.link.control.is_secure() {
+        return Reply::new(Code::BAD_SEQUENCE, "There is no TLS to leave.");
     }
+    let permits = match &session.stage {
+        Stage::User(user) => user.account.protection.clear_commands == ClearCommands::Permit,
+        Stage::Visitor(_) | Stage::Changing => false,
+    };
+    if !permits {
+        return refuse("The control connection stays under TLS.");
+    }
+    if session.is_implicit() {
+        return refuse("Nothing is in the clear on this port.");
+    }
+    if session.link.control.has_unread() {
+        // What is behind it was said under TLS, and would be lost.
+        return refuse("Nothing may follow CCC before its reply.");
+    }
+    session.turn = Some(Turn::ClearCommands);
+    Reply::new(Code::OK, "Commands are in the clear now.")
 }
