@@ -11,6 +11,8 @@ complete -c ftpd -l tls-port -d 'Port where TLS begins at once, such as 990; by 
 complete -c ftpd -l tls-min-version -d 'The oldest version of TLS [default: 1.2]' -r -f -a "1.2\t''
 1.3\t''"
 complete -c ftpd -l tls-cipher-suites -d 'Cipher suites by their IANA names, or all [default: all]' -r
+complete -c ftpd -l tls-unknown-host -d 'Clients that name a host (SNI) which no certificate is for [default: serve]' -r -f -a "serve\t''
+refuse\t''"
 complete -c ftpd -l client-certificate -d 'Whether clients are asked for a certificate, or have no TLS without one [default: off]' -r -f -a "off\t''
 optional\t''
 required\t''"
@@ -115,6 +117,7 @@ prefer\t''
 off\t''"
 complete -c ftpd -l tls-close-notify -d 'Whether an upload whose TLS ends without close_notify is a broken one [default: strict]' -r -f -a "strict\t''
 lax\t''"
+complete -c ftpd -l permit-ccc -d 'Let clients leave TLS on the control connection, for address translators' -r
 complete -c ftpd -l certificate-login -d 'What a client\'s certificate is worth: the password, more, or its half [default: off]' -r -f -a "off\t''
 enough\t''
 only\t''

@@ -14,4 +14,5 @@ mod programs;
 mod renewal;
 mod revocation;
 mod server;
+mod tickets;
 mod ways;
