@@ -130,6 +130,11 @@ impl Control {
         !self.reader.is_empty()
     }
 
+    /// Whether a line is coming in that is too long already.
+    pub fn is_overlong(&self) -> bool {
+        self.reader.is_overlong()
+    }
+
     /// Whether the client has closed its side.
     pub fn ended(&self) -> bool {
         self.ended

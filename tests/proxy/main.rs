@@ -3,4 +3,10 @@
 #![allow(clippy::unwrap_used, reason = "whatever fails shall end the test")]
 
 mod command_line;
+mod hostile_client;
+mod hostile_server;
+mod sandbox;
+#[path = "../twins/servers.rs"]
+mod servers;
 mod session;
+mod trees;

@@ -378,7 +378,7 @@ pub fn ended(mut stream: &TcpStream) -> bool {
 }
 
 /// Makes the coming close send RST instead of FIN.
-fn reset(stream: &TcpStream) {
+pub fn reset(stream: &TcpStream) {
     use nix::libc::linger;
     use nix::sys::socket::{setsockopt, sockopt};
     setsockopt(

@@ -22,6 +22,8 @@ pub struct GatewaySetup {
     port: u16,
     drop_root: bool,
     settings: Vec<String>,
+    /// What stands in /etc/hosts for it.
+    hosts: Option<String>,
 }
 
 impl GatewaySetup {
@@ -32,6 +34,7 @@ impl GatewaySetup {
             port: 0,
             drop_root: false,
             settings: vec![format!("Targets={targets}"), "Penalty=0".to_owned()],
+            hosts: None,
         }
     }
 
@@ -69,6 +72,18 @@ impl GatewaySetup {
         self
     }
 
+    /// Leaves a line of the configuration file out that would be there.
+    pub fn without(mut self, line: &str) -> GatewaySetup {
+        self.settings.retain(|setting| setting != line);
+        self
+    }
+
+    /// Lets the gateway see other names of hosts; the file `hosts` of the scratch directory has them. Needs root.
+    pub fn hosts(mut self, content: &str) -> GatewaySetup {
+        self.hosts = Some(content.to_owned());
+        self
+    }
+
     /// Starts the gateway in the foreground and waits until it says that it listens.
     #[track_caller]
     pub fn start(self) -> Gateway {
@@ -78,8 +93,21 @@ impl GatewaySetup {
         mode(&configuration, 0o600);
         let mut program = binaries::path("ftpproxy");
         // The test's thread is the parent: if it is killed, so is the gateway.
-        let mut command = Command::new("setpriv");
-        command.args(["--pdeathsig", "KILL"]);
+        let mut words: Vec<String> = Vec::new();
+        if let Some(hosts) = &self.hosts {
+            let file = scratch.join("hosts");
+            fs::write(&file, hosts).unwrap();
+            mode(scratch.path(), 0o755);
+            mode(&file, 0o644);
+            let script = format!(
+                "mount --bind '{}' /etc/hosts && exec \"$0\" \"$@\"",
+                file.display()
+            );
+            words.extend(["unshare", "--mount", "sh", "-c", &script].map(str::to_owned));
+        }
+        words.extend(["setpriv", "--pdeathsig", "KILL"].map(str::to_owned));
+        let mut command = Command::new(&words[0]);
+        command.args(&words[1..]);
         if self.drop_root {
             let user = ordinary();
             command.arg(format!("--reuid={}", user.uid));
@@ -110,7 +138,7 @@ impl GatewaySetup {
             address: SocketAddr::new(self.bind, 0),
             log,
             servants: Vec::new(),
-            _scratch: scratch,
+            scratch,
         };
         let line = gateway.log.line_with(&["listening on "]);
         let (_, rest) = line.split_once("listening on ").unwrap();
@@ -131,7 +159,7 @@ pub struct Gateway {
     pub log: Log,
     /// The children of the listener that serve all sessions.
     pub servants: Vec<Process>,
-    _scratch: Scratch,
+    pub scratch: Scratch,
 }
 
 impl Gateway {
@@ -147,6 +175,14 @@ impl Gateway {
             address: self.address,
             name: format!("{}@{}", at.name, at.address),
             password: at.password.clone(),
+        }
+    }
+
+    /// The same where the gateway itself knows the server.
+    pub fn login_there(&self, at: &Login) -> Login {
+        Login {
+            address: self.address,
+            ..at.clone()
         }
     }
 

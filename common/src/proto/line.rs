@@ -71,6 +71,11 @@ impl LineReader {
         }
     }
 
+    /// Whether the line that is coming in is too long already: it may never end.
+    pub fn is_overlong(&self) -> bool {
+        self.overlong
+    }
+
     /// Takes octets from the network; at most [`room`](Self::room) of them.
     pub fn push(&mut self, octets: &[u8]) {
         for &octet in octets {

@@ -65,6 +65,8 @@ impl Server {
             }
         }
         match self.control.ended() {
+            // SECURITY: its end would be waited for as long as it comes.
+            _ if self.control.is_overlong() => Err(ServerFault::Speech(AnswerFault::TooLong)),
             true => Err(ServerFault::Lost),
             false => Ok(None),
         }
