@@ -13,7 +13,7 @@ use crate::servers::{Twin, program};
 fn a_tree_survives(at: &Login, set_up: impl Fn(GatewaySetup) -> GatewaySetup) {
     let scratch = Scratch::new();
     let sample = scratch.directory("sample");
-    tree::sample(&sample);
+    furnish(&sample);
     let mut number = 0;
     for setting in ["NoPassive=no", "NoPassive=yes"] {
         let gateway = GatewaySetup::to_here().setting(setting);
@@ -37,6 +37,20 @@ fn a_tree_survives(at: &Login, set_up: impl Fn(GatewaySetup) -> GatewaySetup) {
             }
         }
     }
+}
+
+/// A tree with what is easily lost on the way: an empty file, a large one, blanks, depth.
+fn furnish(at: &Path) {
+    for directory in 0..4 {
+        let directory = at.join(format!("level {directory}/below/deeper"));
+        std::fs::create_dir_all(&directory).unwrap();
+        for file in 0..10usize {
+            let octets: Vec<u8> = (0..file * 1001).map(|n| (n % 253) as u8).collect();
+            std::fs::write(directory.join(format!("file {file}.bin")), octets).unwrap();
+        }
+    }
+    let large: Vec<u8> = (0..3_000_001u32).map(|n| (n % 251) as u8).collect();
+    std::fs::write(at.join("large"), large).unwrap();
 }
 
 fn ready() -> bool {
