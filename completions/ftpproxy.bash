@@ -23,7 +23,7 @@ _ftpproxy() {
 
     case "${cmd}" in
         ftpproxy)
-            opts="-f -p -i -4 -h -V --config --check --port --bindaddress --targets --server --nopasv --nodemon --proxyuser --servlogfile --loglevel --banner --permittedcommands --logintimeout --idle --replytimeout --connecttimeout --answertimeout --datatimeout --stalltimeout --dclow --dchigh --dcrange --maxclients --maxperaddress --maxperuser --maxunauthenticated --exemptnetworks --penalty --ban --longestban --help --version"
+            opts="-f -p -i -4 -h -V --config --check --port --bindaddress --targets --server --proxy --nopasv --nodemon --proxyuser --servlogfile --loglevel --banner --permittedcommands --logintimeout --idle --replytimeout --connecttimeout --answertimeout --datatimeout --stalltimeout --dclow --dchigh --dcrange --maxclients --maxperaddress --maxperuser --maxunauthenticated --exemptnetworks --penalty --ban --longestban --help --version"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 1 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -84,6 +84,10 @@ _ftpproxy() {
                     return 0
                     ;;
                 --server)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --proxy)
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
                     ;;

@@ -4,6 +4,7 @@ complete -c ftpproxy -s i -l bindaddress -d 'Address or network interface to lis
 complete -c ftpproxy -s 4 -d 'Listen on IPv4 addresses only' -r
 complete -c ftpproxy -l targets -d 'Where clients may go: HOST, NETWORK or HOST=NETWORK, with :PORTS' -r
 complete -c ftpproxy -l server -d 'Where all clients go, by default where each of them says' -r
+complete -c ftpproxy -l proxy -d 'Serve connections that a firewall redirects here, and go where they went' -r
 complete -c ftpproxy -l nopasv -d 'Have servers open the data connections to the gateway' -r
 complete -c ftpproxy -l nodemon -d 'Stay in the foreground' -r
 complete -c ftpproxy -l proxyuser -d 'Uid and gid of what reads the network; two behind it are taken too [default: 60631]' -r

@@ -166,6 +166,17 @@ pub fn connect_server(local: Option<IpAddr>, server: SocketAddr) -> Result<Socke
     }
 }
 
+/// Where a connection went before a firewall redirected it (REDIRECT); `None` if none did, or nothing is known of it.
+pub fn original_destination(socket: &impl AsFd, ends: Ends) -> Option<SocketAddr> {
+    let socket = socket2::SockRef::from(socket);
+    let original = match ends.server() {
+        IpAddr::V4(_) => socket.original_dst_v4(),
+        IpAddr::V6(_) => socket.original_dst_v6(),
+    };
+    let original = canonical(original.ok()?.as_socket()?);
+    (original != canonical(ends.local)).then_some(original)
+}
+
 /// Small replies leave at once, and urgent octets stay in their place (RFC 959 §4.1.3, RFC 1123 §4.1.2.10).
 pub fn prepare_control(socket: &impl AsFd) {
     let socket = socket2::SockRef::from(socket);

@@ -21,7 +21,7 @@ use nix::poll::{PollFd, PollFlags, poll};
 
 use crate::daemon::Setup;
 use crate::network;
-use crate::reach::{Reached, Unreached, reach};
+use crate::reach::{Reached, Unreached, is_own, reach};
 
 /// Ports below belong to services, not to data (RFC 2577 §3).
 const FIRST_DATA_PORT: u16 = 1024;
@@ -56,16 +56,18 @@ pub(crate) fn serve(setup: &Setup, client: Client) -> Status {
     match fork {
         Fork::Child => {
             drop((answerer, lifeline, reports));
-            let given = setup.config.server.is_some();
-            sys::exit(network::run(setup, socket, Asker::over(asker), ends, given).code())
+            sys::exit(network::run(setup, socket, Asker::over(asker), ends).code())
         }
         Fork::Parent(session) => {
+            let given = given(setup, &socket, ends);
             drop((socket, asker));
             let dialer = Dialer {
                 setup,
                 ends,
                 lifeline,
                 reports,
+                believed: believed(setup, given.as_ref()),
+                given,
                 reached: None,
                 misses: 0,
                 began: Instant::now(),
@@ -85,11 +87,35 @@ pub(crate) fn serve(setup: &Setup, client: Client) -> Status {
     }
 }
 
+/// Where a client is led without a word of its own.
+fn given(setup: &Setup, socket: &OwnedFd, ends: Ends) -> Option<Destination> {
+    let config = &setup.config;
+    if !config.transparent {
+        return config.server.clone();
+    }
+    // Who was not redirected wanted to come here: the rules for own addresses know what to do with that.
+    let wanted = net::original_destination(socket, ends).unwrap_or(net::canonical(ends.local));
+    Some(Destination {
+        host: Host::Address(wanted.ip()),
+        port: wanted.port(),
+    })
+}
+
+fn believed(setup: &Setup, given: Option<&Destination>) -> Option<IpAddr> {
+    match given.filter(|_| setup.config.transparent)?.host {
+        Host::Address(address) => Some(address),
+        Host::Name(_) => None,
+    }
+}
+
 struct Dialer<'a> {
     setup: &'a Setup,
     ends: Ends,
     lifeline: Lifeline,
     reports: Reports,
+    given: Option<Destination>,
+    /// The address that a redirected client believes to speak with: it is told that of passive ports too.
+    believed: Option<IpAddr>,
     /// The server, and this side's address on the connection to it.
     reached: Option<Ends>,
     misses: u32,
@@ -160,11 +186,19 @@ impl Dialer<'_> {
         request: DialRequest,
     ) -> Result<Answered, Status> {
         match request {
-            DialRequest::Dial { host, port } => match self.setup.config.server {
+            DialRequest::Dial { host, port } => match self.given {
                 Some(_) => Ok(not_dialled(DialFault::OutOfPlace, true)),
                 None => self.dial_named(channel, &host, port),
             },
-            DialRequest::DialGiven => match self.setup.config.server.clone() {
+            DialRequest::DialGiven => match self.given.take() {
+                // SECURITY: a rule that redirects the gateway's own connections would make one session of another for ever.
+                Some(server) if self.setup.config.transparent && is_own(self.ends.client()) => {
+                    let client = self.ends.client();
+                    let text =
+                        format!("client {client}: the way to {server} leads back to this gateway");
+                    self.setup.log.line(&text);
+                    Ok(not_dialled(DialFault::Loop, true))
+                }
                 Some(server) => self.dial(channel, &server),
                 None => Ok(not_dialled(DialFault::OutOfPlace, true)),
             },
@@ -293,7 +327,7 @@ impl Dialer<'_> {
             Family::Unknown => false,
         };
         match matches && self.logged_in {
-            true => self.listen(self.ends.local),
+            true => self.listen(self.ends.local, self.believed),
             false => (DialAnswer::TargetRefused, None),
         }
     }
@@ -328,16 +362,17 @@ impl Dialer<'_> {
 
     fn listen_for_server(&self) -> Answered {
         match self.reached {
-            Some(Ends { local, .. }) => self.listen(local),
+            Some(Ends { local, .. }) => self.listen(local, None),
             None => (DialAnswer::TargetRefused, None),
         }
     }
 
-    fn listen(&self, local: SocketAddr) -> Answered {
+    /// A listener on an address of this side, and the address that is told of it.
+    fn listen(&self, local: SocketAddr, told: Option<IpAddr>) -> Answered {
         let ip: IpAddr = local.ip().to_canonical();
         match net::listen_passive(ip, net::scope(local), self.setup.config.data_ports) {
             Ok((socket, port)) => {
-                let address = SocketAddr::new(ip, port);
+                let address = SocketAddr::new(told.unwrap_or(ip), port);
                 (DialAnswer::Listening { address }, Some(socket.into()))
             }
             // Every port of the range is taken: another try may find one.

@@ -12,13 +12,7 @@ use common::sandbox::{self, Role};
 use crate::daemon::Setup;
 
 /// Serves the client on `socket` until the session is over.
-pub(crate) fn run(
-    setup: &Setup,
-    socket: OwnedFd,
-    dialer: Asker<Dialling>,
-    ends: Ends,
-    given: bool,
-) -> Status {
+pub(crate) fn run(setup: &Setup, socket: OwnedFd, dialer: Asker<Dialling>, ends: Ends) -> Status {
     let broken = |what: &str, why: &dyn std::fmt::Display| {
         let client = ends.client();
         setup
@@ -54,7 +48,6 @@ pub(crate) fn run(
         ends,
         dialer,
         pipe,
-        given,
         log: setup.log.clone(),
     })
 }

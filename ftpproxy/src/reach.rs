@@ -110,6 +110,11 @@ fn addresses(name: &str, port: u16) -> Result<Vec<IpAddr>, Unreached> {
     Ok(found.map(|found| found.ip().to_canonical()).collect())
 }
 
+/// Whether an address is this machine's.
+pub(crate) fn is_own(address: IpAddr) -> bool {
+    own_addresses().contains(&address)
+}
+
 /// The addresses of this machine's interfaces.
 fn own_addresses() -> Vec<IpAddr> {
     let Ok(interfaces) = getifaddrs() else {

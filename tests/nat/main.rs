@@ -7,3 +7,4 @@ mod advertised;
 mod attempt;
 mod lab;
 mod strangers;
+mod transparent;

@@ -39,7 +39,7 @@ impl Script {
         self.answer("PASS", "230 Welcome.");
     }
 
-    fn to_the_end(&mut self) {
+    fn hear_all(&mut self) {
         while !self.hear().is_empty() {}
     }
 }
@@ -144,7 +144,7 @@ fn row_85_no_text_of_a_server_becomes_a_reply_or_a_telnet_command() {
         script.hear();
         script.say(&b"331-a\xff\xfb\x01b\r\n230 Logged in\r\n331\tx\r\n331 c\r\n"[..]);
         script.answer("PASS", "230 Welcome.");
-        script.to_the_end();
+        script.hear_all();
     });
     let mut client = gateway.connect();
     client.send(&server.user());
@@ -162,7 +162,7 @@ fn row_85_a_reply_before_its_command_ends_the_session() {
     let server = Hostile::start(|script, _| {
         script.say("220 Hello.\r\n");
         script.answer("USER", "331 Password?\r\n230 Welcome.\r\n257 \"/injected\"");
-        script.to_the_end();
+        script.hear_all();
     });
     let mut client = gateway.connect();
     client.expect(&server.user(), 331);
@@ -192,7 +192,7 @@ fn row_85_the_address_in_a_227_is_not_gone_to() {
         stream.write_all(b"from the server").unwrap();
         drop(stream);
         script.say("226 Done.\r\n");
-        script.to_the_end();
+        script.hear_all();
     });
     let mut client = logged_in(&gateway, &server);
     client.expect("TYPE I", 200);
@@ -214,7 +214,7 @@ fn row_85_no_service_below_1024_is_gone_to_and_no_reply_means_no_port() {
         let server = Hostile::start(move |script, _| {
             script.log_in();
             script.answer("PASV", told);
-            script.to_the_end();
+            script.hear_all();
         });
         let mut client = logged_in(&gateway, &server);
         let reply = client.command("PASV");
@@ -261,7 +261,7 @@ fn row_85_a_stalled_data_connection_is_given_up() {
             // It is the gateway that ends it.
             assert!(tests::client::ended(&stream));
             script.say("426 Broken.\r\n");
-            script.to_the_end();
+            script.hear_all();
         },
         |client, data| {
             client.expect_reply(426);
@@ -283,7 +283,7 @@ fn row_85_a_reset_data_connection_is_no_end_of_file() {
             reset(&stream);
             drop(stream);
             script.say("426 Broken.\r\n");
-            script.to_the_end();
+            script.hear_all();
         },
         |client, data| {
             assert_eq!(data.read_some(10), b"half of it");
@@ -342,7 +342,7 @@ fn row_85_an_upload_whose_server_gives_up_is_told_why() {
         let (stream, _) = data.accept().unwrap();
         drop(stream);
         script.say("452 The disk is full.\r\n");
-        script.to_the_end();
+        script.hear_all();
     });
     let mut client = logged_in(&gateway, &server);
     let data = client.data(Data::Pasv);
@@ -371,7 +371,7 @@ fn row_85_nobody_else_brings_or_takes_the_data() {
         stream.write_all(b"from the server").unwrap();
         drop(stream);
         script.say("226 Done.\r\n");
-        script.to_the_end();
+        script.hear_all();
     });
     let mut client = logged_in(&gateway, &server);
     let data = client.data(Data::Pasv);

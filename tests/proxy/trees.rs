@@ -45,7 +45,7 @@ fn furnish(at: &Path) {
         let directory = at.join(format!("level {directory}/below/deeper"));
         std::fs::create_dir_all(&directory).unwrap();
         for file in 0..10usize {
-            let octets: Vec<u8> = (0..file * 1001).map(|n| (n % 253) as u8).collect();
+            let octets = [b'a', b'\n', 0, 255].repeat(file * 251);
             std::fs::write(directory.join(format!("file {file}.bin")), octets).unwrap();
         }
     }

@@ -18,8 +18,14 @@ pub(super) fn section(page: &mut Roff) {
         roman(" before a plain name. With "),
         bold("Server"),
         roman(
-            " all clients are led to one server, and their names are passed as they are. A connection leads to one server for its \
-             whole life.",
+            " all clients are led to one server, and their names are passed as they are; with ",
+        ),
+        bold("Transparent"),
+        roman(
+            " each is led to where it went before a firewall redirected it (REDIRECT). The firewall has to redirect the passive ports as \
+             well, since after EPSV clients go to the address that they believe to speak with. A client that comes from an address of \
+             the gateway itself is sent away: that is a redirect which catches the gateway's own connections. A connection leads to one \
+             server for its whole life.",
         ),
     ]);
     page.control("PP", []);

@@ -172,6 +172,12 @@ impl Reply {
         self.code
     }
 
+    /// The same text under another code.
+    #[must_use]
+    pub fn under(self, code: Code) -> Reply {
+        Reply { code, ..self }
+    }
+
     /// Appends the reply as it goes over the wire (RFC 959 §4.2).
     pub fn encode(&self, out: &mut Vec<u8>) {
         for (index, line) in self.block.iter().enumerate() {

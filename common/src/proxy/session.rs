@@ -43,8 +43,6 @@ pub struct Setup<'a> {
     pub ends: Ends,
     pub dialer: Asker<Dialling>,
     pub pipe: Pipe,
-    /// All clients are led to the same server, or each to where it wanted to go by itself.
-    pub given: bool,
     pub log: Log,
 }
 
@@ -126,7 +124,7 @@ pub fn serve(setup: Setup<'_>) -> Status {
         ends: setup.ends,
         dialer: setup.dialer,
         pipe: setup.pipe,
-        given: setup.given,
+        given: config.leads(),
         log: setup.log,
         server: None,
         destination: None,
@@ -168,10 +166,8 @@ impl Session<'_> {
     /// Greets by the server's own words, if it is known already.
     fn greeting(&mut self) -> Result<Reply, End> {
         if self.given {
-            return match self.dial(&DialRequest::DialGiven)? {
-                Ok(greeting) => Ok(greeting),
-                Err(reply) => Err(End::NotDialled(reply)),
-            };
+            let reached = self.dial(&DialRequest::DialGiven)?;
+            return reached.map_err(End::NotDialled);
         }
         let text = self.config.banner.as_deref();
         let text = text.unwrap_or("FTP gateway: log in as name@host.");
@@ -385,8 +381,10 @@ impl Session<'_> {
             (DialAnswer::Dialled { server }, Some(socket)) => self.greeted(socket, server).map(Ok),
             (DialAnswer::NotDialled { why, last }, None) => {
                 let reply = super::login::not_dialled(why);
-                match last {
-                    true => Err(End::NotDialled(reply)),
+                match last || self.given {
+                    // The third name that is wrong is answered as the first two.
+                    true if !self.given => Err(End::NotDialled(reply)),
+                    true => Err(End::NotDialled(reply.under(Code::CLOSING))),
                     false => Ok(Err(reply)),
                 }
             }

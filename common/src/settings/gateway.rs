@@ -29,6 +29,8 @@ pub struct GatewayConfig {
     pub targets: Targets,
     /// Where all of them go.
     pub server: Option<Destination>,
+    /// Each client goes where it wanted to go before it was redirected here.
+    pub transparent: bool,
     pub server_data: ServerData,
     pub limits: Limits,
     /// How many sessions of one login name and destination there may be; zero is no limit.
@@ -73,6 +75,7 @@ impl Default for GatewayConfig {
             banner: None,
             targets: Targets::default(),
             server: None,
+            transparent: false,
             server_data: ServerData::Passive,
             limits: Limits {
                 // It is the server that checks them; this is how many may wait for that.
@@ -99,6 +102,11 @@ impl GatewayConfig {
         [0, 1, 2].map(|offset| self.user.saturating_add(offset))
     }
 
+    /// Whether clients need not say where they go.
+    pub fn leads(&self) -> bool {
+        self.server.is_some() || self.transparent
+    }
+
     /// Finishes it once all sources have been applied: `Err` names the key to correct, and says why.
     pub(super) fn settle(&self) -> Result<(), (&'static str, String)> {
         let (low, high) = self.data_ports;
@@ -112,6 +120,10 @@ impl GatewayConfig {
             return Err(("Targets", text.to_owned()));
         }
         match &self.server {
+            Some(_) if self.transparent => {
+                let text = "Server and Transparent exclude each other: one server for all, or where each client wanted to go";
+                Err(("Server", text.to_owned()))
+            }
             Some(server) if !self.targets.may_permit(&server.host, server.port) => {
                 let text = format!("Server is {server}, which no rule of Targets permits");
                 Err(("Server", text))
@@ -137,6 +149,7 @@ use Set::Gateway;
 pub const FTPPROXY: &Settings = &Settings {
     rows: TABLE,
     exclusive: &[
+        ("Server", "Transparent"),
         ("DataConnectionPortRange", "DataConnectionLowPort"),
         ("DataConnectionPortRange", "DataConnectionHighPort"),
     ],
@@ -153,6 +166,7 @@ const TABLE: &[Setting] = &[
     setting("IPv4Only",              &["4"],               "listen.ipv4-only",      Switch,           "no",     "Listen on IPv4 addresses only",                                          Gateway(|c, v| narrow_to_ipv4(&mut c.bind, v))),
     setting("Targets",               &["targets"],         "servers.targets",       Text("LIST"),     "",       "Where clients may go: HOST, NETWORK or HOST=NETWORK, with :PORTS",       Gateway(|c, v| { c.targets = Targets::parse(v.text)?; Ok(()) })),
     setting("Server",                &["server"],          "servers.server",        Text("HOST:PORT"),"",       "Where all clients go, by default where each of them says",               Gateway(|c, v| { c.server = Some(destination(v)?); Ok(()) })),
+    setting("Transparent",           &["proxy"],           "servers.transparent",   Switch,           "no",     "Serve connections that a firewall redirects here, and go where they went",Gateway(|c, v| { c.transparent = v.switch()?; Ok(()) })),
     setting("NoPassive",             &["nopasv"],          "servers.active",        Switch,           "no",     "Have servers open the data connections to the gateway",                  Gateway(no_passive)),
     setting("NoDaemon",              &["nodemon"],         "run.foreground",        Switch,           "no",     "Stay in the foreground",                                                 Gateway(foreground)),
     setting("ProxyUser",             &["proxyuser"],       "run.user",              Text("UID"),      "60631",  "Uid and gid of what reads the network; two behind it are taken too",     Gateway(|c, v| { c.user = v.unprivileged_id()?; Ok(()) })),
@@ -273,6 +287,8 @@ mod tests {
         let server = ("Server", "ftp.example.org");
         assert_eq!(settled(&[("Targets", "a.example"), server]), Err("Server"));
         assert_eq!(settled(&[("Targets", "*.example.org"), server]), Ok(()));
+        let both = [("Targets", "*.example.org"), server, ("Transparent", "yes")];
+        assert_eq!(settled(&both), Err("Server"));
         let ports = [
             ("Targets", "*"),
             ("DataConnectionLowPort", "60000"),

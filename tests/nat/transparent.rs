@@ -1,0 +1,97 @@
+//! Clients that a firewall redirects to a gateway: they know nothing of it, and it goes where they went.
+
+use std::net::{IpAddr, Ipv6Addr, SocketAddr};
+
+use tests::{Client, Data, Gateway, GatewaySetup, Server, Setup, wait};
+
+use crate::lab::{CONTENT, Lab, Place, SERVER};
+
+const SERVER_V6: Ipv6Addr = Ipv6Addr::new(0xfd00, 2, 0, 0, 0, 0, 0, 2);
+/// Passive ports, which are redirected too: after EPSV clients go to the server's address.
+const PORTS: &str = "50000:50999";
+
+/// A gateway between client and server, for both families.
+fn gateway(lab: &Lab, setting: &str) -> Gateway {
+    let setup = GatewaySetup::to("10.2.0.0/24,[fd00:2::/64]:21,10.1.0.0/24:21-3000")
+        .setting("Transparent")
+        .setting("DataConnectionPortRange=50000-50999")
+        .setting(setting)
+        .on(Ipv6Addr::UNSPECIFIED.into())
+        .port(2121);
+    let gateway = lab.at(Place::ClientsGateway, || setup.start());
+    for table in ["iptables", "ip6tables"] {
+        let rule = format!("{table} -t nat -A PREROUTING -i v1 -p tcp --dport");
+        lab.run(
+            Place::ClientsGateway,
+            &format!("{rule} 21 -j REDIRECT --to-ports 2121"),
+        );
+        lab.run(
+            Place::ClientsGateway,
+            &format!("{rule} {PORTS} -j REDIRECT"),
+        );
+    }
+    gateway
+}
+
+fn server(lab: &Lab, address: IpAddr) -> Server {
+    let server = lab.at(Place::Server, || Setup::new().on(address).port(21).start());
+    server.put("file", CONTENT);
+    server
+}
+
+#[test]
+fn redirected_clients_move_files_in_every_mode() {
+    let Some(lab) = Lab::new() else { return };
+    let four = server(&lab, SERVER.into());
+    let six = server(&lab, SERVER_V6.into());
+    for setting in ["NoPassive=no", "NoPassive=yes"] {
+        let gateway = gateway(&lab, setting);
+        for (server, ways) in [(&four, &Data::ALL[..]), (&six, &[Data::Epsv, Data::Eprt])] {
+            let mut client = Client::connect(server.address());
+            client.login(&server.login.name, &server.login.password);
+            for &how in ways {
+                assert_eq!(client.download(how, "file"), CONTENT, "{how:?}, {setting}");
+                client.upload(how, "up", setting.as_bytes());
+                assert_eq!(server.content("up"), setting.as_bytes());
+            }
+            client.expect("QUIT", 221);
+            let place = server.address().to_string();
+            gateway.log.line_with(&["connected to", &place]);
+        }
+        drop(gateway);
+        for table in ["iptables", "ip6tables"] {
+            lab.run(
+                Place::ClientsGateway,
+                &format!("{table} -t nat -F PREROUTING"),
+            );
+        }
+    }
+}
+
+#[test]
+fn who_comes_by_itself_or_goes_elsewhere_is_sent_away() {
+    let Some(lab) = Lab::new() else { return };
+    let _server = server(&lab, SERVER.into());
+    let gateway = gateway(&lab, "LogLevel=commands");
+    for address in ["10.1.0.1:2121", "10.1.0.1:21", "203.0.113.2:21"] {
+        let mut client = Client::connect_quietly(address.parse::<SocketAddr>().unwrap());
+        client.expect_reply(421);
+        client.expect_end();
+    }
+    wait::until("nothing is left", || gateway.dialers().is_empty());
+}
+
+#[test]
+fn a_redirect_that_catches_the_gateway_itself_ends_at_once() {
+    let Some(lab) = Lab::new() else { return };
+    let server = server(&lab, SERVER.into());
+    let gateway = gateway(&lab, "LogLevel=commands");
+    let rule = "iptables -t nat -A OUTPUT -p tcp --dport 21 -j REDIRECT --to-ports 2121";
+    lab.run(Place::ClientsGateway, rule);
+    let mut client = Client::connect_quietly(server.address());
+    client.expect_reply(421);
+    client.expect_end();
+    gateway.log.line_with(&["leads back to this gateway"]);
+    wait::until("nothing is left", || gateway.dialers().is_empty());
+    assert_eq!(gateway.log.text().matches("leads back").count(), 1);
+}
