@@ -27,6 +27,7 @@ pub mod log;
 pub mod lookup;
 pub mod net;
 pub mod proxy;
+pub mod proxied;
 pub mod pump;
 pub mod sandbox;
 pub mod startup;

@@ -73,6 +73,10 @@ const TOKENS: &[&[u8]] = &[
     b"226 ",
     b"150-",
     b"\x16\x03\x01",
+    b"PROXY TCP4 192.0.2.9 192.0.2.1 5000 21\r\n",
+    b"PROXY TCP6 2001:db8::9 2001:db8::1 5000 21\r\n",
+    b"\r\n\r\n\0\r\nQUIT\n\x21\x11\x00\x0c",
+    b"\r\n\r\n\0\r\nQUIT\n\x20\x00\x00\x00",
 ];
 
 /// How much is run, and from where.

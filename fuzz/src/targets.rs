@@ -15,6 +15,7 @@ use common::proto::args::PathArg;
 use common::proto::facts::{FactSet, name_in_line};
 use common::proto::hostport;
 use common::proto::line::{Input, LineReader};
+use common::proto::proxied::{self, Header, Progress};
 use common::proto::reply::{Code, Line, Reply};
 use common::proto::representation::Level;
 use common::proto::verbs::{self, Command};
@@ -51,6 +52,10 @@ pub const TARGETS: &[Target] = &[
     Target {
         name: "hostport",
         run: host_port,
+    },
+    Target {
+        name: "proxied",
+        run: proxied_header,
     },
     Target {
         name: "facts",
@@ -130,6 +135,27 @@ fn line(octets: &[u8]) {
     for input in whole {
         if let Input::Line(line) = input {
             assert!(!line.iter().any(|b| matches!(b, b'\r' | b'\n' | 0)));
+        }
+    }
+}
+
+/// A header is never asked for octets behind it, and comes out the same however it was cut.
+fn proxied_header(octets: &[u8]) {
+    let mut whole = 0;
+    for end in 0..=octets.len() {
+        match proxied::read(&octets[..end]) {
+            Ok(Progress::Needs(count)) => {
+                assert!(count > 0 && end + count <= proxied::LONGEST);
+                assert!(end + count >= whole, "what was needed is not any more");
+                whole = end + count;
+            }
+            Ok(Progress::Whole(Header::Passed { client, .. })) => {
+                assert_eq!(end, whole);
+                assert!(!client.ip().to_canonical().is_unspecified());
+                return;
+            }
+            Ok(Progress::Whole(Header::Local)) => return assert_eq!(end, whole),
+            Err(_) => return,
         }
     }
 }

@@ -8,6 +8,7 @@ pub mod facts;
 pub mod hostport;
 pub mod line;
 pub mod listing;
+pub mod proxied;
 pub mod reply;
 pub mod representation;
 pub mod request;
