@@ -5,6 +5,7 @@ complete -c ftpd -l from -d 'With --user: the address that the login would come 
 complete -c ftpd -l make-cert -d 'Make HOST.pem and HOST.key, a self-signed certificate and its key, here' -r
 complete -c ftpd -s p -l port -d 'Port of the control connection; 0 is any free one [default: 21]' -r
 complete -c ftpd -s i -l bindaddress -d 'Address or network interface to listen on, by default all' -r
+complete -c ftpd -l proxynetworks -d 'Front ends whose connections begin with a header of the PROXY protocol' -r
 complete -c ftpd -l cert -d 'Certificate chains in PEM; more than one: by the host that clients name' -r -F
 complete -c ftpd -l key -d 'The key to each certificate; by default it is in the certificate\'s file' -r -F
 complete -c ftpd -l tls-port -d 'Port where TLS begins at once, such as 990; by default there is none' -r
@@ -93,6 +94,8 @@ complete -c ftpd -l passiveresolve -d 'How often names in PassiveAddress are loo
 complete -c ftpd -l passiveports -d 'Passive ports: [CLIENTS=]LOW-HIGH, or OUTSIDE:INSIDE; over the range' -r
 complete -c ftpd -l passivepeers -d 'Who may come to passive ports: [CLIENTS=]client, NETWORK+NETWORK, tls, any [default: client]' -r
 complete -c ftpd -l activetargets -d 'Where PORT may lead: [CLIENTS=]client, NETWORK+NETWORK or any [default: client]' -r
+complete -c ftpd -l tunnelnetworks -d 'Clients whose control connection alone is forwarded: no EPSV for them' -r
+complete -c ftpd -l proxydata -d 'Passive data connections of ProxyNetworks begin with that header too' -r
 complete -c ftpd -l datatimeout -d 'How long a data connection may take to come about [default: 30]' -r
 complete -c ftpd -l passivetimeout -d 'How long a passive port stays open without a transfer that uses it [default: 30]' -r
 complete -c ftpd -l stalltimeout -d 'How long a transfer may make no progress [default: 300]' -r

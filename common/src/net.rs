@@ -8,8 +8,10 @@ use std::time::Duration;
 use nix::errno::Errno;
 use socket2::{Domain, Protocol, Socket, TcpKeepalive, Type};
 
+use crate::proto::proxied::Header;
 use crate::proto::reply::Reply;
 use crate::settings::Bind;
+use crate::settings::networks::Networks;
 use crate::settings::rules::Between;
 
 /// How many connections may wait to be accepted on the control port.
@@ -228,11 +230,21 @@ fn errno(error: io::Error) -> Errno {
     error.raw_os_error().map_or(Errno::EIO, Errno::from_raw)
 }
 
-/// Both ends of a control connection, as accept saw them.
+/// Both ends of a control connection.
 #[derive(Clone, Copy, Debug)]
 pub struct Ends {
+    /// As accept saw them.
     pub local: SocketAddr,
     pub peer: SocketAddr,
+    /// As a front end has named them, once it has.
+    pub passed: Option<Passed>,
+}
+
+/// Between whom the connection is that a front end passes on.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Passed {
+    pub client: SocketAddr,
+    pub server: SocketAddr,
 }
 
 impl Ends {
@@ -250,12 +262,37 @@ impl Ends {
         Ok(Ends {
             local: internet(socket.local_addr()?)?,
             peer: internet(socket.peer_addr()?)?,
+            passed: None,
         })
+    }
+
+    /// These ends, once a front end has said whose connection it is. `None` if it cannot be that.
+    pub fn passed(self, header: Header) -> Option<Ends> {
+        let passed = match header {
+            Header::Local => Passed {
+                client: self.peer,
+                server: self.local,
+            },
+            Header::Passed { client, server } => Passed { client, server },
+        };
+        // SECURITY: the loopback of another machine is not ours, to which data connections would go.
+        let loopback = passed.client.ip().to_canonical().is_loopback();
+        let foreign = loopback && !self.peer.ip().to_canonical().is_loopback();
+        (!foreign).then_some(Ends {
+            passed: Some(passed),
+            ..self
+        })
+    }
+
+    /// Whether it comes from one of the front ends, which has not said yet whose connection it is.
+    pub fn await_header(&self, front_ends: Option<&Networks>) -> bool {
+        self.passed.is_none() && front_ends.is_some_and(|networks| networks.contain(self.client()))
     }
 
     /// The client's address; IPv4 is shown as IPv4.
     pub fn client(&self) -> IpAddr {
-        self.peer.ip().to_canonical()
+        let client = self.passed.map_or(self.peer, |passed| passed.client);
+        client.ip().to_canonical()
     }
 
     /// Between whom it is, as rules for networks ask.
@@ -266,8 +303,14 @@ impl Ends {
         }
     }
 
-    /// The server's address on this connection.
+    /// The server's address as the client knows it.
     pub fn server(&self) -> IpAddr {
+        let server = self.passed.map_or(self.local, |passed| passed.server);
+        server.ip().to_canonical()
+    }
+
+    /// The address of this machine on the connection.
+    pub fn own(&self) -> IpAddr {
         self.local.ip().to_canonical()
     }
 }
@@ -287,6 +330,31 @@ mod tests {
         );
         drop(first);
         assert_eq!(listen_passive(LOOPBACK, 0, (port, port)).unwrap().1, port);
+    }
+
+    #[test]
+    fn the_loopback_of_another_machine_is_nobody_here() {
+        let ends = |peer: &str| Ends {
+            local: "192.0.2.1:21".parse().unwrap(),
+            peer: peer.parse().unwrap(),
+            passed: None,
+        };
+        let header = |client: &str| Header::Passed {
+            client: client.parse().unwrap(),
+            server: "198.51.100.1:21".parse().unwrap(),
+        };
+        let passed = ends("192.0.2.2:5000")
+            .passed(header("203.0.113.9:1"))
+            .unwrap();
+        assert_eq!(passed.client().to_string(), "203.0.113.9");
+        assert_eq!(passed.server().to_string(), "198.51.100.1");
+        assert_eq!(passed.own().to_string(), "192.0.2.1");
+        for client in ["127.0.0.1:1", "[::1]:1", "[::ffff:127.0.0.1]:1"] {
+            assert!(ends("192.0.2.2:5000").passed(header(client)).is_none());
+            assert!(ends("127.0.0.1:5000").passed(header(client)).is_some());
+        }
+        let itself = ends("192.0.2.2:5000").passed(Header::Local).unwrap();
+        assert_eq!(itself.client().to_string(), "192.0.2.2");
     }
 
     #[test]

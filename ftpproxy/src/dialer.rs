@@ -263,6 +263,7 @@ impl Dialer<'_> {
                 self.reached = Some(Ends {
                     local,
                     peer: server,
+                    passed: None,
                 });
                 let text = format!("client {client}: connected to {destination} ({server})");
                 self.setup.log.line(&text);
@@ -305,6 +306,8 @@ impl Dialer<'_> {
                 (DialAnswer::Done, None)
             }
             Verdict::TooMany => (DialAnswer::TooMany, None),
+            // About front ends, of which there are none here.
+            Verdict::Refused { .. } => return Err(Status::Broken),
         })
     }
 
@@ -351,7 +354,7 @@ impl Dialer<'_> {
     /// The beginning of a connection to the server that was dialled, never to another.
     fn connect_to_server(&self, port: u16) -> Answered {
         match self.reached {
-            Some(Ends { local, peer }) if port >= FIRST_DATA_PORT => {
+            Some(Ends { local, peer, .. }) if port >= FIRST_DATA_PORT => {
                 let mut server = peer;
                 server.set_port(port);
                 connecting(net::connect_server(Some(local.ip()), server))

@@ -53,6 +53,8 @@ messages! {
         4 => Enter { user: UserName },
         /// What was presented counts no more: the client begins anew. → `Taken`.
         5 => Forget,
+        /// What a front end has said, first of all and only where one has to. → `Admitted` or `NotAdmitted`.
+        6 => Peer { client: SocketAddr, server: SocketAddr },
     }
 }
 
@@ -75,6 +77,20 @@ messages! {
         8 => NotCertified,
         /// The certificate alone lets nobody in by this name.
         9 => NeedPassword,
+        10 => Admitted,
+        11 => NotAdmitted { why: Refusal },
+    }
+}
+
+messages! {
+    /// Why a client is not served.
+    #[derive(Clone, Copy, Debug, PartialEq, Eq)]
+    pub enum Refusal {
+        1 => Full,
+        2 => PerAddress,
+        3 => Banned,
+        /// No more processes or descriptors.
+        4 => Exhausted,
     }
 }
 

@@ -16,7 +16,7 @@ pub use dialling::{DialAnswer, DialFault, DialRequest, HostName};
 pub use messages::{
     Account, ChangeAnswer, ChangeRequest, EntryPath, Failed, FileAnswer, FileRequest, LeaseAnswer,
     LeaseRequest, ListFormat, LoginAnswer, LoginRequest, OwnerName, PROOF_PART, PackedContent,
-    PackedOwner, Pattern, SignAnswer, SignRequest, Typed, UploadAt, UserName,
+    PackedOwner, Pattern, Refusal, SignAnswer, SignRequest, Typed, UploadAt, UserName,
 };
 
 use crate::sys::{self, Wait};

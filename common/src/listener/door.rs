@@ -8,6 +8,8 @@ use nix::unistd::Pid;
 use super::logins::Logins;
 use super::penalties::{Offence, Penalties, Source};
 use super::status::Status;
+use crate::channel::Refusal;
+use crate::net::Ends;
 use crate::settings::Limits;
 
 /// So many clients of exempt networks get in above MaxClients.
@@ -39,19 +41,9 @@ pub(super) enum Judgement {
     Refuse(Refusal),
 }
 
-/// Why a client is not served.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Refusal {
-    Full,
-    PerAddress,
-    Banned,
-    /// No more processes or descriptors.
-    Exhausted,
-}
-
 impl Refusal {
     /// What the client hears, behind 421.
-    pub(super) fn text(self) -> &'static str {
+    pub fn text(self) -> &'static str {
         match self {
             Refusal::Full | Refusal::Exhausted => {
                 "Too many clients are connected; please try later."
@@ -106,15 +98,27 @@ impl Door {
         exempt.is_some_and(|networks| networks.contain(client.to_canonical()))
     }
 
-    /// Decides about a new connection.
+    /// Whether a connection comes from a front end that has not said yet whose it is.
+    pub(super) fn awaits_header(&self, ends: &Ends) -> bool {
+        ends.await_header(self.limits.front_ends.as_ref())
+    }
+
+    /// Decides about a new connection from a front end. Its client is judged once that is known; until then the connection
+    /// counts in all and as one before login.
+    pub(super) fn judge_front_end(&self, tally: Tally) -> Judgement {
+        if reaches(tally.ordinary, self.limits.clients, 0) {
+            Judgement::Refuse(Refusal::Full)
+        } else if !reaches(tally.visitors, self.limits.unauthenticated, 0) {
+            Judgement::Enter
+        } else if tally.visitors_here >= tally.most_visitors {
+            Judgement::Refuse(Refusal::Full)
+        } else {
+            Judgement::EnterInPlace
+        }
+    }
+
+    /// Decides about a new connection, or one whose client has become known.
     pub(super) fn judge(&mut self, client: IpAddr, tally: Tally, now: Instant) -> Judgement {
-        let reaches = |count: usize, limit: u32, more: usize| {
-            limit != 0
-                && count
-                    >= usize::try_from(limit)
-                        .unwrap_or(usize::MAX)
-                        .saturating_add(more)
-        };
         let limits = &self.limits;
         if self.exempts(client) {
             return if reaches(tally.all, limits.clients, RESERVED) {
@@ -201,6 +205,12 @@ impl Door {
     pub(super) fn news(&mut self) -> Vec<String> {
         std::mem::take(&mut self.news)
     }
+}
+
+/// Whether there are as many as a limit allows, and so many more; a limit of zero is none.
+fn reaches(count: usize, limit: u32, more: usize) -> bool {
+    let most = usize::try_from(limit).unwrap_or(usize::MAX);
+    limit != 0 && count >= most.saturating_add(more)
 }
 
 /// What a client is to blame for, by how its session ended.

@@ -119,7 +119,10 @@ impl Listener {
             }
             _ => None,
         };
-        if let (Some(session), Some(offence)) = (session, offence) {
+        // SECURITY: a front end is not banned for what nobody knows whose fault it was: all its clients would be.
+        if let (Some(session), Some(offence)) = (session, offence)
+            && !self.door.awaits_header(&session.ends)
+        {
             self.door
                 .offended(session.ends.client(), offence, Instant::now());
         }

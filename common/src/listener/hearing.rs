@@ -10,6 +10,7 @@ use super::door::Door;
 use super::leases::Leases;
 use super::reports::{self, Report, Verdict};
 use super::sessions::{Handover, Sessions};
+use crate::net::Passed;
 use crate::rate::Direction;
 use crate::sys;
 
@@ -40,6 +41,13 @@ impl Sessions {
             return Err(Some(group));
         }
         match (report, descriptor) {
+            (Some(Report::Peer { client, server }), Some(pipe))
+                if door.awaits_header(&session.ends) =>
+            {
+                let envelope = Envelope::of(pipe).ok_or(Some(group))?;
+                envelope.send(&self.readmit(group, Passed { client, server }, door));
+                Ok(())
+            }
             (Some(Report::Admit), Some(pipe)) if session.user().is_none() => {
                 let source = session.source();
                 let envelope = Envelope::of(pipe).ok_or(Some(group))?;
@@ -123,6 +131,7 @@ mod tests {
         Ends {
             local: SocketAddr::from(([127, 0, 0, 1], 21)),
             peer: SocketAddr::from(([127, 0, 0, 2], 5000)),
+            passed: None,
         }
     }
 

@@ -36,13 +36,13 @@ pub use renewal::Renewal;
 pub use reports::{Reports, Verdict};
 pub use status::Status;
 
-use self::door::{Door, Judgement, Refusal};
+use self::door::{Door, Judgement};
 use self::leases::Leases;
 use self::penalties::Source;
 use self::reports::Inbox;
 use self::sessions::Sessions;
 
-use crate::channel::UserName;
+use crate::channel::{Refusal, UserName};
 use crate::control::until;
 use crate::log::Log;
 use crate::net::{self, Ends};
@@ -282,13 +282,14 @@ impl Listener {
     fn lets_in(&mut self, socket: &Socket, entrance: Entrance, ends: Ends) -> bool {
         let (client, now) = (ends.client(), Instant::now());
         let tally = self.sessions.tally(Source::of(client));
-        match self.door.judge(client, tally, now) {
+        let judgement = match self.door.awaits_header(&ends) {
+            true => self.door.judge_front_end(tally),
+            false => self.door.judge(client, tally, now),
+        };
+        match judgement {
             Judgement::Enter => true,
             Judgement::EnterInPlace => {
-                if let Some(group) = self.sessions.evict() {
-                    self.door.logins.done(group);
-                    let _ = killpg(group, Signal::SIGKILL);
-                }
+                self.sessions.make_room(&mut self.door);
                 true
             }
             Judgement::Refuse(refusal) => {
@@ -315,7 +316,7 @@ impl Listener {
     ) -> Result<Option<Client>, Errno> {
         match sys::fork() {
             Ok(Fork::Parent(child)) => {
-                let exempt = self.door.exempts(ends.client());
+                let exempt = self.door.exempts(ends.client()) && !self.door.awaits_header(&ends);
                 self.sessions.add(child, ends, exempt);
                 // Both halves of a session are a group, which neither can leave: so they can be ended together. The child
                 // does the same; whoever comes first.

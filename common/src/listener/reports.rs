@@ -1,6 +1,7 @@
 //! What the trusted halves tell and ask the listener: one queue for all, on which the kernel says whose report it is. No
 //! report names its sender or its session. An answer comes through a pipe that rides on the question (`answers`).
 
+use std::net::SocketAddr;
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 use std::time::{Duration, Instant};
 
@@ -12,9 +13,10 @@ use nix::sys::socket::{
 use nix::unistd::Pid;
 
 use super::answers::{self, Answer};
-use crate::channel::{self, Changing, UserName};
+use crate::channel::{self, Changing, Refusal, UserName};
 use crate::control::until;
 use crate::messages;
+use crate::net::Passed;
 use crate::rate::{Direction, Grant, Rates};
 use crate::sys::{self, Wait};
 use crate::wire::{self, Wire};
@@ -45,15 +47,18 @@ messages! {
         /// To move more in one direction, of the rate that the user's sessions share and of that of all. Carries a pipe for a
         /// [`Grant`].
         7 => Lease { upload: bool, user_rates: Rates },
+        /// A front end has said between whom its connection is. Carries a pipe for a [`Verdict`].
+        8 => Peer { client: SocketAddr, server: SocketAddr },
     }
 }
 
 messages! {
-    /// Listener to keeper, about a login.
+    /// Listener to keeper, about a login or a client.
     #[derive(Clone, Copy, Debug, PartialEq, Eq)]
     pub enum Verdict {
         1 => Admitted,
         2 => TooMany,
+        3 => Refused { why: Refusal },
     }
 }
 
@@ -112,6 +117,15 @@ impl Reports {
     /// The listener is gone, or has too much to do.
     pub fn logged_in(&self, user: UserName, most: u32) -> Result<Answer<Verdict>, Errno> {
         self.ask(&Report::LoggedIn { user, most }, Verdict::Admitted)
+    }
+
+    /// Tells whose connection a front end passes on, and asks whether that client may enter.
+    ///
+    /// # Errors
+    /// The listener is gone, or has too much to do.
+    pub fn peer(&self, passed: Passed) -> Result<Answer<Verdict>, Errno> {
+        let Passed { client, server } = passed;
+        self.ask(&Report::Peer { client, server }, Verdict::Admitted)
     }
 
     /// Asks what has an answer; without a listener, `alone` is the answer.

@@ -4,15 +4,17 @@ use std::collections::HashMap;
 use std::os::fd::OwnedFd;
 use std::time::Instant;
 
+use nix::sys::signal::{Signal, killpg};
 use nix::unistd::{Pid, getpgid};
 
 use super::answers::Envelope;
 use super::census::{Census, Counted};
-use super::door::{Door, Tally};
+use super::door::{Door, Judgement, Tally};
 use super::penalties::{Offence, Source};
+use super::reports::Verdict;
 use super::status::Status;
-use crate::channel::UserName;
-use crate::net::Ends;
+use crate::channel::{Refusal, UserName};
+use crate::net::{Ends, Passed};
 
 /// So many wrong old passwords a session may show.
 const MOST_GUESSES: u32 = 3;
@@ -153,8 +155,47 @@ impl Sessions {
         self.census.tally(source)
     }
 
+    /// Ends a session that is not logged in, for another one.
+    pub(super) fn make_room(&mut self, door: &mut Door) {
+        if let Some(group) = self.evict() {
+            door.logins.done(group);
+            let _ = killpg(group, Signal::SIGKILL);
+        }
+    }
+
+    /// Judges a session by the client that a front end has named, as if it had come just now.
+    pub(super) fn readmit(&mut self, group: Pid, passed: Passed, door: &mut Door) -> Verdict {
+        let now = Instant::now();
+        let Some(session) = self.all.get_mut(&group) else {
+            return Verdict::Refused {
+                why: Refusal::Exhausted,
+            };
+        };
+        self.census.remove(session.counted(group));
+        session.ends.passed = Some(passed);
+        let client = session.ends.client();
+        session.exempt = door.exempts(client);
+        let judgement = door.judge(client, self.census.tally(Source::of(client)), now);
+        // Who is refused is about to go, and takes no place from those who are not.
+        session.evicted = matches!(judgement, Judgement::Refuse(_));
+        if judgement == Judgement::EnterInPlace {
+            // Before this one is counted again: it shall not be the one that has to go.
+            self.make_room(door);
+        }
+        if let Some(session) = self.all.get(&group) {
+            self.census.add(session.counted(group));
+        }
+        match judgement {
+            Judgement::Enter | Judgement::EnterInPlace => Verdict::Admitted,
+            Judgement::Refuse(why) => {
+                door.refused(client, why, now);
+                Verdict::Refused { why }
+            }
+        }
+    }
+
     /// Chooses the session that makes room: of the source with most of those that are not logged in, the oldest.
-    pub(super) fn evict(&mut self) -> Option<Pid> {
+    fn evict(&mut self) -> Option<Pid> {
         let group = self.census.first_to_go()?;
         self.alter(group, |session| session.evicted = true);
         Some(group)
@@ -346,7 +387,16 @@ mod tests {
                 SocketAddr::from(([192, 0, 2, last], 5000)),
             );
             let local = SocketAddr::from(([127, 0, 0, 1], 21));
-            all.add(group, Ends { local, peer }, false);
+            let passed = None;
+            all.add(
+                group,
+                Ends {
+                    local,
+                    peer,
+                    passed,
+                },
+                false,
+            );
             let user = user.and_then(UserName::new);
             assert!(user.is_none_or(|user| all.enter(group, user, 0)));
         }

@@ -403,6 +403,14 @@ impl VerbSet {
     pub fn with_tls(self) -> VerbSet {
         VerbSet(self.0 | VerbSet::of_tls().0)
     }
+    /// The same set without one verb.
+    #[must_use]
+    pub fn without(mut self, verb: &str) -> VerbSet {
+        if let Some(verb) = Verb::find(verb) {
+            self.remove(verb);
+        }
+        self
+    }
     /// The same set where there is no TLS.
     #[must_use]
     pub fn without_tls(self) -> VerbSet {

@@ -127,6 +127,7 @@ impl Session<'_> {
                 &listener,
                 None,
                 |from| from == peer,
+                None,
                 deadline,
                 &mut watch,
                 |stranger| strangers.push(stranger),

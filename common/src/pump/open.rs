@@ -3,7 +3,7 @@
 use std::net::{IpAddr, SocketAddr};
 use std::os::fd::{AsFd, OwnedFd};
 use std::sync::Arc;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use nix::errno::Errno;
 use nix::poll::PollFlags;
@@ -14,8 +14,11 @@ use super::wire::Secured;
 use super::{Attendant, Interrupt, Woken, watch};
 use crate::control::{Control, Lost};
 use crate::net::canonical;
+use crate::proto::proxied::Header;
 use crate::proto::reply::Mark;
+use crate::proxied::Incoming;
 use crate::settings::CloseNotify;
+use crate::settings::networks::Networks;
 use crate::tls::{Fault, Halt};
 
 /// A data connection that stands; the mark was not sent yet.
@@ -89,7 +92,11 @@ pub fn take_arrival(
 /// So many connections are looked at before anything else is.
 const MOST_AT_ONCE: u32 = 64;
 
-/// Waits for somebody on a passive listener, as [`take_arrival`] takes it, unless one has come `early`.
+/// How long a front end may take to say whose data connection it passes on; it has the header ready.
+const HEADER_PATIENCE: Duration = Duration::from_secs(5);
+
+/// Waits for somebody on a passive listener, as [`take_arrival`] takes it, unless one has come `early`. Who comes by one of
+/// `front_ends` is the client that this names.
 ///
 /// # Errors
 /// Nobody came before the deadline, the attendant ended the wait, or accept(2) failed.
@@ -97,6 +104,7 @@ pub fn accept(
     listener: &OwnedFd,
     early: Option<Arrival>,
     admits: impl Fn(IpAddr) -> bool,
+    front_ends: Option<&Networks>,
     deadline: Instant,
     attendant: &mut dyn Attendant,
     mut stranger: impl FnMut(SocketAddr),
@@ -108,7 +116,21 @@ pub fn accept(
         return Ok(arrival.connection);
     }
     loop {
-        match take_arrival(listener, &admits, &mut stranger) {
+        let passes_on = |from| front_ends.is_some_and(|front_ends| front_ends.contain(from));
+        let admitted = |from| passes_on(from) || admits(from);
+        match take_arrival(listener, admitted, &mut stranger) {
+            Ok(Some(arrival)) if passes_on(arrival.from) => {
+                let limit = deadline.min(Instant::now() + HEADER_PATIENCE);
+                let named = named(&arrival.connection.0, limit, attendant)?.map(canonical);
+                match named {
+                    Some(client) if admits(client.ip()) => return Ok(arrival.connection),
+                    Some(client) => stranger(client),
+                    None => stranger(SocketAddr::new(arrival.from, 0)),
+                }
+                if Instant::now() >= deadline {
+                    return Err(OpenError::TimedOut);
+                }
+            }
             Ok(Some(arrival)) => return Ok(arrival.connection),
             // However many strangers there are, the client's own deadline and its ABOR count.
             Ok(None) if Instant::now() >= deadline => return Err(OpenError::TimedOut),
@@ -123,6 +145,28 @@ pub fn accept(
         ) {
             Woken::Ready => {}
             Woken::TimedOut => return Err(OpenError::TimedOut),
+            Woken::Interrupted(interrupt) => return Err(OpenError::Interrupted(interrupt)),
+        }
+    }
+}
+
+/// The client that a front end names; `None` if it names nobody in time.
+fn named(
+    socket: &OwnedFd,
+    limit: Instant,
+    attendant: &mut dyn Attendant,
+) -> Result<Option<SocketAddr>, OpenError> {
+    let mut incoming = Incoming::default();
+    loop {
+        match incoming.take(socket.as_fd()) {
+            Ok(Some(Header::Passed { client, .. })) => return Ok(Some(client)),
+            Ok(Some(Header::Local)) | Err(_) => return Ok(None),
+            Ok(None) => {}
+        }
+        let data = Some((socket.as_fd(), PollFlags::POLLIN));
+        match watch(data, attendant, Some(limit), 0) {
+            Woken::Ready => {}
+            Woken::TimedOut => return Ok(None),
             Woken::Interrupted(interrupt) => return Err(OpenError::Interrupted(interrupt)),
         }
     }

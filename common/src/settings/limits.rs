@@ -17,6 +17,8 @@ pub struct Limits {
     pub password_checks: u32,
     /// Clients for whom all these are not meant.
     pub exempt: Option<Networks>,
+    /// Front ends: a header says for whom each of their connections counts.
+    pub front_ends: Option<Networks>,
     /// What an address owes for a wrong password.
     pub penalty: Duration,
     /// From which sum on it is refused.
@@ -32,6 +34,7 @@ impl Default for Limits {
             unauthenticated: 100,
             password_checks: 0,
             exempt: None,
+            front_ends: None,
             penalty: Duration::from_secs(10),
             ban: Duration::from_secs(60),
             longest_ban: Duration::from_secs(600),

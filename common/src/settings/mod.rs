@@ -45,9 +45,9 @@ use std::net::IpAddr;
 use std::path::PathBuf;
 use std::time::Duration;
 
-use self::networks::CharsetNetworks;
+use self::networks::{CharsetNetworks, Networks};
 use self::peers::Peers;
-use self::rules::{Advertised, PortMap, Rules};
+use self::rules::{Advertised, ClientList, PortMap, Rules};
 use crate::charset::Charset;
 use crate::digest::Algorithm;
 use crate::policy::{Names, Policy};
@@ -125,6 +125,10 @@ pub struct ServerConfig {
     pub passive_peers: Rules<Peers>,
     /// Where a client may have active data connections go.
     pub active_targets: Rules<Peers>,
+    /// Clients that come through something which passes their control connection on, and nothing else.
+    pub tunnels: ClientList,
+    /// Front ends pass passive data connections on, too, and say whose these are.
+    pub proxy_data: bool,
 }
 
 impl Default for ServerConfig {
@@ -163,11 +167,19 @@ impl Default for ServerConfig {
             passive_ports: Rules::default(),
             passive_peers: Rules::default(),
             active_targets: Rules::default(),
+            tunnels: ClientList::default(),
+            proxy_data: false,
         }
     }
 }
 
 impl ServerConfig {
+    /// The front ends that pass passive data connections on.
+    pub fn data_front_ends(&self) -> Option<&Networks> {
+        let front_ends = self.limits.front_ends.as_ref();
+        front_ends.filter(|_| self.proxy_data)
+    }
+
     /// The uids of processes of our own: network halves, the logger, the signer, the lookup of names, and verifiers of
     /// certificates.
     pub fn own_uids(&self) -> [u32; 5] {

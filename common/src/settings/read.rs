@@ -92,6 +92,13 @@ pub fn load(matches: &ArgMatches) -> Result<Loaded, Vec<SettingError>> {
         let origin = made.unwrap_or(Origin::Default);
         errors.push(SettingError { origin, message });
     }
+    if config.server.proxy_data && config.server.limits.front_ends.is_none() {
+        let made = origins.get("ProxyData").map(|(origin, _)| origin.clone());
+        errors.push(SettingError {
+            origin: made.unwrap_or(Origin::Default),
+            message: "ProxyData needs ProxyNetworks, which say who may send the header".to_owned(),
+        });
+    }
     errors.extend(shared::unshared(&config, &origins));
     if !errors.is_empty() {
         errors.sort_by_key(|error| error.origin.order());

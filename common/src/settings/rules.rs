@@ -82,6 +82,24 @@ impl Clients {
     }
 }
 
+/// Control connections of some kinds.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct ClientList(Vec<Clients>);
+
+impl ClientList {
+    /// Reads a list such as `self, 10.1.0.0/16@192.0.2.1`.
+    pub(super) fn parse(list: &str) -> Result<ClientList, Wrong> {
+        words(list)
+            .map(Clients::parse)
+            .collect::<Result<_, _>>()
+            .map(ClientList)
+    }
+
+    pub fn include(&self, between: Between) -> bool {
+        self.0.iter().any(|clients| clients.include(between))
+    }
+}
+
 /// Rules in their order.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Rules<T>(Vec<Rule<T>>);
@@ -319,6 +337,16 @@ mod tests {
             idle("10.0.0.0/8@10.0.0.0/8=local,10.1.0.0/16@10.0.0.1=local"),
             "10.1.0.0/16@10.0.0.1=local < 10.0.0.0/8@10.0.0.0/8=local"
         );
+    }
+
+    #[test]
+    fn a_list_names_networks_and_the_server_itself() {
+        let list = ClientList::parse("self, 10.1.0.0/16@192.0.2.1").unwrap();
+        let includes = |client, server| list.include(between(client, server));
+        assert!(includes("192.0.2.9", "192.0.2.9") && includes("::1", "::1"));
+        assert!(includes("10.1.9.9", "192.0.2.1") && !includes("10.1.9.9", "192.0.2.2"));
+        assert!(!ClientList::default().include(between("127.0.0.1", "127.0.0.1")));
+        assert!(wrong(ClientList::parse("self=local")).contains("is not a network"));
     }
 
     #[test]

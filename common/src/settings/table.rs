@@ -3,7 +3,7 @@
 
 use super::networks::{CharsetNetworks, Networks};
 use super::peers::Peers;
-use super::rules::{PortMap, Rules};
+use super::rules::{ClientList, PortMap, Rules};
 use super::value::{Value, Wrong, Zero};
 use super::{
     Bind, CertificateLogin, CertificateNames, CipherSuites, ClearCommands, ClientCertificate,
@@ -104,6 +104,7 @@ pub const TABLE: &[Setting] = &[
     setting("Port",                  &["port", "p"],              "listen.port",           Text("PORT"),     "21",                 "Port of the control connection; 0 is any free one",                      Server(|c, v| { c.port = v.port(0)?; Ok(()) })),
     setting("BindAddress",           &["bindaddress", "i"],       "listen.address",        Text("ADDRESS"),  "",                   "Address or network interface to listen on, by default all",              Server(|c, v| { c.bind = v.bind()?; Ok(()) })),
     setting("IPv4Only",              &["4"],                      "listen.ipv4-only",      Switch,           "no",                 "Listen on IPv4 addresses only",                                          CommandLine(ipv4_only)),
+    setting("ProxyNetworks",         &["proxynetworks"],          "listen.proxy-networks", Text("LIST"),     "",                   "Front ends whose connections begin with a header of the PROXY protocol", Server(|c, v| { c.limits.front_ends = Some(Networks::parse(v.text)?); Ok(()) })),
     setting("Certificate",           &["cert"],                   "tls.certificate",       Files,            "",                   "Certificate chains in PEM; more than one: by the host that clients name",  Server(|c, v| { c.tls.certificates = v.paths()?; Ok(()) })),
     setting("CertificateKey",        &["key"],                    "tls.key",               Files,            "",                   "The key to each certificate; by default it is in the certificate's file",  Server(|c, v| { c.tls.keys = v.paths()?; Ok(()) })),
     setting("TLSPort",               &["tls-port"],               "tls.port",              Text("PORT"),     "",                   "Port where TLS begins at once, such as 990; by default there is none",     Server(|c, v| { c.tls.port = Some(v.port(0)?); Ok(()) })),
@@ -179,6 +180,8 @@ pub const TABLE: &[Setting] = &[
     setting("PassivePorts",          &["passiveports"],           "data.port-rules",       Text("RULES"),    "",                   "Passive ports: [CLIENTS=]LOW-HIGH, or OUTSIDE:INSIDE; over the range",   Server(|c, v| { c.passive_ports = Rules::parse(v.text, PortMap::parse)?; Ok(()) })),
     setting("PassivePeers",          &["passivepeers"],           "data.passive-peers",    Text("RULES"),    "client",             "Who may come to passive ports: [CLIENTS=]client, NETWORK+NETWORK, tls, any", Server(|c, v| { c.passive_peers = Peers::coming(v.text)?; Ok(()) })).also(&["pasv_promiscuous"]),
     setting("ActiveTargets",         &["activetargets"],          "data.active-targets",   Text("RULES"),    "client",             "Where PORT may lead: [CLIENTS=]client, NETWORK+NETWORK or any",          Server(|c, v| { c.active_targets = Peers::going(v.text)?; Ok(()) })).also(&["port_promiscuous"]),
+    setting("TunnelNetworks",        &["tunnelnetworks"],         "data.tunnels",          Text("CLIENTS"),  "",                   "Clients whose control connection alone is forwarded: no EPSV for them",  Server(|c, v| { c.tunnels = ClientList::parse(v.text)?; Ok(()) })),
+    setting("ProxyData",             &["proxydata"],              "data.proxy-header",     Switch,           "no",                 "Passive data connections of ProxyNetworks begin with that header too",   Server(|c, v| { c.proxy_data = v.switch()?; Ok(()) })),
     setting("DataTimeout",           &["datatimeout"],            "data.timeout",          Text("TIME"),     "30",                 "How long a data connection may take to come about",                      Session(|c, v| { c.data_timeout = v.interval(Zero::Refuse)?; Ok(()) })).also(&["connect_timeout"]),
     setting("PassiveTimeout",        &["passivetimeout"],         "data.passive-timeout",  Text("TIME"),     "30",                 "How long a passive port stays open without a transfer that uses it",     Session(|c, v| { c.passive_timeout = v.interval(Zero::Refuse)?; Ok(()) })).also(&["accept_timeout"]),
     setting("StallTimeout",          &["stalltimeout"],           "data.stall-timeout",    Text("TIME"),     "300",                "How long a transfer may make no progress",                               Session(|c, v| { c.stall_timeout = v.interval(Zero::Refuse)?; Ok(()) })),
@@ -398,7 +401,7 @@ mod tests {
             ("ArchiveLinks", _) => "skip",
             ("BindAddress", _) => "127.0.0.1",
             ("Charset", _) => "GBK",
-            ("ExemptNetworks", _) => "10.0.0.0/8",
+            ("ExemptNetworks" | "ProxyNetworks" | "TunnelNetworks", _) => "10.0.0.0/8",
             ("CharsetNetworks", _) => "10.0.0.0/8=GBK",
             ("AllowedNetworks", _) => "10.0.0.0/8",
             ("Durability", _) => "rename",

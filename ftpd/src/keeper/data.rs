@@ -23,6 +23,8 @@ pub(super) struct DataSockets {
     advertised: Option<Ipv4Addr>,
     /// Where active connections may go.
     pub(super) targets: Peers,
+    /// Passive connections come through the same front end as the control connection.
+    through_front_end: bool,
 }
 
 impl DataSockets {
@@ -45,16 +47,23 @@ impl DataSockets {
                 .first(between)
                 .cloned()
                 .unwrap_or_default(),
+            through_front_end: server.proxy_data && ends.passed.is_some(),
         }
     }
 
     /// A listener on the address of the control connection, with the address that the client is to be told.
     pub(super) fn listen(&self, family: Family) -> Answered {
-        let ip = self.ends.server();
+        let (ip, client_side) = (self.ends.own(), self.ends.server());
+        // Through a front end the client comes the way that its control connection came, else straight to this machine.
+        let own = if self.through_front_end {
+            client_side
+        } else {
+            ip
+        };
         let (matches, told) = match family {
-            Family::V4 => (ip.is_ipv4(), self.advertised.map_or(ip, IpAddr::V4)),
-            Family::V6 => (ip.is_ipv6(), ip),
-            Family::Unknown => (false, ip),
+            Family::V4 => (own.is_ipv4(), self.advertised.map_or(own, IpAddr::V4)),
+            Family::V6 => (own.is_ipv6(), own),
+            Family::Unknown => (false, own),
         };
         if !matches {
             return (FileAnswer::TargetRefused, None);
@@ -83,7 +92,11 @@ impl DataSockets {
         let Some(target) = self.targets.target(ends.between(), target) else {
             return (FileAnswer::TargetRefused, None);
         };
-        match net::connect_active(ends.server(), net::scope(ends.peer), target) {
+        // A front end may have turned one family into the other: then there is no way back.
+        if target.ip().is_ipv4() != ends.own().is_ipv4() {
+            return (FileAnswer::TargetRefused, None);
+        }
+        match net::connect_active(ends.own(), net::scope(ends.peer), target) {
             Ok(socket) => (FileAnswer::Connecting, Some(socket.into())),
             Err(errno) => (FileAnswer::Failed { why: errno.into() }, None),
         }

@@ -30,6 +30,7 @@ use common::listener::{
     Answer, Client, Lifeline, Reinitialised, Reports, Sign, Status, Verdict, halves,
 };
 use common::net::Ends;
+use common::proto::proxied::Header;
 use common::sys::{self, Fork};
 use common::tls::Offer;
 use nix::errno::Errno;
@@ -184,10 +185,12 @@ impl Keeper<'_> {
         let server = &self.setup.config.server;
         let deadline = Instant::now() + server.login_timeout + LOGIN_MARGIN;
         let mut fails = 0;
+        self.meet_client(channel, deadline)?;
         loop {
             self.wait_for_request(channel, deadline)?;
             let (ticket, user, secret) = match channel.receive().map_err(Status::from)? {
                 None => continue,
+                Some((_, LoginRequest::Peer { .. })) => return Err(Status::Misbehaved),
                 Some((ticket, LoginRequest::Signer { generation })) => {
                     self.lead_to_signer(channel, ticket, generation)?;
                     continue;
@@ -243,6 +246,43 @@ impl Keeper<'_> {
                 }
             }
         }
+    }
+
+    /// Has the client admitted whom a front end has named, and is this client's from then on.
+    ///
+    /// SECURITY: whose connection it is comes first, and once, and from none but a front end.
+    fn meet_client(
+        &mut self,
+        channel: &mut Answerer<PreLogin>,
+        deadline: Instant,
+    ) -> Result<(), Status> {
+        let front_ends = self.setup.config.server.limits.front_ends.as_ref();
+        if !self.ends.await_header(front_ends) {
+            return Ok(());
+        }
+        let (ticket, header) = loop {
+            self.wait_for_request(channel, deadline)?;
+            match channel.receive().map_err(Status::from)? {
+                None => {}
+                Some((ticket, LoginRequest::Peer { client, server })) => {
+                    break (ticket, Header::Passed { client, server });
+                }
+                Some(_) => return Err(Status::Misbehaved),
+            }
+        };
+        let ends = self.ends.passed(header).ok_or(Status::Misbehaved)?;
+        let passed = ends.passed.ok_or(Status::Broken)?;
+        let verdict = self.verdict(channel, self.reports.peer(passed), deadline)?;
+        self.ends = ends;
+        let (answer, met) = match verdict {
+            Verdict::Admitted => (LoginAnswer::Admitted, Ok(())),
+            Verdict::Refused { why } => (LoginAnswer::NotAdmitted { why }, Err(Status::Ended)),
+            Verdict::TooMany => return Err(Status::Broken),
+        };
+        channel
+            .answer(ticket, &answer, None)
+            .map_err(Status::from)?;
+        met
     }
 
     /// Gives the network half a channel to the signer. SECURITY: one, as each of them has a budget.

@@ -43,7 +43,7 @@ enum Early {
     Awaited,
     Came(Arrival),
     /// The transfer will see.
-    Broken,
+    Later,
 }
 
 impl DataChannel {
@@ -144,7 +144,11 @@ pub(crate) fn offer(
         told,
         tells,
         until: Instant::now() + user.account.passive_timeout,
-        early: Early::Awaited,
+        // Whom a front end passes on it says only when it is asked.
+        early: match link.data_front_ends {
+            None => Early::Awaited,
+            Some(_) => Early::Later,
+        },
     });
     Ok(told)
 }
@@ -189,7 +193,7 @@ pub(crate) fn receive_early(link: &mut Link, user: &mut User) {
     match arrival {
         Ok(Some(arrival)) => offer.early = Early::Came(arrival),
         Ok(None) => {}
-        Err(_) => offer.early = Early::Broken,
+        Err(_) => offer.early = Early::Later,
     }
     strangers.tell(link);
 }
@@ -250,7 +254,7 @@ fn open_passive(link: &mut Link, user: &mut User, offer: Offer) -> Opened {
         // SECURITY: it may have come while another level of data was agreed.
         Early::Came(ref arrival) if !admits(arrival.from) => None,
         Early::Came(arrival) => Some(arrival),
-        Early::Awaited | Early::Broken => None,
+        Early::Awaited | Early::Later => None,
     };
     let mut strangers = Strangers::default();
     let mut watch = Watch::new(
@@ -262,6 +266,7 @@ fn open_passive(link: &mut Link, user: &mut User, offer: Offer) -> Opened {
         &offer.listener,
         early,
         admits,
+        link.data_front_ends.as_ref(),
         deadline,
         &mut watch,
         |stranger| strangers.add(stranger),

@@ -14,7 +14,7 @@ use super::{End, Session, Stage, Stop};
 /// Verbs of HTTP, SMTP and the like, which browsers and attackers can be made to send here.
 const OTHER_PROTOCOLS: &[&[u8]] = &[
     b"GET", b"POST", b"PUT", b"HEAD", b"DELETE", b"CONNECT", b"OPTIONS", b"PATCH", b"TRACE",
-    b"EHLO", b"HELO", b"MAIL",
+    b"EHLO", b"HELO", b"MAIL", b"PROXY",
 ];
 
 /// Whether octets of a line whose end has not come can be none of FTP: a TLS handshake, say, or another binary protocol
@@ -162,7 +162,6 @@ impl Session {
                 .iter()
                 .any(|other| word.eq_ignore_ascii_case(other))
                 || word.starts_with(b"SSH-")
-                || word.first().is_some_and(|_| is_of_another_protocol(word))
                 || visitor.strange_line()
             {
                 return Err(End::NotFtp.into());

@@ -6,6 +6,7 @@ mod commands;
 mod data;
 mod dispatch;
 mod files;
+mod front;
 mod gather;
 mod names;
 mod outcome;
@@ -16,7 +17,7 @@ mod transfer;
 use std::os::fd::{AsFd, OwnedFd};
 use std::time::{Duration, Instant};
 
-use common::channel::{Account, Asker, LoginAnswer, LoginRequest, PreLogin};
+use common::channel::{Account, Asker, LoginAnswer, LoginRequest, PreLogin, Refusal};
 use common::control::{Control, Lost, until};
 use common::digest::Algorithm;
 use common::listener::Status;
@@ -31,6 +32,8 @@ use common::proto::reply::{Code, Line, Reply};
 use common::proto::representation::Representation;
 use common::proto::verbs::VerbSet;
 use common::sandbox::{self, Role};
+use common::settings::networks::Networks;
+use common::settings::rules::ClientList;
 use nix::errno::Errno;
 use nix::poll::{PollFd, PollFlags, poll};
 use zeroize::Zeroize;
@@ -60,6 +63,8 @@ pub(crate) enum End {
     TimedOut,
     LoginFailed,
     NotFtp,
+    /// The client that a front end has named is not served.
+    NotAdmitted(Refusal),
     /// Commands came in the clear behind AUTH.
     Injected,
     /// What the account demands of TLS was not there when the password came.
@@ -101,6 +106,8 @@ pub(crate) struct Link {
     pub(crate) ends: Ends,
     pub(crate) log: Log,
     pub(crate) security: Option<Agreement>,
+    /// Whose data connections begin with a header.
+    pub(crate) data_front_ends: Option<Networks>,
     /// Data connections that came from or would have led to somebody else.
     strangers: u32,
 }
@@ -185,6 +192,8 @@ pub(crate) struct Session {
     pub(crate) turn: Option<Turn>,
     /// What HOST may name; empty for anything.
     pub(crate) host_names: Vec<String>,
+    /// For whom the port that EPSV tells leads nowhere.
+    tunnels: ClientList,
     /// The end of the time for a login.
     login_deadline: Instant,
 }
@@ -220,6 +229,7 @@ pub(crate) fn run(
         link: Link {
             control: Control::new(socket, server.reply_timeout),
             security: None,
+            data_front_ends: server.data_front_ends().cloned(),
             strangers: 0,
             ends,
             log: setup.log.clone(),
@@ -231,10 +241,16 @@ pub(crate) fn run(
         terms: Terms::new(setup, security),
         turn: None,
         host_names: server.host_names.clone(),
+        tunnels: server.tunnels.clone(),
         login_deadline: Instant::now() + server.login_timeout,
     };
+    let front_ends = server.limits.front_ends.as_ref();
+    let served = match session.link.ends.await_header(front_ends) {
+        true => session.meet_client(),
+        false => Ok(()),
+    };
     session.permit(session.permitted);
-    let end = match session.serve(&server.banner) {
+    let end = match served.and_then(|()| session.serve(&server.banner)) {
         Ok(never) => match never {},
         Err(end) => end,
     };
@@ -288,6 +304,12 @@ impl Session {
             Stage::Visitor(_) | Stage::Changing => Some(self.login_deadline),
         };
         loop {
+            let next = self.link.control.peek();
+            if matches!(self.stage, Stage::Visitor(_))
+                && next.is_some_and(dispatch::is_of_another_protocol)
+            {
+                return Err(End::NotFtp);
+            }
             if let Some(input) = self.link.control.take() {
                 return Ok(input);
             }
@@ -378,6 +400,7 @@ impl Session {
                 Status::Ended,
             ),
             End::NotFtp => (Some("This is an FTP server."), Status::NotFtp),
+            End::NotAdmitted(why) => (Some(why.text()), Status::Ended),
             End::Injected => (Some("Nothing may follow AUTH before TLS."), Status::NotFtp),
             End::NotSecure => (
                 Some(
@@ -386,7 +409,9 @@ impl Session {
                 Status::Ended,
             ),
         };
-        if let Some(text) = text {
+        if let Some(text) = text
+            && self.may_speak()
+        {
             // The client may be gone: then nobody needs to hear it.
             let _ = self.link.control.reply(&Reply::new(Code::CLOSING, text));
         }
@@ -401,12 +426,16 @@ impl Session {
         self.login_deadline = Instant::now() + self.login_timeout;
     }
 
-    /// Permits these verbs, and those of TLS where there is TLS.
+    /// Permits these verbs, those of TLS where there is TLS, and EPSV where its port alone leads anywhere.
     pub(crate) fn permit(&mut self, permitted: VerbSet) {
         self.permitted = match self.terms.offers_tls() {
             true => permitted.with_tls(),
             false => permitted.without_tls(),
         };
+        // A client that is told that EPSV is not there tries PASV, which tells an address.
+        if self.tunnels.include(self.link.ends.between()) {
+            self.permitted = self.permitted.without("EPSV");
+        }
     }
 
     /// The facts that a client has chosen; before login, those that it will get.

@@ -88,6 +88,10 @@ impl Terms {
         }
     }
 
+    pub(super) fn entrance(&self) -> Entrance {
+        self.entrance
+    }
+
     pub(super) fn offers_tls(&self) -> bool {
         self.certificates.is_some()
     }

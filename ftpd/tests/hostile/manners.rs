@@ -12,6 +12,7 @@ use common::channel::{
 use common::jail::Failure;
 use common::listener::Status;
 use common::path::VirtualPath;
+use common::settings::networks::Networks;
 use common::settings::{ClientCertificate, Tls};
 use common::tls::clients::LONGEST_PROOF;
 use common::tls::make::self_signed;
@@ -47,6 +48,10 @@ pub(crate) const TESTS: &[Test] = &[
     (
         "a_proof_is_presented_once_and_garbage_proves_nothing",
         one_proof,
+    ),
+    (
+        "only_a_front_ends_session_names_its_client_and_that_once_and_first",
+        peer,
     ),
 ];
 
@@ -364,4 +369,45 @@ fn one_proof(identity: Identity) {
         &part(b"", false),
         "an uncalled-for proof",
     );
+}
+
+/// A session that may or must say whom a front end passes on.
+fn peer(identity: Identity) {
+    let named = |client: &str| LoginRequest::Peer {
+        client: client.parse().unwrap(),
+        server: "127.0.0.1:21".parse().unwrap(),
+    };
+    let behind = |networks: &str| {
+        let networks = Networks::parse(networks).unwrap();
+        Scene::with(identity, Then::Leave, |config| {
+            config.server.limits.front_ends = Some(networks);
+        })
+    };
+    let refused = |mut scene: Scene, request: &LoginRequest| {
+        scene.send_late(request);
+        assert!(scene.receive().is_none());
+        assert_eq!(scene.end(), Status::Misbehaved.code());
+    };
+    // No front end at all, and another one.
+    refused(Scene::new(identity), &named("203.0.113.9:1"));
+    refused(behind("192.0.2.0/24"), &named("203.0.113.9:1"));
+    // A front end's session that leaves it out.
+    refused(behind("127.0.0.0/8"), &login_request("correct horse"));
+    refused(
+        behind("127.0.0.0/8"),
+        &LoginRequest::Signer { generation: 0 },
+    );
+    // Once.
+    let mut scene = behind("127.0.0.0/8");
+    let (answer, _) = scene.ask_before_login(&named("203.0.113.9:1"));
+    assert!(matches!(answer, LoginAnswer::Admitted), "{answer:?}");
+    refused(scene, &named("203.0.113.10:1"));
+    // And from then on keeper connects to that client alone.
+    let mut scene = behind("127.0.0.0/8");
+    scene.ask_before_login(&named("203.0.113.9:1"));
+    let (mut scene, _) = scene.log_in();
+    let target = "127.0.0.1:5000".parse().unwrap();
+    let (answer, socket) = scene.ask(&FileRequest::ActiveConnect { target });
+    assert!(matches!(answer, FileAnswer::TargetRefused), "{answer:?}");
+    assert!(socket.is_none());
 }

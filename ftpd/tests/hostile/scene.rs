@@ -159,7 +159,9 @@ impl Scene {
             | LoginAnswer::Taken
             | LoginAnswer::Certified
             | LoginAnswer::NotCertified
-            | LoginAnswer::NeedPassword) => panic!("{refused:?}"),
+            | LoginAnswer::NeedPassword
+            | LoginAnswer::Admitted
+            | LoginAnswer::NotAdmitted { .. }) => panic!("{refused:?}"),
         }
     }
 

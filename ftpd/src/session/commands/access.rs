@@ -139,7 +139,9 @@ impl Session {
             | LoginAnswer::Taken
             | LoginAnswer::Certified
             | LoginAnswer::NotCertified
-            | LoginAnswer::NeedPassword => return Err(End::Broken.into()),
+            | LoginAnswer::NeedPassword
+            | LoginAnswer::Admitted
+            | LoginAnswer::NotAdmitted { .. } => return Err(End::Broken.into()),
         };
         // Only now is it known that the account has a rule of its own.
         if account.protection.required.for_login() && !self.link.control.is_secure() {
