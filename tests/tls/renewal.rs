@@ -8,12 +8,12 @@ use std::thread::ScopedJoinHandle;
 use std::time::Instant;
 
 use rcgen::{BasicConstraints, CertificateParams, IsCa, Issuer, KeyPair};
-use rustls::crypto::aws_lc_rs;
-use rustls::{ClientConfig, HandshakeKind, RootCertStore};
+use rustls::{ClientConfig, HandshakeKind};
 use tests::scratch::mode;
 use tests::{Server, Setup, wait};
 
 use crate::client::Secure;
+use crate::server::{VERSIONS, trusting};
 
 /// A CA in whose name a server gets one certificate after the other.
 struct Ca {
@@ -39,15 +39,8 @@ impl Ca {
 
     /// A client that trusts it.
     fn client(&self) -> Arc<ClientConfig> {
-        let mut roots = RootCertStore::empty();
         let own = self.params.self_signed(&self.key).unwrap();
-        roots.add(own.der().clone()).unwrap();
-        let provider = Arc::new(aws_lc_rs::default_provider());
-        let config = ClientConfig::builder_with_provider(provider)
-            .with_safe_default_protocol_versions()
-            .unwrap()
-            .with_root_certificates(roots)
-            .with_no_client_auth();
+        let config = trusting(&VERSIONS, [own.der()]).with_no_client_auth();
         Arc::new(config)
     }
 

@@ -3,9 +3,9 @@
 use std::fs;
 use std::sync::Arc;
 
-use rustls::client::WantsClientCert;
-use rustls::client::{ClientSessionStore, Resumption};
+use rustls::client::{ClientSessionStore, Resumption, WantsClientCert};
 use rustls::crypto::aws_lc_rs;
+use rustls::pki_types::CertificateDer;
 use rustls::version::{TLS12, TLS13};
 use rustls::{ClientConfig, ConfigBuilder, RootCertStore, SupportedProtocolVersion};
 use tests::scratch::mode;
@@ -90,8 +90,9 @@ impl Authority {
         others: &[&Authority],
         tickets: Arc<dyn ClientSessionStore>,
     ) -> Arc<ClientConfig> {
-        let all = std::iter::once(self).chain(others.iter().copied());
-        let mut config = begin(version, all).with_no_client_auth();
+        let all = std::iter::once(&self).chain(others);
+        let trusted = all.map(|authority| authority.certified.cert.der());
+        let mut config = trusting(&[version], trusted).with_no_client_auth();
         config.resumption = Resumption::store(tickets);
         Arc::new(config)
     }
@@ -100,7 +101,7 @@ impl Authority {
         &self,
         version: &'static SupportedProtocolVersion,
     ) -> ConfigBuilder<ClientConfig, WantsClientCert> {
-        begin(version, std::iter::once(self))
+        trusting(&[version], [self.certified.cert.der()])
     }
 
     /// A client that is logged in under TLS, with data under TLS too.
@@ -118,16 +119,16 @@ impl Authority {
 }
 
 /// A client that trusts these, and has not said yet whether it has a certificate of its own.
-fn begin<'a>(
-    version: &'static SupportedProtocolVersion,
-    trusted: impl Iterator<Item = &'a Authority>,
+pub(crate) fn trusting<'a>(
+    versions: &[&'static SupportedProtocolVersion],
+    trusted: impl IntoIterator<Item = &'a CertificateDer<'static>>,
 ) -> ConfigBuilder<ClientConfig, WantsClientCert> {
     let mut roots = RootCertStore::empty();
-    for authority in trusted {
-        roots.add(authority.certified.cert.der().clone()).unwrap();
+    for certificate in trusted {
+        roots.add(certificate.clone()).unwrap();
     }
     ClientConfig::builder_with_provider(Arc::new(aws_lc_rs::default_provider()))
-        .with_protocol_versions(&[version])
+        .with_protocol_versions(versions)
         .unwrap()
         .with_root_certificates(roots)
 }
