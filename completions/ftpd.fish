@@ -51,6 +51,7 @@ complete -c ftpd -l penalty -d 'Penalty of an address for a wrong password, whic
 complete -c ftpd -l ban -d 'Penalties in sum from which an address is refused until they are paid [default: 60]' -r
 complete -c ftpd -l longestban -d 'Bans of an address double, up to this [default: 600]' -r
 complete -c ftpd -l replytimeout -d 'How long a client may leave a reply unread [default: 60]' -r
+complete -c ftpd -l keepalive -d 'Silence after which the kernel asks whether a client is still there [default: 120]' -r
 complete -c ftpd -l enabled -d 'Whether an account may be used at all' -r
 complete -c ftpd -l expires -d 'Last day on which an account may log in' -r
 complete -c ftpd -l allowednetworks -d 'Networks that an account may log in from, by default all' -r
@@ -129,7 +130,8 @@ complete -c ftpd -l certificate-names -d 'Which name in it must be the account\'
 complete -c ftpd -l certificate-fingerprint -d 'SHA-256 of the account\'s certificates; names no longer count then' -r
 complete -c ftpd -l check -d 'Check the configuration and start nothing'
 complete -c ftpd -l dump-config -d 'Print every setting as a TOML file, with where each value comes from'
-complete -c ftpd -l json -d 'With --user: print one JSON object'
+complete -c ftpd -l passive -d 'With --check: tell where PASV and EPSV send whom, and try whether that leads back to here'
+complete -c ftpd -l json -d 'With --user or --passive: print one JSON object'
 complete -c ftpd -s 4 -d 'Listen on IPv4 addresses only'
 complete -c ftpd -l nodemon -d 'Stay in the foreground'
 complete -c ftpd -s I -l inetd -d 'Serve one session on descriptor 0, started by inetd'

@@ -519,3 +519,70 @@ fn what_an_account_alone_demands_of_tls_comes_too_late_for_its_password() {
         assert_eq!(text.contains(warning), warned, "{}", told.out);
     }
 }
+
+#[test]
+fn passive_mode_is_tried_from_here() {
+    let scene = Scene::new(
+        "BindAddress=127.0.0.1\nPassiveAddress=10.1.0.0/16=local, self=127.0.0.9, nowhere.invalid\n\
+         PassivePorts=10.2.0.0/16=40000-40009, self=20000-20009:41000-41009\nTunnelNetworks=self",
+        FRED,
+    );
+    let told = scene.check(&["--passive"]);
+    assert_eq!(told.status, Some(3), "{}", told.errors);
+    let lines: Vec<Vec<&str>> = told
+        .out
+        .lines()
+        .map(|line| line.split_whitespace().collect())
+        .collect();
+    assert_eq!(
+        lines[0],
+        ["clients", "PASV", "tells", "ports", "EPSV", "from", "here"]
+    );
+    assert_eq!(
+        lines[1],
+        ["10.1.0.0/16", "127.0.0.1", "49152-65535", "yes", "reached"]
+    );
+    assert_eq!(lines[2][..4], ["self", "127.0.0.9", "20000-20009", "no"]);
+    assert_eq!(lines[3][0], "all");
+    assert!(
+        told.out.contains("all: nowhere.invalid is not found"),
+        "{}",
+        told.out
+    );
+    // Nobody hands on what the ports are called outside.
+    assert!(told.out.contains("self: 127.0.0.9:200"), "{}", told.out);
+    let told = scene.check(&["--passive", "--json"]);
+    let answer: Value = serde_json::from_str(&told.out).unwrap();
+    assert_eq!(answer["fine"], false);
+    let case = &answer["cases"][0];
+    assert_eq!(case["address"], "127.0.0.1");
+    assert_eq!(case["epsv"], true);
+    assert!(case["reached"].as_str().unwrap().starts_with("127.0.0.1:"));
+    assert_eq!(answer["cases"][1]["reached"], Value::Null);
+}
+
+#[test]
+fn passive_mode_that_leads_back_is_fine() {
+    let scene = Scene::new(
+        "BindAddress=127.0.0.1\nDataConnectionPortRange=42000-42099",
+        FRED,
+    );
+    let told = scene.check(&["--passive"]);
+    assert_eq!(told.status, Some(0), "{}{}", told.out, told.errors);
+    assert!(told.out.contains("all others"), "{}", told.out);
+    assert!(
+        told.out
+            .contains("127.0.0.1 means something in a private network only"),
+        "{}",
+        told.out
+    );
+    // A port that is taken is none to be told.
+    let scene = Scene::new("BindAddress=192.0.2.77", FRED);
+    let told = scene.check(&["--passive"]);
+    assert_eq!(told.status, Some(3));
+    assert!(
+        told.out.contains("can be opened on 192.0.2.77"),
+        "{}",
+        told.out
+    );
+}

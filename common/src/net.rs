@@ -19,7 +19,7 @@ const BACKLOG: i32 = 1024;
 /// How many may wait at a passive port: so many strangers do not keep the client out.
 const DATA_BACKLOG: i32 = 128;
 /// When the kernel asks whether a silent client is still there, and how often, before the connection is given up.
-const KEEPALIVE_AFTER: Duration = Duration::from_secs(120);
+pub const KEEPALIVE_AFTER: Duration = Duration::from_secs(120);
 const KEEPALIVE_EVERY: Duration = Duration::from_secs(30);
 const KEEPALIVE_TRIES: u32 = 4;
 
@@ -77,7 +77,10 @@ fn listen_on(address: SocketAddr) -> io::Result<Socket> {
 }
 
 /// The first IPv4 address of a network interface.
-pub(crate) fn interface_address(name: &str) -> io::Result<IpAddr> {
+///
+/// # Errors
+/// There is none, or no such interface.
+pub fn interface_address(name: &str) -> io::Result<IpAddr> {
     let unknown = || {
         io::Error::new(
             io::ErrorKind::NotFound,
@@ -180,7 +183,9 @@ pub fn original_destination(socket: &impl AsFd, ends: Ends) -> Option<SocketAddr
 }
 
 /// Small replies leave at once, and urgent octets stay in their place (RFC 959 §4.1.3, RFC 1123 §4.1.2.10).
-pub fn prepare_control(socket: &impl AsFd) {
+///
+/// The kernel asks whether the other side is still there after so much `silence`, in whole seconds.
+pub fn prepare_control(socket: &impl AsFd, silence: Duration) {
     let socket = socket2::SockRef::from(socket);
     // A connection that is dead already shows itself at the first write.
     let _ = socket.set_tcp_nodelay(true);
@@ -188,8 +193,8 @@ pub fn prepare_control(socket: &impl AsFd) {
     // A client that vanished without a word shows itself, and what forgets silent connections on the way does not forget
     // this one during a long transfer.
     let keepalive = TcpKeepalive::new()
-        .with_time(KEEPALIVE_AFTER)
-        .with_interval(KEEPALIVE_EVERY)
+        .with_time(silence)
+        .with_interval(KEEPALIVE_EVERY.min(silence))
         .with_retries(KEEPALIVE_TRIES);
     let _ = socket.set_tcp_keepalive(&keepalive);
 }
@@ -228,6 +233,18 @@ fn with_scope(ip: IpAddr, port: u16, scope: u32) -> SocketAddr {
 
 fn errno(error: io::Error) -> Errno {
     error.raw_os_error().map_or(Errno::EIO, Errno::from_raw)
+}
+
+/// Whether an address means something inside a network only.
+pub fn is_private(address: IpAddr) -> bool {
+    match address {
+        IpAddr::V4(v4) => {
+            let [a, b, ..] = v4.octets();
+            // 100.64.0.0/10 is between carriers and their customers (RFC 6598).
+            v4.is_private() || v4.is_loopback() || v4.is_link_local() || (a, b & 0xc0) == (100, 64)
+        }
+        IpAddr::V6(v6) => v6.is_loopback() || v6.is_unique_local() || v6.is_unicast_link_local(),
+    }
 }
 
 /// Both ends of a control connection.

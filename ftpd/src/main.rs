@@ -44,6 +44,7 @@ fn configuration() -> ControlFlow<ExitCode, Config> {
     let answer = match cli::ftpd::question(&matches) {
         None => return ControlFlow::Continue(loaded.config),
         Some(Question::Check) => check::answer(&loaded.config),
+        Some(Question::Passive { json }) => check::passive(&loaded.config, json),
         Some(Question::Login { user, from, json }) => check::login(&loaded, user, from, json),
         Some(Question::Dump { user }) => dump::dump(&loaded, user),
     };

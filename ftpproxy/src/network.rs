@@ -20,7 +20,7 @@ pub(crate) fn run(setup: &Setup, socket: OwnedFd, dialer: Asker<Dialling>, ends:
             .line(&format!("session for {client}: {what}: {why}"));
     };
     // Before the sandbox, in which there are neither options of a socket nor pipes.
-    net::prepare_control(&socket);
+    net::prepare_control(&socket, net::KEEPALIVE_AFTER);
     let pipe = match Pipe::new() {
         Ok(pipe) => pipe,
         Err(error) => {

@@ -152,7 +152,7 @@ fn connect(
         }
         // Still on its way, or there.
         if let Ok(ends) = net::Ends::of(&socket) {
-            net::prepare_control(&socket);
+            net::prepare_control(&socket, net::KEEPALIVE_AFTER);
             return Ok(Reached {
                 socket: socket.into(),
                 server: ends.peer,

@@ -1,11 +1,12 @@
-//! Scenario 4.4: a server behind address translation, and what it tells whom.
+//! Scenarios 4.4 and 4.5: a server behind address translation, and what it tells whom.
 
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
+use std::process::Command;
 
-use tests::{Data, Setup, wait};
+use tests::{Data, Setup, require, wait};
 
 use super::attempt::{Attempt, attempt, log_in, pasv};
-use super::lab::{Lab, OUTSIDE, Place, SERVER};
+use super::lab::{CONTENT, Lab, OUTSIDE, Place, SERVER};
 
 /// Where a gateway hands on the control port only.
 fn behind_a_gateway() -> Option<Lab> {
@@ -149,4 +150,106 @@ fn scenario_4_4_a_gateway_that_reads_along_needs_the_servers_own_address() {
     let gateway = Attempt::Unreachable(OUTSIDE.into());
     assert_eq!(attempt(&mut client, Data::Pasv), gateway);
     assert_eq!(attempt(&mut client, Data::Epsv), Attempt::Fine);
+}
+
+/// Fetches the file with curl under TLS, by PASV; whether that works.
+fn fetched_under_tls(server: &tests::Server) -> bool {
+    let login = &server.login;
+    let out = server.scratch.join("fetched");
+    let status = Command::new("curl")
+        .args([
+            "--disable",
+            "-s",
+            "--ssl-reqd",
+            "--insecure",
+            "--disable-epsv",
+        ])
+        .args(["--no-ftp-skip-pasv-ip", "--connect-timeout", "5", "-u"])
+        .arg(format!("{}:{}", login.name, login.password))
+        .arg("-o")
+        .arg(&out)
+        .arg(format!("ftp://{OUTSIDE}/file"))
+        .status();
+    status.unwrap().success() && std::fs::read(out).unwrap() == CONTENT
+}
+
+#[test]
+fn scenario_4_5_no_gateway_reads_along_under_tls() {
+    if !require::programs(&["curl"]) {
+        return;
+    }
+    let Some(lab) = behind_a_gateway() else {
+        return;
+    };
+    lab.help(Place::ServersGateway);
+    let with_certificate = || {
+        let setup = Setup::new().setting(RANGE);
+        let made = Command::new(tests::binaries::path("ftpd"))
+            .args(["--make-cert", "ftp.test"])
+            .current_dir(setup.scratch())
+            .output();
+        assert!(made.unwrap().status.success());
+        let path = |name: &str| setup.scratch().join(name).display().to_string();
+        let (certificate, key) = (path("ftp.test.pem"), path("ftp.test.key"));
+        setup.flag(&["-cert", &certificate, "-key", &key])
+    };
+    let server = lab.serve(with_certificate());
+    let mut clear = log_in(&server.login, OUTSIDE);
+    assert_eq!(attempt(&mut clear, Data::Pasv), Attempt::Fine);
+    assert!(
+        !fetched_under_tls(&server),
+        "nobody can have changed the 227"
+    );
+    drop((clear, server));
+    lab.forward("50000:50010", "");
+    let server = lab.serve(with_certificate().setting(&format!("PassiveAddress={OUTSIDE}")));
+    assert!(fetched_under_tls(&server));
+}
+
+/// What `--check --passive` says on the server's machine.
+fn tried(lab: &Lab, settings: &str) -> (Option<i32>, String) {
+    let scratch = tests::Scratch::new();
+    let file = scratch.join("ftpd.conf");
+    std::fs::write(&file, settings).unwrap();
+    tests::scratch::mode(&file, 0o600);
+    let output = lab.at(Place::Server, || {
+        let mut ftpd = Command::new(tests::binaries::path("ftpd"));
+        ftpd.args(["--check", "--passive", "-f"])
+            .arg(&file)
+            .output()
+    });
+    let output = output.unwrap();
+    let text = String::from_utf8(output.stdout).unwrap();
+    (output.status.code(), text)
+}
+
+#[test]
+fn scenario_4_4_the_check_goes_where_clients_are_sent() {
+    let Some(lab) = behind_a_gateway() else {
+        return;
+    };
+    let settings = format!("{RANGE}\nPassiveAddress=10.2.0.0/24=local, {OUTSIDE}\n");
+    lab.forward("50000:50010", "");
+    // The gateway hands the ports on, but not for its own network.
+    let (status, text) = tried(&lab, &settings);
+    assert_eq!(status, Some(3), "{text}");
+    let row = |text: &str, first: &str| {
+        let row = text.lines().find(|line| line.starts_with(first)).unwrap();
+        row.split_whitespace().collect::<Vec<_>>().join(" ")
+    };
+    assert_eq!(
+        row(&text, "10.2.0.0/24"),
+        "10.2.0.0/24 10.2.0.2 50000-50010 yes reached"
+    );
+    assert_eq!(
+        row(&text, "all"),
+        "all 203.0.113.2 50000-50010 yes not reached"
+    );
+    assert!(text.contains("hairpin NAT"), "{text}");
+    let hairpin =
+        format!("iptables -t nat -A POSTROUTING -s 10.2.0.0/24 -d {SERVER} -j MASQUERADE");
+    lab.run(Place::ServersGateway, &hairpin);
+    let (status, text) = tried(&lab, &settings);
+    assert_eq!(status, Some(0), "{text}");
+    assert_eq!(row(&text, "all"), "all 203.0.113.2 50000-50010 yes reached");
 }

@@ -80,6 +80,11 @@ impl Lab {
         format!("{}{}", self.prefix, place.word())
     }
 
+    /// The network namespace of a machine.
+    pub(crate) fn namespace(&self, place: Place) -> String {
+        format!("/run/netns/{}", self.name(place))
+    }
+
     fn connect(&self) {
         let [cl, cg, sg, sv] = Place::ALL.map(|place| self.name(place));
         let links = format!(
@@ -140,8 +145,11 @@ impl Lab {
 
     /// Goes to a machine: what this thread does from now on, it does there.
     pub(crate) fn enter(&self, place: Place) {
-        let path = format!("/run/netns/{}", self.name(place));
-        setns(File::open(path).unwrap(), CloneFlags::CLONE_NEWNET).unwrap();
+        setns(
+            File::open(self.namespace(place)).unwrap(),
+            CloneFlags::CLONE_NEWNET,
+        )
+        .unwrap();
     }
 
     /// Does something on another machine and comes back.

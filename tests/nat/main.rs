@@ -6,5 +6,8 @@
 mod advertised;
 mod attempt;
 mod lab;
+mod relay;
 mod strangers;
+mod timeouts;
 mod transparent;
+mod tunnels;

@@ -49,13 +49,22 @@ pub fn command() -> Command {
                 .help("With --user: the address that the login would come from"),
         )
         .arg(
+            Arg::new("passive")
+                .long("passive")
+                .action(ArgAction::SetTrue)
+                .requires("check")
+                .conflicts_with("user")
+                .help("With --check: tell where PASV and EPSV send whom, and try whether that leads back to here"),
+        )
+        .arg(
             Arg::new("json")
                 .long("json")
                 .action(ArgAction::SetTrue)
-                .requires("user")
+                .requires("asked")
                 .conflicts_with("dump-config")
-                .help("With --user: print one JSON object"),
+                .help("With --user or --passive: print one JSON object"),
         )
+        .group(ArgGroup::new("asked").args(["user", "passive"]))
         .arg(
             Arg::new("make-cert")
                 .long("make-cert")
@@ -86,6 +95,8 @@ pub enum Question<'a> {
         from: IpAddr,
         json: bool,
     },
+    /// Where passive mode leads whom.
+    Passive { json: bool },
     /// All of it, or what it is for this user.
     Dump { user: Option<&'a [u8]> },
 }
@@ -98,6 +109,9 @@ pub fn question(matches: &ArgMatches) -> Option<Question<'_>> {
         return Some(Question::Dump { user });
     }
     matches.get_flag("check").then(|| match user {
+        None if matches.get_flag("passive") => Question::Passive {
+            json: matches.get_flag("json"),
+        },
         None => Question::Check,
         Some(user) => Question::Login {
             user,

@@ -110,6 +110,8 @@ pub struct ServerConfig {
     pub login_fail_delay: Duration,
     /// How long a client may leave a reply unread.
     pub reply_timeout: Duration,
+    /// After what silence the kernel asks whether a client is still there, in whole seconds.
+    pub keepalive: Duration,
     pub limits: Limits,
     /// What all sessions may move together.
     pub total_rates: Rates,
@@ -159,6 +161,7 @@ impl Default for ServerConfig {
             max_login_fails: 3,
             login_fail_delay: Duration::from_secs(1),
             reply_timeout: Duration::from_secs(60),
+            keepalive: Duration::from_secs(120),
             limits: Limits::default(),
             total_rates: Rates::default(),
             charset_networks: CharsetNetworks::default(),

@@ -1,5 +1,6 @@
 //! Networks, `10.0.0.0/8`, and charsets for them, `10.0.0.0/8=windows-1251`. Pure: no I/O.
 
+use std::fmt;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
 use super::value::{Wrong, charset, shown, words};
@@ -145,6 +146,15 @@ impl Network {
         (self.first(), last)
     }
 
+    /// An address of a machine in it.
+    pub(super) fn inside(self) -> IpAddr {
+        match self.address {
+            address if self.prefix == width(address) => address,
+            IpAddr::V4(v4) => Ipv4Addr::from_bits(v4.to_bits() | 1).into(),
+            IpAddr::V6(v6) => Ipv6Addr::from_bits(v6.to_bits() | 1).into(),
+        }
+    }
+
     /// Whether all addresses of the other are in it.
     pub(super) fn covers(self, other: Network) -> bool {
         self.prefix <= other.prefix && self.contains(other.address)
@@ -153,6 +163,15 @@ impl Network {
     /// Whether the address is in it.
     pub fn contains(self, address: IpAddr) -> bool {
         address.is_ipv4() == self.address.is_ipv4() && first(address, self.prefix) == self.address
+    }
+}
+
+impl fmt::Display for Network {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self.prefix {
+            prefix if prefix == width(self.address) => self.address.fmt(f),
+            prefix => write!(f, "{}/{prefix}", self.address),
+        }
     }
 }
 

@@ -37,6 +37,21 @@ enum From {
     Network(Network),
 }
 
+/// A client from anywhere: no network is for it alone (RFC 5737).
+pub const ANYBODY: IpAddr = IpAddr::V4(Ipv4Addr::new(203, 0, 113, 254));
+
+impl fmt::Display for Clients {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match (self.from, self.at) {
+            (From::All, None) => f.write_str("all"),
+            (From::All, Some(_)) => Ok(()),
+            (From::Own, _) => f.write_str("self"),
+            (From::Network(network), _) => network.fmt(f),
+        }?;
+        self.at.map_or(Ok(()), |at| write!(f, "@{at}"))
+    }
+}
+
 impl Clients {
     const ALL: Clients = Clients {
         from: From::All,
@@ -55,6 +70,21 @@ impl Clients {
             network => From::Network(Network::parse(network)?),
         };
         Ok(Clients { from, at })
+    }
+
+    /// One of the connections that they have, to a server with this address for each family.
+    fn example(self, own: [IpAddr; 2]) -> Between {
+        let at = self.at.map(Network::inside);
+        let server = |client: IpAddr| at.unwrap_or(own[usize::from(client.is_ipv6())]);
+        let client = match self.from {
+            From::All => ANYBODY,
+            From::Own => server(own[0]),
+            From::Network(network) => network.inside(),
+        };
+        Between {
+            client,
+            server: server(client),
+        }
     }
 
     fn include(&self, between: Between) -> bool {
@@ -93,6 +123,12 @@ impl ClientList {
             .map(Clients::parse)
             .collect::<Result<_, _>>()
             .map(ClientList)
+    }
+
+    /// Each with its name and an example, for a server with this address for each family.
+    pub fn kinds(&self, own: [IpAddr; 2]) -> impl Iterator<Item = (String, Between)> {
+        let all = self.0.iter();
+        all.map(move |clients| (clients.to_string(), clients.example(own)))
     }
 
     pub fn include(&self, between: Between) -> bool {
@@ -147,6 +183,12 @@ impl<T> Rules<T> {
         let fit = self.0.iter();
         fit.filter(move |rule| rule.clients.include(between))
             .map(|rule| &rule.value)
+    }
+
+    /// For whom each of them is, with an example, for a server with this address for each family.
+    pub fn kinds(&self, own: [IpAddr; 2]) -> impl Iterator<Item = (String, Between)> {
+        let all = self.0.iter().map(|rule| rule.clients);
+        all.map(move |clients| (clients.to_string(), clients.example(own)))
     }
 
     pub fn values(&self) -> impl Iterator<Item = &T> {
@@ -337,6 +379,28 @@ mod tests {
             idle("10.0.0.0/8@10.0.0.0/8=local,10.1.0.0/16@10.0.0.1=local"),
             "10.1.0.0/16@10.0.0.1=local < 10.0.0.0/8@10.0.0.0/8=local"
         );
+    }
+
+    #[test]
+    fn rules_have_examples_that_they_are_for() {
+        let list = "self=local,10.2.0.0/24@192.0.2.0/24=local,2001:db8::/32=local,192.0.2.7=local,@10.0.0.1=local,local";
+        let rules = advertised(list);
+        let own = ["192.0.2.1", "2001:db8::1"].map(|own| own.parse().unwrap());
+        let kinds: Vec<_> = rules.kinds(own).collect();
+        for ((name, example), rule) in kinds.iter().zip(&rules.0) {
+            assert!(rule.clients.include(*example), "{name}: {example:?}");
+            assert_eq!(example.client.is_ipv4(), example.server.is_ipv4(), "{name}");
+        }
+        let names: Vec<_> = kinds.into_iter().map(|(name, _)| name).collect();
+        let all = [
+            "self",
+            "10.2.0.0/24@192.0.2.0/24",
+            "2001:db8::/32",
+            "192.0.2.7",
+            "@10.0.0.1",
+            "all",
+        ];
+        assert_eq!(names, all);
     }
 
     #[test]

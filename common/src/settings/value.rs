@@ -142,6 +142,16 @@ impl Value<'_> {
     }
 
     /// A type that passwords can be changed to.
+    /// A time of whole seconds, which is what the kernel counts in.
+    pub fn keepalive(self) -> Result<Duration, Wrong> {
+        let time = self.interval(Zero::Refuse)?;
+        let longest = Duration::from_secs(32767);
+        if time.subsec_nanos() != 0 || time > longest {
+            return Err(not("a time of whole seconds, up to 32767"));
+        }
+        Ok(time)
+    }
+
     pub fn scheme(self) -> Result<Scheme, Wrong> {
         match Scheme::find(self.text) {
             Ok(Scheme::Null) => Err(Wrong::Because(

@@ -4,6 +4,7 @@
 mod data;
 mod files;
 mod login;
+mod passive;
 
 pub(crate) use login::{entry, own};
 
@@ -13,7 +14,7 @@ use std::process::ExitCode;
 use common::cli::out::{complain, print};
 use common::settings::{Config, Loaded};
 
-/// The login that was asked about would be refused.
+/// The login that was asked about would be refused, or the way does not lead back.
 const REFUSED: u8 = 3;
 
 /// Something that a check found.
@@ -33,6 +34,16 @@ pub(crate) fn login(loaded: &Loaded, user: &[u8], from: IpAddr, json: bool) -> E
     match answer.refused {
         None => ExitCode::SUCCESS,
         Some(_) => ExitCode::from(REFUSED),
+    }
+}
+
+/// Tells where passive mode leads whom, and tries it.
+pub(crate) fn passive(config: &Config, json: bool) -> ExitCode {
+    let answer = passive::Answer::ask(config);
+    print(&if json { answer.json() } else { answer.table() });
+    match answer.is_fine() {
+        true => ExitCode::SUCCESS,
+        false => ExitCode::from(REFUSED),
     }
 }
 

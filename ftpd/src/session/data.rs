@@ -6,6 +6,7 @@ use std::time::{Duration, Instant};
 
 use common::control::until;
 use common::jail::Failure;
+use common::net::is_private;
 use common::proto::hostport::Family;
 use common::pump::{
     Arrival, DataConnection, OpenError, Watch, accept, await_connect, take_arrival,
@@ -35,6 +36,8 @@ pub(crate) struct Offer {
     tells: Tells,
     pub(crate) until: Instant,
     early: Early,
+    /// Somebody who came and may not.
+    stranger: Option<IpAddr>,
 }
 
 /// Who has come to a passive port before a transfer needs it.
@@ -93,18 +96,6 @@ fn unclaimed(offered: SocketAddr, tells: Tells, client: IpAddr) -> String {
     format!("nobody came to the passive port {offered}; {reason}")
 }
 
-/// Whether an address means something inside a network only.
-fn is_private(address: IpAddr) -> bool {
-    match address {
-        IpAddr::V4(v4) => {
-            let [a, b, ..] = v4.octets();
-            // 100.64.0.0/10 is between carriers and their customers (RFC 6598).
-            v4.is_private() || v4.is_loopback() || v4.is_link_local() || (a, b & 0xc0) == (100, 64)
-        }
-        IpAddr::V6(v6) => v6.is_loopback() || v6.is_unique_local() || v6.is_unicast_link_local(),
-    }
-}
-
 /// Gives a passive port back that the client has asked for and not used in time.
 pub(crate) fn expire(link: &mut Link, user: &mut User) {
     if let DataChannel::Passive(offer) = &user.data
@@ -149,6 +140,7 @@ pub(crate) fn offer(
             None => Early::Awaited,
             Some(_) => Early::Later,
         },
+        stranger: None,
     });
     Ok(told)
 }
@@ -195,6 +187,7 @@ pub(crate) fn receive_early(link: &mut Link, user: &mut User) {
         Ok(None) => {}
         Err(_) => offer.early = Early::Later,
     }
+    offer.stranger = offer.stranger.or(strangers.first());
     strangers.tell(link);
 }
 
@@ -207,6 +200,10 @@ impl Strangers {
         if self.0.len() < MOST_STRANGERS {
             self.0.push(stranger);
         }
+    }
+
+    fn first(&self) -> Option<IpAddr> {
+        self.0.first().map(SocketAddr::ip)
     }
 
     fn tell(self, link: &mut Link) {
@@ -229,7 +226,7 @@ pub(crate) fn open(link: &mut Link, user: &mut User) -> Result<DataConnection, S
             )
             .into());
         }
-        DataChannel::Passive(offer) => open_passive(link, user, offer),
+        DataChannel::Passive(offer) => open_passive(link, user, offer)?,
         DataChannel::Active(target) => open_active(link, user, target)?,
     };
     opened.map_err(|error| {
@@ -245,7 +242,7 @@ pub(crate) fn open(link: &mut Link, user: &mut User) -> Result<DataConnection, S
 /// How opening went, and whether ABOR has come meanwhile.
 type Opened = (Result<DataConnection, OpenError>, bool);
 
-fn open_passive(link: &mut Link, user: &mut User, offer: Offer) -> Opened {
+fn open_passive(link: &mut Link, user: &mut User, offer: Offer) -> Result<Opened, Stop> {
     let deadline = user.deadline_for_data();
     let under_tls = link.binds_data(user.account.protection);
     let (client, peers) = (link.ends.client(), &user.account.passive_peers);
@@ -272,12 +269,20 @@ fn open_passive(link: &mut Link, user: &mut User, offer: Offer) -> Opened {
         |stranger| strangers.add(stranger),
     );
     let aborted = watch.aborted;
+    let stranger = offer.stranger.or(strangers.first());
     strangers.tell(link);
     if matches!(opened, Err(OpenError::TimedOut)) {
         let text = unclaimed(offer.told, offer.tells, client);
         link.tell_of_stranger(&text);
+        // Where a tunnel carries the control connection alone, nobody would find out otherwise.
+        if let Some(came) = stranger.filter(|_| !aborted) {
+            let text = format!(
+                "A data connection came from {came}, but the control connection comes from {client}."
+            );
+            return Err(Reply::new(Code::NO_DATA_CONNECTION, text).into());
+        }
     }
-    (opened, aborted)
+    Ok((opened, aborted))
 }
 
 fn open_active(link: &mut Link, user: &mut User, target: SocketAddr) -> Result<Opened, Stop> {

@@ -45,7 +45,7 @@ impl Session {
         }
         // Who cannot log in or out cannot do anything: these verbs are not up for permission.
         if (spec.group != Group::Login || spec.tls) && !self.permitted.contains(verb) {
-            return Ok(not_permitted(verb));
+            return Ok(self.not_permitted(verb));
         }
         log_line(&self.link.log, line, spec);
         if spec.between
@@ -61,6 +61,21 @@ impl Session {
             Ok(command) => self.dispatch(command, pending),
             Err(CommandError::Argument(_, error)) => Ok(bad_argument(verb, error)),
             Err(error) => self.not_a_command(line, &error),
+        }
+    }
+
+    /// What a client is told that lacks the permission: for other than files, as if the verb were not there.
+    fn not_permitted(&self, verb: Verb) -> Reply {
+        match verb.spec().group {
+            Group::Read | Group::Write => Reply::new(Code::UNAVAILABLE, "Permission denied."),
+            _ if verb.is_site() => unknown_site(),
+            Group::Data if self.link.tunnelled && verb.spec().verb == "EPSV" => Reply::new(
+                Code::NOT_OFFERED,
+                "Only this connection comes through the tunnel; use PASV.",
+            ),
+            Group::Login | Group::Info | Group::Data | Group::Dirs => {
+                Reply::new(Code::NOT_OFFERED, "This command is not offered.")
+            }
         }
     }
 
@@ -179,17 +194,6 @@ impl Session {
                 Reply::new(Code::NOT_UNDERSTOOD, "Not understood.")
             }
         })
-    }
-}
-
-/// What a client is told that lacks the permission: for other than files, as if the verb were not there.
-fn not_permitted(verb: Verb) -> Reply {
-    match verb.spec().group {
-        Group::Read | Group::Write => Reply::new(Code::UNAVAILABLE, "Permission denied."),
-        _ if verb.is_site() => unknown_site(),
-        Group::Login | Group::Info | Group::Data | Group::Dirs => {
-            Reply::new(Code::NOT_OFFERED, "This command is not offered.")
-        }
     }
 }
 

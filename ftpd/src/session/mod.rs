@@ -33,7 +33,6 @@ use common::proto::representation::Representation;
 use common::proto::verbs::VerbSet;
 use common::sandbox::{self, Role};
 use common::settings::networks::Networks;
-use common::settings::rules::ClientList;
 use nix::errno::Errno;
 use nix::poll::{PollFd, PollFlags, poll};
 use zeroize::Zeroize;
@@ -106,6 +105,8 @@ pub(crate) struct Link {
     pub(crate) ends: Ends,
     pub(crate) log: Log,
     pub(crate) security: Option<Agreement>,
+    /// Nothing but the control connection comes from the client's own address: that is a tunnel's end.
+    pub(crate) tunnelled: bool,
     /// Whose data connections begin with a header.
     pub(crate) data_front_ends: Option<Networks>,
     /// Data connections that came from or would have led to somebody else.
@@ -192,8 +193,6 @@ pub(crate) struct Session {
     pub(crate) turn: Option<Turn>,
     /// What HOST may name; empty for anything.
     pub(crate) host_names: Vec<String>,
-    /// For whom the port that EPSV tells leads nowhere.
-    tunnels: ClientList,
     /// The end of the time for a login.
     login_deadline: Instant,
 }
@@ -208,7 +207,7 @@ pub(crate) fn run(
 ) -> Status {
     let server = &setup.config.server;
     // Before the sandbox, in which no option of a socket can be set any more.
-    net::prepare_control(&socket);
+    net::prepare_control(&socket, server.keepalive);
     let mut kept = vec![socket.as_fd(), channel.as_fd()];
     kept.extend(setup.log.descriptor());
     let root = setup.empty_root.as_ref();
@@ -229,6 +228,7 @@ pub(crate) fn run(
         link: Link {
             control: Control::new(socket, server.reply_timeout),
             security: None,
+            tunnelled: false,
             data_front_ends: server.data_front_ends().cloned(),
             strangers: 0,
             ends,
@@ -241,7 +241,6 @@ pub(crate) fn run(
         terms: Terms::new(setup, security),
         turn: None,
         host_names: server.host_names.clone(),
-        tunnels: server.tunnels.clone(),
         login_deadline: Instant::now() + server.login_timeout,
     };
     let front_ends = server.limits.front_ends.as_ref();
@@ -249,6 +248,7 @@ pub(crate) fn run(
         true => session.meet_client(),
         false => Ok(()),
     };
+    session.link.tunnelled = server.tunnels.include(session.link.ends.between());
     session.permit(session.permitted);
     let end = match served.and_then(|()| session.serve(&server.banner)) {
         Ok(never) => match never {},
@@ -433,7 +433,7 @@ impl Session {
             false => permitted.without_tls(),
         };
         // A client that is told that EPSV is not there tries PASV, which tells an address.
-        if self.tunnels.include(self.link.ends.between()) {
+        if self.link.tunnelled {
             self.permitted = self.permitted.without("EPSV");
         }
     }

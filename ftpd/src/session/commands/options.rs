@@ -207,6 +207,12 @@ pub(in crate::session) fn port(
         true => SocketAddr::new(link.ends.client(), target.port()),
         false => target,
     };
+    if link.tunnelled && target.ip() == link.ends.client() {
+        return Ok(Reply::new(
+            Code::BAD_ARGUMENT,
+            "That is the end of the tunnel that you come through, not you; use PASV.",
+        ));
+    }
     // Keeper refuses it again; here the client hears it before the transfer.
     let allowed = &user.account.active_targets;
     let Some(target) = allowed.target(link.ends.between(), target) else {
