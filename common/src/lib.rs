@@ -30,6 +30,8 @@ pub mod proxied;
 pub mod proxy;
 pub mod pump;
 pub mod sandbox;
+pub mod sinks;
+pub mod spool;
 pub mod startup;
 pub mod tls;
 pub mod turns;

@@ -218,6 +218,8 @@ const COMMON_BUT_SYS: &[&str] = &[
     "common::rate",
     "common::sandbox",
     "common::settings",
+    "common::sinks",
+    "common::spool",
     "common::stage",
     "common::startup",
     "common::tls",

@@ -1,0 +1,357 @@
+//! A directory that keeps events until they are delivered, over the death of any process and a power cut: an event is
+//! in it before the client hears that its upload has arrived, and leaves it when everybody has it. What a crash leaves is
+//! delivered again, under the same id.
+//!
+//! Each event is a file whose name is its id. It has two lines, its kind and its JSON; a file without the second line's
+//! end was never acknowledged.
+
+use std::fs::File;
+use std::io::{Read, Write};
+use std::os::fd::{AsFd, OwnedFd};
+use std::path::Path;
+
+use nix::dir::Dir;
+use nix::errno::Errno;
+use nix::fcntl::{AtFlags, OFlag, open, openat, renameat};
+use nix::sys::stat::{Mode, fstat};
+use nix::unistd::{Uid, UnlinkatFlags, faccessat, fsync, unlinkat};
+
+use crate::hooks::{Id, Kind};
+use crate::sinks::Notice;
+
+/// What the first line begins with.
+const HEAD: &str = "ftpd-event 1 ";
+
+/// No event is longer; a longer file is somebody else's.
+const LONGEST_EVENT: u64 = 1 << 20;
+
+/// The directory.
+#[derive(Debug)]
+pub struct Spool {
+    directory: OwnedFd,
+}
+
+/// What a crash has left.
+#[derive(Debug, Default)]
+pub struct Left {
+    /// To be delivered again, in the order of their ids, which is that of time.
+    pub notices: Vec<Notice>,
+    /// Names of files that are no events.
+    pub strange: Vec<String>,
+}
+
+impl Spool {
+    /// Opens the directory. `Err` is a sentence about it.
+    pub fn open(path: &Path) -> Result<Spool, String> {
+        let say = |why: &str| format!("{}: {why}", path.display());
+        let flags = OFlag::O_DIRECTORY | OFlag::O_NOFOLLOW | OFlag::O_CLOEXEC;
+        let directory = open(path, flags, Mode::empty()).map_err(|errno| say(errno.desc()))?;
+        let stat = fstat(&directory).map_err(|errno| say(errno.desc()))?;
+        // SECURITY: whoever writes here makes events that nobody caused.
+        if stat.st_uid != Uid::effective().as_raw() || stat.st_mode & 0o022 != 0 {
+            return Err(say(
+                "must belong to the user of the server, and nobody else may write it",
+            ));
+        }
+        faccessat(
+            &directory,
+            ".",
+            nix::unistd::AccessFlags::W_OK,
+            AtFlags::AT_EACCESS,
+        )
+        .map_err(|errno| say(errno.desc()))?;
+        Ok(Spool { directory })
+    }
+
+    /// Keeps an event. When this returns `Ok` the event survives a power cut; else nothing of it is kept.
+    pub fn put(&self, notice: &Notice) -> Result<(), Errno> {
+        let name = notice.id.to_string();
+        let unfinished = format!(".{name}");
+        let kept = self.write(&unfinished, notice).and_then(|()| {
+            renameat(
+                &self.directory,
+                unfinished.as_str(),
+                &self.directory,
+                name.as_str(),
+            )
+        });
+        if let Err(errno) = kept {
+            let _ = self.remove(&unfinished);
+            return Err(errno);
+        }
+        fsync(&self.directory).inspect_err(|_| {
+            let _ = self.remove(&name);
+        })
+    }
+
+    /// Forgets an event that everybody has. If the system dies now it is delivered once more.
+    pub fn delivered(&self, id: Id) -> Result<(), Errno> {
+        match self.remove(&id.to_string()) {
+            Err(Errno::ENOENT) => Ok(()),
+            removed => removed,
+        }
+    }
+
+    /// Reads what was not delivered. What was begun and not acknowledged is removed.
+    pub fn left(&self) -> Result<Left, Errno> {
+        let mut left = Left::default();
+        let flags = OFlag::O_DIRECTORY | OFlag::O_CLOEXEC;
+        let mut entries = Dir::openat(&self.directory, ".", flags, Mode::empty())?;
+        for entry in entries.iter() {
+            let entry = entry?;
+            let Ok(name) = entry.file_name().to_str() else {
+                left.strange
+                    .push(entry.file_name().to_string_lossy().into_owned());
+                continue;
+            };
+            match name.strip_prefix('.') {
+                Some("" | ".") => {}
+                Some(unfinished) if id(unfinished).is_some() => self.remove(name)?,
+                _ => match id(name).and_then(|id| self.read(name, id)) {
+                    Some(notice) => left.notices.push(notice),
+                    None => left.strange.push(name.to_owned()),
+                },
+            }
+        }
+        left.notices.sort_by_key(|notice| notice.id);
+        Ok(left)
+    }
+
+    fn write(&self, name: &str, notice: &Notice) -> Result<(), Errno> {
+        let flags =
+            OFlag::O_CREAT | OFlag::O_EXCL | OFlag::O_WRONLY | OFlag::O_NOFOLLOW | OFlag::O_CLOEXEC;
+        let mode = Mode::S_IRUSR | Mode::S_IWUSR;
+        let mut file = File::from(openat(&self.directory, name, flags, mode)?);
+        let text = format!("{HEAD}{}\n{}\n", notice.kind.name(), notice.json);
+        let errno =
+            |error: std::io::Error| Errno::from_raw(error.raw_os_error().unwrap_or_default());
+        file.write_all(text.as_bytes()).map_err(errno)?;
+        fsync(file.as_fd())
+    }
+
+    fn read(&self, name: &str, id: Id) -> Option<Notice> {
+        let flags = OFlag::O_RDONLY | OFlag::O_NOFOLLOW | OFlag::O_NONBLOCK | OFlag::O_CLOEXEC;
+        let file = openat(&self.directory, name, flags, Mode::empty()).ok()?;
+        let mut text = String::new();
+        File::from(file)
+            .take(LONGEST_EVENT)
+            .read_to_string(&mut text)
+            .ok()?;
+        let (kind, json) = text.strip_prefix(HEAD)?.split_once('\n')?;
+        let json = json
+            .strip_suffix('\n')
+            .filter(|json| !json.contains('\n'))?;
+        Some(Notice {
+            id,
+            kind: Kind::find(kind)?,
+            json: json.to_owned(),
+        })
+    }
+
+    fn remove(&self, name: &str) -> Result<(), Errno> {
+        unlinkat(&self.directory, name, UnlinkatFlags::NoRemoveDir)
+    }
+}
+
+/// The id that is a file's name.
+fn id(name: &str) -> Option<Id> {
+    let octets = u128::from_str_radix(name, 16).ok()?.to_be_bytes();
+    let id = Id::from_bytes(octets);
+    (id.to_string() == name).then_some(id)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::io::{BufRead, BufReader};
+    use std::process::{Child, Command, Stdio};
+
+    /// Tells a second run of this test program which directory is its.
+    const WRITER: &str = "FTPD_TEST_SPOOL";
+
+    fn notice(number: u128, octets: usize) -> Notice {
+        Notice {
+            id: Id::from_bytes(number.to_be_bytes()),
+            kind: Kind::Upload,
+            json: format!("{{\"n\":{number},\"x\":\"{}\"}}", "x".repeat(octets)),
+        }
+    }
+
+    /// Not a test of its own: puts events until it is killed or told wrong, and says each number that is safe.
+    #[test]
+    fn writer() {
+        let Some(path) = std::env::var_os(WRITER) else {
+            return;
+        };
+        let spool = Spool::open(Path::new(&path)).unwrap();
+        let first = spool.left().unwrap().notices.len() as u128;
+        for number in first.. {
+            match spool.put(&notice(number, 3000)) {
+                Ok(()) => eprintln!("safe {number}"),
+                Err(errno) => {
+                    eprintln!("failed {errno:?}");
+                    return;
+                }
+            }
+        }
+    }
+
+    fn write_in(mut command: Command, directory: &Path) -> Child {
+        command
+            .args(["--exact", "spool::tests::writer", "--nocapture"])
+            .env(WRITER, directory)
+            .stdout(Stdio::null())
+            .stderr(Stdio::piped())
+            .spawn()
+            .unwrap()
+    }
+
+    #[expect(
+        clippy::disallowed_methods,
+        reason = "a test runs itself a second time"
+    )]
+    fn command(program: impl AsRef<std::ffi::OsStr>) -> Command {
+        Command::new(program)
+    }
+
+    #[test]
+    fn an_event_stays_until_it_is_delivered() {
+        let directory = tempfile::tempdir().unwrap();
+        let spool = Spool::open(directory.path()).unwrap();
+        for number in [3, 1, 2] {
+            spool.put(&notice(number, 10)).unwrap();
+        }
+        let again = Spool::open(directory.path()).unwrap();
+        assert_eq!(
+            again.left().unwrap().notices,
+            [1, 2, 3].map(|n| notice(n, 10))
+        );
+        again.delivered(notice(2, 0).id).unwrap();
+        again.delivered(notice(2, 0).id).unwrap();
+        assert_eq!(spool.left().unwrap().notices, [1, 3].map(|n| notice(n, 10)));
+        assert_eq!(
+            spool.put(&notice(1, 10)),
+            Ok(()),
+            "the same event is kept once"
+        );
+        assert_eq!(spool.left().unwrap().notices.len(), 2);
+    }
+
+    #[test]
+    fn what_is_no_event_is_told_and_what_was_begun_is_removed() {
+        let directory = tempfile::tempdir().unwrap();
+        let spool = Spool::open(directory.path()).unwrap();
+        let make = |name: &str, text: &str| {
+            let flags = OFlag::O_CREAT | OFlag::O_WRONLY;
+            let file = openat(&spool.directory, name, flags, Mode::S_IRUSR).unwrap();
+            File::from(file).write_all(text.as_bytes()).unwrap();
+        };
+        let name = |number: u128| format!("{number:032x}");
+        make("README", "hello");
+        make(&name(1), "ftpd-event 1 upload\n{}");
+        make(&name(2), "ftpd-event 2 upload\n{}\n");
+        make(&name(3), "ftpd-event 1 uplod\n{}\n");
+        make(&format!(".{}", name(4)), "ftpd-ev");
+        let mut left = spool.left().unwrap();
+        left.strange.sort();
+        assert_eq!(
+            left.strange,
+            [name(1), name(2), name(3), "README".to_owned()]
+        );
+        assert_eq!(left.notices, []);
+        let gone = openat(
+            &spool.directory,
+            format!(".{}", name(4)).as_str(),
+            OFlag::O_RDONLY,
+            Mode::empty(),
+        );
+        assert_eq!(gone.unwrap_err(), Errno::ENOENT);
+    }
+
+    #[test]
+    fn a_directory_that_others_may_write_is_refused() {
+        let directory = tempfile::tempdir().unwrap();
+        let opened = open(directory.path(), OFlag::O_DIRECTORY, Mode::empty()).unwrap();
+        nix::sys::stat::fchmod(&opened, Mode::from_bits_truncate(0o770)).unwrap();
+        assert!(
+            Spool::open(directory.path())
+                .unwrap_err()
+                .contains("nobody else may write it")
+        );
+        assert!(
+            Spool::open(Path::new("/nowhere"))
+                .unwrap_err()
+                .starts_with("/nowhere: No such")
+        );
+    }
+
+    #[test]
+    fn no_kill_loses_what_was_said_to_be_safe() {
+        let directory = tempfile::tempdir().unwrap();
+        let itself = std::env::current_exe().unwrap();
+        let mut safe = 0;
+        for round in 0..20u32 {
+            let mut child = write_in(command(&itself), directory.path());
+            let mut lines = BufReader::new(child.stderr.take().unwrap()).lines();
+            for _ in 0..=round % 7 {
+                let line = lines.next().unwrap().unwrap();
+                assert_eq!(line, format!("safe {safe}"));
+                safe += 1u128;
+            }
+            child.kill().unwrap();
+            child.wait().unwrap();
+            // It may have said more before the kill.
+            for line in lines {
+                if line.unwrap() == format!("safe {safe}") {
+                    safe += 1;
+                }
+            }
+            let left = Spool::open(directory.path()).unwrap().left().unwrap();
+            assert_eq!(left.strange, [""; 0]);
+            assert!(left.notices.len() as u128 >= safe, "round {round}");
+            // One more may be safe without having been said.
+            safe = left.notices.len() as u128;
+            assert!(
+                left.notices
+                    .iter()
+                    .zip(0..)
+                    .all(|(left, n)| *left == notice(n, 3000))
+            );
+        }
+    }
+
+    #[test]
+    fn a_full_disk_refuses_an_event_and_keeps_all_others() {
+        let directory = tempfile::tempdir().unwrap();
+        let itself = std::env::current_exe().unwrap();
+        let script = "mount -t tmpfs -o size=128k,mode=0700 none \"$1\" || { echo skip >&2; exit; }
+            \"$0\" --exact spool::tests::writer --nocapture; ls -A \"$1\" >&2";
+        let mut shell = command("unshare");
+        shell.args(["--mount", "sh", "-c", script]);
+        shell
+            .arg(&itself)
+            .arg(directory.path())
+            .env(WRITER, directory.path());
+        let output = shell.stdout(Stdio::null()).output().unwrap();
+        let text = String::from_utf8(output.stderr).unwrap();
+        if !text.contains("failed") {
+            assert!(
+                !nix::unistd::geteuid().is_root() || text.contains("skip"),
+                "{text}"
+            );
+            eprintln!("skipped: only root can mount a small file system");
+            return;
+        }
+        assert!(text.contains("failed ENOSPC"), "{text}");
+        let safe = text
+            .lines()
+            .filter(|line| line.starts_with("safe "))
+            .count();
+        let files: Vec<_> = text
+            .lines()
+            .filter(|line| id(line.trim_start_matches('.')).is_some())
+            .collect();
+        assert!(safe > 0 && files.len() == safe, "{text}");
+        assert!(files.iter().all(|name| !name.starts_with('.')), "{text}");
+    }
+}
