@@ -1,9 +1,10 @@
-//! Where events go without a program: a FIFO, a file, a Unix socket, the journal. Hookd runs them in its poll loop, so
+//! Where events go without a program: a FIFO, a file, a Unix socket, the journal, a web server. Hookd runs them in its poll loop, so
 //! nothing here ever waits: what cannot be written now stays in a queue with a bound, and what finds no place is counted.
 
 mod fifo;
 mod file;
 mod socket;
+pub mod webhook;
 
 use std::collections::VecDeque;
 use std::fmt;
@@ -16,7 +17,8 @@ use nix::poll::PollFlags;
 use self::fifo::Fifo;
 use self::file::File;
 use self::socket::{Datagrams, Stream};
-use crate::hooks::{Action, Id, Kind};
+use self::webhook::{Starter, Webhook};
+use crate::hooks::{self, Action, Id, Kind};
 
 /// The first pause after trouble; each one is twice the one before.
 const PAUSE: Duration = Duration::from_millis(100);
@@ -53,6 +55,7 @@ enum Target {
     Fifo(Fifo),
     File(File),
     Stream(Stream),
+    Webhook(Webhook),
 }
 
 /// What became of events.
@@ -80,7 +83,7 @@ enum Trouble {
 }
 
 impl Sink {
-    /// The sink of an action, for `most` waiting events; `None` where the action is none of these.
+    /// The sink of an action, for `most` waiting events; `None` for a program, and for a webhook, which needs a process.
     pub fn new(action: &Action, most: u32) -> Option<Sink> {
         let target = match action {
             Action::Fifo(path) => Target::Fifo(Fifo::new(path)),
@@ -90,7 +93,16 @@ impl Sink {
             Action::Journald => Target::Datagrams(Datagrams::new(socket::JOURNAL.as_ref(), true)),
             Action::Exec(_) | Action::Webhook(_) => return None,
         };
-        Some(Sink {
+        Some(Sink::of(target, most))
+    }
+
+    /// The sink of a webhook, whose process `start` starts, now and whenever it has ended.
+    pub fn webhook(hook: &hooks::Webhook, most: u32, start: Starter) -> Sink {
+        Sink::of(Target::Webhook(Webhook::new(hook, start)), most)
+    }
+
+    fn of(target: Target, most: u32) -> Sink {
+        Sink {
             target,
             waiting: VecDeque::new(),
             most: usize::try_from(most).unwrap_or(usize::MAX),
@@ -99,7 +111,7 @@ impl Sink {
             pause: PAUSE,
             again: None,
             dropped: 0,
-        })
+        }
     }
 
     /// Takes an event; `false` if there is no place for it, which is counted.
@@ -127,6 +139,7 @@ impl Sink {
             Target::Fifo(target) => target.descriptor(),
             Target::File(_) => None,
             Target::Stream(target) => target.descriptor(),
+            Target::Webhook(target) => return target.descriptor(),
         };
         descriptor.map(|descriptor| (descriptor, PollFlags::POLLOUT))
     }
@@ -206,6 +219,7 @@ impl fmt::Display for Sink {
             Target::Fifo(target) => ("FIFO", target.path()),
             Target::File(target) => ("file", target.path()),
             Target::Stream(target) => ("socket", target.path()),
+            Target::Webhook(target) => return write!(f, "hook to {}", target.host()),
         };
         write!(f, "hook to the {what} {}", path.display())
     }
@@ -219,6 +233,7 @@ impl Target {
             Target::Fifo(target) => target.write(notice, written),
             Target::File(target) => target.write(notice, written),
             Target::Stream(target) => target.write(notice, written),
+            Target::Webhook(target) => target.write(notice).map(|()| None),
         }
     }
 }
