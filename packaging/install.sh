@@ -40,10 +40,14 @@ for example in "$here"/examples/*; do
     put 644 "$example" "$prefix/share/doc/ftpd/examples/${example##*/}"
 done
 
+put 644 "$here/ftpproxy.conf" "$prefix/share/doc/ftpd/examples/ftpproxy.conf"
+
 unit=$(mktemp)
 trap 'rm -f -- "$unit"' EXIT
-sed "s|/usr/sbin/|$prefix/sbin/|" "$here/systemd/ftpd.service" >"$unit"
-put 644 "$unit" "$prefix/lib/systemd/system/ftpd.service"
+for program in ftpd ftpproxy; do
+    sed "s|/usr/sbin/|$prefix/sbin/|" "$here/systemd/$program.service" >"$unit"
+    put 644 "$unit" "$prefix/lib/systemd/system/$program.service"
+done
 
 put_configuration 644 "$here/examples/metaftpd.conf" /etc/metaftpd.conf
 put_configuration 644 "$here/metaftpd.pam" /etc/pam.d/metaftpd

@@ -123,3 +123,17 @@ fn flags_may_begin_with_one_dash_and_go_over_the_file() {
         assert!(said(&output).contains(word), "{}", said(&output));
     }
 }
+
+#[test]
+fn the_shipped_configuration_passes_the_check() {
+    let scratch = Scratch::new();
+    let shipped = std::fs::read_to_string(binaries::root().join("packaging/ftpproxy.conf")).unwrap();
+    let place = scratch.join("log");
+    let adapted = shipped.replace("/var/log/ftpproxy.log", place.to_str().unwrap());
+    assert_ne!(adapted, shipped);
+    let copy = scratch.join("ftpproxy.conf");
+    std::fs::write(&copy, adapted).unwrap();
+    tests::scratch::mode(&copy, 0o600);
+    let output = run(&["-f", copy.to_str().unwrap(), "--check"]);
+    assert_eq!(said(&output), "configuration is fine\n");
+}
