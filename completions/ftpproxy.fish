@@ -2,12 +2,18 @@ complete -c ftpproxy -s f -l config -d 'Read this configuration [default: /etc/f
 complete -c ftpproxy -s p -l port -d 'Port for clients; 0 is any free one [default: 21]' -r
 complete -c ftpproxy -s i -l bindaddress -d 'Address or network interface to listen on, by default all' -r
 complete -c ftpproxy -s 4 -d 'Listen on IPv4 addresses only' -r
+complete -c ftpproxy -l cert -d 'Certificate chains in PEM; more than one: by the host that clients name' -r -F
+complete -c ftpproxy -l key -d 'The key to each certificate; by default it is in the certificate\'s file' -r -F
+complete -c ftpproxy -l tls-port -d 'Port where TLS begins at once, such as 990; by default there is none' -r
+complete -c ftpproxy -l tls-min-version -d 'The oldest version of TLS [default: 1.2]' -r -f -a "1.2\t''
+1.3\t''"
+complete -c ftpproxy -l tls-cipher-suites -d 'Cipher suites by their IANA names, or all [default: all]' -r
 complete -c ftpproxy -l targets -d 'Where clients may go: HOST, NETWORK or HOST=NETWORK, with :PORTS' -r
 complete -c ftpproxy -l server -d 'Where all clients go, by default where each of them says' -r
 complete -c ftpproxy -l proxy -d 'Serve connections that a firewall redirects here, and go where they went' -r
 complete -c ftpproxy -l nopasv -d 'Have servers open the data connections to the gateway' -r
 complete -c ftpproxy -l nodemon -d 'Stay in the foreground' -r
-complete -c ftpproxy -l proxyuser -d 'Uid and gid of what reads the network; two behind it are taken too [default: 60631]' -r
+complete -c ftpproxy -l proxyuser -d 'Uid and gid of what reads the network; three behind it are taken too [default: 60631]' -r
 complete -c ftpproxy -l servlogfile -d 'Append log lines to this file' -r -F
 complete -c ftpproxy -l loglevel -d 'How much is logged; each has what those before it have [default: transfers]' -r -f -a "logins\t''
 transfers\t''

@@ -14,8 +14,9 @@ use crate::listener::{Entrance, Port};
 use crate::log::{self, Log, Sink};
 use crate::net;
 use crate::sandbox::{EmptyRoot, Programs};
-use crate::settings::{Bind, LogLevel, Run};
+use crate::settings::{Bind, LogLevel, Run, Tls};
 use crate::sys::{self, Fork};
+use crate::tls::signer::{Ready, Recipe};
 
 /// What the daemon tells the process that was started once it serves.
 const READY: &[u8] = b"+";
@@ -39,11 +40,23 @@ pub fn apart<T: Send + 'static>(work: impl FnOnce() -> T + Send + 'static) -> T 
     }
 }
 
-/// Opens a control port.
+/// Opens the control port, and that for implicit TLS if it is wanted.
 ///
 /// # Errors
 /// Why that is not possible, with what to do about it.
-pub fn open_port(bind: &Bind, port: u16) -> Result<Socket, String> {
+pub fn open_ports(bind: &Bind, port: u16, tls: Option<u16>) -> Result<Vec<Port>, String> {
+    let implicit = tls.map(|port| (port, Entrance::Tls));
+    [(port, Entrance::Plain)]
+        .into_iter()
+        .chain(implicit)
+        .map(|(number, entrance)| {
+            let socket = open_port(bind, number)?;
+            Ok(Port { socket, entrance })
+        })
+        .collect()
+}
+
+fn open_port(bind: &Bind, port: u16) -> Result<Socket, String> {
     net::listen(bind, port).map_err(|error| cannot_listen(bind, port, &error))
 }
 
@@ -123,6 +136,41 @@ pub fn start_logger(
         panics.line(&format!("bug: {panic}").replace('\n', " "))
     }));
     Ok(log)
+}
+
+/// Starts the signer, if there are certificates, and waits until it has read them. It owns as little as a session does, under a
+/// uid of its own (`user`), so that no session can come near it.
+///
+/// # Errors
+/// What is wrong with the certificates, or why it did not start.
+pub fn start_signer(
+    settings: &Tls,
+    run: Run,
+    programs: &Programs,
+    user: u32,
+    root: Option<&EmptyRoot>,
+    log: &Log,
+) -> Result<Option<(Recipe, Ready)>, String> {
+    if settings.certificates.is_empty() {
+        return Ok(None);
+    }
+    let recipe = Recipe {
+        settings: settings.clone(),
+        programs: programs.clone(),
+        user,
+        root: root
+            .map(EmptyRoot::try_clone)
+            .transpose()
+            .map_err(because("dup"))?,
+        log: log.clone(),
+    };
+    let ready = recipe.start_and_wait().inspect_err(|why| {
+        // In the foreground the log and the terminal are one, which hears it anyway.
+        if run != Run::Foreground {
+            log.line(&format!("cannot start: {why}"));
+        }
+    })?;
+    Ok(Some((recipe, ready)))
 }
 
 /// No process of ours leaves a core: a password may be in its memory.

@@ -9,12 +9,12 @@ use common::auth::chain;
 use common::auth::{Identity, session_group};
 use common::cli;
 use common::jail::Names;
-use common::listener::{Client, Entrance, Lifeline, Listener, Port, Ran, Renewal, Reports};
+use common::listener::{Client, Entrance, Lifeline, Listener, Ran, Renewal, Reports};
 use common::log::{Log, Sink};
 use common::lookup::Found;
 use common::net::Ends;
 use common::sandbox::{Bounding, EmptyRoot, Programs, drop_bounding, is_root};
-use common::settings::{Config, Run, ServerConfig};
+use common::settings::{Config, Run};
 use common::startup::{
     self, apart, because, detach_standard_descriptors, leave_terminal, raise_descriptor_limit,
 };
@@ -98,7 +98,11 @@ pub(crate) fn serve_inetd(config: Config) -> ExitCode {
 
 /// Opens the port, then leaves the terminal if that is wanted, then starts the servants, then tells that clients may come.
 fn start(config: Config) -> Result<(Listener, Setup, Option<PidFile>), String> {
-    let ports = open_ports(&config.server)?;
+    let ports = startup::open_ports(
+        &config.server.bind,
+        config.server.port,
+        config.server.tls.port,
+    )?;
     let run = config.server.run;
     let (mut setup, sink) = prepare(config)?;
     let awaited = match run {
@@ -138,46 +142,19 @@ fn start(config: Config) -> Result<(Listener, Setup, Option<PidFile>), String> {
     Ok((listener, setup, pid_file))
 }
 
-/// Opens the control port, and that for implicit TLS if it is wanted.
-fn open_ports(server: &ServerConfig) -> Result<Vec<Port>, String> {
-    let plain = (server.port, Entrance::Plain);
-    let implicit = server.tls.port.map(|port| (port, Entrance::Tls));
-    [plain]
-        .into_iter()
-        .chain(implicit)
-        .map(|(number, entrance)| {
-            let socket = startup::open_port(&server.bind, number)?;
-            Ok(Port { socket, entrance })
-        })
-        .collect()
-}
-
 /// Starts the signer, if there are certificates, and waits until it has read them.
 fn start_signer(setup: &Setup) -> Result<Option<(Recipe, Ready)>, String> {
     let server = &setup.config.server;
-    if server.tls.certificates.is_empty() {
-        return Ok(None);
-    }
-    let root = setup.empty_root.as_ref();
     let [_, _, user, ..] = server.own_uids();
-    let recipe = Recipe {
-        settings: server.tls.clone(),
-        programs: setup.programs.clone(),
-        // It owns as little as a session does, under a uid of its own, so that no session can come near it.
+    let root = setup.empty_root.as_ref();
+    startup::start_signer(
+        &server.tls,
+        server.run,
+        &setup.programs,
         user,
-        root: root
-            .map(EmptyRoot::try_clone)
-            .transpose()
-            .map_err(because("dup"))?,
-        log: setup.log.clone(),
-    };
-    let ready = recipe.start_and_wait().inspect_err(|why| {
-        // In the foreground the log and the terminal are one, which hears it anyway.
-        if server.run != Run::Foreground {
-            setup.log.line(&format!("cannot start: {why}"));
-        }
-    })?;
-    Ok(Some((recipe, ready)))
+        root,
+        &setup.log,
+    )
 }
 
 /// Everything that is made once, before the first fork. The log is added when the logger runs.

@@ -5,6 +5,7 @@ use std::process::ExitCode;
 use common::cli::out::{complain, print};
 use common::sandbox::is_root;
 use common::settings::GatewayConfig;
+use common::{clock, tls};
 use nix::unistd::{AccessFlags, access};
 
 /// The lowest port that anybody may listen on.
@@ -29,6 +30,16 @@ pub(crate) fn answer(config: &GatewayConfig) -> ExitCode {
                 errno.desc()
             ));
         }
+    }
+    match tls::look(&config.tls) {
+        Ok(certificates) => {
+            let now = clock::seconds();
+            let chains = config.tls.certificates.iter().zip(&certificates.chains);
+            for warning in chains.filter_map(|(file, chain)| tls::warning(file, chain, now)) {
+                complain("ftpproxy", format_args!("warning: {warning}"));
+            }
+        }
+        Err(why) => errors.push(why),
     }
     for error in &errors {
         complain("ftpproxy", error);

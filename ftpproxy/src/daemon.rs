@@ -1,9 +1,11 @@
 //! Starting: from a configuration to an open port and the processes around it.
 
+use std::io;
+use std::os::fd::AsFd;
 use std::process::ExitCode;
 
 use common::cli;
-use common::listener::{Entrance, Listener, Port, Ran, Status};
+use common::listener::{Listener, Ran, Renewal, Status};
 use common::log::Log;
 use common::rate::Rates;
 use common::sandbox::{Bounding, EmptyRoot, Programs, drop_bounding, is_root};
@@ -41,10 +43,7 @@ pub(crate) fn listen(config: GatewayConfig) -> ExitCode {
 
 /// Opens the port, then leaves the terminal if that is wanted, then starts the logger.
 fn start(config: GatewayConfig) -> Result<(Listener, Setup), String> {
-    let ports = vec![Port {
-        socket: startup::open_port(&config.bind, config.port)?,
-        entrance: Entrance::Plain,
-    }];
+    let ports = startup::open_ports(&config.bind, config.port, config.tls.port)?;
     startup::leave_no_core()?;
     let sink = startup::sink(config.log_file.as_deref(), config.run)?;
     let programs = apart(Programs::new).map_err(|error| error.to_string())?;
@@ -56,17 +55,25 @@ fn start(config: GatewayConfig) -> Result<(Listener, Setup), String> {
         Run::Background => Some(startup::leave_terminal()?),
         Run::Foreground | Run::Inetd => None,
     };
+    let [_, logger, _, signer] = config.own_uids();
+    let terminal = io::stderr().as_fd().try_clone_to_owned();
     startup::detach_standard_descriptors().map_err(because("/dev/null"))?;
-    let [_, logger, _] = config.own_uids();
     let root = empty_root.as_ref();
     let log = startup::start_logger(sink, config.log_level, &programs, logger, root)?;
     startup::raise_descriptor_limit();
     if is_root() {
         drop_bounding(Bounding::Empty).map_err(|error| error.to_string())?;
     }
+    common::tls::warm_up();
+    let signer = startup::start_signer(&config.tls, config.run, &programs, signer, root, &log);
+    let signer = signer.inspect_err(|_| {
+        // Where it fails, nobody is told.
+        let _ = terminal.map(nix::unistd::dup2_stderr);
+    })?;
+    let renewal = signer.map(|(recipe, ready)| Renewal::new(recipe, ready));
     startup::announce(&ports, &log);
     let limits = config.limits.clone();
-    let listener = Listener::new(ports, None, limits, Rates::default(), log.clone())
+    let listener = Listener::new(ports, renewal, limits, Rates::default(), log.clone())
         .map_err(because("signals"))?;
     startup::tell_ready(awaited);
     let setup = Setup {

@@ -14,8 +14,10 @@ use common::listener::{Answer, Client, Lifeline, Reports, Sign, Status, Verdict,
 use common::net::{self, Ends};
 use common::proto::destination::{Destination, Host};
 use common::proto::hostport::Family;
+use common::proxy::Terms;
 use common::sandbox;
 use common::sys::{self, Fork};
+use common::tls::Offer;
 use nix::errno::Errno;
 use nix::poll::{PollFd, PollFlags, poll};
 
@@ -38,9 +40,10 @@ pub(crate) fn serve(setup: &Setup, client: Client) -> Status {
     let Client {
         socket,
         ends,
+        entrance,
+        tls,
         lifeline,
         reports,
-        ..
     } = client;
     let made = channel::ends::<Dialling>()
         .and_then(|(asker, answerer)| sys::fork().map(|fork| (asker, answerer, fork)));
@@ -56,7 +59,11 @@ pub(crate) fn serve(setup: &Setup, client: Client) -> Status {
     match fork {
         Fork::Child => {
             drop((answerer, lifeline, reports));
-            sys::exit(network::run(setup, socket, Asker::over(asker), ends).code())
+            let terms = Terms {
+                entrance,
+                certificates: tls.map(|offer| offer.certificates),
+            };
+            sys::exit(network::run(setup, socket, Asker::over(asker), ends, terms).code())
         }
         Fork::Parent(session) => {
             let given = given(setup, &socket, ends);
@@ -66,6 +73,8 @@ pub(crate) fn serve(setup: &Setup, client: Client) -> Status {
                 ends,
                 lifeline,
                 reports,
+                tls,
+                signer: None,
                 believed: believed(setup, given.as_ref()),
                 given,
                 reached: None,
@@ -113,6 +122,10 @@ struct Dialer<'a> {
     ends: Ends,
     lifeline: Lifeline,
     reports: Reports,
+    /// What the network half may ask for, once.
+    tls: Option<Offer>,
+    /// That, where there is a server before it asks, and the generation of the certificates.
+    signer: Option<(u32, OwnedFd)>,
     given: Option<Destination>,
     /// The address that a redirected client believes to speak with: it is told that of passive ports too.
     believed: Option<IpAddr>,
@@ -130,7 +143,8 @@ impl Dialer<'_> {
         kept.extend(self.lifeline.descriptors());
         kept.extend(self.reports.descriptor());
         kept.extend(self.setup.log.descriptor());
-        let [.., user] = self.setup.config.own_uids();
+        kept.extend(self.tls.as_ref().map(|offer| offer.door.as_fd()));
+        let [_, _, user, _] = self.setup.config.own_uids();
         if let Err(error) = sandbox::enter_lookup(&self.setup.programs, user, &kept) {
             self.setup.log.line(&format!("dialer: {error}"));
             return Status::SandboxFailed;
@@ -214,7 +228,31 @@ impl Dialer<'_> {
                 self.reports.failed().map_err(|_| Status::Ended)?;
                 Ok((DialAnswer::Done, None))
             }
+            DialRequest::Signer { generation } => Ok(self.lead_to_signer(generation)),
             DialRequest::LoggedIn { user } => self.log_in(channel, user),
+        }
+    }
+
+    /// Makes the network half its channel to the signer. SECURITY: one, as each of them has a budget.
+    fn reach_signer(&mut self) {
+        let Some(offer) = self.tls.take() else {
+            return;
+        };
+        match offer.channel() {
+            Ok(channel) => self.signer = Some((offer.certificates.generation, channel)),
+            Err(errno) => {
+                let text = format!("the signer cannot be reached: {errno}");
+                self.setup.log.line(&text);
+            }
+        }
+    }
+
+    fn lead_to_signer(&mut self, generation: u32) -> Answered {
+        self.reach_signer();
+        let signer = self.signer.take();
+        match signer.filter(|(made_for, _)| *made_for == generation) {
+            Some((_, channel)) => (DialAnswer::Signer, Some(channel)),
+            None => (DialAnswer::NoSigner, None),
         }
     }
 
@@ -256,6 +294,8 @@ impl Dialer<'_> {
                 server,
                 local,
             }) => {
+                // No channel can be made once this is sealed.
+                self.reach_signer();
                 sandbox::seal_dialer(&self.setup.programs).map_err(|error| {
                     self.setup.log.line(&format!("dialer: {error}"));
                     Status::SandboxFailed
@@ -303,6 +343,8 @@ impl Dialer<'_> {
         Ok(match self.verdict(channel, &asked)? {
             Verdict::Admitted => {
                 self.logged_in = true;
+                // It would keep a signer that nobody asks any more.
+                self.signer = None;
                 (DialAnswer::Done, None)
             }
             Verdict::TooMany => (DialAnswer::TooMany, None),

@@ -12,7 +12,13 @@ use common::sandbox::{self, Role};
 use crate::daemon::Setup;
 
 /// Serves the client on `socket` until the session is over.
-pub(crate) fn run(setup: &Setup, socket: OwnedFd, dialer: Asker<Dialling>, ends: Ends) -> Status {
+pub(crate) fn run(
+    setup: &Setup,
+    socket: OwnedFd,
+    dialer: Asker<Dialling>,
+    ends: Ends,
+    terms: proxy::Terms,
+) -> Status {
     let broken = |what: &str, why: &dyn std::fmt::Display| {
         let client = ends.client();
         setup
@@ -48,6 +54,7 @@ pub(crate) fn run(setup: &Setup, socket: OwnedFd, dialer: Asker<Dialling>, ends:
         ends,
         dialer,
         pipe,
+        terms,
         log: setup.log.clone(),
     })
 }

@@ -305,6 +305,16 @@ pub(crate) const EXCEPTIONS: &[Exception] = &[
         because: "a number: keeper holds the octets together, and reads none of them",
     },
     Exception {
+        module: "ftpproxy::dialer",
+        name: "common::tls::Offer",
+        because: "it makes the network half its channel to the signer; it takes no part in a handshake",
+    },
+    Exception {
+        module: "ftpproxy::dialer",
+        name: "common::proxy::Terms",
+        because: "what the other half is started with: a value without a parser",
+    },
+    Exception {
         module: "ftpd::keeper",
         name: "ftpd::session",
         because: "the fork: keeper's process is the one that starts the other half",

@@ -127,7 +127,8 @@ fn flags_may_begin_with_one_dash_and_go_over_the_file() {
 #[test]
 fn the_shipped_configuration_passes_the_check() {
     let scratch = Scratch::new();
-    let shipped = std::fs::read_to_string(binaries::root().join("packaging/ftpproxy.conf")).unwrap();
+    let shipped =
+        std::fs::read_to_string(binaries::root().join("packaging/ftpproxy.conf")).unwrap();
     let place = scratch.join("log");
     let adapted = shipped.replace("/var/log/ftpproxy.log", place.to_str().unwrap());
     assert_ne!(adapted, shipped);

@@ -9,4 +9,5 @@ mod sandbox;
 #[path = "../twins/servers.rs"]
 mod servers;
 mod session;
+mod tls;
 mod trees;

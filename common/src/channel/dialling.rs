@@ -35,6 +35,8 @@ messages! {
         237 => LoginFailed,
         /// It was right. → `Done`, or `TooMany` for this user.
         238 => LoggedIn { user: UserName },
+        /// A channel to the signer that has the keys to these certificates. → `Signer` with its end, or `NoSigner`.
+        239 => Signer { generation: u32 },
     }
 }
 
@@ -52,6 +54,9 @@ messages! {
         6 => TargetRefused,
         7 => Failed { why: Failure },
         8 => TooMany,
+        9 => Signer,
+        /// The certificates are others now, the signer is gone, or the session has had its channel.
+        10 => NoSigner,
     }
 }
 

@@ -58,6 +58,16 @@ pub(super) fn section(page: &mut Roff) {
              A transfer that breaks off is reset on both sides.",
         ),
     ]);
+    page.control("SH", ["TLS"]);
+    page.text([
+        roman("With a "),
+        bold("Certificate"),
+        roman(
+            " clients may use TLS, explicit or implicit, and protect data by PROT P. It ends at the gateway, which speaks with servers in the \
+             clear; a server's own TLS cannot pass, since a gateway that cannot read commands cannot hold to its rules. The private \
+             keys are in a process of their own, the signer. New files are read at once.",
+        ),
+    ]);
     page.control("SH", ["CONFIGURATION FILE"]);
     page.text([
         roman("The file named by "),

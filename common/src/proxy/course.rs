@@ -14,6 +14,8 @@ pub(super) enum Course {
     Data,
     /// The gateway's own.
     Here,
+    /// It is about TLS between client and gateway.
+    Security,
     /// It is not offered, and this is why.
     Refuse(&'static str),
 }
@@ -34,9 +36,7 @@ pub(super) fn course(verb: Verb) -> Option<Course> {
         | "STAT" | "STRU" | "SYST" | "TYPE" | "XCRC" | "XMD5" | "XSHA1" | "XSHA256" | "XSHA512" => {
             Course::Pass
         }
-        "AUTH" | "PBSZ" | "PROT" | "CCC" => Course::Refuse(
-            "TLS cannot pass: a gateway that cannot read commands cannot hold to its rules.",
-        ),
+        "AUTH" | "PBSZ" | "PROT" | "CCC" => Course::Security,
         "HOST" => Course::Refuse("Say where to go as USER name@host."),
         "REIN" => Course::Refuse("Please begin anew on another connection."),
         _ => return None,

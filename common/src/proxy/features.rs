@@ -7,8 +7,13 @@ use crate::proto::verbs::{Verb, VerbSet, split};
 /// What the gateway does itself, whatever the server can.
 const OWN: [&str; 2] = ["EPRT", "EPSV"];
 
+/// What it does itself where there is a certificate.
+const TLS: [&str; 3] = ["AUTH TLS", "PBSZ", "PROT"];
+
 /// The reply to FEAT, with those lines of the server's that are about commands which pass.
-pub(super) fn reply(lines: &[Vec<u8>], permitted: VerbSet) -> Reply {
+pub(super) fn reply(lines: &[Vec<u8>], permitted: VerbSet, offers_tls: bool) -> Reply {
+    let tls = TLS.iter().filter(|_| offers_tls);
+    let tls = tls.map(|feature| Line::from(format!(" {feature}")));
     let own = OWN
         .iter()
         .filter(|verb| Verb::find(verb).is_some_and(|verb| permitted.contains(verb)));
@@ -21,7 +26,7 @@ pub(super) fn reply(lines: &[Vec<u8>], permitted: VerbSet) -> Reply {
     Reply::block(
         Code::SYSTEM_STATUS,
         "Features:",
-        own.chain(theirs).collect(),
+        own.chain(tls).chain(theirs).collect(),
         "End",
     )
 }
@@ -57,7 +62,7 @@ mod tests {
     fn told(lines: &[&str], permitted: VerbSet) -> String {
         let lines: Vec<Vec<u8>> = lines.iter().map(|line| line.as_bytes().to_vec()).collect();
         let mut out = Vec::new();
-        reply(&lines, permitted).encode(&mut out);
+        reply(&lines, permitted, false).encode(&mut out);
         String::from_utf8(out).unwrap()
     }
 
@@ -88,6 +93,16 @@ mod tests {
         let expected = "211-Features:\r\n EPRT\r\n EPSV\r\n MDTM\r\n SIZE\r\n REST STREAM\r\n UTF8\r\n TVFS\r\n \
                         MLST type*;size*;\r\n MODE Z\r\n SITE CHMOD\r\n211 End\r\n";
         assert_eq!(told(&lines, VerbSet::ALL), expected);
+    }
+
+    #[test]
+    fn tls_is_the_gateways_own() {
+        let mut out = Vec::new();
+        reply(&[b" AUTH SSL".to_vec()], VerbSet::NONE, true).encode(&mut out);
+        assert_eq!(
+            out,
+            b"211-Features:\r\n AUTH TLS\r\n PBSZ\r\n PROT\r\n211 End\r\n"
+        );
     }
 
     #[test]

@@ -6,8 +6,10 @@ mod course;
 mod data;
 mod features;
 mod login;
+mod security;
 mod server;
 mod session;
 mod transfer;
 
+pub use security::Terms;
 pub use session::{Setup, serve};

@@ -12,6 +12,7 @@ use super::course::{Course, course};
 use super::data::DataChannel;
 use super::features;
 use super::login::Who;
+use super::security::{Agreement, Terms, Turn};
 use super::server::{Server, ServerFault};
 use crate::channel::{Asker, Broken, DialAnswer, DialRequest, Dialling};
 use crate::control::{Control, Lost, until};
@@ -43,6 +44,7 @@ pub struct Setup<'a> {
     pub ends: Ends,
     pub dialer: Asker<Dialling>,
     pub pipe: Pipe,
+    pub terms: Terms,
     pub log: Log,
 }
 
@@ -91,7 +93,7 @@ pub(super) struct Session<'a> {
     pub(super) config: &'a GatewayConfig,
     pub(super) client: Control,
     pub(super) ends: Ends,
-    dialer: Asker<Dialling>,
+    pub(super) dialer: Asker<Dialling>,
     pub(super) pipe: Pipe,
     pub(super) given: bool,
     pub(super) log: Log,
@@ -102,8 +104,12 @@ pub(super) struct Session<'a> {
     pub(super) data: DataChannel,
     /// After EPSV ALL only EPSV is allowed (RFC 2428 §4).
     pub(super) epsv_only: bool,
+    pub(super) terms: Terms,
+    pub(super) agreement: Option<Agreement>,
+    /// What becomes of the control connection once the reply is sent.
+    pub(super) turn: Option<Turn>,
     strange_lines: u32,
-    login_deadline: Instant,
+    pub(super) login_deadline: Instant,
 }
 
 /// What a wait has brought; nothing everywhere if its time was over.
@@ -131,6 +137,9 @@ pub fn serve(setup: Setup<'_>) -> Status {
         who: Who::default(),
         data: DataChannel::None,
         epsv_only: false,
+        terms: setup.terms,
+        agreement: None,
+        turn: None,
         strange_lines: 0,
         login_deadline: Instant::now() + config.login_timeout,
     };
@@ -143,6 +152,7 @@ pub fn serve(setup: Setup<'_>) -> Status {
 
 impl Session<'_> {
     fn converse(&mut self) -> Result<std::convert::Infallible, End> {
+        self.begin_secure()?;
         let greeting = self.greeting()?;
         self.client.reply(&greeting)?;
         loop {
@@ -160,6 +170,9 @@ impl Session<'_> {
                 }
             };
             self.client.reply(&reply)?;
+            if let Some(turn) = self.turn.take() {
+                self.secure(turn)?;
+            }
         }
     }
 
@@ -180,7 +193,8 @@ impl Session<'_> {
             return self.site_proxy(site_argument(argument));
         }
         let verb = match verbs::verb(line) {
-            Ok(verb) if self.config.permitted.contains(verb) => verb,
+            // No list of permitted commands takes TLS away.
+            Ok(verb) if self.config.permitted.with_tls().contains(verb) => verb,
             Ok(_) | Err(CommandError::NotOffered) => {
                 return Ok(Reply::new(
                     Code::NOT_OFFERED,
@@ -199,6 +213,7 @@ impl Session<'_> {
         self.log_command(verb, argument);
         match course(verb) {
             Some(Course::Here) => self.here(verb, argument),
+            Some(Course::Security) => self.security(verb, line),
             Some(Course::Data) if self.who.logged_in => self.set_up(verb, line),
             Some(Course::Transfer(direction)) if self.who.logged_in => {
                 self.transfer(verb, argument, direction)
@@ -270,7 +285,8 @@ impl Session<'_> {
             }
             None => Vec::new(),
         };
-        Ok(features::reply(&lines, self.config.permitted))
+        let offers_tls = self.terms.certificates.is_some();
+        Ok(features::reply(&lines, self.config.permitted, offers_tls))
     }
 
     /// Ends the server's session, and gives what it said to that.

@@ -1,7 +1,7 @@
 //! A transfer through a gateway: the server's data connection, then the client's, then octets from one to the other.
 
 use std::os::fd::{AsFd, OwnedFd};
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use super::data::{ClientSide, DataChannel, ServerSide};
 use super::server::ServerFault;
@@ -12,7 +12,8 @@ use crate::proto::reply::{Code, Reply};
 use crate::proto::request::Request;
 use crate::proto::verbs::Verb;
 use crate::pump::{
-    self, DataConnection, Interrupt, OpenError, Pace, Relay, Watch, accept, await_connect, reset,
+    self, DataConnection, Flow, Interrupt, OpenError, Pace, Relay, RelayTls, Watch, accept,
+    await_connect, reset,
 };
 use crate::rate::Direction;
 
@@ -165,26 +166,48 @@ impl Session<'_> {
         direction: Direction,
     ) -> Result<(u64, Result<(), Cut>), End> {
         let client = client.begin(&mut self.client, &mark.mark())?;
-        let upstream = self.server.as_ref().ok_or(End::Broken)?;
+        if self.has_private_data() {
+            return self.relay_tls(client, server, direction);
+        }
         let mut flow = match direction {
             Direction::Download => Relay::new(server, client, &self.pipe),
             Direction::Upload => Relay::new(client, server, &self.pipe),
         };
-        let mut watch = Watch::new(&mut self.client, upstream.as_fd(), self.config.permitted);
-        let stall = self.config.stall_timeout;
-        let outcome = pump::run(&mut flow, &mut watch, &mut Pace::default(), stall);
-        let aborted = watch.aborted;
-        let ended = match outcome.end {
-            pump::End::Complete => Ok(()),
-            end => {
-                flow.reset();
-                Err(Cut {
-                    why: Why::Moving(end),
-                    aborted,
-                })
+        let upstream = self.server.as_ref().ok_or(End::Broken)?;
+        let watch = Watch::new(&mut self.client, upstream.as_fd(), self.config.permitted);
+        let (moved, ended) = run(&mut flow, watch, self.config.stall_timeout);
+        if ended.is_err() {
+            flow.reset();
+        }
+        Ok((moved, ended))
+    }
+
+    /// The same where the client's side is under TLS.
+    fn relay_tls(
+        &mut self,
+        client: OwnedFd,
+        server: OwnedFd,
+        direction: Direction,
+    ) -> Result<(u64, Result<(), Cut>), End> {
+        let client = match self.secure_data(client)? {
+            Ok(wire) => wire,
+            Err((error, aborted)) => {
+                reset(&server);
+                let why = Why::Open(error);
+                return Ok((0, Err(Cut { why, aborted })));
             }
         };
-        Ok((outcome.moved, ended))
+        let mut flow = match direction {
+            Direction::Download => RelayTls::new(server.into(), client),
+            Direction::Upload => RelayTls::new(client, server.into()),
+        };
+        let upstream = self.server.as_ref().ok_or(End::Broken)?;
+        let watch = Watch::new(&mut self.client, upstream.as_fd(), self.config.permitted);
+        let (moved, ended) = run(&mut flow, watch, self.config.stall_timeout);
+        if ended.is_err() {
+            flow.reset();
+        }
+        Ok((moved, ended))
     }
 
     /// Comes to terms with the server after a transfer that was cut off, and finds what the client is to hear. Of ABOR's two
@@ -252,6 +275,19 @@ impl Session<'_> {
             )
         });
     }
+}
+
+/// Runs a flow to its end.
+fn run(flow: &mut dyn Flow, mut watch: Watch<'_>, stall: Duration) -> (u64, Result<(), Cut>) {
+    let outcome = pump::run(flow, &mut watch, &mut Pace::default(), stall);
+    let ended = match outcome.end {
+        pump::End::Complete => Ok(()),
+        end => Err(Cut {
+            why: Why::Moving(end),
+            aborted: watch.aborted,
+        }),
+    };
+    (outcome.moved, ended)
 }
 
 fn no_way() -> Reply {

@@ -27,7 +27,7 @@ pub use measure::Measure;
 pub use open::{Arrival, DataConnection, OpenError, accept, await_connect, secure, take_arrival};
 pub use pace::{Lessor, Pace};
 pub use receive::Receive;
-pub use relay::{Pipe, Relay, reset};
+pub use relay::{Pipe, Relay, RelayTls, reset};
 pub use sendfile::SendFile;
 pub use source::{Producer, Source};
 pub use splice::SendPipe;

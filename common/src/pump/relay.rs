@@ -1,6 +1,7 @@
 //! Between two data connections: from one socket to the other through a pipe, without a copy.
 
 use std::io;
+use std::ops::Range;
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 use std::time::Duration;
 
@@ -10,8 +11,11 @@ use nix::poll::PollFlags;
 use nix::unistd::{pipe2, read};
 use socket2::SockRef;
 
+use super::wire::Wire;
 use super::{Flow, Step, bounded};
 
+/// What a transfer with TLS on one side takes at once.
+const PIECE: usize = 64 << 10;
 /// The most that a pipe of an ordinary user may hold (pipe(7)).
 const PIPE_SIZE: i32 = 1 << 20;
 
@@ -134,6 +138,70 @@ impl Drop for Relay<'_> {
         if self.held > 0 {
             self.pipe.drain();
         }
+    }
+}
+
+/// A transfer of which one side is under TLS, or both: through this process's memory.
+pub struct RelayTls {
+    from: Wire,
+    to: Wire,
+    buffer: Vec<u8>,
+    /// What of the buffer is still to be sent.
+    held: Range<usize>,
+    ended: bool,
+}
+
+impl RelayTls {
+    pub fn new(from: Wire, to: Wire) -> RelayTls {
+        RelayTls {
+            from,
+            to,
+            buffer: vec![0; PIECE],
+            held: 0..0,
+            ended: false,
+        }
+    }
+
+    /// As [`Relay::reset`].
+    pub fn reset(self) {
+        reset(&self.from);
+        reset(&self.to);
+    }
+}
+
+impl Flow for RelayTls {
+    fn step(&mut self, most: u64) -> Step {
+        if self.held.is_empty() && !self.ended {
+            let most = bounded(PIECE, most);
+            match self.from.receive(&mut self.buffer[..most]) {
+                Ok(0) => self.ended = true,
+                Ok(count) => self.held = 0..count,
+                Err(Step::WaitsForData(_)) => return Step::WaitsForSource,
+                Err(Step::DataLost(errno)) => return Step::SourceLost(errno),
+                Err(step) => return step,
+            }
+        }
+        if self.held.is_empty() {
+            return match self.to.finish() {
+                Ok(()) => Step::Complete,
+                Err(step) => step,
+            };
+        }
+        match self.to.send(&self.buffer[self.held.clone()]) {
+            Ok(count) => {
+                self.held.start += count;
+                Step::Moved(count as u64)
+            }
+            Err(step) => step,
+        }
+    }
+
+    fn data(&self) -> BorrowedFd<'_> {
+        self.to.as_fd()
+    }
+
+    fn source(&self) -> Option<BorrowedFd<'_>> {
+        Some(self.from.as_fd())
     }
 }
 

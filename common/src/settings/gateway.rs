@@ -8,7 +8,7 @@ use super::networks::Networks;
 use super::table::{Kind, Set, Setting, Settings, narrow_to_ipv4, setting};
 use super::targets::Targets;
 use super::value::{Value, Wrong, Zero};
-use super::{Bind, Limits, LogLevel, Run, permitted};
+use super::{Bind, CipherSuites, Limits, LogLevel, Run, Tls, TlsVersion, permitted};
 use crate::proto::destination::Destination;
 use crate::proto::verbs::VerbSet;
 
@@ -25,6 +25,8 @@ pub struct GatewayConfig {
     /// The uid and gid of the process that reads the network; those behind it are of other processes.
     pub user: u32,
     pub banner: Option<String>,
+    /// What clients are offered of TLS; without a certificate nothing.
+    pub tls: Tls,
     /// Where clients may go.
     pub targets: Targets,
     /// Where all of them go.
@@ -73,6 +75,7 @@ impl Default for GatewayConfig {
             log_level: LogLevel::Transfers,
             user: 60631,
             banner: None,
+            tls: Tls::default(),
             targets: Targets::default(),
             server: None,
             transparent: false,
@@ -97,9 +100,9 @@ impl Default for GatewayConfig {
 }
 
 impl GatewayConfig {
-    /// The uids of processes of our own: what reads the network, the logger, and the dialers.
-    pub fn own_uids(&self) -> [u32; 3] {
-        [0, 1, 2].map(|offset| self.user.saturating_add(offset))
+    /// The uids of processes of our own: what reads the network, the logger, the dialers, and the signer.
+    pub fn own_uids(&self) -> [u32; 4] {
+        [0, 1, 2, 3].map(|offset| self.user.saturating_add(offset))
     }
 
     /// Whether clients need not say where they go.
@@ -114,6 +117,7 @@ impl GatewayConfig {
             let text = format!("the lowest data port, {low}, is above the highest, {high}");
             return Err(("DataConnectionHighPort", text));
         }
+        self.tls.settle()?;
         if self.targets.is_empty() {
             let text = "Targets says nothing, so nobody could go anywhere: name networks and hosts with their ports, such as \
                         -targets ftp.example.org,192.0.2.0/24:21";
@@ -142,7 +146,7 @@ impl Target for GatewayConfig {
     }
 }
 
-use Kind::{Choice, File, Switch, Text};
+use Kind::{Choice, File, Files, Switch, Text};
 use Set::Gateway;
 
 /// What `ftpproxy` can be told.
@@ -164,12 +168,17 @@ const TABLE: &[Setting] = &[
     setting("Port",                  &["port", "p"],       "listen.port",           Text("PORT"),     "21",     "Port for clients; 0 is any free one",                                    Gateway(|c, v| { c.port = v.port(0)?; Ok(()) })),
     setting("BindAddress",           &["bindaddress", "i"],"listen.address",        Text("ADDRESS"),  "",       "Address or network interface to listen on, by default all",              Gateway(|c, v| { c.bind = v.bind()?; Ok(()) })),
     setting("IPv4Only",              &["4"],               "listen.ipv4-only",      Switch,           "no",     "Listen on IPv4 addresses only",                                          Gateway(|c, v| narrow_to_ipv4(&mut c.bind, v))),
+    setting("Certificate",           &["cert"],            "tls.certificate",       Files,            "",       "Certificate chains in PEM; more than one: by the host that clients name",Gateway(|c, v| { c.tls.certificates = v.paths()?; Ok(()) })),
+    setting("CertificateKey",        &["key"],             "tls.key",               Files,            "",       "The key to each certificate; by default it is in the certificate's file",Gateway(|c, v| { c.tls.keys = v.paths()?; Ok(()) })),
+    setting("TLSPort",               &["tls-port"],        "tls.port",              Text("PORT"),     "",       "Port where TLS begins at once, such as 990; by default there is none",   Gateway(|c, v| { c.tls.port = Some(v.port(0)?); Ok(()) })),
+    setting("TLSMinVersion",         &["tls-min-version"], "tls.min-version",       Choice(&["1.2", "1.3"]), "1.2", "The oldest version of TLS",                                          Gateway(|c, v| { c.tls.least = TlsVersion::parse(v.text)?; Ok(()) })),
+    setting("TLSCipherSuites",       &["tls-cipher-suites"],"tls.cipher-suites",    Text("LIST"),     "all",    "Cipher suites by their IANA names, or all",                              Gateway(|c, v| { c.tls.suites = CipherSuites::parse(v.text)?; Ok(()) })),
     setting("Targets",               &["targets"],         "servers.targets",       Text("LIST"),     "",       "Where clients may go: HOST, NETWORK or HOST=NETWORK, with :PORTS",       Gateway(|c, v| { c.targets = Targets::parse(v.text)?; Ok(()) })),
     setting("Server",                &["server"],          "servers.server",        Text("HOST:PORT"),"",       "Where all clients go, by default where each of them says",               Gateway(|c, v| { c.server = Some(destination(v)?); Ok(()) })),
     setting("Transparent",           &["proxy"],           "servers.transparent",   Switch,           "no",     "Serve connections that a firewall redirects here, and go where they went",Gateway(|c, v| { c.transparent = v.switch()?; Ok(()) })),
     setting("NoPassive",             &["nopasv"],          "servers.active",        Switch,           "no",     "Have servers open the data connections to the gateway",                  Gateway(no_passive)),
     setting("NoDaemon",              &["nodemon"],         "run.foreground",        Switch,           "no",     "Stay in the foreground",                                                 Gateway(foreground)),
-    setting("ProxyUser",             &["proxyuser"],       "run.user",              Text("UID"),      "60631",  "Uid and gid of what reads the network; two behind it are taken too",     Gateway(|c, v| { c.user = v.unprivileged_id()?; Ok(()) })),
+    setting("ProxyUser",             &["proxyuser"],       "run.user",              Text("UID"),      "60631",  "Uid and gid of what reads the network; three behind it are taken too",     Gateway(|c, v| { c.user = v.unprivileged_id()?; Ok(()) })),
     setting("ServLogFile",           &["servlogfile"],     "log.file",              File,             "",       "Append log lines to this file",                                          Gateway(|c, v| { c.log_file = Some(v.log_path()?); Ok(()) })),
     setting("LogLevel",              &["loglevel"],        "log.level",             Choice(&["logins", "transfers", "commands"]), "transfers", "How much is logged; each has what those before it have", Gateway(|c, v| { c.log_level = v.log_level()?; Ok(()) })),
     setting("Banner",                &["banner"],          "session.banner",        Text("TEXT"),     "",       "Greeting for clients that say later where they go",                      Gateway(|c, v| { c.banner = Some(v.line()?); Ok(()) })),
@@ -242,8 +251,10 @@ mod tests {
             ("LogLevel", _) => "commands",
             ("PermittedCommands", _) => "READ",
             ("Server", _) => "ftp.example.org",
+            ("TLSMinVersion", _) => "1.3",
+            ("TLSCipherSuites", _) => "TLS_AES_128_GCM_SHA256",
             (_, Kind::Switch) => "yes",
-            (_, Kind::File) => "/some/where",
+            (_, Kind::File | Kind::Files) => "/some/where",
             _ => "2024",
         };
         for setting in TABLE {

@@ -67,8 +67,8 @@ enum Must {
     NoLinkTimes,
     /// setsockopt that has what was received acknowledged at once.
     QuickAck,
-    /// setsockopt that has a connection end with a reset.
-    Linger,
+    /// setsockopt that has what was received acknowledged at once, or a connection end with a reset.
+    QuickAckOrLinger,
     /// clone that makes a thread of this process, in the C library's own words: no process, no namespace, no signal to the parent.
     Thread,
     /// Not there (ENOSYS): of clone3 a filter cannot see the flags, and the C library falls back to clone.
@@ -175,7 +175,7 @@ const GATEWAY: &[Call] = calls![
     SYS_recvmsg,
     SYS_sendmsg: NoFastOpenMessage,
     SYS_accept4,
-    SYS_setsockopt: Linger,
+    SYS_setsockopt: QuickAckOrLinger,
     SYS_getsockopt,
     SYS_getpeername,
     SYS_getsockname,
@@ -283,7 +283,7 @@ impl Must {
             Must::PlainModeAt => " (no setuid, no links)",
             Must::NoLinkTimes => " (no links)",
             Must::QuickAck => " (quick ACK)",
-            Must::Linger => " (linger)",
+            Must::QuickAckOrLinger => " (quick ACK, linger)",
             Must::Thread => " (thread)",
             Must::Absent => " (ENOSYS)",
         }
@@ -387,14 +387,23 @@ impl Must {
                     Condition::new(2, Len::Dword, Op::Eq, option)?,
                 ])?])
             }
-            Must::Linger => {
-                let level = u64::from(libc::SOL_SOCKET.unsigned_abs());
-                let option = u64::from(libc::SO_LINGER.unsigned_abs());
-                Ok(vec![SeccompRule::new(vec![
-                    Condition::new(1, Len::Dword, Op::Eq, level)?,
-                    Condition::new(2, Len::Dword, Op::Eq, option)?,
-                ])?])
-            }
+            Must::QuickAckOrLinger => [
+                (libc::IPPROTO_TCP, libc::TCP_QUICKACK),
+                (libc::SOL_SOCKET, libc::SO_LINGER),
+            ]
+            .into_iter()
+            .map(|(level, option)| {
+                let is = |argument, value: i32| {
+                    Condition::new(
+                        argument,
+                        Len::Dword,
+                        Op::Eq,
+                        u64::from(value.unsigned_abs()),
+                    )
+                };
+                SeccompRule::new(vec![is(1, level)?, is(2, option)?])
+            })
+            .collect(),
             Must::Thread => {
                 let thread = u64::from(THREAD.unsigned_abs());
                 let same = Condition::new(0, Len::Dword, Op::Eq, thread)?;

@@ -238,10 +238,13 @@ impl Leaf {
                 step(LOAD, argument(2)),
                 test(IF_EQUAL, libc::TCP_QUICKACK.unsigned_abs(), Allow, Kill),
             ],
-            Must::Linger => vec![
+            Must::QuickAckOrLinger => vec![
                 this,
                 step(LOAD, argument(1)),
-                test(IF_EQUAL, libc::SOL_SOCKET.unsigned_abs(), Skip(0), Kill),
+                test(IF_EQUAL, libc::SOL_SOCKET.unsigned_abs(), Skip(3), Skip(0)),
+                test(IF_EQUAL, libc::IPPROTO_TCP.unsigned_abs(), Skip(0), Kill),
+                step(LOAD, argument(2)),
+                test(IF_EQUAL, libc::TCP_QUICKACK.unsigned_abs(), Allow, Kill),
                 step(LOAD, argument(2)),
                 test(IF_EQUAL, libc::SO_LINGER.unsigned_abs(), Allow, Kill),
             ],
