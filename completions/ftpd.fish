@@ -97,6 +97,13 @@ complete -c ftpd -l passivepeers -d 'Who may come to passive ports: [CLIENTS=]cl
 complete -c ftpd -l activetargets -d 'Where PORT may lead: [CLIENTS=]client, NETWORK+NETWORK or any [default: client]' -r
 complete -c ftpd -l tunnelnetworks -d 'Clients whose control connection alone is forwarded: no EPSV for them' -r
 complete -c ftpd -l proxydata -d 'Passive data connections of ProxyNetworks begin with that header too' -r
+complete -c ftpd -l passivemode -d 'Whether clients may connect for data: PASV, EPSV and LPSV' -r
+complete -c ftpd -l nopasv -d 'Short for PassiveMode=no' -r
+complete -c ftpd -l activemode -d 'Whether the server may connect to clients: PORT, EPRT and LPRT' -r
+complete -c ftpd -l defaultdataport -d 'Without PORT or PASV, connect to the client\'s port of the control connection' -r
+complete -c ftpd -l activeports -d 'Ports that active data connections come from, in order, such as 20; or any [default: any]' -r
+complete -c ftpd -l activeport20 -d 'Short for ActivePorts=20, or for those that are named' -r
+complete -c ftpd -l activeportsonly -d 'Answer 425 where all ActivePorts are in use, instead of taking another' -r
 complete -c ftpd -l datatimeout -d 'How long a data connection may take to come about [default: 30]' -r
 complete -c ftpd -l passivetimeout -d 'How long a passive port stays open without a transfer that uses it [default: 30]' -r
 complete -c ftpd -l stalltimeout -d 'How long a transfer may make no progress [default: 300]' -r

@@ -586,3 +586,26 @@ fn passive_mode_that_leads_back_is_fine() {
         told.out
     );
 }
+
+#[test]
+fn data_connections_that_cannot_come_about_are_errors() {
+    for (settings, sentence) in [
+        (
+            "PassiveMode=no\nport_enable=NO",
+            "PassiveMode and ActiveMode are both off",
+        ),
+        (
+            "ActiveMode=no\nDefaultDataPort=yes",
+            "DefaultDataPort has the server connect to clients",
+        ),
+        (
+            "PassiveMode=yes\nNoPASV=yes",
+            "PassiveMode and NoPASV exclude each other",
+        ),
+        ("ActivePorts=0", "\"0\" is not a port number"),
+    ] {
+        let told = Scene::new(settings, FRED).check(&[]);
+        assert_eq!(told.status, Some(1), "{settings}");
+        assert!(told.errors.contains(sentence), "{}", told.errors);
+    }
+}

@@ -282,6 +282,29 @@ fn attack_1_with_root_every_method_and_jail_leads_to_exactly_the_expected_identi
 }
 
 #[test]
+fn attack_1_for_port_20_keeper_has_one_capability_and_is_the_user_all_the_same() {
+    if !require::root() || !require::programs(&["unshare", "mount"]) {
+        return;
+    }
+    let mut table = Table::new();
+    let way = &WAYS[0];
+    for &(jail, flags, root, start) in JAILS {
+        let (user, further) = (UID.to_string(), format!("{GID},60741,60742"));
+        let (gid, nobody) = (GID.to_string(), SESSION_USER.to_string());
+        let kept = "CapPrm,CapEff";
+        let expected = [
+            row([&user, &gid, &further, "1", "2", kept, "0000", root]),
+            row([&nobody, &nobody, "-", "1", "2", "-", "0077", "empty"]),
+        ];
+        let setup = Setup::new().setting("connect_from_port_20=YES");
+        let server = self::setup(way, flags, setup, PAM).start();
+        let names = ["root", "port 20", jail];
+        check(&mut table, &server, way, names, &expected, start);
+    }
+    println!("{}", table.0);
+}
+
+#[test]
 fn attack_1_without_root_every_method_and_jail_is_ones_own_identity_or_refused_at_start() {
     if !require::root() || !require::programs(&["unshare", "mount"]) {
         return;

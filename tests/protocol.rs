@@ -427,3 +427,35 @@ fn a_session_is_its_users_own() {
     let mut third = Client::connect(server.address());
     third.expect("PWD", 530);
 }
+
+/// What FEAT offers, and what the commands of a mode answer.
+fn modes(setting: &str) -> (String, [u16; 6]) {
+    let server = Setup::new().flag(&[setting]).start();
+    let mut client = server.logged_in();
+    let features = client.expect("FEAT", 211).to_string();
+    let commands = [
+        "PASV",
+        "EPSV",
+        "LPSV",
+        "PORT 127,0,0,1,200,200",
+        "EPRT |1|127.0.0.1|51400|",
+        "LPRT 4,4,127,0,0,1,2,200,200",
+    ];
+    (features, commands.map(|line| client.command(line).code))
+}
+
+#[test]
+fn a_mode_that_is_off_takes_its_commands_along() {
+    let (features, codes) = modes("-nopasv");
+    assert_eq!(codes, [502, 502, 502, 200, 200, 200]);
+    assert!(
+        !features.contains("EPSV") && features.contains("EPRT"),
+        "{features}"
+    );
+    let (features, codes) = modes("-activemode=no");
+    assert_eq!(codes, [227, 229, 228, 502, 502, 502]);
+    assert!(
+        features.contains("EPSV") && !features.contains("EPRT"),
+        "{features}"
+    );
+}

@@ -105,6 +105,51 @@ fn keeper_is_exactly_the_user_after_login() {
 }
 
 #[test]
+fn keeper_of_a_server_that_uses_port_20_has_the_one_capability_for_that() {
+    if !require::root() {
+        return;
+    }
+    // Bit 10: CAP_NET_BIND_SERVICE.
+    let one = "0000000000000400";
+    for (setting, kept) in [
+        ("connect_from_port_20=YES", one),
+        ("ActivePorts=2020,20", one),
+        ("ActivePorts=2020", NO_CAPABILITIES),
+        ("connect_from_port_20=NO", NO_CAPABILITIES),
+    ] {
+        let server = Setup::new().setting(setting).start();
+        let (mut client, keeper, session) = processes(&server);
+        assert_powerless(&session);
+        assert_confined(&keeper);
+        let status = keeper.status();
+        for (set, expected) in [
+            ("CapPrm", kept),
+            ("CapEff", kept),
+            ("CapInh", NO_CAPABILITIES),
+            ("CapBnd", NO_CAPABILITIES),
+            ("CapAmb", NO_CAPABILITIES),
+        ] {
+            assert_eq!(status[set], expected, "{setting}: {set}");
+        }
+        let user = keeper.numbers("Uid");
+        assert!(user.iter().all(|&uid| uid != 0));
+        // As before where there is another keeper.
+        client.expect("REIN", 220);
+        client.login(&server.login.name, &server.login.password);
+        let keepers = server.keepers();
+        let next = keepers.iter().find(|one| one.numbers("Uid") == user);
+        assert_eq!(next.unwrap().status()["CapEff"], kept, "{setting}");
+    }
+}
+
+#[test]
+fn without_root_port_20_is_refused_at_start() {
+    Setup::rootless()
+        .setting("connect_from_port_20=YES")
+        .refused("ActivePorts: only a server that root starts can use port 20");
+}
+
+#[test]
 fn a_group_of_the_user_opens_what_it_should_and_root_opens_nothing() {
     if !require::root() || !require::programs(&["useradd", "groupadd", "userdel", "groupdel"]) {
         return;

@@ -12,7 +12,9 @@ use crate::proto::proxied::Header;
 use crate::proto::reply::Reply;
 use crate::settings::Bind;
 use crate::settings::networks::Networks;
+use crate::settings::peers::FIRST_CLIENT_PORT;
 use crate::settings::rules::Between;
+use crate::settings::sources::SourcePorts;
 
 /// How many connections may wait to be accepted on the control port.
 const BACKLOG: i32 = 1024;
@@ -139,19 +141,59 @@ pub fn listen_passive(
     Err(Errno::EADDRINUSE)
 }
 
-/// Begins to connect to a client that listens; the connection is not waited for.
+/// Begins to connect to a client that listens, from the first of the ports that will do; the connection is not waited for.
+/// Tells that port, which is zero for any.
+///
+/// A port in TIME_WAIT towards the same port of the client cannot be used again, unless timestamps tell old segments from new
+/// ones (RFC 6191): the kernel says so by connect(2).
 ///
 /// # Errors
-/// What the system calls say.
-pub fn connect_active(local: IpAddr, scope: u32, target: SocketAddr) -> Result<Socket, Errno> {
-    let socket = data_socket(target.ip())?;
-    socket
-        .bind(&with_scope(local, 0, scope).into())
-        .map_err(errno)?;
-    let target = with_scope(target.ip(), target.port(), scope);
-    match socket.connect(&target.into()).map_err(errno) {
-        Ok(()) | Err(Errno::EINPROGRESS) => Ok(socket),
-        Err(errno) => Err(errno),
+/// `EADDRINUSE` or `EADDRNOTAVAIL` when none will do, else what the system calls say.
+pub fn connect_active(
+    local: IpAddr,
+    scope: u32,
+    sources: &SourcePorts,
+    target: SocketAddr,
+) -> Result<(Socket, u16), Errno> {
+    let mut last = Errno::EADDRINUSE;
+    for port in sources.tries() {
+        let socket = data_socket(target.ip())?;
+        match socket
+            .bind(&with_scope(local, port, scope).into())
+            .map_err(errno)
+        {
+            Ok(()) => {}
+            Err(Errno::EADDRINUSE) => continue,
+            Err(errno) => return Err(errno),
+        }
+        let target = with_scope(target.ip(), target.port(), scope);
+        match socket.connect(&target.into()).map_err(errno) {
+            Ok(()) | Err(Errno::EINPROGRESS) => return Ok((socket, port)),
+            Err(used @ (Errno::EADDRINUSE | Errno::EADDRNOTAVAIL)) => last = used,
+            Err(errno) => return Err(errno),
+        }
+    }
+    Err(last)
+}
+
+/// Says what keeps this process, which is not root, from using its ports for active connections.
+///
+/// # Errors
+/// The sentence.
+pub fn may_use(sources: &SourcePorts) -> Result<(), String> {
+    // Below it only root can bind; containers often have none such.
+    #[expect(
+        clippy::disallowed_methods,
+        reason = "the system's own setting, read once at start"
+    )]
+    let first = std::fs::read_to_string("/proc/sys/net/ipv4/ip_unprivileged_port_start");
+    let first = first.ok().and_then(|text| text.trim().parse().ok());
+    let first: u16 = first.unwrap_or(FIRST_CLIENT_PORT);
+    match sources.lowest() {
+        Some(port) if port < first => Err(format!(
+            "ActivePorts: only a server that root starts can use port {port}: start it as root, or name ports from {first}"
+        )),
+        _ => Ok(()),
     }
 }
 

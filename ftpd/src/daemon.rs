@@ -12,7 +12,7 @@ use common::jail::Names;
 use common::listener::{Client, Entrance, Lifeline, Listener, Ran, Renewal, Reports};
 use common::log::{Log, Sink};
 use common::lookup::Found;
-use common::net::Ends;
+use common::net::{self, Ends};
 use common::sandbox::{Bounding, EmptyRoot, Programs, drop_bounding, is_root};
 use common::settings::{Config, Run};
 use common::startup::{
@@ -160,6 +160,9 @@ fn start_signer(setup: &Setup) -> Result<Option<(Recipe, Ready)>, String> {
 /// Everything that is made once, before the first fork. The log is added when the logger runs.
 fn prepare(config: Config) -> Result<(Setup, Option<Sink>), String> {
     chain::look(&config.server)?;
+    if !is_root() {
+        net::may_use(&config.server.active_sources)?;
+    }
     if let Some(group) = &config.server.default_group {
         session_group(group).map_err(because("DefaultGroup"))?;
     }

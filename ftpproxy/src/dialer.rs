@@ -16,6 +16,7 @@ use common::proto::destination::{Destination, Host};
 use common::proto::hostport::Family;
 use common::proxy::Terms;
 use common::sandbox;
+use common::settings::sources::SourcePorts;
 use common::sys::{self, Fork};
 use common::tls::Offer;
 use nix::errno::Errno;
@@ -386,11 +387,13 @@ impl Dialer<'_> {
             return (DialAnswer::TargetRefused, None);
         }
         let target = SocketAddr::new(ends.client(), target.port());
-        connecting(net::connect_active(
+        let begun = net::connect_active(
             ends.server(),
             net::scope(ends.peer),
+            &SourcePorts::default(),
             target,
-        ))
+        );
+        connecting(begun.map(|(socket, _)| socket))
     }
 
     /// The beginning of a connection to the server that was dialled, never to another.

@@ -205,6 +205,29 @@ impl Lab {
         self.run(place, line);
     }
 
+    /// Whether its kernel can read control connections.
+    pub(crate) fn can_help(&self, place: Place) -> bool {
+        let line = "iptables -t raw -A PREROUTING -p tcp --dport 21 -j CT --helper ftp";
+        let words: Vec<_> = line.split(' ').collect();
+        let status = self.at(place, || {
+            Command::new(words[0])
+                .args(&words[1..])
+                .stderr(Stdio::null())
+                .status()
+        });
+        status.unwrap().success()
+    }
+
+    /// The client's gateway lets in what was begun inside, or is said to belong to that.
+    pub(crate) fn closes_in_front_of_the_client(&self) {
+        for rule in [
+            "-m conntrack --ctstate ESTABLISHED,RELATED -j ACCEPT",
+            "-i v2 -d 10.1.0.0/24 -j DROP",
+        ] {
+            self.run(ClientsGateway, &format!("iptables -A FORWARD {rule}"));
+        }
+    }
+
     /// Starts a server on port 21 of its machine, with a file to be fetched.
     #[track_caller]
     pub(crate) fn serve(&self, setup: Setup) -> Server {

@@ -3,8 +3,10 @@
 
 #![allow(clippy::unwrap_used, reason = "whatever fails shall end the test")]
 
+mod active;
 mod advertised;
 mod attempt;
+mod families;
 mod lab;
 mod relay;
 mod strangers;

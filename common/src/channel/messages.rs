@@ -251,7 +251,8 @@ messages! {
         8 => Status { directory: bool, size: u64, modified: i64 },
         9 => FactLine { line: Octets<8192> },
         10 => Listening { address: SocketAddr },
-        11 => Connecting,
+        /// `elsewhere`: from another port than those that are configured, which are all in use towards the target.
+        11 => Connecting { elsewhere: bool },
         /// The target is not the client, or its port is privileged.
         12 => TargetRefused,
         13 => Sessions,
@@ -358,6 +359,8 @@ pub struct Account {
     pub passive_peers: Peers,
     /// Where active data connections may go; keeper decides, the session half can say no earlier.
     pub active_targets: Peers,
+    /// Data goes to the port of the control connection where no command names one.
+    pub default_data_port: bool,
 }
 
 impl Wire for Account {
@@ -377,6 +380,7 @@ impl Wire for Account {
         self.protection.put(out);
         self.passive_peers.put(out);
         self.active_targets.put(out);
+        self.default_data_port.put(out);
     }
     fn take(input: &mut &[u8]) -> Result<Self, Malformed> {
         Ok(Account {
@@ -395,6 +399,7 @@ impl Wire for Account {
             protection: Wire::take(input)?,
             passive_peers: Wire::take(input)?,
             active_targets: Wire::take(input)?,
+            default_data_port: Wire::take(input)?,
         })
     }
 }

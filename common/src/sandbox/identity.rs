@@ -3,9 +3,10 @@
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 use std::sync::atomic::{AtomicBool, Ordering};
 
-use caps::{CapSet, Capability};
+use caps::{CapSet, Capability, CapsHashSet};
 use nix::errno::Errno;
 use nix::fcntl::{OFlag, open};
+use nix::sys::prctl;
 use nix::sys::stat::Mode;
 use nix::unistd::{
     Gid, Uid, chroot, fchdir, getgroups, getresgid, getresuid, mkdtemp, setgroups, setresgid,
@@ -153,6 +154,7 @@ pub(super) fn become_ids(
     gid: u32,
     groups: &[u32],
     root_named: bool,
+    kept: Kept,
 ) -> Result<(), SandboxError> {
     let refuse = |step| SandboxError {
         step,
@@ -176,13 +178,19 @@ pub(super) fn become_ids(
         "setresgid",
         (now.real, now.effective, now.saved) == (gid, gid, gid),
     )?;
+    if kept == Kept::PrivilegedPorts {
+        step("keep capabilities", prctl::set_keepcaps(true))?;
+    }
     step("setresuid", setresuid(uid, uid, uid))?;
     let now = step("getresuid", getresuid())?;
     check(
         "setresuid",
         (now.real, now.effective, now.saved) == (uid, uid, uid),
     )?;
-    no_capabilities()?;
+    match kept {
+        Kept::Nothing => no_capabilities()?,
+        Kept::PrivilegedPorts => only_privileged_ports()?,
+    }
     // Root does not need a capability to become root.
     let other = Uid::from_raw(u32::from(uid.is_root()));
     check(
@@ -194,6 +202,35 @@ pub(super) fn become_ids(
         "setresgid must be final",
         setresgid(other, other, other) == Err(Errno::EPERM),
     )
+}
+
+/// What is kept of root's power.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Kept {
+    Nothing,
+    /// To bind to ports below 1024: data connections that come from port 20 need it.
+    PrivilegedPorts,
+}
+
+/// Gives up every capability but that for ports below 1024.
+fn only_privileged_ports() -> Result<(), SandboxError> {
+    step("keep capabilities", prctl::set_keepcaps(false))?;
+    capability_step("clear ambient", caps::clear(None, CapSet::Ambient))?;
+    capability_step("clear capabilities", caps::clear(None, CapSet::Effective))?;
+    let kept = CapsHashSet::from([Capability::CAP_NET_BIND_SERVICE]);
+    for set in [CapSet::Permitted, CapSet::Effective] {
+        capability_step("keep one capability", caps::set(None, set, &kept))?;
+    }
+    capability_step("clear inheritable", caps::clear(None, CapSet::Inheritable))?;
+    for (set, expected) in [
+        (CapSet::Permitted, &kept),
+        (CapSet::Effective, &kept),
+        (CapSet::Inheritable, &CapsHashSet::new()),
+    ] {
+        let now = capability_step("capget", caps::read(None, set))?;
+        check("capabilities", now == *expected)?;
+    }
+    check("keep capabilities", prctl::get_keepcaps() == Ok(false))
 }
 
 /// Gives up every capability, those that a program may have been started with without being root among them.
@@ -222,8 +259,8 @@ pub(super) fn already_is(uid: u32) -> Result<(), SandboxError> {
 
 /// Forbids to gain privilege by exec, and other processes to look into this one.
 pub(super) fn no_way_back() -> Result<(), SandboxError> {
-    step("no_new_privs", nix::sys::prctl::set_no_new_privs())?;
-    step("dumpable", nix::sys::prctl::set_dumpable(false))
+    step("no_new_privs", prctl::set_no_new_privs())?;
+    step("dumpable", prctl::set_dumpable(false))
 }
 
 fn same_groups(wanted: &[Gid]) -> Result<bool, SandboxError> {

@@ -13,7 +13,9 @@ use std::os::fd::BorrowedFd;
 use nix::errno::Errno;
 use nix::sys::resource::{Resource, setrlimit};
 
-pub use self::identity::{Bounding, EmptyRoot, drop_bounding, is_root, keep_module_capabilities};
+pub use self::identity::{
+    Bounding, EmptyRoot, Kept, drop_bounding, is_root, keep_module_capabilities,
+};
 pub use self::seccomp::{Programs, Role, picture};
 use crate::auth::Identity;
 use crate::sys;
@@ -62,7 +64,7 @@ pub fn enter_empty(
             cause: "no empty directory".to_owned(),
         })?;
         root.enter()?;
-        identity::become_ids(user, user, &[], false)?;
+        identity::become_ids(user, user, &[], false, Kept::Nothing)?;
     } else {
         identity::no_capabilities()?;
     }
@@ -86,7 +88,7 @@ pub fn enter_lookup(
     kept: &[BorrowedFd<'_>],
 ) -> Result<(), SandboxError> {
     if is_root() {
-        identity::become_ids(user, user, &[], false)?;
+        identity::become_ids(user, user, &[], false, Kept::Nothing)?;
     } else {
         identity::no_capabilities()?;
     }
@@ -117,13 +119,14 @@ pub fn become_user(
     who: &Identity,
     root: BorrowedFd<'_>,
     chroot: bool,
+    kept: Kept,
     programs: &Programs,
 ) -> Result<(), SandboxError> {
     if is_root() {
         if chroot {
             identity::change_root(root)?;
         }
-        identity::become_ids(who.uid, who.gid, &who.groups, who.root_named)?;
+        identity::become_ids(who.uid, who.gid, &who.groups, who.root_named, kept)?;
     } else {
         identity::already_is(who.uid)?;
         identity::no_capabilities()?;

@@ -196,19 +196,44 @@ pub(super) fn apply(
     }
 }
 
+/// Settings that do not fit together: their keys, and a sentence about them.
+pub(super) type Misfit = (&'static [&'static str], String);
+
 /// Finishes the session part once all sources have been applied: `Err` names what does not fit together.
-pub(super) fn settle(session: &mut SessionConfig) -> Result<(), String> {
+pub(super) fn settle(session: &mut SessionConfig) -> Result<(), Misfit> {
     let (low, high) = session.data_ports;
     if low > high {
-        return Err(format!(
-            "the lowest data port, {low}, is above the highest, {high}"
-        ));
+        let keys = &[
+            "DataConnectionHighPort",
+            "DataConnectionLowPort",
+            "DataConnectionPortRange",
+        ];
+        let message = format!("the lowest data port, {low}, is above the highest, {high}");
+        return Err((keys, message));
     }
+    modes(session)?;
     let limit = session.max_idle;
     if !limit.is_zero() && (session.idle.is_zero() || session.idle > limit) {
         session.idle = limit;
     }
     Ok(())
+}
+
+fn modes(session: &SessionConfig) -> Result<(), Misfit> {
+    let wrong = |sentence: &str| {
+        let keys = &["ActiveMode", "NoPASV", "PassiveMode", "DefaultDataPort"];
+        Err((&keys[..], sentence.to_owned()))
+    };
+    match (session.passive_mode, session.active_mode) {
+        (false, false) => wrong(
+            "PassiveMode and ActiveMode are both off, so no file could be moved: leave one on, or take RETR, STOR and the like \
+             out of PermittedCommands",
+        ),
+        (true, false) if session.default_data_port => wrong(
+            "DefaultDataPort has the server connect to clients, which ActiveMode=no forbids: leave one of them out",
+        ),
+        _ => Ok(()),
+    }
 }
 
 impl Assignment {
@@ -295,7 +320,7 @@ impl SessionConfig {
     ) -> Result<SessionConfig, SettingError> {
         let entry: Vec<_> = entry.iter().map(OwnSetting::of_entry).collect();
         let mut session = self.overlaid(table)?.overlaid(&entry)?;
-        settle(&mut session).map_err(user)?;
+        settle(&mut session).map_err(|(_, message)| user(message))?;
         session.tls_fits(&server.tls).map_err(user)?;
         match unshared_own(&session, server.run, table.iter().chain(&entry)) {
             Some(error) => Err(error),

@@ -18,6 +18,7 @@ pub mod read;
 pub mod rules;
 mod scheme;
 mod shared;
+pub mod sources;
 pub mod table;
 pub mod targets;
 mod tls;
@@ -48,11 +49,12 @@ use std::time::Duration;
 use self::networks::{CharsetNetworks, Networks};
 use self::peers::Peers;
 use self::rules::{Advertised, ClientList, PortMap, Rules};
+use self::sources::SourcePorts;
 use crate::charset::Charset;
 use crate::digest::Algorithm;
 use crate::policy::{Names, Policy};
 use crate::proto::listing::Order;
-use crate::proto::verbs::VerbSet;
+use crate::proto::verbs::{Verb, VerbSet};
 use crate::rate::Rates;
 
 /// Everything that a running `ftpd` was told. [`Config::default`] is what it does when told nothing.
@@ -131,6 +133,8 @@ pub struct ServerConfig {
     pub tunnels: ClientList,
     /// Front ends pass passive data connections on, too, and say whose these are.
     pub proxy_data: bool,
+    /// Where those connections come from.
+    pub active_sources: SourcePorts,
 }
 
 impl Default for ServerConfig {
@@ -172,6 +176,7 @@ impl Default for ServerConfig {
             active_targets: Rules::default(),
             tunnels: ClientList::default(),
             proxy_data: false,
+            active_sources: SourcePorts::default(),
         }
     }
 }
@@ -242,6 +247,11 @@ pub struct SessionConfig {
     /// The digest that the end of a transfer tells.
     pub confirm: Option<Algorithm>,
     pub permitted: VerbSet,
+    /// Whether data connections may come from the client, and whether they may go to it.
+    pub passive_mode: bool,
+    pub active_mode: bool,
+    /// Whether data goes to the port of the control connection where no command names one (RFC 959 §5.2).
+    pub default_data_port: bool,
     /// Mode bits that new files and directories do not get.
     pub umask: u32,
     pub durability: Durability,
@@ -289,6 +299,9 @@ impl Default for SessionConfig {
             user_rates: Rates::default(),
             confirm: None,
             permitted: VerbSet::ALL,
+            passive_mode: true,
+            active_mode: true,
+            default_data_port: false,
             umask: 0o022,
             durability: Durability::Strict,
             max_file_size: None,
@@ -310,6 +323,19 @@ impl Default for SessionConfig {
 }
 
 impl SessionConfig {
+    /// The permitted commands, without those for kinds of data connections that are not offered.
+    pub fn commands(&self) -> VerbSet {
+        let mut permitted = self.permitted;
+        let passive = ["PASV", "EPSV", "LPSV"].map(|name| (name, self.passive_mode));
+        let active = ["PORT", "EPRT", "LPRT"].map(|name| (name, self.active_mode));
+        for (name, offered) in passive.into_iter().chain(active) {
+            if let Some(verb) = Verb::find(name).filter(|_| !offered) {
+                permitted.remove(verb);
+            }
+        }
+        permitted
+    }
+
     /// These settings for an account that takes any password, before its own are applied.
     pub fn for_anonymous(&self) -> SessionConfig {
         SessionConfig {

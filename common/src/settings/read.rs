@@ -62,13 +62,11 @@ pub fn load(matches: &ArgMatches) -> Result<Loaded, Vec<SettingError>> {
         mut warnings,
     } = gather(FTPD, DEFAULT_FILE, matches, &mut config);
     config.server.users = users;
-    if let Err(message) = settle(&mut config.session) {
-        // The last source that moved a bound is the one to correct.
-        let bound = |key| origins.get(key).map(|(origin, _)| origin.clone());
-        let origin = bound("DataConnectionHighPort")
-            .into_iter()
-            .chain(bound("DataConnectionLowPort"))
-            .chain(bound("DataConnectionPortRange"))
+    if let Err((keys, message)) = settle(&mut config.session) {
+        // The last source that made one of them is the one to correct.
+        let origin = keys
+            .iter()
+            .filter_map(|key| origins.get(key).map(|(origin, _)| origin.clone()))
             .max_by_key(|origin| matches!(origin, Origin::Flag(_)))
             .unwrap_or(Origin::Default);
         errors.push(SettingError { origin, message });

@@ -4,6 +4,7 @@
 use super::networks::{CharsetNetworks, Networks};
 use super::peers::Peers;
 use super::rules::{ClientList, PortMap, Rules};
+use super::sources::SourcePorts;
 use super::value::{Value, Wrong, Zero};
 use super::{
     Bind, CertificateLogin, CertificateNames, CipherSuites, ClearCommands, ClientCertificate,
@@ -183,6 +184,13 @@ pub const TABLE: &[Setting] = &[
     setting("ActiveTargets",         &["activetargets"],          "data.active-targets",   Text("RULES"),    "client",             "Where PORT may lead: [CLIENTS=]client, NETWORK+NETWORK or any",          Server(|c, v| { c.active_targets = Peers::going(v.text)?; Ok(()) })).also(&["port_promiscuous"]),
     setting("TunnelNetworks",        &["tunnelnetworks"],         "data.tunnels",          Text("CLIENTS"),  "",                   "Clients whose control connection alone is forwarded: no EPSV for them",  Server(|c, v| { c.tunnels = ClientList::parse(v.text)?; Ok(()) })),
     setting("ProxyData",             &["proxydata"],              "data.proxy-header",     Switch,           "no",                 "Passive data connections of ProxyNetworks begin with that header too",   Server(|c, v| { c.proxy_data = v.switch()?; Ok(()) })),
+    setting("PassiveMode",           &["passivemode"],            "data.passive",          Switch,           "yes",                "Whether clients may connect for data: PASV, EPSV and LPSV",              Session(|c, v| { c.passive_mode = v.switch()?; Ok(()) })).also(&["pasv_enable"]),
+    setting("NoPASV",                &["nopasv"],                 "data.no-passive",       Switch,           "no",                 "Short for PassiveMode=no",                                               Session(no_passive)),
+    setting("ActiveMode",            &["activemode"],             "data.active",           Switch,           "yes",                "Whether the server may connect to clients: PORT, EPRT and LPRT",         Session(|c, v| { c.active_mode = v.switch()?; Ok(()) })).also(&["port_enable"]),
+    setting("DefaultDataPort",       &["defaultdataport"],        "data.default-port",     Switch,           "no",                 "Without PORT or PASV, connect to the client's port of the control connection", Session(|c, v| { c.default_data_port = v.switch()?; Ok(()) })),
+    setting("ActivePorts",           &["activeports"],            "data.active-ports",     Text("LIST"),     "any",                "Ports that active data connections come from, in order, such as 20; or any", Server(|c, v| { c.active_sources.set(SourcePorts::parse(v.text)?); Ok(()) })).also(&["ftp_data_port"]),
+    setting("ActivePort20",          &["activeport20"],           "data.active-port-20",   Switch,           "no",                 "Short for ActivePorts=20, or for those that are named",                  Server(|c, v| { c.active_sources.default_to_20(v.switch()?); Ok(()) })).also(&["connect_from_port_20"]),
+    setting("ActivePortsOnly",       &["activeportsonly"],        "data.active-ports-only", Switch,          "no",                 "Answer 425 where all ActivePorts are in use, instead of taking another", Server(|c, v| { c.active_sources.strict = v.switch()?; Ok(()) })),
     setting("DataTimeout",           &["datatimeout"],            "data.timeout",          Text("TIME"),     "30",                 "How long a data connection may take to come about",                      Session(|c, v| { c.data_timeout = v.interval(Zero::Refuse)?; Ok(()) })).also(&["connect_timeout"]),
     setting("PassiveTimeout",        &["passivetimeout"],         "data.passive-timeout",  Text("TIME"),     "30",                 "How long a passive port stays open without a transfer that uses it",     Session(|c, v| { c.passive_timeout = v.interval(Zero::Refuse)?; Ok(()) })).also(&["accept_timeout"]),
     setting("StallTimeout",          &["stalltimeout"],           "data.stall-timeout",    Text("TIME"),     "300",                "How long a transfer may make no progress",                               Session(|c, v| { c.stall_timeout = v.interval(Zero::Refuse)?; Ok(()) })),
@@ -209,6 +217,7 @@ const EXCLUSIVE: &[(&str, &str)] = &[
     ("Banner", "BannerFile"),
     ("DataConnectionPortRange", "DataConnectionLowPort"),
     ("DataConnectionPortRange", "DataConnectionHighPort"),
+    ("PassiveMode", "NoPASV"),
     ("Locks", "AdvisoryLocks"),
     ("Locks", "MandatoryLocks"),
     ("Locks", "MandatoryWriteLocks"),
@@ -326,6 +335,13 @@ fn run(config: &mut ServerConfig, value: Value, run: Run) -> Result<(), Wrong> {
     Ok(())
 }
 
+fn no_passive(config: &mut SessionConfig, value: Value) -> Result<(), Wrong> {
+    if value.switch()? {
+        config.passive_mode = false;
+    }
+    Ok(())
+}
+
 fn locks(config: &mut SessionConfig, value: Value, locks: Locks) -> Result<(), Wrong> {
     if value.switch()? {
         config.locks = locks;
@@ -435,6 +451,7 @@ mod tests {
             ("AuthMethods", _) => "shadow",
             ("TLSMinVersion", _) => "1.3",
             ("TLSCipherSuites", _) => "TLS_AES_128_GCM_SHA256",
+            ("PassiveMode" | "ActiveMode", _) => "no",
             (_, Text("RATE")) => "2024B/s",
             (_, Switch) => "yes",
             (_, File | Files | Directory | Content) => "/some/where",

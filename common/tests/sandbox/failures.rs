@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use std::os::fd::AsFd;
 
 use common::auth::Identity;
-use common::sandbox::{Role, SandboxError, become_user, enter_empty};
+use common::sandbox::{Kept, Role, SandboxError, become_user, enter_empty};
 use nix::errno::Errno;
 use nix::libc::{self, c_long};
 use nix::sys::wait::WaitStatus;
@@ -164,7 +164,13 @@ fn root_is_refused(machine: &Machine) {
             ..machine.identity()
         };
         verdict(
-            become_user(&root, hands.root.as_fd(), true, machine.programs()),
+            become_user(
+                &root,
+                hands.root.as_fd(),
+                true,
+                Kept::Nothing,
+                machine.programs(),
+            ),
             "setresuid",
         )
     });
@@ -184,7 +190,13 @@ fn somebody_else(machine: &Machine) {
         let mut other = machine.identity();
         other.uid += 1;
         verdict(
-            become_user(&other, hands.root.as_fd(), false, machine.programs()),
+            become_user(
+                &other,
+                hands.root.as_fd(),
+                false,
+                Kept::Nothing,
+                machine.programs(),
+            ),
             "uid",
         )
     });

@@ -7,7 +7,8 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 
 use common::auth::Identity;
 use common::sandbox::{
-    EmptyRoot, Programs, Role, SandboxError, become_user, enter_empty, enter_lookup, seal_dialer,
+    EmptyRoot, Kept, Programs, Role, SandboxError, become_user, enter_empty, enter_lookup,
+    seal_dialer,
 };
 use common::sys::{self, Fork};
 use nix::errno::Errno;
@@ -144,7 +145,13 @@ impl Machine {
             Role::Verifier => enter_empty(role, &self.programs, SESSION_USER + 4, root, &kept),
             Role::Keeper => {
                 let chroot = Uid::effective().is_root();
-                become_user(&self.identity(), hands.root.as_fd(), chroot, &self.programs)
+                become_user(
+                    &self.identity(),
+                    hands.root.as_fd(),
+                    chroot,
+                    Kept::Nothing,
+                    &self.programs,
+                )
             }
         }
     }

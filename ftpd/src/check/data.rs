@@ -3,6 +3,8 @@
 use std::collections::BTreeSet;
 
 use common::lookup::address_of;
+use common::net;
+use common::sandbox::is_root;
 use common::settings::peers::Peers;
 use common::settings::rules::{Advertised, Rules};
 use common::settings::{Config, DataBinding};
@@ -17,6 +19,11 @@ pub(super) fn look(config: &Config, found: &mut Vec<Finding>) {
     idle("PassivePeers", &server.passive_peers, found);
     idle("ActiveTargets", &server.active_targets, found);
     strangers(config, found);
+    if !is_root()
+        && let Err(sentence) = net::may_use(&server.active_sources)
+    {
+        found.push(Finding::Error(sentence));
+    }
     names(&server.passive_addresses, found);
 }
 

@@ -221,7 +221,8 @@ impl Answer {
         {
             source = format!("{source}, and the type null");
         }
-        let permitted = Verb::all().filter(|&verb| settings.permitted.contains(verb));
+        let commands = settings.commands();
+        let permitted = Verb::all().filter(|&verb| commands.contains(verb));
         let permitted: Vec<_> = permitted.map(|verb| written(verb.spec().verb)).collect();
         self.tell("PermittedCommands", permitted.join(" "), source);
     }

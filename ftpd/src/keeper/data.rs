@@ -1,6 +1,6 @@
 //! Data sockets: which addresses and ports they may have is decided here, by what keeper itself knows.
 
-use std::net::{IpAddr, Ipv4Addr, SocketAddr};
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 use std::os::fd::OwnedFd;
 
 use common::channel::FileAnswer;
@@ -10,6 +10,7 @@ use common::net::{self, Ends};
 use common::proto::hostport::Family;
 use common::settings::peers::Peers;
 use common::settings::rules::PortMap;
+use common::settings::sources::SourcePorts;
 use common::settings::{ServerConfig, SessionConfig};
 use nix::errno::Errno;
 
@@ -25,6 +26,7 @@ pub(super) struct DataSockets {
     pub(super) targets: Peers,
     /// Passive connections come through the same front end as the control connection.
     through_front_end: bool,
+    sources: SourcePorts,
 }
 
 impl DataSockets {
@@ -48,6 +50,7 @@ impl DataSockets {
                 .cloned()
                 .unwrap_or_default(),
             through_front_end: server.proxy_data && ends.passed.is_some(),
+            sources: server.active_sources.clone(),
         }
     }
 
@@ -96,9 +99,30 @@ impl DataSockets {
         if target.ip().is_ipv4() != ends.own().is_ipv4() {
             return (FileAnswer::TargetRefused, None);
         }
-        match net::connect_active(ends.own(), net::scope(ends.peer), target) {
-            Ok(socket) => (FileAnswer::Connecting, Some(socket.into())),
+        // At the end of a tunnel the control connection is this machine's own; nobody beyond can be reached from there.
+        let local = match ends.own() {
+            ip if ip.is_loopback() && !target.ip().is_loopback() => unspecified(ip),
+            ip => ip,
+        };
+        match net::connect_active(local, net::scope(ends.peer), &self.sources, target) {
+            Ok((socket, port)) => {
+                let elsewhere = port == 0 && !self.sources.are_any();
+                (FileAnswer::Connecting { elsewhere }, Some(socket.into()))
+            }
+            Err(Errno::EADDRINUSE | Errno::EADDRNOTAVAIL) => (
+                FileAnswer::Failed {
+                    why: Failure::Exhausted,
+                },
+                None,
+            ),
             Err(errno) => (FileAnswer::Failed { why: errno.into() }, None),
         }
+    }
+}
+
+fn unspecified(ip: IpAddr) -> IpAddr {
+    match ip {
+        IpAddr::V4(_) => Ipv4Addr::UNSPECIFIED.into(),
+        IpAddr::V6(_) => Ipv6Addr::UNSPECIFIED.into(),
     }
 }

@@ -12,8 +12,8 @@ use common::listener::Status;
 use common::net::Ends;
 use common::path::VirtualPath;
 use common::rate::Rates;
-use common::sandbox;
-use common::settings::peers::Peers;
+use common::sandbox::{self, Kept};
+use common::settings::peers::{FIRST_CLIENT_PORT, Peers};
 use common::settings::{JailMode, SessionConfig};
 use common::tls::clients::ClientNames;
 use common::turns::Queue;
@@ -179,12 +179,21 @@ pub(super) fn become_user(setup: &Setup, ends: Ends, granted: Grant) -> Result<L
     }
     // The jail's own umask counts.
     nix::sys::stat::umask(nix::sys::stat::Mode::empty());
-    sandbox::become_user(&identity, root.as_fd(), !whole_system, &setup.programs).map_err(
-        |error| TooLate {
-            text: error.to_string(),
-            status: Status::SandboxFailed,
-        },
-    )?;
+    let kept = match server.active_sources.lowest() {
+        Some(..FIRST_CLIENT_PORT) => Kept::PrivilegedPorts,
+        _ => Kept::Nothing,
+    };
+    let became = sandbox::become_user(
+        &identity,
+        root.as_fd(),
+        !whole_system,
+        kept,
+        &setup.programs,
+    );
+    became.map_err(|error| TooLate {
+        text: error.to_string(),
+        status: Status::SandboxFailed,
+    })?;
     let jail = jail(setup, &identity, &settings, root);
     jail.check_dir(&start).map_err(|why| TooLate {
         text: format!(
@@ -225,7 +234,7 @@ fn jail(setup: &Setup, identity: &Identity, settings: &SessionConfig, root: Owne
     let viewer = Viewer {
         uid: identity.uid,
         groups,
-        allowed: Allowed::by(settings.permitted),
+        allowed: Allowed::by(settings.commands()),
     };
     let names = setup.names.shown(settings.list_owners);
     Jail::new(root, settings.umask, viewer, names).with_terms(Terms {
@@ -244,7 +253,7 @@ fn account(start: VirtualPath, settings: &SessionConfig, shared: Rates) -> Accou
     };
     Account {
         start,
-        permitted: settings.permitted,
+        permitted: settings.commands(),
         idle,
         max_idle: settings.max_idle,
         data_timeout: settings.data_timeout,
@@ -258,5 +267,6 @@ fn account(start: VirtualPath, settings: &SessionConfig, shared: Rates) -> Accou
         protection: settings.protection,
         passive_peers: Peers::default(),
         active_targets: Peers::default(),
+        default_data_port: settings.default_data_port,
     }
 }

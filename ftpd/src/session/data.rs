@@ -6,7 +6,7 @@ use std::time::{Duration, Instant};
 
 use common::control::until;
 use common::jail::Failure;
-use common::net::is_private;
+use common::net::{canonical, is_private};
 use common::proto::hostport::Family;
 use common::pump::{
     Arrival, DataConnection, OpenError, Watch, accept, await_connect, take_arrival,
@@ -219,6 +219,10 @@ impl Strangers {
 /// Opens the data connection. Behind ABOR, which came meanwhile, there is one reply more.
 pub(crate) fn open(link: &mut Link, user: &mut User) -> Result<DataConnection, Stop> {
     let (opened, aborted) = match std::mem::take(&mut user.data) {
+        DataChannel::None if user.account.default_data_port => {
+            let client = canonical(link.ends.peer);
+            open_active(link, user, client)?
+        }
         DataChannel::None => {
             return Err(Reply::new(
                 Code::NO_DATA_CONNECTION,
@@ -229,8 +233,7 @@ pub(crate) fn open(link: &mut Link, user: &mut User) -> Result<DataConnection, S
         DataChannel::Passive(offer) => open_passive(link, user, offer)?,
         DataChannel::Active(target) => open_active(link, user, target)?,
     };
-    opened.map_err(|error| {
-        let stop = outcome::data_open(error);
+    opened.map_err(|stop| {
         if aborted {
             after_abort(link, stop)
         } else {
@@ -240,7 +243,7 @@ pub(crate) fn open(link: &mut Link, user: &mut User) -> Result<DataConnection, S
 }
 
 /// How opening went, and whether ABOR has come meanwhile.
-type Opened = (Result<DataConnection, OpenError>, bool);
+type Opened = (Result<DataConnection, Stop>, bool);
 
 fn open_passive(link: &mut Link, user: &mut User, offer: Offer) -> Result<Opened, Stop> {
     let deadline = user.deadline_for_data();
@@ -282,22 +285,37 @@ fn open_passive(link: &mut Link, user: &mut User, offer: Offer) -> Result<Opened
             return Err(Reply::new(Code::NO_DATA_CONNECTION, text).into());
         }
     }
-    Ok((opened, aborted))
+    Ok((opened.map_err(outcome::data_open), aborted))
 }
 
 fn open_active(link: &mut Link, user: &mut User, target: SocketAddr) -> Result<Opened, Stop> {
     let deadline = user.deadline_for_data();
-    let socket = user
+    let (socket, elsewhere) = user
         .files
         .active_connect(target)?
-        .map_err(outcome::data_setup)?;
+        .map_err(outcome::active_setup)?;
+    if elsewhere {
+        link.tell_of_stranger(&format!(
+            "data connection to {target} comes from another port: ActivePorts are all in use towards it"
+        ));
+    }
     let mut watch = Watch::new(
         &mut link.control,
         user.files.as_fd(),
         user.account.permitted,
     );
     let opened = await_connect(socket, deadline, &mut watch);
-    Ok((opened, watch.aborted))
+    let aborted = watch.aborted;
+    match opened {
+        Err(OpenError::TimedOut) => link.tell_of_stranger(&format!(
+            "data connection to {target} was not answered in DataTimeout; a firewall may keep it out, which passive mode gets around"
+        )),
+        Err(OpenError::Failed(errno)) => {
+            link.tell_of_stranger(&format!("data connection to {target} failed: {errno}"));
+        }
+        Ok(_) | Err(OpenError::Interrupted(_) | OpenError::Insecure(_)) => {}
+    }
+    Ok((opened.map_err(outcome::active_open), aborted))
 }
 
 /// ABOR is answered twice: for the transfer that ended, and for itself (RFC 959 §4.1.3).

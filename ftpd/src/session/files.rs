@@ -318,8 +318,11 @@ impl Files {
         expect!(self.call(&request)?, FileAnswer::Listening { address }, fd => |listener| (listener, address))
     }
 
-    pub(crate) fn active_connect(&mut self, target: std::net::SocketAddr) -> Asked<OwnedFd> {
-        expect!(self.call(&FileRequest::ActiveConnect { target })?, FileAnswer::Connecting, fd => |socket| socket)
+    pub(crate) fn active_connect(
+        &mut self,
+        target: std::net::SocketAddr,
+    ) -> Asked<(OwnedFd, bool)> {
+        expect!(self.call(&FileRequest::ActiveConnect { target })?, FileAnswer::Connecting { elsewhere }, fd => |socket| (socket, elsewhere))
     }
 }
 

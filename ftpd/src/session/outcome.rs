@@ -110,6 +110,29 @@ pub(crate) fn data_setup(denied: Denied) -> Reply {
     }
 }
 
+/// A connection to the client that could not be begun.
+pub(crate) fn active_setup(denied: Denied) -> Reply {
+    match denied {
+        Denied::Failed(Failure::Exhausted) => Reply::new(
+            Code::NO_DATA_CONNECTION,
+            "The server's data port is still in use towards yours; try another one.",
+        ),
+        denied => data_setup(denied),
+    }
+}
+
+/// A connection to the client that did not come about.
+pub(crate) fn active_open(error: OpenError) -> Stop {
+    match error {
+        OpenError::TimedOut => Reply::new(
+            Code::NO_DATA_CONNECTION,
+            "Your data port did not answer in time; passive mode may work.",
+        )
+        .into(),
+        error => data_open(error),
+    }
+}
+
 /// A data connection that did not come about.
 pub(crate) fn data_open(error: OpenError) -> Stop {
     match error {
