@@ -98,6 +98,20 @@ fn curl(server: &Server, scratch: &Scratch, arguments: &[&str]) {
     }
 }
 
+#[track_caller]
+fn lftp(server: &Server, scratch: &Scratch, settings: &str) {
+    let login = &server.login;
+    let script = format!(
+        "set net:socket-bind-ipv4 {CLIENT}\nset net:max-retries 1\nset cmd:fail-exit yes\n{settings}\
+         open -u {},{} ftp://{OUTSIDE}\nput {} -o up\nget down -o {}\n",
+        login.name,
+        login.password.replace(' ', "\\ "),
+        scratch.join("up").display(),
+        scratch.join("down").display(),
+    );
+    finish(Command::new("lftp").arg("--norc"), &script);
+}
+
 fn prepare(server: &Server, scratch: &Scratch) {
     fs::write(scratch.join("up"), content()).unwrap();
     let _ = fs::remove_file(scratch.join("down"));
@@ -122,16 +136,7 @@ fn curl_and_lftp_move_files_with_the_passive_range_behind_it() {
         compare(&server, &scratch);
     }
     prepare(&server, &scratch);
-    let login = &server.login;
-    let script = format!(
-        "set net:socket-bind-ipv4 {CLIENT}\nset net:max-retries 1\nset cmd:fail-exit yes\n\
-         open -u {},{} ftp://{OUTSIDE}\nput {} -o up\nget down -o {}\n",
-        login.name,
-        login.password.replace(' ', "\\ "),
-        scratch.join("up").display(),
-        scratch.join("down").display(),
-    );
-    finish(Command::new("lftp").arg("--norc"), &script);
+    lftp(&server, &scratch, "");
     compare(&server, &scratch);
     server.log.line_with(&["login of", "from 10.0.0.9"]);
     // HAProxy looks whether the server is there, again and again, and nobody minds.
@@ -153,6 +158,6 @@ fn clients_reach_the_range_past_it_where_they_are_told_so() {
     compare(&server, &scratch);
     // Active mode needs no port of the server at all.
     prepare(&server, &scratch);
-    curl(&server, &scratch, &["-P", CLIENT]);
+    lftp(&server, &scratch, "set ftp:passive-mode no\n");
     compare(&server, &scratch);
 }

@@ -207,7 +207,8 @@ pub(in crate::session) fn port(
         true => SocketAddr::new(link.ends.client(), target.port()),
         false => target,
     };
-    if link.tunnelled && target.ip() == link.ends.client() {
+    // Whom a front end has named is reached past it, though its control connection comes through.
+    if link.tunnelled && link.ends.passed.is_none() && target.ip() == link.ends.client() {
         return Ok(Reply::new(
             Code::BAD_ARGUMENT,
             "That is the end of the tunnel that you come through, not you; use PASV.",
