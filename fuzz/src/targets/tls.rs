@@ -129,7 +129,8 @@ fn list(items: &[&[u8]]) -> Vec<u8> {
     out
 }
 
-/// A signer's word that it is ready: tag, generation, and one chain of certificates, key, names and end.
+/// A signer's word that it is ready: tag, generation, one chain of certificates, key, names and end, and for clients one
+/// authority and one list of what it has revoked, without the time of the next.
 fn ready(octets: &[u8]) -> Vec<u8> {
     let (certificate, issuer) = octets.split_at(octets.len() / 2);
     let mut out = vec![1, 7, 0, 0, 0, 1, 0, 0, 0];
@@ -137,6 +138,10 @@ fn ready(octets: &[u8]) -> Vec<u8> {
     out.push(1);
     out.extend(list(&[b"host.example", b"*.example"]));
     out.extend([0; 8]);
+    out.push(1);
+    out.extend(list(&[issuer]));
+    out.extend(list(&[certificate]));
+    out.extend([0, 1]);
     assert!(there_and_back::<Word>(&out), "{}", out.escape_ascii());
     out
 }
