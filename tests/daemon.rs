@@ -10,6 +10,7 @@ use std::process::{Command, Output, Stdio};
 use std::time::Duration;
 
 use nix::sys::signal::Signal;
+use tests::log::address_in;
 use tests::processes::Process;
 use tests::{Client, Scratch, binaries, wait};
 
@@ -52,8 +53,7 @@ impl Scene {
 
     /// The daemon that the file names.
     fn daemon(&self) -> Process {
-        let text = fs::read_to_string(self.file("pid")).unwrap();
-        Process::of(text.trim().parse().unwrap()).expect("the daemon runs")
+        Process::of_file(&self.file("pid"))
     }
 
     fn text(&self, name: &str) -> String {
@@ -68,9 +68,7 @@ impl Scene {
 
     fn address(&self) -> SocketAddr {
         self.wait_for_line("log", "listening on ");
-        let log = self.text("log");
-        let (_, rest) = log.split_once("listening on ").unwrap();
-        rest.lines().next().unwrap().parse().unwrap()
+        address_in(&self.text("log"))
     }
 }
 

@@ -8,6 +8,7 @@ use std::path::{Path, PathBuf};
 use std::process::{Command, Output, Stdio};
 
 use nix::sys::signal::Signal;
+use tests::log::address_in;
 use tests::processes::Process;
 use tests::{Client, Data, Scratch, Server, Setup, binaries, require, wait};
 
@@ -224,23 +225,16 @@ fn starts(system: &System) {
         .arg("-f")
         .arg(configuration)
         .args(["-port", "0", "-i", "127.0.0.1"]));
-    let daemon = daemon_of(&pid);
+    let daemon = Process::of_file(&pid);
     drop(Client::connect(address(&log)));
     daemon.signal(Signal::SIGTERM);
     daemon.wait_for_end();
 }
 
-fn daemon_of(pid: &Path) -> Process {
-    let number = fs::read_to_string(pid).unwrap().trim().parse().unwrap();
-    Process::of(number).expect("the daemon runs")
-}
-
 fn address(log: &Path) -> std::net::SocketAddr {
     let text = || fs::read_to_string(log).unwrap_or_default();
     wait::until("it listens", || text().contains("listening on "));
-    let text = text();
-    let (_, rest) = text.split_once("listening on ").unwrap();
-    rest.lines().next().unwrap().parse().unwrap()
+    address_in(&text())
 }
 
 /// The capabilities that the unit leaves, as setpriv(1) writes them.
@@ -367,7 +361,7 @@ fn logrotate_takes_the_old_log_and_the_daemon_goes_on_in_a_new_one() {
             Path::new("-pidfile"),
             &pid,
         ]));
-    let daemon = daemon_of(&pid);
+    let daemon = Process::of_file(&pid);
     let address = address(&log);
     run(Command::new("logrotate")
         .arg("--force")

@@ -158,14 +158,7 @@ pub fn start(
     user: u32,
     root: Option<&EmptyRoot>,
 ) -> Result<Log, Errno> {
-    let (queue, writers) = socketpair(
-        AddressFamily::Unix,
-        SockType::SeqPacket,
-        None,
-        SockFlag::SOCK_CLOEXEC,
-    )?;
-    // SECURITY: a process that was taken over can still write lines, but not in another's name.
-    setsockopt(&queue, sockopt::PassCred, &true)?;
+    let (queue, writers) = queue()?;
     let starter = getpid();
     match sys::fork()? {
         Fork::Parent(_) => Ok(Log {
@@ -187,6 +180,19 @@ pub fn start(
             sys::exit(status)
         }
     }
+}
+
+/// The end that lines are read from, and the one that they are sent to.
+fn queue() -> Result<(OwnedFd, OwnedFd), Errno> {
+    let (queue, writers) = socketpair(
+        AddressFamily::Unix,
+        SockType::SeqPacket,
+        None,
+        SockFlag::SOCK_CLOEXEC,
+    )?;
+    // SECURITY: a process that was taken over can still write lines, but not in another's name.
+    setsockopt(&queue, sockopt::PassCred, &true)?;
+    Ok((queue, writers))
 }
 
 fn give_up(mut sink: File, error: &SandboxError) -> i32 {
@@ -275,14 +281,7 @@ mod tests {
 
     #[test]
     fn one_message_is_one_line() {
-        let (queue, writers) = socketpair(
-            AddressFamily::Unix,
-            SockType::SeqPacket,
-            None,
-            SockFlag::SOCK_CLOEXEC,
-        )
-        .unwrap();
-        setsockopt(&queue, sockopt::PassCred, &true).unwrap();
+        let (queue, writers) = queue().unwrap();
         sys::send_datagram(writers.as_fd(), b"a\nforged\x1b[2J line", None).unwrap();
         sys::send_datagram(writers.as_fd(), b"second", None).unwrap();
         let mut collected = Collected::default();
@@ -309,14 +308,7 @@ mod tests {
 
     #[test]
     fn another_file_is_taken_from_the_starter_only() {
-        let (queue, writers) = socketpair(
-            AddressFamily::Unix,
-            SockType::SeqPacket,
-            None,
-            SockFlag::SOCK_CLOEXEC,
-        )
-        .unwrap();
-        setsockopt(&queue, sockopt::PassCred, &true).unwrap();
+        let (queue, writers) = queue().unwrap();
         let file = tempfile::tempfile().unwrap();
         let mut collected = Collected::default();
         for (starter, taken, lines) in [(getpid(), true, 0), (Pid::from_raw(1), false, 1)] {

@@ -3,7 +3,7 @@
 
 use std::net::{IpAddr, SocketAddr};
 use std::os::fd::{AsFd, OwnedFd};
-use std::time::{Duration, Instant};
+use std::time::Instant;
 
 use common::channel::{
     self, Answerer, Asker, DialAnswer, DialFault, DialRequest, Dialling, HostName, UserName,
@@ -16,6 +16,7 @@ use common::proto::destination::{Destination, Host};
 use common::proto::hostport::Family;
 use common::proxy::Terms;
 use common::sandbox;
+use common::settings::peers::FIRST_CLIENT_PORT;
 use common::settings::sources::SourcePorts;
 use common::sys::{self, Fork};
 use common::tls::Offer;
@@ -26,12 +27,8 @@ use crate::daemon::Setup;
 use crate::network;
 use crate::reach::{Reached, Unreached, is_own, reach};
 
-/// Ports below belong to services, not to data (RFC 2577 §3).
-const FIRST_DATA_PORT: u16 = 1024;
 /// So many servers that are not reached, and the session is over.
 const MOST_MISSES: u32 = 3;
-/// So much later than the network half the dialer gives a login up: it is for the network half to tell the client.
-const LOGIN_MARGIN: Duration = Duration::from_secs(2);
 
 type Answered = (DialAnswer, Option<OwnedFd>);
 
@@ -46,16 +43,10 @@ pub(crate) fn serve(setup: &Setup, client: Client) -> Status {
         lifeline,
         reports,
     } = client;
-    let made = channel::ends::<Dialling>()
-        .and_then(|(asker, answerer)| sys::fork().map(|fork| (asker, answerer, fork)));
-    let (asker, answerer, fork) = match made {
-        Ok(made) => made,
-        Err(errno) => {
-            let client = ends.client();
-            let text = format!("cannot start a session for {client}: {errno}");
-            setup.log.line(&text);
-            return Status::Broken;
-        }
+    let made = channel::ends::<Dialling>();
+    let ((asker, answerer), fork) = match halves::part(made, ends.client(), &setup.log) {
+        Ok(parted) => parted,
+        Err(status) => return status,
     };
     match fork {
         Fork::Child => {
@@ -192,7 +183,7 @@ impl Dialer<'_> {
     }
 
     fn login_deadline(&self) -> Instant {
-        self.began + self.setup.config.login_timeout + LOGIN_MARGIN
+        self.began + self.setup.config.login_timeout + halves::LOGIN_MARGIN
     }
 
     fn answer(
@@ -383,7 +374,7 @@ impl Dialer<'_> {
         let ends = &self.ends;
         // SECURITY: a third address would make this gateway a tool against others (RFC 2577 §3).
         let is_client = target.ip().to_canonical() == ends.client();
-        if !is_client || target.port() < FIRST_DATA_PORT || !self.logged_in {
+        if !is_client || target.port() < FIRST_CLIENT_PORT || !self.logged_in {
             return (DialAnswer::TargetRefused, None);
         }
         let target = SocketAddr::new(ends.client(), target.port());
@@ -399,7 +390,7 @@ impl Dialer<'_> {
     /// The beginning of a connection to the server that was dialled, never to another.
     fn connect_to_server(&self, port: u16) -> Answered {
         match self.reached {
-            Some(Ends { local, peer, .. }) if port >= FIRST_DATA_PORT => {
+            Some(Ends { local, peer, .. }) if port >= FIRST_CLIENT_PORT => {
                 let mut server = peer;
                 server.set_port(port);
                 connecting(net::connect_server(Some(local.ip()), server))

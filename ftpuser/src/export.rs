@@ -9,7 +9,7 @@ use common::cli::ftpuser::{Form, form_of};
 use common::cli::out::{self, complain};
 use std::io::Write;
 
-use crate::{Failure, file};
+use crate::{Failure, file, unwritten};
 
 pub(crate) fn run(arguments: &ArgMatches) -> Result<(), Failure> {
     let form = form_of(arguments);
@@ -37,10 +37,6 @@ pub(crate) fn run(arguments: &ArgMatches) -> Result<(), Failure> {
         0 => Ok(()),
         left_out => Err(Failure::Failed(format!("users left out: {left_out}"))),
     }
-}
-
-fn unwritten(error: std::io::Error) -> Failure {
-    Failure::Failed(format!("standard output: {error}"))
 }
 
 /// The line of a user, or why there is none.

@@ -9,7 +9,7 @@ use common::auth::native::{Record, UserFile, shown};
 use common::cli::out;
 use serde_json::{Value, json};
 
-use crate::{Failure, file};
+use crate::{Failure, file, unwritten};
 
 pub(crate) const COLUMNS: [&str; 5] = ["name", "type", "real user", "home", "settings"];
 
@@ -44,9 +44,7 @@ pub(crate) fn run(arguments: &ArgMatches) -> Result<(), Failure> {
             .iter()
             .try_for_each(|record| writeln!(out, "{}", row(record).join("\t")))
     };
-    printed
-        .and_then(|()| out.flush())
-        .map_err(|error| Failure::Failed(format!("standard output: {error}")))?;
+    printed.and_then(|()| out.flush()).map_err(unwritten)?;
     match bad {
         0 => Ok(()),
         bad => Err(Failure::Failed(format!(

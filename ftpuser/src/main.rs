@@ -135,7 +135,11 @@ fn tell(text: &str) -> Result<(), Failure> {
     let mut out = out::stdout();
     out.write_all(text.as_bytes())
         .and_then(|()| out.flush())
-        .map_err(|error| Failure::Failed(format!("standard output: {error}")))
+        .map_err(unwritten)
+}
+
+fn unwritten(error: std::io::Error) -> Failure {
+    Failure::Failed(format!("standard output: {error}"))
 }
 
 fn file(arguments: &ArgMatches) -> &Path {

@@ -36,6 +36,26 @@ pub(crate) fn run(arguments: &ArgMatches) -> Result<(), Failure> {
     if let Some(home) = home {
         home_warning(home);
     }
+    rewrite(arguments, real_user, home, changes, &unset)
+}
+
+/// `ftpuser enable` and `ftpuser disable`: the shortest way to one setting.
+pub(crate) fn enable(arguments: &ArgMatches, enabled: bool) -> Result<(), Failure> {
+    let changes = match enabled {
+        true => Vec::new(),
+        false => vec![(ENABLED.to_owned(), "no".to_owned())],
+    };
+    rewrite(arguments, None, None, changes, &[ENABLED])
+}
+
+/// Changes a user's entry, but the name and the password.
+fn rewrite(
+    arguments: &ArgMatches,
+    real_user: Option<&String>,
+    home: Option<&PathBuf>,
+    changes: Vec<Setting>,
+    unset: &[&str],
+) -> Result<(), Failure> {
     let mut edit = Edit::begin(file(arguments))?;
     let old = edit.record(name(arguments))?;
     let record = Record::new(
@@ -43,27 +63,7 @@ pub(crate) fn run(arguments: &ArgMatches) -> Result<(), Failure> {
         old.stored().clone(),
         real_user.map_or(old.real_user(), String::as_str),
         home.map_or(old.home(), PathBuf::as_path),
-        merged(old.settings(), changes, &unset),
-    )
-    .map_err(Failure::failed)?;
-    edit.replace(&record)?;
-    Ok(edit.commit()?)
-}
-
-/// `ftpuser enable` and `ftpuser disable`: the shortest way to one setting.
-pub(crate) fn enable(arguments: &ArgMatches, enabled: bool) -> Result<(), Failure> {
-    let mut edit = Edit::begin(file(arguments))?;
-    let old = edit.record(name(arguments))?;
-    let changes = match enabled {
-        true => Vec::new(),
-        false => vec![(ENABLED.to_owned(), "no".to_owned())],
-    };
-    let record = Record::new(
-        old.name().clone(),
-        old.stored().clone(),
-        old.real_user(),
-        old.home(),
-        merged(old.settings(), changes, &[ENABLED]),
+        merged(old.settings(), changes, unset),
     )
     .map_err(Failure::failed)?;
     edit.replace(&record)?;

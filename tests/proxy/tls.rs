@@ -29,9 +29,7 @@ fn gateway(scratch: &Scratch, server: &Server) -> (Gateway, PathBuf) {
 
 fn implicit_port(gateway: &Gateway) -> u16 {
     let line = gateway.log.line_with(&["listening on", "implicit TLS"]);
-    let (_, address) = line.split_once("listening on ").unwrap();
-    let address: std::net::SocketAddr = address.split(',').next().unwrap().parse().unwrap();
-    address.port()
+    tests::log::address_in(&line).port()
 }
 
 #[test]

@@ -10,7 +10,7 @@ use nix::unistd::{Pid, Uid};
 
 use crate::binaries;
 use crate::client::Client;
-use crate::log::Log;
+use crate::log::{Log, address_in};
 use crate::processes::Process;
 use crate::scratch::{Scratch, give, mode};
 use crate::server::Login;
@@ -141,11 +141,7 @@ impl GatewaySetup {
             scratch,
         };
         let line = gateway.log.line_with(&["listening on "]);
-        let (_, rest) = line.split_once("listening on ").unwrap();
-        let address = rest.split_whitespace().next().unwrap();
-        gateway.address = address
-            .parse()
-            .unwrap_or_else(|e| panic!("no address in {line:?}: {e}"));
+        gateway.address = address_in(&line);
         gateway.servants = gateway.process().children();
         gateway
     }

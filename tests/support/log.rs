@@ -1,6 +1,7 @@
 //! What a server says on its standard error, kept as lines that a test can wait for.
 
 use std::io::{BufRead, BufReader};
+use std::net::SocketAddr;
 use std::process::ChildStderr;
 use std::sync::{Arc, Condvar, Mutex};
 use std::time::Instant;
@@ -65,6 +66,16 @@ impl Log {
     pub fn text(&self) -> String {
         self.0.0.lock().unwrap().lines.join("\n")
     }
+}
+
+/// The address in a server's line about where it listens.
+#[track_caller]
+pub fn address_in(line: &str) -> SocketAddr {
+    let (_, rest) = line.split_once("listening on ").unwrap();
+    let address = rest.split([' ', ',', '\n']).next().unwrap();
+    address
+        .parse()
+        .unwrap_or_else(|e| panic!("no address in {line:?}: {e}"))
 }
 
 fn holds(line: &str, words: &[&str]) -> bool {

@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 use std::fs;
+use std::path::Path;
 use std::time::Duration;
 
 use nix::sys::signal::{Signal, kill};
@@ -24,6 +25,13 @@ impl Process {
             pid,
             started: stat.started,
         })
+    }
+
+    /// The process whose number is in this file.
+    #[track_caller]
+    pub fn of_file(path: &Path) -> Process {
+        let number = fs::read_to_string(path).unwrap().trim().parse().unwrap();
+        Process::of(number).expect("the process runs")
     }
 
     /// Running children, oldest first.

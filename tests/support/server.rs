@@ -11,7 +11,7 @@ use nix::unistd::{Gid, Pid, Uid};
 
 use crate::binaries;
 use crate::client::Client;
-use crate::log::Log;
+use crate::log::{Log, address_in};
 use crate::processes::Process;
 use crate::scratch::{Scratch, give, mode};
 use crate::user::{Account, ordinary};
@@ -277,15 +277,7 @@ impl Setup {
         // From here on the drop of Server cleans up, also when the wait for the line panics.
         let mut server = self.spawn();
         let line = server.log.line_with(&["listening on "]);
-        let (_, rest) = line.split_once("listening on ").unwrap();
-        let address = rest
-            .split_whitespace()
-            .next()
-            .unwrap()
-            .trim_end_matches([',', '.', ';']);
-        server.login.address = address
-            .parse()
-            .unwrap_or_else(|e| panic!("no address in {line:?}: {e}"));
+        server.login.address = address_in(&line);
         assert_eq!(server.login.address.ip(), bind, "{line}");
         assert_ne!(server.login.address.port(), 0, "{line}");
         server.servants = server.process().children();

@@ -153,6 +153,5 @@ pub(crate) fn start_as(setup: Setup, settings: &[&str]) -> (Authority, Server) {
 /// Where the port is at which TLS comes first.
 pub(crate) fn implicit(server: &Server) -> std::net::SocketAddr {
     let line = server.log.line_with(&["listening on", "implicit TLS"]);
-    let (_, address) = line.split_once("listening on ").unwrap();
-    address.split(',').next().unwrap().parse().unwrap()
+    tests::log::address_in(&line)
 }

@@ -10,7 +10,7 @@ use nix::fcntl::OFlag;
 use nix::poll::{PollFd, PollFlags, poll};
 use nix::sys::signal::{Signal, kill};
 use nix::sys::wait::waitpid;
-use nix::unistd::{pipe2, read, write};
+use nix::unistd::{pipe2, read};
 use rustls::pki_types::UnixTime;
 
 use crate::control::until;
@@ -127,15 +127,7 @@ fn judge(
     };
     let mut octets = Vec::new();
     verdict.put(&mut octets);
-    let mut rest = &octets[..];
-    while !rest.is_empty() {
-        match write(teller, rest) {
-            Ok(count) => rest = &rest[count..],
-            Err(Errno::EINTR) => {}
-            Err(errno) => return Err(errno),
-        }
-    }
-    Ok(())
+    sys::write_all(teller, &octets)
 }
 
 fn unproven(why: &str) -> Verdict {

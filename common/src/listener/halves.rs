@@ -1,5 +1,6 @@
-//! The end of a session that is two processes: the trusted half outlives the network half, but not for long.
+//! A session is two processes: how they part, and how it ends. The trusted half outlives the network half, but not for long.
 
+use std::net::IpAddr;
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 use std::time::{Duration, Instant};
 
@@ -10,9 +11,26 @@ use nix::unistd::Pid;
 
 use super::{Answer, Lifeline, Status, Verdict};
 use crate::control::until;
+use crate::log::Log;
+use crate::sys::{self, Fork};
 
 /// How long the network half may take to end when its channel has: it says 421 to a client that reads.
 const LAST_WORDS: Duration = Duration::from_secs(3);
+
+/// So much later than the network half the trusted half gives a login up: it is for the network half to tell the client.
+pub const LOGIN_MARGIN: Duration = Duration::from_secs(2);
+
+/// Forks a session in two, with the channel between them.
+///
+/// # Errors
+/// What the session ends with; the log says why.
+pub fn part<C>(channel: Result<C, Errno>, client: IpAddr, log: &Log) -> Result<(C, Fork), Status> {
+    let parted = channel.and_then(|channel| sys::fork().map(|fork| (channel, fork)));
+    parted.map_err(|errno| {
+        log.line(&format!("cannot start a session for {client}: {errno}"));
+        Status::Broken
+    })
+}
 
 /// Waits for the end of the network half, whose channel is closed; how the session ended. `ended` tells of that end, and
 /// `status` is what the trusted half saw itself.

@@ -169,17 +169,13 @@ impl Session<'_> {
         if self.has_private_data() {
             return self.relay_tls(client, server, direction);
         }
-        let mut flow = match direction {
+        let flow = match direction {
             Direction::Download => Relay::new(server, client, &self.pipe),
             Direction::Upload => Relay::new(client, server, &self.pipe),
         };
         let upstream = self.server.as_ref().ok_or(End::Broken)?;
         let watch = Watch::new(&mut self.client, upstream.as_fd(), self.config.permitted);
-        let (moved, ended) = run(&mut flow, watch, self.config.stall_timeout);
-        if ended.is_err() {
-            flow.reset();
-        }
-        Ok((moved, ended))
+        Ok(run(flow, Relay::reset, watch, self.config.stall_timeout))
     }
 
     /// The same where the client's side is under TLS.
@@ -197,17 +193,13 @@ impl Session<'_> {
                 return Ok((0, Err(Cut { why, aborted })));
             }
         };
-        let mut flow = match direction {
+        let flow = match direction {
             Direction::Download => RelayTls::new(server.into(), client),
             Direction::Upload => RelayTls::new(client, server.into()),
         };
         let upstream = self.server.as_ref().ok_or(End::Broken)?;
         let watch = Watch::new(&mut self.client, upstream.as_fd(), self.config.permitted);
-        let (moved, ended) = run(&mut flow, watch, self.config.stall_timeout);
-        if ended.is_err() {
-            flow.reset();
-        }
-        Ok((moved, ended))
+        Ok(run(flow, RelayTls::reset, watch, self.config.stall_timeout))
     }
 
     /// Comes to terms with the server after a transfer that was cut off, and finds what the client is to hear. Of ABOR's two
@@ -278,14 +270,23 @@ impl Session<'_> {
 }
 
 /// Runs a flow to its end.
-fn run(flow: &mut dyn Flow, mut watch: Watch<'_>, stall: Duration) -> (u64, Result<(), Cut>) {
-    let outcome = pump::run(flow, &mut watch, &mut Pace::default(), stall);
+fn run<F: Flow>(
+    mut flow: F,
+    reset: fn(F),
+    mut watch: Watch<'_>,
+    stall: Duration,
+) -> (u64, Result<(), Cut>) {
+    let outcome = pump::run(&mut flow, &mut watch, &mut Pace::default(), stall);
     let ended = match outcome.end {
         pump::End::Complete => Ok(()),
-        end => Err(Cut {
-            why: Why::Moving(end),
-            aborted: watch.aborted,
-        }),
+        end => {
+            // No part may pass for a whole file.
+            reset(flow);
+            Err(Cut {
+                why: Why::Moving(end),
+                aborted: watch.aborted,
+            })
+        }
     };
     (outcome.moved, ended)
 }

@@ -10,7 +10,7 @@ pub mod mode;
 pub mod pam;
 
 use std::io::IoSlice;
-use std::os::fd::{AsRawFd, BorrowedFd, FromRawFd, OwnedFd, RawFd};
+use std::os::fd::{AsFd, AsRawFd, BorrowedFd, FromRawFd, OwnedFd, RawFd};
 
 use nix::errno::Errno;
 use nix::sys::socket::{ControlMessage, MsgFlags, sendmsg};
@@ -106,6 +106,22 @@ pub fn send_datagram(
     } else {
         Err(Errno::EMSGSIZE)
     }
+}
+
+/// Writes all octets, in as many pieces as it takes.
+///
+/// # Errors
+/// What write(2) says; some of the octets may have been written then.
+pub fn write_all(descriptor: impl AsFd, octets: &[u8]) -> Result<(), Errno> {
+    let mut rest = octets;
+    while !rest.is_empty() {
+        match nix::unistd::write(&descriptor, rest) {
+            Ok(count) => rest = &rest[count..],
+            Err(Errno::EINTR) => {}
+            Err(errno) => return Err(errno),
+        }
+    }
+    Ok(())
 }
 
 /// Whether a call may wait for what is not there yet.
@@ -282,7 +298,6 @@ const LARGE_BUFFER: nix::libc::c_int = 64 << 10;
 mod tests {
     use super::*;
     use nix::sys::socket::{AddressFamily, SockFlag, SockType, socketpair};
-    use std::os::fd::AsFd;
 
     fn pair() -> (OwnedFd, OwnedFd) {
         socketpair(

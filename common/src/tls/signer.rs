@@ -15,7 +15,7 @@ use nix::poll::{PollFd, PollFlags, poll};
 use nix::sys::signal::{SigSet, SigmaskHow, Signal, kill, sigprocmask};
 use nix::sys::socket::{AddressFamily, SockFlag, SockType, setsockopt, socketpair, sockopt};
 use nix::sys::time::TimeVal;
-use nix::unistd::{Pid, pipe2, read, write};
+use nix::unistd::{Pid, pipe2, read};
 use rustls::SignatureScheme;
 use rustls::sign::SigningKey;
 
@@ -244,15 +244,7 @@ fn tell(teller: &OwnedFd, word: &Word) -> Result<(), Errno> {
         .map_err(|_| Errno::EMSGSIZE)?
         .put(&mut all);
     all.extend_from_slice(&octets);
-    let mut rest = &all[..];
-    while !rest.is_empty() {
-        match write(teller, rest) {
-            Ok(count) => rest = &rest[count..],
-            Err(Errno::EINTR) => {}
-            Err(errno) => return Err(errno),
-        }
-    }
-    Ok(())
+    sys::write_all(teller, &all)
 }
 
 impl Starting {

@@ -18,7 +18,7 @@ mod work;
 
 use std::fmt::Display;
 use std::os::fd::{AsFd, OwnedFd};
-use std::time::{Duration, Instant};
+use std::time::Instant;
 
 use common::channel::{
     self, Answerer, Broken, FileAnswer, FileRequest, LoggedIn, LoginAnswer, LoginRequest, PreLogin,
@@ -44,9 +44,6 @@ use self::visitor::Visitor;
 use crate::session;
 use crate::setup::{Security, Setup};
 
-/// So much later than the network half keeper gives a login up: it is for the network half to tell the client.
-const LOGIN_MARGIN: Duration = Duration::from_secs(2);
-
 /// Serves one client: forks the network half and stays as the trusted half. Tells how the session ended; the process
 /// must exit with that and nothing else, since it has closed what it inherited.
 pub(crate) fn serve(setup: &Setup, client: Client) -> Status {
@@ -58,17 +55,10 @@ pub(crate) fn serve(setup: &Setup, client: Client) -> Status {
         lifeline,
         reports,
     } = client;
-    let made = channel::pair()
-        .and_then(|(asker, answerer)| sys::fork().map(|fork| (asker, answerer, fork)));
-    let (asker, answerer, fork) = match made {
-        Ok(made) => made,
-        Err(errno) => {
-            setup.log.line(&format!(
-                "cannot start a session for {}: {errno}",
-                ends.client()
-            ));
-            return Status::Broken;
-        }
+    let made = channel::pair();
+    let ((asker, answerer), fork) = match halves::part(made, ends.client(), &setup.log) {
+        Ok(parted) => parted,
+        Err(status) => return status,
     };
     match fork {
         Fork::Child => {
@@ -183,7 +173,7 @@ impl Keeper<'_> {
         channel: &mut Answerer<PreLogin>,
     ) -> Result<(login::Login, channel::Ticket), Status> {
         let server = &self.setup.config.server;
-        let deadline = Instant::now() + server.login_timeout + LOGIN_MARGIN;
+        let deadline = Instant::now() + server.login_timeout + halves::LOGIN_MARGIN;
         let mut fails = 0;
         self.meet_client(channel, deadline)?;
         loop {
