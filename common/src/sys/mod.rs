@@ -8,6 +8,7 @@ pub mod directory;
 pub mod lock;
 pub mod mode;
 pub mod pam;
+pub mod program;
 
 use std::io::IoSlice;
 use std::os::fd::{AsFd, AsRawFd, BorrowedFd, FromRawFd, OwnedFd, RawFd};
