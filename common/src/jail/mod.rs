@@ -47,7 +47,7 @@ pub use partial::Continuable;
 pub use root::open_root;
 pub use tree::{Copying, Outcome, Progress, Tree};
 pub use unpack::Allowance;
-pub use upload::{Disposition, Upload, Wanted};
+pub use upload::{Disposition, Sealed, Upload, Wanted};
 pub use viewer::{Allowed, Viewer};
 
 use lock::{Part, Share};

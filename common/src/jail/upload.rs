@@ -65,6 +65,14 @@ pub struct Upload {
     pub(super) held: Option<OwnedFd>,
 }
 
+/// An upload whose content is whole, and which is yet to get its name. Dropping it is to discard it.
+#[must_use]
+#[derive(Debug)]
+pub struct Sealed {
+    upload: Upload,
+    size: u64,
+}
+
 /// What makes an upload complete.
 #[derive(Debug)]
 pub(super) enum End {
@@ -184,48 +192,50 @@ impl Upload {
     /// Completes the upload and answers the size of the file. Where a step before the rename fails, the hidden file is
     /// removed and the old one is as it was.
     pub fn commit(self, durability: Durability) -> Result<u64, Failure> {
+        self.seal(durability)?.publish(durability)
+    }
+
+    /// Makes the content whole and keeps it, still under the hidden name where there is one.
+    pub fn seal(self, durability: Durability) -> Result<Sealed, Failure> {
         let Upload {
             file,
             start,
             largest,
             end,
-            held: _held,
             ..
-        } = self;
-        let ended = match &end {
+        } = &self;
+        let ended = match end {
             End::Rename(hidden) => hidden.continued,
             End::InPlace(visible) => visible.truncate,
         };
         if ended {
-            ftruncate(&file, lseek(&file, 0, Whence::SeekCur)?)?;
+            ftruncate(file, lseek(file, 0, Whence::SeekCur)?)?;
         }
-        let size = describe(&fstat(&file)?).size;
+        let size = describe(&fstat(file)?).size;
         let too_large = largest.is_some_and(|largest| size > largest);
         match end {
             End::Rename(_) if too_large => return Err(Failure::TooLarge),
             End::Rename(hidden) => {
-                fchmod(&file, hidden.mode)?;
+                fchmod(file, hidden.mode)?;
                 if durability == Durability::Strict {
-                    fdatasync(&file)?;
+                    fdatasync(file)?;
                 }
-                hidden.rename(&file, durability)?;
             }
-            End::InPlace(visible) => {
+            End::InPlace(_) => {
                 let kept = match durability {
                     _ if too_large => Err(Failure::TooLarge),
-                    Durability::Strict => fdatasync(&file).map_err(Failure::from),
+                    Durability::Strict => fdatasync(file).map_err(Failure::from),
                     Durability::Rename | Durability::Off => Ok(()),
                 };
                 if kept.is_err() {
                     // What the disk did not take must not be there for a second try to build on.
-                    let start = i64::try_from(start).map_err(|_| Failure::BadOffset)?;
-                    ftruncate(&file, start)?;
+                    let start = i64::try_from(*start).map_err(|_| Failure::BadOffset)?;
+                    ftruncate(file, start)?;
                 }
                 kept?;
-                visible.check(&file)?;
             }
         }
-        Ok(size)
+        Ok(Sealed { upload: self, size })
     }
 
     /// Gives the upload up. A hidden file is removed; a file that was continued in place keeps what it has got.
@@ -237,6 +247,50 @@ impl Upload {
             let size = fstat(&self.file).map_or(0, |stat| stat.st_size);
             hidden.settled = hidden.continuable == Continuable::Yes && size > 1;
         }
+    }
+}
+
+impl Sealed {
+    /// The size of the file, in octets.
+    pub fn size(&self) -> u64 {
+        self.size
+    }
+
+    /// The file, for somebody who is to look at it.
+    pub fn descriptor(&self) -> BorrowedFd<'_> {
+        self.upload.descriptor()
+    }
+
+    /// The hidden name, if it has one.
+    pub fn temporary(&self) -> Option<&[u8]> {
+        match &self.upload.end {
+            End::Rename(hidden) => Some(&hidden.temporary),
+            End::InPlace(_) => None,
+        }
+    }
+
+    /// Gives the file its name and answers its size.
+    pub fn publish(self, durability: Durability) -> Result<u64, Failure> {
+        let Upload {
+            file,
+            end,
+            held: _held,
+            ..
+        } = self.upload;
+        match end {
+            End::Rename(hidden) => hidden.rename(&file, durability)?,
+            End::InPlace(visible) => visible.check(&file)?,
+        }
+        Ok(self.size)
+    }
+
+    /// Gives the file up. One that was continued in place ends where it ended before.
+    pub fn refuse(self) -> Result<(), Failure> {
+        if let End::InPlace(_) = self.upload.end {
+            let start = i64::try_from(self.upload.start).map_err(|_| Failure::BadOffset)?;
+            ftruncate(&self.upload.file, start)?;
+        }
+        Ok(())
     }
 }
 
