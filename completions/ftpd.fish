@@ -135,6 +135,14 @@ only\t''
 both\t''"
 complete -c ftpd -l certificate-names -d 'Which name in it must be the account\'s: cn, email, dns [default: cn]' -r
 complete -c ftpd -l certificate-fingerprint -d 'SHA-256 of the account\'s certificates; names no longer count then' -r
+complete -c ftpd -l uploadhook -d 'Program after each whole upload; it gets the path' -r
+complete -c ftpd -l downloadhook -d 'Program after each whole download; it gets the path' -r
+complete -c ftpd -l deletehook -d 'Program after a file was deleted; it gets the path' -r
+complete -c ftpd -l renamehook -d 'Program after a renaming; it gets the old path and the new one' -r
+complete -c ftpd -l logonhook -d 'Program after a login; it gets the user' -r
+complete -c ftpd -l logoffhook -d 'Program after the end of a session, in whichever way; it gets the user' -r
+complete -c ftpd -l connectuphook -d 'Program before each data connection, waited for; a failure refuses it' -r
+complete -c ftpd -l connectdownhook -d 'Program after each data connection, waited for' -r
 complete -c ftpd -l check -d 'Check the configuration and start nothing'
 complete -c ftpd -l dump-config -d 'Print every setting as a TOML file, with where each value comes from'
 complete -c ftpd -l passive -d 'With --check: tell where PASV and EPSV send whom, and try whether that leads back to here'

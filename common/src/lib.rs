@@ -21,6 +21,7 @@ pub mod cli;
 pub mod clock;
 pub mod control;
 pub mod hashing;
+pub mod hookd;
 pub mod jail;
 pub mod listener;
 pub mod log;

@@ -8,8 +8,11 @@ use std::process::ExitCode;
 use common::auth::chain;
 use common::auth::{Identity, session_group};
 use common::cli;
+use common::hookd::{self, Interest, Introduction};
 use common::jail::Names;
-use common::listener::{Client, Entrance, Lifeline, Listener, Ran, Renewal, Reports};
+use common::listener::{
+    Client, Entrance, Hooks, Lifeline, Listener, Ran, Renewal, Reports, ToHooks,
+};
 use common::log::{Log, Sink};
 use common::lookup::Found;
 use common::net::{self, Ends};
@@ -75,13 +78,14 @@ pub(crate) fn serve_inetd(config: Config) -> ExitCode {
     let prepared = prepare(config).and_then(|(mut setup, sink)| {
         setup.log = start_logger(&setup, sink)?;
         setup.found = start_lookup(&setup)?;
+        let hooks = introduce_single_session(&setup, ends)?;
         let tls = start_signer(&setup)?.map(|(_, ready)| ready.offer);
         Lifeline::unattended()
-            .map(|lifeline| (setup, tls, lifeline))
+            .map(|lifeline| (setup, tls, hooks, lifeline))
             .map_err(because("pipe"))
     });
     match prepared {
-        Ok((setup, tls, lifeline)) => {
+        Ok((setup, tls, hooks, lifeline)) => {
             let client = Client {
                 socket,
                 ends,
@@ -89,6 +93,7 @@ pub(crate) fn serve_inetd(config: Config) -> ExitCode {
                 tls,
                 lifeline,
                 reports: Reports::nowhere(),
+                hooks,
             };
             sys::exit(keeper::serve(&setup, client).code())
         }
@@ -117,10 +122,14 @@ fn start(config: Config) -> Result<(Listener, Setup, Option<PidFile>), String> {
     detach_standard_descriptors().map_err(because("/dev/null"))?;
     setup.log = start_logger(&setup, sink)?;
     setup.found = start_lookup(&setup)?;
+    let hooks = start_hooks(&setup)?;
     raise_descriptor_limit();
     if is_root() {
         // Programs that modules of PAM start, such as the one that makes home directories, are nothing without.
-        let bounding = if setup.config.server.auth_methods.need_pam() {
+        let bounding = if hooks.is_some() {
+            // Programs that run as root are to have its capabilities, also those of a hookd that is started again.
+            Bounding::Whole
+        } else if setup.config.server.auth_methods.need_pam() {
             Bounding::Modules
         } else {
             Bounding::Empty
@@ -137,7 +146,8 @@ fn start(config: Config) -> Result<(Listener, Setup, Option<PidFile>), String> {
     let server = &setup.config.server;
     let (limits, total) = (server.limits.clone(), server.total_rates);
     let listener = Listener::new(ports, renewal, limits, total, setup.log.clone())
-        .map_err(because("signals"))?;
+        .map_err(because("signals"))?
+        .with_hooks(hooks);
     startup::tell_ready(awaited);
     Ok((listener, setup, pid_file))
 }
@@ -184,6 +194,8 @@ fn prepare(config: Config) -> Result<(Setup, Option<Sink>), String> {
         Run::Inetd => None,
         Run::Background | Run::Foreground => Some(Turns::new().map_err(because("memfd_create"))?),
     };
+    let hooks = config.server.hooks();
+    let (interest, longest_hook) = (Interest::of(&hooks), hookd::longest(&hooks));
     Ok((
         Setup {
             config,
@@ -192,6 +204,8 @@ fn prepare(config: Config) -> Result<(Setup, Option<Sink>), String> {
             names,
             turns,
             found: Found::default(),
+            interest,
+            longest_hook,
             log: Log::nowhere(),
         },
         sink,
@@ -222,7 +236,7 @@ fn start_logger(setup: &Setup, sink: Option<Sink>) -> Result<Log, String> {
 /// Looks up what PassiveAddress names, if it names anything.
 fn start_lookup(setup: &Setup) -> Result<Found, String> {
     let server = &setup.config.server;
-    let [_, _, _, user, _] = server.own_uids();
+    let [_, _, _, user, ..] = server.own_uids();
     Found::start(
         &server.passive_addresses,
         server.passive_resolve,
@@ -231,6 +245,44 @@ fn start_lookup(setup: &Setup) -> Result<Found, String> {
         &setup.log,
     )
     .map_err(because("lookup of PassiveAddress"))
+}
+
+/// Starts the process that runs hooks, if there are any.
+fn start_hooks(setup: &Setup) -> Result<Option<Hooks>, String> {
+    hook_recipe(setup)
+        .map(|recipe| Hooks::start(recipe).map_err(because("hooks")))
+        .transpose()
+}
+
+fn hook_recipe(setup: &Setup) -> Option<hookd::Recipe> {
+    let server = &setup.config.server;
+    let hooks = server.hooks();
+    let [.., user] = server.own_uids();
+    let log = setup.log.clone();
+    (!hooks.is_empty()).then_some(hookd::Recipe { hooks, user, log })
+}
+
+/// Starts a hookd for the one session of inetd.
+fn introduce_single_session(setup: &Setup, ends: Ends) -> Result<Option<ToHooks>, String> {
+    let Some(recipe) = hook_recipe(setup) else {
+        return Ok(None);
+    };
+    let introduce = || {
+        let (door, behind) = hookd::door()?;
+        recipe.start(&behind)?;
+        let (channel, theirs) = hookd::channel()?;
+        let session = Introduction::Session {
+            number: 0,
+            process: std::process::id(),
+            client: ends.peer,
+            server: ends.local,
+            again: false,
+        };
+        door.introduce(&session, Some(theirs.as_fd()))?;
+        let door = Some(door);
+        Ok(Some(ToHooks { channel, door }))
+    };
+    introduce().map_err(because::<nix::errno::Errno>("hooks"))
 }
 
 /// Does once what every session would do for itself: loading name services, asking the processor what it can do.

@@ -1,7 +1,9 @@
 //! What every session is started with: made once by the listener, before the first fork.
 
 use std::sync::Arc;
+use std::time::Duration;
 
+use common::hookd::Interest;
 use common::jail::Names;
 use common::listener::Entrance;
 use common::log::Log;
@@ -24,6 +26,9 @@ pub(crate) struct Setup {
     pub(crate) turns: Option<Turns>,
     /// The addresses that names in PassiveAddress lead to.
     pub(crate) found: Found,
+    /// What hooks are for, and the longest that a session waits for them.
+    pub(crate) interest: Interest,
+    pub(crate) longest_hook: Duration,
     pub(crate) log: Log,
 }
 

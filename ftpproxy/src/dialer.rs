@@ -42,6 +42,8 @@ pub(crate) fn serve(setup: &Setup, client: Client) -> Status {
         tls,
         lifeline,
         reports,
+        // A gateway has none.
+        hooks: _,
     } = client;
     let made = channel::ends::<Dialling>();
     let ((asker, answerer), fork) = match halves::part(made, ends.client(), &setup.log) {

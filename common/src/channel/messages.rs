@@ -7,6 +7,7 @@ use std::time::Duration;
 use crate::auth::Secret;
 use crate::charset::Charset;
 use crate::digest::Algorithm;
+use crate::hookd::Reason;
 use crate::jail::Failure;
 use crate::messages;
 use crate::path::{LONGEST_PATH, VirtualPath};
@@ -161,6 +162,10 @@ messages! {
         118 => FinishDirectory { path: VirtualPath, mode: Permissions, modified: i64 },
         /// A regular file whose digest is asked for. → `Opened` with its descriptor.
         120 => OpenForDigest { path: VirtualPath },
+        /// How the download of the file that was opened last ended: `whole`, or not. → `Done`. For keepers that tell hooks.
+        122 => Sent { whole: bool, octets: u64 },
+        /// The data connection is closed, or will not come. → `Done`. For keepers that tell hooks.
+        123 => DataEnd,
         /// The digest is taken, or given up: others may take theirs. → `Done`.
         121 => DigestEnd,
         64 => SetMode { path: VirtualPath, mode: Permissions },
@@ -271,6 +276,8 @@ messages! {
         /// `made`: it was not there before.
         115 => DirectoryReady { made: bool },
         116 => FileReady,
+        /// A hook says no, in these words.
+        122 => Vetoed { text: Reason },
     }
 }
 
@@ -361,6 +368,10 @@ pub struct Account {
     pub active_targets: Peers,
     /// Data goes to the port of the control connection where no command names one.
     pub default_data_port: bool,
+    /// Whether keeper is to hear `Sent`.
+    pub tells_downloads: bool,
+    /// Whether keeper is to hear `DataEnd`.
+    pub tells_data: bool,
 }
 
 impl Wire for Account {
@@ -381,6 +392,8 @@ impl Wire for Account {
         self.passive_peers.put(out);
         self.active_targets.put(out);
         self.default_data_port.put(out);
+        self.tells_downloads.put(out);
+        self.tells_data.put(out);
     }
     fn take(input: &mut &[u8]) -> Result<Self, Malformed> {
         Ok(Account {
@@ -400,6 +413,8 @@ impl Wire for Account {
             passive_peers: Wire::take(input)?,
             active_targets: Wire::take(input)?,
             default_data_port: Wire::take(input)?,
+            tells_downloads: Wire::take(input)?,
+            tells_data: Wire::take(input)?,
         })
     }
 }

@@ -78,6 +78,7 @@ fn heading(topic: &str) -> &'static str {
         "archive" => "Archives",
         "session" => "Sessions",
         "data" => "Data connections",
+        "hooks" => "Hooks",
         "servers" => "Servers",
         _ => "Other",
     }

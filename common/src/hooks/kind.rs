@@ -91,6 +91,7 @@ impl Kind {
                 | Kind::RemoveDir
                 | Kind::SetMode
                 | Kind::Symlink
+                | Kind::DataUp
                 | Kind::Command
         )
     }

@@ -6,6 +6,7 @@ mod field;
 mod hook;
 mod kind;
 mod matching;
+mod script;
 mod template;
 mod variable;
 
@@ -19,5 +20,6 @@ pub use hook::{
 };
 pub use kind::{Kind, KindSet};
 pub use matching::{Match, PathPatterns, UserPatterns};
+pub use script::Scripts;
 pub use template::{LONGEST_TEMPLATE, Template, TemplateError};
 pub use variable::{Row, VARIABLES};

@@ -13,6 +13,7 @@ use super::penalties::Offence;
 use super::sessions::{Dead, Session};
 use super::{Listener, Status, door};
 use crate::control::until;
+use crate::hooks::Kind;
 use crate::sys;
 
 /// How long sessions get to end after the listener was told to stop.
@@ -47,6 +48,9 @@ impl Listener {
 
     /// Begins to read the certificates anew, if there are any.
     fn renew(&mut self) {
+        if let Some(hooks) = &self.hooks {
+            hooks.tell(Kind::Reload, "SIGHUP");
+        }
         match &mut self.renewal {
             Some(renewal) => renewal.begin(&self.log),
             None => self
@@ -81,6 +85,11 @@ impl Listener {
                     _ => Status::Broken,
                 };
                 self.sessions.changed(group, status, &mut self.door);
+            }
+            if dead == Dead::Other
+                && let Some(hooks) = &mut self.hooks
+            {
+                hooks.buried(child);
             }
             if dead == Dead::Other
                 && let Some(renewal) = &mut self.renewal
@@ -153,6 +162,9 @@ impl Listener {
                     "session {session}: killed, it did not end in time"
                 ));
             }
+        }
+        if let Some(hooks) = self.hooks.take() {
+            hooks.leave(STOP_GRACE);
         }
     }
 

@@ -7,6 +7,7 @@ use nix::unistd::{Pid, getpgid};
 
 use super::answers::Envelope;
 use super::door::Door;
+use super::hooks::Hooks;
 use super::leases::Leases;
 use super::reports::{self, Report, Verdict};
 use super::sessions::{Handover, Sessions};
@@ -24,6 +25,7 @@ impl Sessions {
         (sender, report, descriptor): reports::Received,
         door: &mut Door,
         leases: &mut Leases,
+        hooks: Option<&Hooks>,
     ) -> Result<(), Option<Pid>> {
         // SECURITY: the sender is the kernel's word, and nobody leaves the group of its session.
         let group = getpgid(Some(sender)).map_err(|_| None)?;
@@ -57,6 +59,13 @@ impl Sessions {
             (Some(Report::Failed), None) if door.logins.runs(group) => {
                 door.failed(group, session.ends.client(), Instant::now());
                 Ok(())
+            }
+            // SECURITY: before the login only, when keeper is not yet the user.
+            (Some(Report::Introduce { user }), Some(root))
+                if session.user().is_none() && door.logins.runs(group) =>
+            {
+                let introduced = session.introduce_user(hooks, user, root);
+                introduced.map_err(|()| Some(group))
             }
             (Some(Report::LoggedIn { user, most }), Some(pipe)) if door.logins.runs(group) => {
                 door.logins.succeeded(group);
@@ -161,6 +170,7 @@ mod tests {
             (getpid(), Some(Report::Admit), Some(envelope.into())),
             &mut door,
             &mut leases(),
+            None,
         )?;
         door.turn(Instant::now());
         let user = UserName::new(name).unwrap();
@@ -170,6 +180,7 @@ mod tests {
             (getpid(), Some(report), Some(envelope.into())),
             &mut door,
             &mut leases(),
+            None,
         )?;
         Ok(answer.take().unwrap().unwrap())
     }
@@ -194,6 +205,7 @@ mod tests {
             (getpid(), Some(Report::Who), Some(writer)),
             &mut door(),
             &mut leases(),
+            None,
         );
         assert_eq!(heard, Ok(()));
         let mut text = [0; 512];
@@ -221,7 +233,7 @@ mod tests {
         let group = getpgrp();
         let mut door = door();
         assert_eq!(
-            own().hear((getpid(), None, None), &mut door, &mut leases()),
+            own().hear((getpid(), None, None), &mut door, &mut leases(), None),
             Err(Some(group))
         );
         let mut sessions = own();
@@ -235,12 +247,14 @@ mod tests {
             (getpid(), Some(report), Some(writer)),
             &mut door,
             &mut leases(),
+            None,
         );
         assert_eq!(heard, Err(Some(group)));
         let heard = own().hear(
             (getpid(), Some(Report::Failed), None),
             &mut door,
             &mut leases(),
+            None,
         );
         assert_eq!(heard, Err(Some(group)));
         // Not a channel, and not a member of the group.
@@ -251,6 +265,7 @@ mod tests {
                 (getpid(), Some(report), Some(reader)),
                 &mut door,
                 &mut leases(),
+                None,
             );
             assert_eq!(heard, Err(Some(group)));
         }
@@ -267,6 +282,7 @@ mod tests {
                 (getpid(), Some(Report::Who), Some(writer)),
                 &mut door(),
                 &mut leases(),
+                None,
             )
         });
         assert_eq!(heard.last(), Some(Err(Some(getpgrp()))));
@@ -282,7 +298,7 @@ mod tests {
                 (getpid(), Some(Report::Failed), None),
             ];
             for report in reports {
-                let heard = sessions.hear(report, &mut door, &mut leases());
+                let heard = sessions.hear(report, &mut door, &mut leases(), None);
                 assert_eq!(heard, Ok(()));
                 door.turn(Instant::now());
             }

@@ -7,6 +7,7 @@ mod door;
 mod ends;
 pub mod halves;
 mod hearing;
+mod hooks;
 mod leases;
 mod lifeline;
 mod logins;
@@ -31,6 +32,7 @@ use nix::unistd::{Pid, setpgid};
 use socket2::Socket;
 
 pub use answers::Answer;
+pub use hooks::Hooks;
 pub use lifeline::{Lifeline, Sign, Watched};
 pub use renewal::Renewal;
 pub use reports::{Reports, Verdict};
@@ -44,6 +46,8 @@ use self::sessions::Sessions;
 
 use crate::channel::{Refusal, UserName};
 use crate::control::until;
+use crate::hookd;
+use crate::hooks::Kind;
 use crate::log::Log;
 use crate::net::{self, Ends};
 use crate::proto::reply::{Code, Reply};
@@ -83,6 +87,25 @@ pub struct Client {
     pub tls: Option<Offer>,
     pub lifeline: Lifeline,
     pub reports: Reports,
+    pub hooks: Option<ToHooks>,
+}
+
+/// A session's way to hookd.
+#[derive(Debug)]
+pub struct ToHooks {
+    /// Keeper's end of the channel.
+    pub channel: OwnedFd,
+    /// Where no listener introduces the user: the door itself. SECURITY: it is closed before the user is served.
+    pub door: Option<hookd::Door>,
+}
+
+impl ToHooks {
+    fn by_listener(channel: OwnedFd) -> ToHooks {
+        ToHooks {
+            channel,
+            door: None,
+        }
+    }
 }
 
 /// What the listener hands to the child that is to be the next keeper of a session.
@@ -92,6 +115,7 @@ pub struct Reinitialised {
     pub tls: Option<Offer>,
     pub lifeline: Lifeline,
     pub reports: Reports,
+    pub hooks: Option<ToHooks>,
     /// The channel to the network half, with a request that waits for its answer.
     pub channel: OwnedFd,
     pub ticket: u32,
@@ -125,6 +149,7 @@ pub struct Listener {
     door: Door,
     leases: Leases,
     renewal: Option<Renewal>,
+    hooks: Option<Hooks>,
     log: Log,
 }
 
@@ -180,8 +205,17 @@ impl Listener {
             door: Door::new(limits),
             leases: Leases::new(total),
             renewal,
+            hooks: None,
             log,
         })
+    }
+
+    /// Tells hooks of its sessions.
+    pub fn with_hooks(self, hooks: Option<Hooks>) -> Listener {
+        if let Some(hooks) = &hooks {
+            hooks.tell(Kind::Start, "");
+        }
+        Listener { hooks, ..self }
     }
 
     /// Accepts until it is told to stop. Returns in the child for each client, too.
@@ -201,6 +235,9 @@ impl Listener {
             self.hear();
             if let Some(renewal) = &mut self.renewal {
                 renewal.look(&self.log);
+            }
+            if let Some(hooks) = &mut self.hooks {
+                hooks.look(&self.sessions, &self.log);
             }
             if let Some(reinitialised) = self.reinitialise() {
                 return Ran::Reinitialise(reinitialised);
@@ -237,6 +274,7 @@ impl Listener {
         ready.extend(awaited.map(|fd| PollFd::new(fd, PollFlags::POLLIN)));
         let turn = earlier(paused, self.door.next_turn());
         let end = earlier(turn, renewal.and_then(Renewal::next_turn));
+        let end = earlier(end, self.hooks.as_ref().and_then(Hooks::next_turn));
         if let Err(errno) = poll(&mut ready, until(end))
             && errno != Errno::EINTR
         {
@@ -314,16 +352,24 @@ impl Listener {
         ends: Ends,
         entrance: Entrance,
     ) -> Result<Option<Client>, Errno> {
+        let (ours, theirs) = match &self.hooks {
+            None => (None, None),
+            Some(_) => Some(hookd::channel()?).unzip(),
+        };
         match sys::fork() {
             Ok(Fork::Parent(child)) => {
                 let exempt = self.door.exempts(ends.client()) && !self.door.awaits_header(&ends);
-                self.sessions.add(child, ends, exempt);
+                let number = self.sessions.add(child, ends, exempt);
+                if let (Some(hooks), Some(theirs)) = (&self.hooks, theirs) {
+                    let introduced = hooks.introduce(number, child, ends, theirs, false);
+                    self.sessions.introduced(child, introduced);
+                }
                 // Both halves of a session are a group, which neither can leave: so they can be ended together. The child
                 // does the same; whoever comes first.
                 let _ = setpgid(child, child);
                 Ok(None)
             }
-            Ok(Fork::Child) => match self.begin(socket.into(), ends, entrance) {
+            Ok(Fork::Child) => match self.begin(socket.into(), ends, entrance, ours) {
                 Ok(client) => Ok(Some(client)),
                 // Never back into the listener's loop.
                 Err(_) => sys::exit(Status::Broken.code()),
@@ -336,7 +382,13 @@ impl Listener {
     }
 
     /// In a new child: leaves the listener's things behind.
-    fn begin(&mut self, socket: OwnedFd, ends: Ends, entrance: Entrance) -> Result<Client, Errno> {
+    fn begin(
+        &mut self,
+        socket: OwnedFd,
+        ends: Ends,
+        entrance: Entrance,
+        hooks: Option<OwnedFd>,
+    ) -> Result<Client, Errno> {
         self.ports.clear();
         setpgid(Pid::from_raw(0), Pid::from_raw(0))?;
         unblock_termination()?;
@@ -347,16 +399,19 @@ impl Listener {
             tls: self.renewal.as_ref().map(Renewal::offer),
             lifeline: self.lifeline.try_clone()?,
             reports: self.reports.try_clone()?,
+            hooks: hooks.map(ToHooks::by_listener),
         })
     }
 
     /// Takes the reports that came. A session that breaks their rules is ended.
     fn hear(&mut self) {
         while let Some(received) = self.inbox.take() {
-            if let Err(Some(group)) = self
-                .sessions
-                .hear(received, &mut self.door, &mut self.leases)
-            {
+            if let Err(Some(group)) = self.sessions.hear(
+                received,
+                &mut self.door,
+                &mut self.leases,
+                self.hooks.as_ref(),
+            ) {
                 self.log.line(&format!(
                     "session {group}: ended: it broke the rules of its reports"
                 ));

@@ -15,14 +15,17 @@ use nix::unistd::Pid;
 use super::answers::{self, Answer};
 use crate::channel::{self, Changing, Refusal, UserName};
 use crate::control::until;
+use crate::hookd::Introduced;
 use crate::messages;
 use crate::net::Passed;
 use crate::rate::{Direction, Grant, Rates};
 use crate::sys::{self, Wait};
 use crate::wire::{self, Wire};
 
-/// The longest report, in octets.
-const LONGEST: usize = 512;
+/// The longest report, in octets: a user with all groups.
+const LONGEST: usize = 4096;
+/// What most reports fit into.
+const USUAL: usize = 512;
 /// How long a full queue is waited for. The listener waits for nobody, so it is soon empty again.
 const PATIENCE: Duration = Duration::from_secs(5);
 
@@ -49,6 +52,8 @@ messages! {
         7 => Lease { upload: bool, user_rates: Rates },
         /// A front end has said between whom its connection is. Carries a pipe for a [`Verdict`].
         8 => Peer { client: SocketAddr, server: SocketAddr },
+        /// Who the user is that is about to log in, for hooks. Carries the root directory.
+        9 => Introduce { user: Introduced },
     }
 }
 
@@ -128,6 +133,14 @@ impl Reports {
         self.ask(&Report::Peer { client, server }, Verdict::Admitted)
     }
 
+    /// Tells hookd, through the listener, who is about to log in, with the root directory of the session.
+    ///
+    /// # Errors
+    /// The listener is gone, or has too much to do.
+    pub fn introduce(&self, user: Introduced, root: BorrowedFd<'_>) -> Result<(), Errno> {
+        self.send(&Report::Introduce { user }, Some(root))
+    }
+
     /// Asks what has an answer; without a listener, `alone` is the answer.
     fn ask<A: Wire>(&self, question: &Report, alone: A) -> Result<Answer<A>, Errno> {
         let (answer, envelope) = answers::pair()?;
@@ -187,7 +200,7 @@ impl Reports {
 
     fn send(&self, report: &Report, descriptor: Option<BorrowedFd<'_>>) -> Result<(), Errno> {
         let queue = self.0.as_ref().ok_or(Errno::ENOTCONN)?;
-        let mut octets = Vec::with_capacity(LONGEST);
+        let mut octets = Vec::with_capacity(USUAL);
         report.put(&mut octets);
         let deadline = Instant::now() + PATIENCE;
         loop {

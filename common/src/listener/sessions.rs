@@ -10,10 +10,12 @@ use nix::unistd::{Pid, getpgid};
 use super::answers::Envelope;
 use super::census::{Census, Counted};
 use super::door::{Door, Judgement, Tally};
+use super::hooks::{Hooks, Introductions};
 use super::penalties::{Offence, Source};
 use super::reports::Verdict;
 use super::status::Status;
 use crate::channel::{Refusal, UserName};
+use crate::hookd::Introduced;
 use crate::net::{Ends, Passed};
 
 /// So many wrong old passwords a session may show.
@@ -46,6 +48,8 @@ pub(super) struct Session {
     guesses: u32,
     /// The former trusted half has left its channel: another one is to take it.
     handover: Option<Handover>,
+    /// How hookd knows it.
+    introductions: Option<Introductions>,
 }
 
 /// What one trusted half leaves to the next.
@@ -86,7 +90,8 @@ pub(super) struct Sessions {
 }
 
 impl Sessions {
-    pub(super) fn add(&mut self, keeper: Pid, ends: Ends, exempt: bool) {
+    /// Notes a session; gives its number.
+    pub(super) fn add(&mut self, keeper: Pid, ends: Ends, exempt: bool) -> u64 {
         self.came += 1;
         let session = Session {
             keeper: Some(keeper),
@@ -102,10 +107,28 @@ impl Sessions {
             changer: None,
             guesses: 0,
             handover: None,
+            introductions: None,
         };
         self.forget(keeper);
         self.census.add(session.counted(keeper));
         self.all.insert(keeper, session);
+        self.came
+    }
+
+    /// Notes how hookd knows a session.
+    pub(super) fn introduced(&mut self, group: Pid, introductions: Introductions) {
+        if let Some(session) = self.all.get_mut(&group) {
+            session.introductions = Some(introductions);
+        }
+    }
+
+    /// All that hookd is to know, for another one.
+    pub(super) fn introductions(&self) -> impl Iterator<Item = (u64, Pid, Ends, &Introductions)> {
+        self.all.iter().filter_map(|(group, session)| {
+            let introductions = session.introductions.as_ref()?;
+            let process = session.keeper.unwrap_or(*group);
+            Some((session.number, process, session.ends, introductions))
+        })
     }
 
     pub(super) fn len(&self) -> usize {
@@ -334,6 +357,23 @@ impl Sessions {
 }
 
 impl Session {
+    /// Which one it is since the start.
+    pub(super) fn number(&self) -> u64 {
+        self.number
+    }
+
+    /// Tells hookd whose session it is; `Err` if it may not be anybody's now.
+    pub(super) fn introduce_user(
+        &mut self,
+        hooks: Option<&Hooks>,
+        user: Introduced,
+        root: OwnedFd,
+    ) -> Result<(), ()> {
+        let (hooks, introductions) = hooks.zip(self.introductions.as_mut()).ok_or(())?;
+        hooks.introduce_user(self.number, introductions, user, root);
+        Ok(())
+    }
+
     pub(super) fn changed_by(&mut self, changer: Pid) {
         self.changer = Some(changer);
     }

@@ -3,7 +3,10 @@
 use nix::sys::signal::{Signal, kill, killpg};
 use nix::unistd::{Pid, setpgid};
 
-use super::{Listener, PasswordChange, Reinitialised, Renewal, Status, unblock_termination};
+use super::{
+    Listener, PasswordChange, Reinitialised, Renewal, Status, ToHooks, unblock_termination,
+};
+use crate::hookd;
 use crate::sys::{self, Fork};
 
 impl Listener {
@@ -14,9 +17,16 @@ impl Listener {
             if let Some(former) = session.keeper.take() {
                 let _ = kill(former, Signal::SIGKILL);
             }
+            let channel = self.hooks.as_ref().map(|_| hookd::channel());
+            let (ours, theirs) = channel.and_then(Result::ok).unzip();
             match sys::fork() {
                 // In the listener, so that no signal to the group can come between; it fails if the session has ended.
                 Ok(Fork::Parent(child)) if setpgid(child, group).is_ok() => {
+                    if let (Some(hooks), Some(theirs)) = (&self.hooks, theirs) {
+                        let (number, ends) = (session.number(), session.ends);
+                        let introduced = hooks.introduce(number, child, ends, theirs, true);
+                        self.sessions.introduced(group, introduced);
+                    }
                     self.sessions.replaced(group, child);
                 }
                 Ok(Fork::Parent(child)) => {
@@ -38,6 +48,7 @@ impl Listener {
                         tls: self.renewal.as_ref().map(Renewal::offer),
                         lifeline,
                         reports,
+                        hooks: ours.map(ToHooks::by_listener),
                         channel: handover.channel,
                         ticket: handover.ticket,
                         session: handover.session,

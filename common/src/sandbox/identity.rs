@@ -84,6 +84,8 @@ pub enum Bounding {
     Empty,
     /// What modules of PAM may need, and programs that they start.
     Modules,
+    /// All: programs of hooks may be root.
+    Whole,
 }
 
 /// What no module of PAM needs: to change the kernel or the network, or to look into what is not the user's.
@@ -136,7 +138,9 @@ pub fn drop_bounding(to: Bounding) -> Result<(), SandboxError> {
         return Ok(());
     }
     let stays = |&number: &u8| {
-        to == Bounding::Modules && NEEDED_BY_NO_MODULE.iter().all(|one| one.index() != number)
+        to == Bounding::Whole
+            || to == Bounding::Modules
+                && NEEDED_BY_NO_MODULE.iter().all(|one| one.index() != number)
     };
     let members = || step("read bounding", bounding::members());
     for number in members()?.into_iter().filter(|number| !stays(number)) {

@@ -137,6 +137,14 @@ pub fn become_user(
     seccomp::apply(programs, Role::Keeper)
 }
 
+/// Becomes somebody who is not root, for a program that is about to be executed.
+///
+/// # Errors
+/// The step that failed; the process must end.
+pub fn become_other(uid: u32, gid: u32, groups: &[u32]) -> Result<(), SandboxError> {
+    identity::become_ids(uid, gid, groups, false, identity::Kept::Nothing)
+}
+
 /// No core dump: a password may be in memory.
 fn no_core() -> Result<(), SandboxError> {
     step("setrlimit CORE", setrlimit(Resource::RLIMIT_CORE, 0, 0))

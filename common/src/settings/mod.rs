@@ -52,6 +52,7 @@ use self::rules::{Advertised, ClientList, PortMap, Rules};
 use self::sources::SourcePorts;
 use crate::charset::Charset;
 use crate::digest::Algorithm;
+use crate::hooks::{Hook, Scripts};
 use crate::policy::{Names, Policy};
 use crate::proto::listing::Order;
 use crate::proto::verbs::{Verb, VerbSet};
@@ -125,6 +126,8 @@ pub struct ServerConfig {
     pub passive_resolve: Duration,
     /// Passive ports by client, over the session's.
     pub passive_ports: Rules<PortMap>,
+    /// Programs for single kinds of events.
+    pub scripts: Scripts,
     /// Who may come to a client's passive port.
     pub passive_peers: Rules<Peers>,
     /// Where a client may have active data connections go.
@@ -172,6 +175,7 @@ impl Default for ServerConfig {
             passive_addresses: Rules::default(),
             passive_resolve: Duration::from_secs(60),
             passive_ports: Rules::default(),
+            scripts: Scripts::default(),
             passive_peers: Rules::default(),
             active_targets: Rules::default(),
             tunnels: ClientList::default(),
@@ -188,10 +192,15 @@ impl ServerConfig {
         front_ends.filter(|_| self.proxy_data)
     }
 
-    /// The uids of processes of our own: network halves, the logger, the signer, the lookup of names, and verifiers of
-    /// certificates.
-    pub fn own_uids(&self) -> [u32; 5] {
-        [0, 1, 2, 3, 4].map(|offset| self.session_user.saturating_add(offset))
+    /// All that is to be done when something happens.
+    pub fn hooks(&self) -> Vec<Hook> {
+        self.scripts.iter().cloned().collect()
+    }
+
+    /// The uids of processes of our own: network halves, the logger, the signer, the lookup of names,
+    /// verifiers of certificates, and programs of hooks.
+    pub fn own_uids(&self) -> [u32; 6] {
+        [0, 1, 2, 3, 4, 5].map(|offset| self.session_user.saturating_add(offset))
     }
 }
 

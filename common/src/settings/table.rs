@@ -11,6 +11,7 @@ use super::{
     CloseNotify, Cost, DataBinding, Fingerprint, GatewayConfig, JailMode, Locks, Run, ServerConfig,
     SessionConfig, TlsRequired, TlsVersion, UnknownHost, permitted,
 };
+use crate::hooks::Kind as Event;
 use crate::policy::{Hours, Names};
 
 /// One row: everything that is known about a setting.
@@ -210,6 +211,14 @@ pub const TABLE: &[Setting] = &[
     setting("CertificateLogin",      &["certificate-login"],      "tls.certificate-login", Choice(&["off", "enough", "only", "both"]), "off", "What a client's certificate is worth: the password, more, or its half",  Session(|c, v| { c.certificate.login = CertificateLogin::parse(v.text)?; Ok(()) })),
     setting("CertificateNames",      &["certificate-names"],      "tls.certificate-names", Text("LIST"),     "cn",                 "Which name in it must be the account's: cn, email, dns",                 Session(|c, v| { c.certificate.names = CertificateNames::parse(v.text)?; Ok(()) })),
     setting("CertificateFingerprint", &["certificate-fingerprint"], "tls.certificate-fingerprint", Text("LIST"), "",             "SHA-256 of the account's certificates; names no longer count then",      Session(|c, v| { c.certificate.fingerprints = Fingerprint::parse_list(v.text)?; Ok(()) })),
+    setting("UploadHook", &["uploadhook"], "hooks.upload", Text("PATH[,USER[,DIR]]"), "", "Program after each whole upload; it gets the path", Server(|c, v| script(c, v, Event::Upload))),
+    setting("DownloadHook", &["downloadhook"], "hooks.download", Text("PATH[,USER[,DIR]]"), "", "Program after each whole download; it gets the path", Server(|c, v| script(c, v, Event::Download))),
+    setting("DeleteHook", &["deletehook"], "hooks.delete", Text("PATH[,USER[,DIR]]"), "", "Program after a file was deleted; it gets the path", Server(|c, v| script(c, v, Event::Delete))),
+    setting("RenameHook", &["renamehook"], "hooks.rename", Text("PATH[,USER[,DIR]]"), "", "Program after a renaming; it gets the old path and the new one", Server(|c, v| script(c, v, Event::Rename))),
+    setting("LogonHook", &["logonhook"], "hooks.login", Text("PATH[,USER[,DIR]]"), "", "Program after a login; it gets the user", Server(|c, v| script(c, v, Event::Login))).also(&["LoginHook"]),
+    setting("LogoffHook", &["logoffhook"], "hooks.logout", Text("PATH[,USER[,DIR]]"), "", "Program after the end of a session, in whichever way; it gets the user", Server(|c, v| script(c, v, Event::Logout))).also(&["LogoutHook"]),
+    setting("ConnectUpHook", &["connectuphook", "dcus"], "hooks.data-up", Text("PATH[,USER[,DIR]]"), "", "Program before each data connection, waited for; a failure refuses it", Server(|c, v| script(c, v, Event::DataUp))).also(&["DataConnectUpScript"]),
+    setting("ConnectDownHook", &["connectdownhook", "dcds"], "hooks.data-down", Text("PATH[,USER[,DIR]]"), "", "Program after each data connection, waited for", Server(|c, v| script(c, v, Event::DataDown))).also(&["DataConnectDownScript"]),
 ];
 
 const EXCLUSIVE: &[(&str, &str)] = &[
@@ -226,22 +235,7 @@ const EXCLUSIVE: &[(&str, &str)] = &[
     ("MandatoryLocks", "MandatoryWriteLocks"),
 ];
 
-const NOT_YET: &[&str] = &[
-    "ConnectDownHook",
-    "ConnectUpHook",
-    "DataConnectDownScript",
-    "DataConnectUpScript",
-    "DeleteHook",
-    "DownloadHook",
-    "LoginHook",
-    "LogoffHook",
-    "LogonHook",
-    "LogoutHook",
-    "LogPasswords",
-    "RenameHook",
-    "UploadHook",
-    "UserPrompt",
-];
+const NOT_YET: &[&str] = &["LogPasswords", "UserPrompt"];
 
 pub(super) const fn setting(
     key: &'static str,
@@ -326,6 +320,13 @@ pub(super) fn narrow_to_ipv4(bind: &mut Bind, value: Value) -> Result<(), Wrong>
         }
     }
     Ok(())
+}
+
+fn script(config: &mut ServerConfig, value: Value, event: Event) -> Result<(), Wrong> {
+    config
+        .scripts
+        .set(event, value.text)
+        .map_err(Wrong::Because)
 }
 
 fn run(config: &mut ServerConfig, value: Value, run: Run) -> Result<(), Wrong> {
@@ -448,6 +449,7 @@ mod tests {
                 "2024202420242024202420242024202420242024202420242024202420242024"
             }
             ("UpdatePass", _) => "sha512",
+            (_, Text("PATH[,USER[,DIR]]")) => "/some/where",
             ("AuthMethods", _) => "shadow",
             ("TLSMinVersion", _) => "1.3",
             ("TLSCipherSuites", _) => "TLS_AES_128_GCM_SHA256",

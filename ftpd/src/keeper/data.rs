@@ -89,6 +89,21 @@ impl DataSockets {
         }
     }
 
+    /// Who will come to a listener, and where.
+    pub(super) fn passive_ends(&self, listener: &OwnedFd) -> Option<(SocketAddr, SocketAddr)> {
+        let here = socket2::SockRef::from(listener)
+            .local_addr()
+            .ok()?
+            .as_socket()?;
+        Some((SocketAddr::new(self.ends.client(), 0), net::canonical(here)))
+    }
+
+    /// Who will connect, and where to.
+    pub(super) fn active_ends(&self, target: SocketAddr) -> Option<(SocketAddr, SocketAddr)> {
+        let target = self.targets.target(self.ends.between(), target)?;
+        Some((SocketAddr::new(self.ends.server(), 0), target))
+    }
+
     /// The beginning of a connection to the client itself, or to somebody whom ActiveTargets names for it.
     pub(super) fn connect(&self, target: SocketAddr) -> Answered {
         let ends = &self.ends;

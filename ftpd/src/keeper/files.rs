@@ -1,18 +1,22 @@
 //! Answers the requests of a session that is logged in. Each is checked against the permitted verbs again, so that a
 //! network half that was taken over gains nothing by skipping its own checks.
 
+use std::net::SocketAddr;
 use std::os::fd::{BorrowedFd, OwnedFd};
 
 use common::channel::{FileAnswer, FileRequest, ListFormat, Ticket, UploadAt};
+use common::hooks::Connection;
 use common::jail::{
     Continuable, Disposition, Failure, Format, Kind, Limits, ListRequest, PackRequest, Upload,
     Wanted,
 };
+use common::proto::hostport::Family;
 use common::proto::listing::{Order, Remark};
 use common::settings::Durability;
 use common::turns::Turn;
 use common::wire::Octets;
 
+use super::hooks::{self, Hooked};
 use super::listing::ListingPump;
 use super::login::Login;
 use super::packing::{Later, Packing};
@@ -28,19 +32,21 @@ pub(super) struct Files {
     work: Option<Work>,
     packing: Option<Packing>,
     unpacking: Option<Unpacking>,
+    pub(super) hooked: Hooked,
 }
 
 /// The channel has ended, whatever the reason: what came is as good as that of any broken upload.
 impl Drop for Files {
     fn drop(&mut self) {
         self.suspend();
+        self.hooked.sent(false, 0);
     }
 }
 
 type Answered = (FileAnswer, Option<OwnedFd>);
 
 impl Files {
-    pub(super) fn new(login: Login) -> Files {
+    pub(super) fn new(login: Login, hooked: Hooked) -> Files {
         Files {
             login,
             upload: None,
@@ -48,6 +54,7 @@ impl Files {
             work: None,
             packing: None,
             unpacking: None,
+            hooked,
         }
     }
 
@@ -60,7 +67,10 @@ impl Files {
     pub(super) fn step_work(&mut self) -> Option<Later> {
         if let Some(work) = &mut self.work {
             let (ticket, answer) = work.step()?;
-            self.work = None;
+            let told = self.work.take().and_then(Work::into_told);
+            if !matches!(answer, FileAnswer::Failed { .. }) {
+                self.hooked.done(told);
+            }
             return Some((ticket, answer, None));
         }
         self.packing.as_mut()?.step()
@@ -93,6 +103,9 @@ impl Files {
             let asked = packing.and_then(|packing| packing.ask(ticket));
             return asked.err().map(|why| FileAnswer::Failed { why });
         }
+        if let Some(refused) = self.hooked.before(request) {
+            return Some(refused);
+        }
         let Login { jail, settings, .. } = &self.login;
         match Work::begin(jail, settings.durability, ticket, request) {
             Ok(work) => {
@@ -107,6 +120,41 @@ impl Files {
     fn suspend(&mut self) {
         if let Some(upload) = self.upload.take() {
             upload.suspend();
+            self.hooked.aborted();
+        }
+    }
+
+    /// Gives an upload up.
+    fn discard(&mut self) {
+        if let Some(upload) = self.upload.take() {
+            upload.discard();
+            self.hooked.aborted();
+        }
+    }
+
+    /// A passive port, when hooks have made way for it.
+    fn listen(&mut self, family: Family) -> Answered {
+        let (answer, socket) = self.login.data.listen(family);
+        let Some((socket, ends)) = socket.and_then(|socket| {
+            let ends = self.login.data.passive_ends(&socket)?;
+            Some((socket, ends))
+        }) else {
+            return (answer, None);
+        };
+        match self.hooked.data_up(ends, Connection::FromClient) {
+            None => (answer, Some(socket)),
+            Some(refused) => (refused, None),
+        }
+    }
+
+    /// The beginning of a connection, when hooks have made way for it.
+    fn connect(&mut self, target: SocketAddr) -> Answered {
+        let Some(ends) = self.login.data.active_ends(target) else {
+            return (FileAnswer::TargetRefused, None);
+        };
+        match self.hooked.data_up(ends, Connection::ToClient) {
+            None => self.login.data.connect(target),
+            Some(refused) => (refused, None),
         }
     }
 
@@ -132,8 +180,15 @@ impl Files {
         if !self.permits(&request) {
             return (FileAnswer::NotPermitted, None);
         }
+        if let Some(refused) = self.hooked.before(&request) {
+            return (refused, None);
+        }
+        let told = hooks::act(&request);
         match self.try_answer(request) {
-            Ok(answered) => answered,
+            Ok(answered) => {
+                self.hooked.after(told);
+                answered
+            }
             Err(why) => (FileAnswer::Failed { why }, None),
         }
     }
@@ -181,7 +236,8 @@ impl Files {
                 declared,
             } => {
                 // One upload at a time: what was not committed is given up.
-                self.upload = None;
+                self.discard();
+                let jail = &self.login.jail;
                 let wanted = Wanted {
                     at: disposition(at, durability),
                     continuable: if continuable {
@@ -205,13 +261,18 @@ impl Files {
             }
             FileRequest::Commit => {
                 let upload = self.upload.take().ok_or(Failure::NotFound)?;
-                let size = upload.commit(durability)?;
-                Ok((FileAnswer::Committed { size }, None))
+                Ok((self.hooked.commit(upload, durability)?, None))
             }
             FileRequest::Discard => {
-                if let Some(upload) = self.upload.take() {
-                    upload.discard();
-                }
+                self.discard();
+                done
+            }
+            FileRequest::Sent { whole, octets } => {
+                self.hooked.sent(whole, octets);
+                done
+            }
+            FileRequest::DataEnd => {
+                self.hooked.reach.data_down();
                 done
             }
             FileRequest::Suspend => {
@@ -287,8 +348,8 @@ impl Files {
             FileRequest::MakeDir { path } => jail.make_dir(&path, durability).and(done),
             FileRequest::RemoveDir { path } => jail.remove_dir(&path, durability).and(done),
             FileRequest::Rename { from, to } => jail.rename(&from, &to, durability).and(done),
-            FileRequest::PassiveListen { family } => Ok(self.login.data.listen(family)),
-            FileRequest::ActiveConnect { target } => Ok(self.login.data.connect(target)),
+            FileRequest::PassiveListen { family } => Ok(self.listen(family)),
+            FileRequest::ActiveConnect { target } => Ok(self.connect(target)),
             FileRequest::SetMode { path, mode } => jail.set_mode(&path, mode, durability).and(done),
             FileRequest::SetTimes {
                 path,
@@ -309,7 +370,8 @@ impl Files {
                 Ok((FileAnswer::Umask { umask }, None))
             }
             FileRequest::Unpack { directory } => {
-                self.upload = None;
+                self.discard();
+                let Login { jail, settings, .. } = &self.login;
                 let rights = rights(self.login.account.permitted);
                 self.unpacking = Some(Unpacking::new(jail, &directory, settings, rights)?);
                 done
@@ -318,14 +380,18 @@ impl Files {
                 Ok((self.unpacking()?.directory(&path, mode)?, None))
             }
             FileRequest::UnpackFile { path, size } => {
-                self.upload = None;
-                let (upload, answered) = self.unpacking()?.file(&path, size)?;
+                self.discard();
+                let unpacking = self.unpacking()?;
+                let place = unpacking.place(&path);
+                let (upload, answered) = unpacking.file(&path, size)?;
                 self.upload = Some(upload);
+                self.hooked.receives(&place);
                 Ok(answered)
             }
             FileRequest::CommitEntry { mode, modified } => {
-                let upload = self.upload.take().ok_or(Failure::NotFound)?;
-                Ok((self.unpacking()?.commit(upload, mode, modified)?, None))
+                let mut upload = self.upload.take().ok_or(Failure::NotFound)?;
+                self.unpacking()?.finish_file(&mut upload, mode, modified)?;
+                Ok((self.hooked.commit(upload, durability)?, None))
             }
             FileRequest::FinishDirectory {
                 path,

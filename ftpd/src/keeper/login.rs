@@ -7,6 +7,7 @@ use common::auth::native::{self, Record, Updated};
 use common::auth::pam::PamSession;
 use common::auth::{Identity, Secret, chain};
 use common::channel::Account;
+use common::hooks::{Kind, Phase};
 use common::jail::{Allowed, Jail, Terms, Viewer};
 use common::listener::Status;
 use common::net::Ends;
@@ -207,6 +208,9 @@ pub(super) fn become_user(setup: &Setup, ends: Ends, granted: Grant) -> Result<L
         account: Account {
             passive_peers: peers.unwrap_or_default(),
             active_targets: data.targets.clone(),
+            tells_downloads: setup.interest.of_downloads(),
+            tells_data: setup.interest.has(Kind::DataUp, Phase::Before)
+                || setup.interest.has(Kind::DataUp, Phase::After),
             ..account(start, &settings, shared)
         },
         settings,
@@ -268,5 +272,7 @@ fn account(start: VirtualPath, settings: &SessionConfig, shared: Rates) -> Accou
         passive_peers: Peers::default(),
         active_targets: Peers::default(),
         default_data_port: settings.default_data_port,
+        tells_downloads: false,
+        tells_data: false,
     }
 }

@@ -6,6 +6,7 @@
 mod data;
 mod files;
 pub(crate) mod grant;
+mod hooks;
 mod leases;
 mod listing;
 mod login;
@@ -25,9 +26,11 @@ use common::channel::{
     Ticket, UserName,
 };
 use common::control::until;
+use common::hookd::{Door, Interest, Introduced, Introduction, Reach, Reason, Told};
+use common::hooks::{Kind, Outcome, Phase};
 use common::jail::Failure;
 use common::listener::{
-    Answer, Client, Lifeline, Reinitialised, Reports, Sign, Status, Verdict, halves,
+    Answer, Client, Lifeline, Reinitialised, Reports, Sign, Status, ToHooks, Verdict, halves,
 };
 use common::net::Ends;
 use common::proto::proxied::Header;
@@ -39,10 +42,14 @@ use nix::poll::{PollFd, PollFlags, poll};
 use nix::unistd::{Pid, pipe2};
 
 use self::files::Files;
+use self::hooks::Hooked;
 use self::leases::Leases;
 use self::visitor::Visitor;
 use crate::session;
 use crate::setup::{Security, Setup};
+
+/// The longest reason of a failure that hooks are told, in octets.
+const LONGEST_REASON: usize = 512;
 
 /// Serves one client: forks the network half and stays as the trusted half. Tells how the session ended; the process
 /// must exit with that and nothing else, since it has closed what it inherited.
@@ -54,6 +61,7 @@ pub(crate) fn serve(setup: &Setup, client: Client) -> Status {
         tls,
         lifeline,
         reports,
+        hooks,
     } = client;
     let made = channel::pair();
     let ((asker, answerer), fork) = match halves::part(made, ends.client(), &setup.log) {
@@ -62,7 +70,7 @@ pub(crate) fn serve(setup: &Setup, client: Client) -> Status {
     };
     match fork {
         Fork::Child => {
-            drop((answerer, lifeline, reports));
+            drop((answerer, lifeline, reports, hooks));
             let (certificates, clients) =
                 tls.map(|offer| (offer.certificates, offer.clients)).unzip();
             let security = Security {
@@ -74,11 +82,14 @@ pub(crate) fn serve(setup: &Setup, client: Client) -> Status {
         }
         Fork::Parent(session) => {
             drop((socket, asker));
+            let (reach, door) = reach(setup, hooks);
             let keeper = Keeper {
                 setup,
                 ends,
                 lifeline,
                 reports,
+                reach,
+                door,
                 session,
                 visitor: Visitor::new(setup, tls.as_ref()),
                 tls,
@@ -100,11 +111,14 @@ pub(crate) fn serve_anew(setup: &Setup, session: Reinitialised) -> Status {
     if let Err(broken) = channel.answer(ticket, &FileAnswer::Done, None) {
         return broken.into();
     }
+    let (reach, door) = reach(setup, session.hooks);
     let keeper = Keeper {
         setup,
         ends: session.ends,
         lifeline: session.lifeline,
         reports: session.reports,
+        reach,
+        door,
         session: session.session,
         visitor: Visitor::new(setup, session.tls.as_ref()),
         tls: session.tls,
@@ -112,11 +126,22 @@ pub(crate) fn serve_anew(setup: &Setup, session: Reinitialised) -> Status {
     keeper.stay(&session.ended, channel.log_out())
 }
 
+/// The session's way to hooks.
+fn reach(setup: &Setup, hooks: Option<ToHooks>) -> (Reach, Option<Door>) {
+    let (channel, door) = hooks.map(|hooks| (hooks.channel, hooks.door)).unzip();
+    let reach = Reach::new(channel, setup.interest, setup.longest_hook);
+    (reach, door.flatten())
+}
+
 struct Keeper<'a> {
     setup: &'a Setup,
     ends: Ends,
     lifeline: Lifeline,
     reports: Reports,
+    /// To the hooks of the session.
+    reach: Reach,
+    /// Where no listener introduces users to hookd.
+    door: Option<Door>,
     /// The network half.
     session: Pid,
     /// What a visitor may ask for, once.
@@ -143,6 +168,8 @@ impl Keeper<'_> {
         kept.extend(self.setup.turns.as_ref().map(AsFd::as_fd));
         kept.extend(self.tls.as_ref().map(|offer| offer.door.as_fd()));
         kept.extend(self.visitor.descriptor());
+        kept.extend(self.reach.descriptor());
+        kept.extend(self.door.as_ref().map(AsFd::as_fd));
         if let Err(errno) = sys::keep_only(&kept) {
             self.setup.log.line(&format!("close_range failed: {errno}"));
             return Status::SandboxFailed;
@@ -224,6 +251,7 @@ impl Keeper<'_> {
                 Err(refused) => {
                     fails += 1;
                     self.tell_of_failure(&user, &refused);
+                    self.tell_hooks_of_failure(&user, &refused);
                     self.reports.failed().map_err(|_| Status::Ended)?;
                     self.hold_back(channel, asked + server.login_fail_delay)?;
                     let last = fails >= server.max_login_fails;
@@ -326,6 +354,7 @@ impl Keeper<'_> {
                 }
                 Err(refused) => {
                     self.tell_of_failure(user, &refused);
+                    self.tell_hooks_of_failure(user, &refused);
                     self.reports.failed().map_err(|_| Status::Ended)?;
                 }
             }
@@ -338,7 +367,7 @@ impl Keeper<'_> {
 
     /// Becomes the user whose password was right, if there is a place for one more session of it.
     fn enter(
-        &self,
+        &mut self,
         channel: &mut Answerer<PreLogin>,
         ticket: Ticket,
         typed: &UserName,
@@ -346,6 +375,7 @@ impl Keeper<'_> {
         deadline: Instant,
     ) -> Result<login::Login, Status> {
         let most = granted.settings.max_per_user;
+        self.introduce(typed, &granted)?;
         let asked = self.reports.logged_in(granted.name.clone(), most);
         if self.verdict(channel, asked, deadline)? == Verdict::TooMany {
             self.tell_of_failure(typed, &format_args!("MaxPerUser of {most} is reached"));
@@ -358,6 +388,7 @@ impl Keeper<'_> {
         }
         match login::become_user(self.setup, self.ends, granted) {
             Ok(login) => {
+                self.reach.logged_in();
                 let (name, client) = (typed.as_slice().escape_ascii(), self.ends.client());
                 let shown = self.visitor.shown();
                 self.setup
@@ -375,6 +406,47 @@ impl Keeper<'_> {
                 Err(refused.status)
             }
         }
+    }
+
+    /// Tells hookd whose session this becomes. SECURITY: as root, and for the last time.
+    fn introduce(&mut self, typed: &UserName, granted: &grant::Grant) -> Result<(), Status> {
+        let door = self.door.take();
+        if self.reach.descriptor().is_none() {
+            return Ok(());
+        }
+        let user = Introduced {
+            login: typed.clone(),
+            name: granted.name.clone(),
+            uid: granted.identity.uid,
+            gid: granted.identity.gid,
+            groups: granted.identity.groups.clone(),
+            client: self
+                .ends
+                .passed
+                .map_or(self.ends.peer, |passed| passed.client),
+            server: self
+                .ends
+                .passed
+                .map_or(self.ends.local, |passed| passed.server),
+        };
+        let root = granted.root.as_fd();
+        let introduced = match door {
+            Some(door) => door.introduce(&Introduction::User { number: 0, user }, Some(root)),
+            None => self.reports.introduce(user, root),
+        };
+        introduced.map_err(|_| Status::Ended)
+    }
+
+    fn tell_hooks_of_failure(&mut self, user: &UserName, why: &dyn Display) {
+        let why = why.to_string();
+        let reason = why.as_bytes();
+        let told = Told {
+            login: Some(user.clone()),
+            reason: Reason::new(reason.get(..LONGEST_REASON).unwrap_or(reason)),
+            outcome: Some(Outcome::Refused),
+            ..Told::new(Kind::LoginFailed)
+        };
+        self.reach.say(Phase::After, told, None);
     }
 
     fn tell_of_failure(&self, user: &UserName, why: &dyn Display) {
@@ -436,7 +508,7 @@ impl Keeper<'_> {
 
     /// Serves the user's requests until the session ends.
     fn serve_user(
-        self,
+        mut self,
         channel: Answerer<PreLogin>,
         mut login: login::Login,
         ticket: channel::Ticket,
@@ -453,7 +525,9 @@ impl Keeper<'_> {
         let mut channel = channel.log_in();
         // Closed with this process, if not before.
         let _open = login.pam.take();
-        let mut files = Files::new(login);
+        let nothing = Reach::new(None, Interest::default(), std::time::Duration::ZERO);
+        let reach = std::mem::replace(&mut self.reach, nothing);
+        let mut files = Files::new(login, Hooked::new(reach));
         // Watched until it hangs up: then the listener is gone, and a session that is logged in goes on without.
         let mut lifeline = Some(&self.lifeline);
         loop {
@@ -469,6 +543,7 @@ impl Keeper<'_> {
                 Some(Err(broken)) => return Over::Ended(broken.into()),
             }
             files.step_listing();
+            files.hooked.attend(&self.setup.log);
             if let Some((ticket, answer, file)) = files.step_work()
                 && let Err(broken) = channel.answer(ticket, &answer, file.as_ref().map(AsFd::as_fd))
             {
@@ -555,6 +630,11 @@ fn wait_for_work(
         leases.map_or_else(unused, |leases| {
             PollFd::new(leases.as_fd(), PollFlags::POLLIN)
         }),
+        files
+            .hooked
+            .reach
+            .descriptor()
+            .map_or_else(unused, |reach| PollFd::new(reach, PollFlags::POLLIN)),
     ];
     let limit = files.has_work().then(Instant::now);
     match poll(&mut ready, until(limit)) {

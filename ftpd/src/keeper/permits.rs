@@ -64,8 +64,11 @@ pub(super) fn permits(permitted: VerbSet, request: &FileRequest) -> bool {
         FileRequest::Copy { .. } => &["SITE CPTO"],
         FileRequest::MakeDirs { .. } => &["SITE MKDIR"],
         FileRequest::Space { .. } => &["AVBL"],
-        // Whoever may log in may begin anew, and give up what was begun.
-        FileRequest::Reinitialise | FileRequest::Cancel => return true,
+        // Whoever may log in may begin anew, give up what was begun, and tell how it ended.
+        FileRequest::Reinitialise
+        | FileRequest::Cancel
+        | FileRequest::Sent { .. }
+        | FileRequest::DataEnd => return true,
         FileRequest::Who => &["SITE WHO"],
         FileRequest::ChangePassword => &["SITE PSWD"],
     };

@@ -19,6 +19,7 @@ pub(super) struct Rights {
 /// The directory that the archive goes to, and what is left of its limits.
 pub(super) struct Unpacking {
     jail: Jail,
+    place: VirtualPath,
     allowance: Allowance,
     rights: Rights,
     durability: Durability,
@@ -36,6 +37,7 @@ impl Unpacking {
         let entries = settings.archive_entries;
         Ok(Unpacking {
             jail: jail.inside(directory)?,
+            place: directory.clone(),
             allowance: Allowance {
                 entries: (entries > 0).then_some(entries),
                 octets: settings.archive_size,
@@ -86,21 +88,27 @@ impl Unpacking {
         Ok((upload, (FileAnswer::FileReady, Some(file))))
     }
 
-    /// Completes a file.
-    pub(super) fn commit(
+    /// Where an entry is, from the user's root.
+    pub(super) fn place(&self, path: &VirtualPath) -> VirtualPath {
+        self.place
+            .join(path.as_bytes().get(1..).unwrap_or_default())
+            .unwrap_or_else(|_| path.clone())
+    }
+
+    /// Gives a file what the archive says of it, before it is complete.
+    pub(super) fn finish_file(
         &self,
-        mut upload: Upload,
+        upload: &mut Upload,
         mode: Permissions,
         modified: i64,
-    ) -> Result<FileAnswer, Failure> {
+    ) -> Result<(), Failure> {
         if self.rights.modes {
             upload.set_mode(self.jail.masked(mode))?;
         }
         if self.rights.times {
             upload.set_modified(modified)?;
         }
-        let size = upload.commit(self.durability)?;
-        Ok(FileAnswer::Committed { size })
+        Ok(())
     }
 
     /// Gives a directory that was made what the archive says of it, now that all is in it.

@@ -2,15 +2,20 @@
 //! gone or has changed its mind.
 
 use common::channel::{Failed, FileAnswer, FileRequest, Ticket};
+use common::hookd::Told;
 use common::jail::{Copying, Failure, Jail, Outcome, Progress, Tree};
 use common::settings::Durability;
 use common::wire::Octets;
+
+use super::hooks;
 
 /// What is being done, and the request that waits for it.
 pub(super) struct Work {
     ticket: Ticket,
     kind: Kind,
     durability: Durability,
+    /// What hooks are told when it is done.
+    told: Option<Told>,
 }
 
 enum Kind {
@@ -47,7 +52,13 @@ impl Work {
             ticket,
             kind,
             durability,
+            told: hooks::act(request),
         })
+    }
+
+    /// What hooks are told.
+    pub(super) fn into_told(self) -> Option<Told> {
+        self.told
     }
 
     /// Goes on for a while; gives the answer when it is done.

@@ -97,7 +97,7 @@ fn unclaimed(offered: SocketAddr, tells: Tells, client: IpAddr) -> String {
 }
 
 /// Gives a passive port back that the client has asked for and not used in time.
-pub(crate) fn expire(link: &mut Link, user: &mut User) {
+pub(crate) fn expire(link: &mut Link, user: &mut User) -> Result<(), End> {
     if let DataChannel::Passive(offer) = &user.data
         && Instant::now() >= offer.until
     {
@@ -106,6 +106,16 @@ pub(crate) fn expire(link: &mut Link, user: &mut User) {
             link.tell_of_stranger(&text);
         }
         user.data = DataChannel::None;
+        return end(user);
+    }
+    Ok(())
+}
+
+/// There is no data connection any more: hooks hear of it before the client does.
+pub(crate) fn end(user: &mut User) -> Result<(), End> {
+    match user.account.tells_data {
+        true => user.files.data_end(),
+        false => Ok(()),
     }
 }
 

@@ -6,6 +6,7 @@ use common::channel::{
     Asker, Broken, EntryPath, Failed, FileAnswer, FileRequest, LoggedIn, PackedContent,
     PackedOwner, PreLogin, Ticket,
 };
+use common::hookd::Reason;
 use common::jail::Failure;
 use common::path::VirtualPath;
 use common::proto::facts::{FactSet, Permissions};
@@ -15,12 +16,14 @@ use common::proto::listing::Remark;
 use super::End;
 
 /// Why a request did not do what was asked.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) enum Denied {
     Failed(Failure),
     NotPermitted,
     /// The data connection would lead elsewhere, or to another family.
     TargetRefused,
+    /// A hook says no, in these words.
+    Vetoed(Reason),
 }
 
 /// A file to be sent.
@@ -97,6 +100,7 @@ macro_rules! expect {
             (FileAnswer::Failed { why }, _) => Ok(Err(Denied::Failed(why))),
             (FileAnswer::NotPermitted, _) => Ok(Err(Denied::NotPermitted)),
             (FileAnswer::TargetRefused, _) => Ok(Err(Denied::TargetRefused)),
+            (FileAnswer::Vetoed { text }, _) => Ok(Err(Denied::Vetoed(text))),
             _ => Err(End::Broken),
         }
     };
@@ -106,6 +110,7 @@ macro_rules! expect {
             (FileAnswer::Failed { why }, None) => Ok(Err(Denied::Failed(why))),
             (FileAnswer::NotPermitted, None) => Ok(Err(Denied::NotPermitted)),
             (FileAnswer::TargetRefused, None) => Ok(Err(Denied::TargetRefused)),
+            (FileAnswer::Vetoed { text }, None) => Ok(Err(Denied::Vetoed(text))),
             _ => Err(End::Broken),
         }
     };
@@ -164,6 +169,23 @@ impl Files {
         match self.channel.receive(ticket)? {
             None => Ok(None),
             Some(answer) => expect!(answer, FileAnswer::Committed { size } => size).map(Some),
+        }
+    }
+
+    /// Tells keeper how the download of the last file ended, for hooks.
+    pub(crate) fn sent(&mut self, whole: bool, octets: u64) -> Result<(), End> {
+        self.note(&FileRequest::Sent { whole, octets })
+    }
+
+    /// Tells keeper that there is no data connection any more, for hooks.
+    pub(crate) fn data_end(&mut self) -> Result<(), End> {
+        self.note(&FileRequest::DataEnd)
+    }
+
+    fn note(&mut self, request: &FileRequest) -> Result<(), End> {
+        match self.call(request)? {
+            (FileAnswer::Done, None) => Ok(()),
+            _ => Err(End::Broken),
         }
     }
 

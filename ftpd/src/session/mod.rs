@@ -339,7 +339,7 @@ impl Session {
                 return Err(End::TimedOut);
             }
             if let Stage::User(user) = &mut self.stage {
-                data::expire(&mut self.link, user);
+                data::expire(&mut self.link, user)?;
             }
         }
     }

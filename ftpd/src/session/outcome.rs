@@ -16,6 +16,9 @@ const LONGEST_NAME_SHOWN: usize = 200;
 /// As [`file()`], naming what it is about as the client typed it.
 pub(crate) fn about(typed: &[u8]) -> impl FnOnce(Denied) -> Reply {
     move |denied| {
+        if let Denied::Vetoed(_) = denied {
+            return file(denied);
+        }
         let (code, why) = reason(denied);
         let mut text = typed[..typed.len().min(LONGEST_NAME_SHOWN)].to_vec();
         if text.len() < typed.len() {
@@ -29,6 +32,9 @@ pub(crate) fn about(typed: &[u8]) -> impl FnOnce(Denied) -> Reply {
 
 /// A file or directory that could not be had.
 pub(crate) fn file(denied: Denied) -> Reply {
+    if let Denied::Vetoed(veto) = denied {
+        return Reply::new(Code::UNAVAILABLE, veto.as_slice().to_vec());
+    }
     let (code, text) = reason(denied);
     Reply::new(code, text)
 }
@@ -42,7 +48,7 @@ pub(crate) fn text(why: Failure) -> &'static str {
 pub(crate) fn failure(denied: Denied) -> Failure {
     match denied {
         Denied::Failed(why) => why,
-        Denied::NotPermitted | Denied::TargetRefused => Failure::Denied,
+        Denied::NotPermitted | Denied::TargetRefused | Denied::Vetoed(_) => Failure::Denied,
     }
 }
 
@@ -51,7 +57,7 @@ pub(crate) fn reason(denied: Denied) -> (Code, &'static str) {
     let why = match denied {
         Denied::Failed(why) => why,
         Denied::NotPermitted => return (Code::UNAVAILABLE, "Permission denied."),
-        Denied::TargetRefused => return (Code::UNAVAILABLE, "Refused."),
+        Denied::TargetRefused | Denied::Vetoed(_) => return (Code::UNAVAILABLE, "Refused."),
     };
     match why {
         Failure::NotFound => (Code::UNAVAILABLE, "No such file or directory."),
@@ -102,6 +108,7 @@ pub(crate) fn data_setup(denied: Denied) -> Reply {
             "No passive port is free; try again.",
         ),
         Denied::Failed(_) => Reply::new(Code::NO_DATA_CONNECTION, "Cannot open a data connection."),
+        Denied::Vetoed(veto) => Reply::new(Code::NO_DATA_CONNECTION, veto.as_slice().to_vec()),
         Denied::NotPermitted => Reply::new(Code::NOT_OFFERED, "This command is not offered."),
         Denied::TargetRefused => Reply::new(
             Code::BAD_ARGUMENT,

@@ -50,7 +50,10 @@ pub(crate) fn send(
         }
         (source, wire) => Box::new(SendStaged::new(source, wire, plan.into_chain())),
     };
-    Ok(run(link, channel, account, pace, flow.as_mut()))
+    let ended = run(link, channel, account, pace, flow.as_mut());
+    drop(flow);
+    data::end(user)?;
+    Ok(ended)
 }
 
 /// Receives a file, likewise.
@@ -64,13 +67,11 @@ pub(crate) fn receive(
     let wire = connect(link, user, mark)?;
     let (channel, account) = (user.files.as_fd(), &user.account);
     let mut flow = Receive::new(wire, store, plan.into_chain());
-    Ok(run(
-        link,
-        channel,
-        account,
-        &mut user.paces.upload,
-        &mut flow,
-    ))
+    let pace = &mut user.paces.upload;
+    let ended = run(link, channel, account, pace, &mut flow);
+    drop(flow);
+    data::end(user)?;
+    Ok(ended)
 }
 
 /// Moves an archive, whose maker or taker (`partner`) asks keeper for one entry after the other while it moves; it is
@@ -105,6 +106,14 @@ pub(crate) fn converse<'u, Partner>(
 /// Opens the data connection, tells the client, and does TLS's handshake where that is wanted.
 fn connect(link: &mut Link, user: &mut User, mark: &Mark) -> Result<Wire, Stop> {
     link.check_data_level(user)?;
+    let made = try_connect(link, user, mark);
+    if made.is_err() {
+        data::end(user)?;
+    }
+    made
+}
+
+fn try_connect(link: &mut Link, user: &mut User, mark: &Mark) -> Result<Wire, Stop> {
     let socket = data::open(link, user)?.begin(&mut link.control, mark)?;
     security::protect(link, user, socket)
 }

@@ -339,6 +339,8 @@ fn serve(identity: Identity, user: &User, config: Config, socket: OwnedFd) {
         become_ordinary(user.uid, user.gid);
     }
     let setup = Setup {
+        interest: common::hookd::Interest::default(),
+        longest_hook: std::time::Duration::ZERO,
         config,
         programs: Programs::new().unwrap(),
         empty_root,
@@ -348,6 +350,7 @@ fn serve(identity: Identity, user: &User, config: Config, socket: OwnedFd) {
         log: Log::nowhere(),
     };
     let client = Client {
+        hooks: None,
         ends: Ends::of(&socket).unwrap(),
         socket,
         entrance: Entrance::Plain,

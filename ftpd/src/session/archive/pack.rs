@@ -18,7 +18,7 @@ use super::names;
 use super::tally::Sent;
 use crate::session::commands::transfer::{log_transfer, plan};
 use crate::session::files::{Files, Next, PackedEntry};
-use crate::session::{End, Link, Pending, Stop, User, outcome, transfer};
+use crate::session::{End, Link, Pending, Stop, User, data, outcome, transfer};
 
 /// Sends an archive of what the argument names.
 pub(crate) fn retr(
@@ -93,7 +93,9 @@ fn send(
             Box::new(pump::SendStaged::new(source, wire, plan.into_chain()))
         },
     )?;
-    Ok((ended, packer.close()?))
+    let sent = packer.close()?;
+    data::end(user)?;
+    Ok((ended, sent))
 }
 
 /// The archive as it is made: one entry at a time, the next one being asked for while this one is sent.

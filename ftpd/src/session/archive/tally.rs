@@ -118,7 +118,7 @@ pub(super) struct Received {
 }
 
 /// Why an archive is not unpacked any further.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) enum Why {
     Malformed(Wrong),
     /// Its name is none that may be.
@@ -138,7 +138,7 @@ impl Received {
     /// The reply for an archive that was read to its end, or to where it was refused.
     pub(super) fn reply(&self, names: Names, confirmation: Option<&Confirmation>) -> Reply {
         let entries = self.entries;
-        let Some(why) = self.refused else {
+        let Some(why) = self.refused.clone() else {
             let mut text = format!("Transfer complete, {entries} entries.");
             for (count, what) in [
                 (self.left_out, "links and special files were left out."),

@@ -19,7 +19,7 @@ use super::entry;
 use super::tally::{Received, Why};
 use crate::session::commands::transfer::{log_transfer, plan};
 use crate::session::files::{Denied, Files};
-use crate::session::{End, Link, Pending, Stop, User, outcome, transfer};
+use crate::session::{End, Link, Pending, Stop, User, data, outcome, transfer};
 
 /// The most directories that are left open; then those so far are taken for done.
 const MOST_OPEN: usize = 4096;
@@ -62,7 +62,9 @@ fn receive(
         Unpacker::new,
         |wire, unpacker| Box::new(Consume::new(wire, plan.into_chain(), unpacker)),
     )?;
-    Ok((ended, unpacker.close()?))
+    let received = unpacker.close()?;
+    data::end(user)?;
+    Ok((ended, received))
 }
 
 struct Unpacker<'a> {

@@ -62,6 +62,10 @@ pub(in crate::session) fn retr(
     }
     let ended = transfer::send(link, user, source, plan, &mark)?;
     log_transfer(link, "download", &name, ended.outcome);
+    if user.account.tells_downloads {
+        let whole = ended.outcome.end == pump::End::Complete;
+        user.files.sent(whole, ended.outcome.moved)?;
+    }
     let mut reply = outcome::sent(ended.outcome.end)?;
     if ended.outcome.end == pump::End::Complete {
         reply = outcome::complete(ended.confirmation.as_ref());

@@ -1,0 +1,278 @@
+//! What crosses the channels of hookd. Keeper names what it did and virtual paths; who the session is, the listener said before.
+
+use std::net::SocketAddr;
+use std::time::Duration;
+
+use crate::channel::UserName;
+use crate::hooks::{Connection, DataConnection, Kind, Outcome, Phase};
+use crate::messages;
+use crate::path::VirtualPath;
+use crate::wire::{Malformed, Octets, Wire};
+
+/// The longest message, in octets: two paths and the rest.
+pub(super) const LONGEST_MESSAGE: usize = 16 << 10;
+/// The most groups of a user that hooks get.
+pub(super) const MOST_GROUPS: usize = 512;
+/// The longest reason, or text of a reply, in octets.
+pub(super) const LONGEST_TEXT: usize = 512;
+
+pub type Reason = Octets<LONGEST_TEXT>;
+
+messages! {
+    /// Through the door, from the listener, or where there is none from keeper as root.
+    #[derive(Clone, Debug)]
+    pub enum Introduction {
+        /// A session, with the end of its channel. `again`: it was there before.
+        1 => Session { number: u64, process: u32, client: SocketAddr, server: SocketAddr, again: bool },
+        /// Whose session it is now, with its root directory.
+        2 => User { number: u64, user: Introduced },
+        /// Something that no session did.
+        3 => Daemon { kind: Kind, reason: Reason },
+    }
+}
+
+/// A user who has logged in.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Introduced {
+    /// As it was typed.
+    pub login: UserName,
+    pub name: UserName,
+    pub uid: u32,
+    pub gid: u32,
+    pub groups: Vec<u32>,
+    /// The ends of the connection, as a front end has said them where there is one.
+    pub client: SocketAddr,
+    pub server: SocketAddr,
+}
+
+impl Wire for Introduced {
+    fn put(&self, out: &mut Vec<u8>) {
+        self.login.put(out);
+        self.name.put(out);
+        self.uid.put(out);
+        self.gid.put(out);
+        self.client.put(out);
+        self.server.put(out);
+        let groups = self.groups.get(..MOST_GROUPS).unwrap_or(&self.groups);
+        u16::try_from(groups.len()).unwrap_or(0).put(out);
+        groups.iter().for_each(|group| group.put(out));
+    }
+    fn take(input: &mut &[u8]) -> Result<Self, Malformed> {
+        let (login, name) = (Wire::take(input)?, Wire::take(input)?);
+        let (uid, gid) = (Wire::take(input)?, Wire::take(input)?);
+        let (client, server) = (Wire::take(input)?, Wire::take(input)?);
+        let count = usize::from(u16::take(input)?);
+        if count > MOST_GROUPS {
+            return Err(Malformed);
+        }
+        let groups: Result<_, _> = (0..count).map(|_| u32::take(input)).collect();
+        Ok(Introduced {
+            login,
+            name,
+            uid,
+            gid,
+            groups: groups?,
+            client,
+            server,
+        })
+    }
+}
+
+messages! {
+    /// Keeper to hookd.
+    #[derive(Debug)]
+    pub(super) enum Request {
+        /// Nobody waits.
+        1 => Tell { told: Told },
+        /// → `Verdict` with the number of the question.
+        2 => Ask { number: u32, phase: Phase, told: Told },
+        /// To a hookd that was just started: what was told to the one before.
+        3 => Recall { data: Option<DataConnection>, logged_in: bool },
+    }
+}
+
+messages! {
+    /// Hookd to keeper.
+    #[derive(Debug)]
+    pub(super) enum Answer {
+        1 => Verdict { number: u32, verdict: Verdict },
+        /// This hookd is new: what waits for an answer is to be asked again.
+        2 => Again,
+    }
+}
+
+messages! {
+    /// What came of the hooks that were waited for.
+    #[derive(Clone, Debug, PartialEq, Eq)]
+    pub enum Verdict {
+        1 => Pass,
+        /// One of them said no, in these words.
+        2 => Refuse { text: Reason },
+    }
+}
+
+/// What a session did, or is about to do.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Told {
+    pub kind: Kind,
+    pub path: Option<VirtualPath>,
+    pub from: Option<VirtualPath>,
+    pub target: Option<VirtualPath>,
+    /// The name of the file before it is accepted, in the directory of `path`.
+    pub temporary: Option<Octets<255>>,
+    pub size: Option<u64>,
+    pub transferred: Option<u64>,
+    pub duration: Option<Duration>,
+    pub mode: Option<u32>,
+    pub data: Option<DataConnection>,
+    pub outcome: Option<Outcome>,
+    pub reason: Option<Reason>,
+    /// The name of a login that failed.
+    pub login: Option<UserName>,
+}
+
+impl Told {
+    /// Something of which nothing more is known.
+    pub fn new(kind: Kind) -> Told {
+        Told {
+            kind,
+            path: None,
+            from: None,
+            target: None,
+            temporary: None,
+            size: None,
+            transferred: None,
+            duration: None,
+            mode: None,
+            data: None,
+            outcome: None,
+            reason: None,
+            login: None,
+        }
+    }
+
+    /// Something about a path.
+    pub fn about(kind: Kind, path: &VirtualPath) -> Told {
+        Told {
+            path: Some(path.clone()),
+            ..Told::new(kind)
+        }
+    }
+}
+
+impl Wire for Told {
+    fn put(&self, out: &mut Vec<u8>) {
+        self.kind.put(out);
+        self.path.put(out);
+        self.from.put(out);
+        self.target.put(out);
+        self.temporary.put(out);
+        self.size.put(out);
+        self.transferred.put(out);
+        self.duration.put(out);
+        self.mode.put(out);
+        self.data.put(out);
+        self.outcome.put(out);
+        self.reason.put(out);
+        self.login.put(out);
+    }
+    fn take(input: &mut &[u8]) -> Result<Self, Malformed> {
+        Ok(Told {
+            kind: Wire::take(input)?,
+            path: Wire::take(input)?,
+            from: Wire::take(input)?,
+            target: Wire::take(input)?,
+            temporary: Wire::take(input)?,
+            size: Wire::take(input)?,
+            transferred: Wire::take(input)?,
+            duration: Wire::take(input)?,
+            mode: Wire::take(input)?,
+            data: Wire::take(input)?,
+            outcome: Wire::take(input)?,
+            reason: Wire::take(input)?,
+            login: Wire::take(input)?,
+        })
+    }
+}
+
+impl Wire for Kind {
+    fn put(&self, out: &mut Vec<u8>) {
+        out.push(*self as u8);
+    }
+    fn take(input: &mut &[u8]) -> Result<Self, Malformed> {
+        let place = usize::from(u8::take(input)?);
+        Kind::ALL.get(place).copied().ok_or(Malformed)
+    }
+}
+
+impl Wire for DataConnection {
+    fn put(&self, out: &mut Vec<u8>) {
+        self.source.put(out);
+        self.destination.put(out);
+        self.connection.put(out);
+    }
+    fn take(input: &mut &[u8]) -> Result<Self, Malformed> {
+        Ok(DataConnection {
+            source: Wire::take(input)?,
+            destination: Wire::take(input)?,
+            connection: Wire::take(input)?,
+        })
+    }
+}
+
+macro_rules! tags {
+    ($type:ident: $($tag:literal => $variant:ident,)*) => {
+        impl Wire for $type {
+            fn put(&self, out: &mut Vec<u8>) {
+                out.push(match self { $($type::$variant => $tag,)* });
+            }
+            fn take(input: &mut &[u8]) -> Result<Self, Malformed> {
+                match u8::take(input)? { $($tag => Ok($type::$variant),)* _ => Err(Malformed) }
+            }
+        }
+    };
+}
+tags! { Phase: 1 => Before, 2 => After, 3 => Error, 4 => Accept, }
+tags! { Outcome: 1 => Success, 2 => Failed, 3 => Refused, 4 => Aborted, 5 => TimedOut, }
+tags! { Connection: 1 => FromClient, 2 => ToClient, 3 => ToServer, 4 => FromServer, }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::wire::decode;
+    use proptest::prelude::*;
+
+    #[test]
+    fn everything_that_is_told_arrives() {
+        let path = VirtualPath::new(b"/a/b").unwrap();
+        let ends: SocketAddr = "192.0.2.1:2121".parse().unwrap();
+        let told = Told {
+            from: Some(path.clone()),
+            data: Some(DataConnection {
+                source: ends,
+                destination: ends,
+                connection: Connection::ToClient,
+            }),
+            outcome: Some(Outcome::Aborted),
+            size: Some(7),
+            ..Told::about(Kind::Rename, &path)
+        };
+        let mut out = Vec::new();
+        told.put(&mut out);
+        assert_eq!(decode(&out), Ok(told));
+        for kind in Kind::ALL {
+            let mut out = Vec::new();
+            kind.put(&mut out);
+            assert_eq!(decode(&out), Ok(kind));
+        }
+    }
+
+    proptest! {
+        #[test]
+        fn any_octets_decode_or_are_malformed(octets in proptest::collection::vec(any::<u8>(), 0..300)) {
+            let _ = decode::<Request>(&octets).is_ok();
+            let _ = decode::<Answer>(&octets).is_ok();
+            let _ = decode::<Introduction>(&octets).is_ok();
+        }
+    }
+}

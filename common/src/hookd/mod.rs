@@ -1,0 +1,189 @@
+//! Hookd: the one process that runs programs for hooks, outside of every jail. The listener introduces each session to it
+//! through a door; then the session's keeper tells what it does over a channel of its own, and can say nothing else.
+
+mod child;
+mod desk;
+mod guest;
+mod interest;
+mod message;
+mod queue;
+mod reach;
+
+use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
+use std::time::Duration;
+
+use nix::errno::Errno;
+use nix::sys::prctl;
+use nix::sys::signal::{SigSet, SigmaskHow, Signal, sigprocmask};
+use nix::sys::socket::{AddressFamily, SockFlag, SockType, setsockopt, socketpair, sockopt};
+use nix::sys::time::TimeVal;
+use nix::unistd::Pid;
+
+pub use self::interest::Interest;
+pub use self::message::{Introduced, Introduction, Reason, Told, Verdict};
+pub use self::reach::Reach;
+
+use self::desk::{Desk, Identities};
+use self::guest::Identity;
+use crate::auth;
+use crate::hooks::{Action, Hook, Mode, RunAs};
+use crate::log::Log;
+use crate::sys::{self, Fork};
+use crate::wire::Wire;
+
+/// How long the door is waited at. Hookd waits for nobody, so there is soon room.
+const PATIENCE: TimeVal = TimeVal::new(5, 0);
+
+/// What hookd is started with.
+#[derive(Debug)]
+pub struct Recipe {
+    pub hooks: Vec<Hook>,
+    /// The uid and gid of hooks that say nothing else.
+    pub user: u32,
+    pub log: Log,
+}
+
+/// The way in: sessions are introduced here.
+#[derive(Debug)]
+pub struct Door(OwnedFd);
+
+/// What is behind the door. It outlives any single hookd, so that nothing that was said is lost.
+#[derive(Debug)]
+pub struct Behind(OwnedFd);
+
+/// Makes a door and what is behind it.
+///
+/// # Errors
+/// What socketpair(2) says.
+pub fn door() -> Result<(Door, Behind), Errno> {
+    let (door, behind) = socketpair(
+        AddressFamily::Unix,
+        SockType::SeqPacket,
+        None,
+        SockFlag::SOCK_CLOEXEC,
+    )?;
+    setsockopt(&door, sockopt::SendTimeout, &PATIENCE)?;
+    Ok((Door(door), Behind(behind)))
+}
+
+/// Makes a session's channel: keeper's end, and hookd's.
+///
+/// # Errors
+/// What socketpair(2) says.
+pub fn channel() -> Result<(OwnedFd, OwnedFd), Errno> {
+    socketpair(
+        AddressFamily::Unix,
+        SockType::SeqPacket,
+        None,
+        SockFlag::SOCK_CLOEXEC | SockFlag::SOCK_NONBLOCK,
+    )
+}
+
+impl Door {
+    /// Introduces a session, or a user, with the descriptor that belongs to it.
+    ///
+    /// # Errors
+    /// What sendmsg(2) says.
+    pub fn introduce(
+        &self,
+        introduction: &Introduction,
+        descriptor: Option<BorrowedFd<'_>>,
+    ) -> Result<(), Errno> {
+        let mut octets = Vec::new();
+        introduction.put(&mut octets);
+        sys::send_datagram(self.0.as_fd(), &octets, descriptor)
+    }
+}
+
+impl AsFd for Door {
+    fn as_fd(&self) -> BorrowedFd<'_> {
+        self.0.as_fd()
+    }
+}
+
+/// The longest that a session waits for these hooks.
+pub fn longest(hooks: &[Hook]) -> Duration {
+    let waited = hooks.iter().filter(|hook| hook.mode != Mode::Async);
+    let longest = waited.filter_map(|hook| match &hook.action {
+        Action::Exec(exec) => Some(exec.timeout + exec.kill_after),
+        _ => None,
+    });
+    // What is before it in the queue takes its time too.
+    longest.max().unwrap_or_default() * 2
+}
+
+impl Recipe {
+    /// Starts a hookd.
+    ///
+    /// # Errors
+    /// What fork(2) and dup(2) say.
+    pub fn start(&self, behind: &Behind) -> Result<Pid, Errno> {
+        let door = nix::unistd::dup(&behind.0)?;
+        match sys::fork()? {
+            Fork::Parent(process) => Ok(process),
+            Fork::Child => sys::exit(self.run(door)),
+        }
+    }
+
+    /// Hookd's own process, from its start to its end.
+    fn run(&self, door: OwnedFd) -> i32 {
+        let mut kept = vec![door.as_fd()];
+        kept.extend(self.log.descriptor());
+        if let Err(errno) = sys::keep_only(&kept).and_then(|()| leave()) {
+            self.log.line(&format!("hooks: cannot start: {errno}"));
+            return 1;
+        }
+        let identities = Identities {
+            hook: Some(Identity {
+                uid: self.user,
+                gid: self.user,
+                groups: Vec::new(),
+            }),
+            named: self.hooks.iter().map(|hook| self.named(hook)).collect(),
+        };
+        Desk::new(door, self.hooks.clone(), identities, self.log.clone()).serve()
+    }
+
+    /// The identity that a hook names.
+    fn named(&self, hook: &Hook) -> Option<Identity> {
+        let Action::Exec(exec) = &hook.action else {
+            return None;
+        };
+        let RunAs::Named { user, group } = &exec.run_as else {
+            return None;
+        };
+        let wanted = auth::Wanted {
+            real_user: user,
+            group: group.as_deref(),
+            root_named: false,
+        };
+        match auth::Identity::of(wanted) {
+            Ok(identity) => Some(Identity {
+                uid: identity.uid,
+                gid: identity.gid,
+                groups: identity.groups,
+            }),
+            Err(error) => {
+                self.log.line(&format!("hooks: run as {user}: {error}"));
+                None
+            }
+        }
+    }
+}
+
+/// Leaves what is the listener's behind. It ends by itself, behind the sessions that it serves.
+fn leave() -> Result<(), Errno> {
+    let mut ends = SigSet::empty();
+    for signal in [
+        Signal::SIGTERM,
+        Signal::SIGINT,
+        Signal::SIGHUP,
+        Signal::SIGUSR1,
+    ] {
+        ends.add(signal);
+    }
+    sigprocmask(SigmaskHow::SIG_SETMASK, Some(&ends), None)?;
+    nix::unistd::setpgid(Pid::from_raw(0), Pid::from_raw(0))?;
+    // SECURITY: nobody may look into the process that can become anybody.
+    prctl::set_dumpable(false)
+}

@@ -1,0 +1,232 @@
+//! What keeper tells hooks of: its own acts, by the requests that make it act.
+
+use std::net::SocketAddr;
+use std::time::Instant;
+
+use common::channel::{FileAnswer, FileRequest};
+use common::hookd::{Reach, Told, Verdict};
+use common::hooks::{Connection, DataConnection, Kind, Outcome, Phase};
+use common::jail::{Failure, Sealed, Upload};
+use common::log::Log;
+use common::path::VirtualPath;
+use common::settings::Durability;
+use common::wire::Octets;
+
+/// The session's hooks, and what is going on that they will hear the end of.
+pub(super) struct Hooked {
+    pub(super) reach: Reach,
+    upload: Option<Going>,
+    download: Option<Going>,
+}
+
+/// A transfer.
+#[derive(Clone)]
+struct Going {
+    path: VirtualPath,
+    since: Instant,
+}
+
+impl Hooked {
+    pub(super) fn new(reach: Reach) -> Hooked {
+        Hooked {
+            reach,
+            upload: None,
+            download: None,
+        }
+    }
+
+    /// Hears what hookd says unasked, and tells the log what it could not be told.
+    pub(super) fn attend(&mut self, log: &Log) {
+        self.reach.attend();
+        let lost = self.reach.take_lost();
+        if lost > 0 {
+            log.line(&format!(
+                "hooks: {lost} events were lost, hookd was not to be had"
+            ));
+        }
+    }
+
+    /// Asks before an act; `Some` is the answer that refuses it.
+    pub(super) fn before(&mut self, request: &FileRequest) -> Option<FileAnswer> {
+        let told = act(request)?;
+        match self.reach.say(Phase::Before, told, None) {
+            Verdict::Pass => None,
+            Verdict::Refuse { text } => Some(FileAnswer::Vetoed { text }),
+        }
+    }
+
+    /// Tells of an act that is done; the end of a transfer is told when that comes.
+    pub(super) fn after(&mut self, told: Option<Told>) {
+        let Some(told) = told else { return };
+        match (told.kind, &told.path) {
+            (Kind::Upload, Some(path)) => {
+                self.upload = Some(Going::new(path));
+            }
+            (Kind::Download, Some(path)) => {
+                self.sent(false, 0);
+                self.download = Some(Going::new(path));
+            }
+            _ => {
+                self.reach.say(Phase::After, told, None);
+            }
+        }
+    }
+
+    /// Tells of what is done whole at once.
+    pub(super) fn done(&mut self, told: Option<Told>) {
+        if let Some(told) = told {
+            self.reach.say(Phase::After, told, None);
+        }
+    }
+
+    /// An upload has begun that no request of its own names.
+    pub(super) fn receives(&mut self, path: &VirtualPath) {
+        self.upload = Some(Going::new(path));
+    }
+
+    /// Completes an upload: asks the hooks that accept it, gives it its name, and tells. Nobody is told of what went wrong in
+    /// silence.
+    pub(super) fn commit(
+        &mut self,
+        upload: Upload,
+        durability: Durability,
+    ) -> Result<FileAnswer, Failure> {
+        let Some(going) = self.upload.take() else {
+            let size = upload.commit(durability)?;
+            return Ok(FileAnswer::Committed { size });
+        };
+        let done = upload
+            .seal(durability)
+            .and_then(|sealed| match self.accept(&going, &sealed) {
+                Verdict::Pass => {
+                    let size = sealed.publish(durability)?;
+                    Ok(FileAnswer::Committed { size })
+                }
+                Verdict::Refuse { text } => {
+                    sealed.refuse()?;
+                    Ok(FileAnswer::Vetoed { text })
+                }
+            });
+        let told = match &done {
+            Ok(FileAnswer::Vetoed { text }) => Told {
+                outcome: Some(Outcome::Refused),
+                reason: Some(text.clone()),
+                ..going.told(Kind::UploadRefused)
+            },
+            Ok(FileAnswer::Committed { size }) => Told {
+                size: Some(*size),
+                outcome: Some(Outcome::Success),
+                ..going.told(Kind::Upload)
+            },
+            Ok(_) | Err(_) => Told {
+                outcome: Some(Outcome::Failed),
+                ..going.told(Kind::UploadAborted)
+            },
+        };
+        self.reach.say(Phase::After, told, None);
+        done
+    }
+
+    /// Asks about a file that is whole and not yet to be seen.
+    fn accept(&mut self, going: &Going, sealed: &Sealed) -> Verdict {
+        if !self.reach.interest().has(Kind::Upload, Phase::Accept) {
+            return Verdict::Pass;
+        }
+        let told = Told {
+            temporary: sealed.temporary().and_then(Octets::new),
+            size: Some(sealed.size()),
+            ..going.told(Kind::Upload)
+        };
+        let file = Some(sealed.descriptor());
+        self.reach.say(Phase::Accept, told, file)
+    }
+
+    /// Tells that an upload has broken off, if there was one.
+    pub(super) fn aborted(&mut self) {
+        if let Some(going) = self.upload.take() {
+            let told = Told {
+                outcome: Some(Outcome::Aborted),
+                ..going.told(Kind::UploadAborted)
+            };
+            self.reach.say(Phase::After, told, None);
+        }
+    }
+
+    /// Tells how the download has ended, if there was one.
+    pub(super) fn sent(&mut self, whole: bool, octets: u64) {
+        if let Some(going) = self.download.take() {
+            let (kind, outcome) = match whole {
+                true => (Kind::Download, Outcome::Success),
+                false => (Kind::DownloadAborted, Outcome::Aborted),
+            };
+            let told = Told {
+                transferred: Some(octets),
+                outcome: Some(outcome),
+                ..going.told(kind)
+            };
+            self.reach.say(Phase::After, told, None);
+        }
+    }
+
+    /// Tells of a data connection before it is made; `Some` is the answer that refuses it.
+    pub(super) fn data_up(
+        &mut self,
+        (source, destination): (SocketAddr, SocketAddr),
+        connection: Connection,
+    ) -> Option<FileAnswer> {
+        let data = DataConnection {
+            source,
+            destination,
+            connection,
+        };
+        match self.reach.data_up(data) {
+            Verdict::Pass => None,
+            Verdict::Refuse { text } => Some(FileAnswer::Vetoed { text }),
+        }
+    }
+}
+
+impl Going {
+    fn new(path: &VirtualPath) -> Going {
+        Going {
+            path: path.clone(),
+            since: Instant::now(),
+        }
+    }
+
+    fn told(&self, kind: Kind) -> Told {
+        Told {
+            duration: Some(self.since.elapsed()),
+            ..Told::about(kind, &self.path)
+        }
+    }
+}
+
+/// What a request makes keeper do, as hooks hear of it.
+pub(super) fn act(request: &FileRequest) -> Option<Told> {
+    Some(match request {
+        FileRequest::Create { path, .. } => Told::about(Kind::Upload, path),
+        FileRequest::Open { path } => Told::about(Kind::Download, path),
+        FileRequest::Remove { path } => Told::about(Kind::Delete, path),
+        FileRequest::MakeDir { path } | FileRequest::MakeDirs { path } => {
+            Told::about(Kind::MakeDir, path)
+        }
+        FileRequest::RemoveDir { path } | FileRequest::RemoveTree { path } => {
+            Told::about(Kind::RemoveDir, path)
+        }
+        FileRequest::Rename { from, to } => Told {
+            from: Some(from.clone()),
+            ..Told::about(Kind::Rename, to)
+        },
+        FileRequest::SetMode { path, mode } => Told {
+            mode: Some(u32::from(mode.bits())),
+            ..Told::about(Kind::SetMode, path)
+        },
+        FileRequest::Symlink { target, link } => Told {
+            target: Some(target.clone()),
+            ..Told::about(Kind::Symlink, link)
+        },
+        FileRequest::Copy { to, .. } => Told::about(Kind::Upload, to),
+        _ => return None,
+    })
+}

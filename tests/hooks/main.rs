@@ -1,0 +1,9 @@
+//! Programs that are run when something happens: F1 to F13 are the failures of hooks elsewhere that must not be here.
+
+#![allow(clippy::unwrap_used, reason = "whatever fails shall end the test")]
+
+mod data;
+mod deaths;
+mod programs;
+mod scripts;
+mod uploads;

@@ -1,0 +1,50 @@
+//! Scripts for hooks, and what they leave behind.
+
+use std::fs;
+use std::os::unix::fs::PermissionsExt;
+use std::path::PathBuf;
+
+use tests::{Setup, wait};
+
+/// A script beside the server's files, and the file that it is to write.
+pub(crate) struct Script {
+    pub(crate) path: PathBuf,
+    out: PathBuf,
+}
+
+impl Script {
+    /// Writes a script of bash. In it `$out` is a directory that everybody may write to.
+    pub(crate) fn new(setup: &Setup, name: &str, body: &str) -> Script {
+        let scratch = setup.scratch();
+        let out = scratch.join("out");
+        fs::create_dir_all(&out).unwrap();
+        fs::set_permissions(scratch, fs::Permissions::from_mode(0o755)).unwrap();
+        fs::set_permissions(&out, fs::Permissions::from_mode(0o1777)).unwrap();
+        let path = scratch.join(name);
+        let text = format!("#!/bin/bash\nout='{}'\n{body}\n", out.display());
+        fs::write(&path, text).unwrap();
+        fs::set_permissions(&path, fs::Permissions::from_mode(0o755)).unwrap();
+        Script { path, out }
+    }
+
+    /// The setting that makes it a hook.
+    pub(crate) fn setting(&self, key: &str) -> String {
+        format!("{key}={}", self.path.display())
+    }
+
+    pub(crate) fn file(&self, name: &str) -> PathBuf {
+        self.out.join(name)
+    }
+
+    /// Waits until the script has written a whole file, which it must have renamed into place.
+    pub(crate) fn wait_for(&self, name: &str) -> Vec<u8> {
+        let file = self.file(name);
+        wait::until(&format!("{}", file.display()), || file.exists());
+        fs::read(file).unwrap()
+    }
+}
+
+/// A body that writes its arguments, each ended by NUL, to a file of this name.
+pub(crate) fn arguments_to(name: &str) -> String {
+    format!("printf '%s\\0' \"$@\" > $out/{name}.new; mv $out/{name}.new $out/{name}")
+}
