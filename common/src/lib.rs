@@ -20,6 +20,7 @@ pub mod channel;
 pub mod cli;
 pub mod clock;
 pub mod control;
+pub mod dialer;
 pub mod hashing;
 pub mod hookd;
 pub mod jail;

@@ -13,7 +13,7 @@ use common::settings::{GatewayConfig, Run};
 use common::startup::{self, apart, because};
 use common::sys;
 
-use crate::dialer;
+use crate::session;
 
 /// What every session is started with: made once by the listener, before the first fork.
 #[derive(Debug)]
@@ -30,7 +30,7 @@ pub(crate) fn listen(config: GatewayConfig) -> ExitCode {
     match start(config) {
         Ok((listener, setup)) => match listener.run() {
             Ran::Stopped => ExitCode::SUCCESS,
-            Ran::Serve(client) => sys::exit(dialer::serve(&setup, client).code()),
+            Ran::Serve(client) => sys::exit(session::serve(&setup, client).code()),
             // Nobody in a gateway's sessions asks for these.
             Ran::ChangePassword(_) | Ran::Reinitialise(_) => sys::exit(Status::Broken.code()),
         },

@@ -2,9 +2,8 @@
 
 mod check;
 mod daemon;
-mod dialer;
 mod network;
-mod reach;
+mod session;
 
 use std::ops::ControlFlow;
 use std::process::ExitCode;

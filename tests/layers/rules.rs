@@ -28,6 +28,7 @@ pub(crate) const RULES: &[Rule] = &[
             "common::channel",
             "common::cli",
             "common::control",
+            "common::dialer",
             "common::hookd",
             "common::jail",
             "common::listener",
@@ -122,8 +123,7 @@ pub(crate) const RULES: &[Rule] = &[
             "common::lookup",
             "common::settings::load_gateway",
             "common::settings::read",
-            "ftpproxy::dialer",
-            "ftpproxy::reach",
+            "common::dialer",
             "std::env",
             "std::fs",
             "std::process",
@@ -132,7 +132,7 @@ pub(crate) const RULES: &[Rule] = &[
     },
     Rule {
         says: "the dialer runs no parser of what client or server send",
-        of: &["ftpproxy::dialer", "ftpproxy::reach"],
+        of: &["common::dialer"],
         but: &[],
         never: &[
             "common::control::Control",
@@ -205,6 +205,7 @@ const COMMON_BUT_SYS: &[&str] = &[
     "common::charset",
     "common::cli",
     "common::control",
+    "common::dialer",
     "common::digest",
     "common::hookd",
     "common::hooks",
@@ -307,14 +308,9 @@ pub(crate) const EXCEPTIONS: &[Exception] = &[
         because: "a number: keeper holds the octets together, and reads none of them",
     },
     Exception {
-        module: "ftpproxy::dialer",
+        module: "common::dialer",
         name: "common::tls::Offer",
         because: "it makes the network half its channel to the signer; it takes no part in a handshake",
-    },
-    Exception {
-        module: "ftpproxy::dialer",
-        name: "common::proxy::Terms",
-        because: "what the other half is started with: a value without a parser",
     },
     Exception {
         module: "ftpd::keeper",

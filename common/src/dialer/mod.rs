@@ -1,146 +1,116 @@
-//! The trusted half of one session: leads to a server by the rules, makes data sockets for both sides, and reports logins.
-//! It runs no parser of what client or server send. Once it has reached a server it can open no file any more.
+//! The trusted half of a session with another server: leads there by the rules, makes data sockets for both sides, and
+//! reports logins. It runs no parser of what client or server send. Once it has reached a server it can open no file any more.
+
+mod reach;
 
 use std::net::{IpAddr, SocketAddr};
 use std::os::fd::{AsFd, OwnedFd};
 use std::time::Instant;
 
-use common::channel::{
-    self, Answerer, Asker, DialAnswer, DialFault, DialRequest, Dialling, HostName, UserName,
-};
-use common::control::until;
-use common::jail::Failure;
-use common::listener::{Answer, Client, Lifeline, Reports, Sign, Status, Verdict, halves};
-use common::net::{self, Ends};
-use common::proto::destination::{Destination, Host};
-use common::proto::hostport::Family;
-use common::proxy::Terms;
-use common::sandbox;
-use common::settings::peers::FIRST_CLIENT_PORT;
-use common::settings::sources::SourcePorts;
-use common::sys::{self, Fork};
-use common::tls::Offer;
+use crate::channel::{Answerer, DialAnswer, DialFault, DialRequest, Dialling, HostName, UserName};
+use crate::control::until;
+use crate::jail::Failure;
+use crate::listener::{Answer, Lifeline, Reports, Sign, Status, Verdict, halves};
+use crate::log::Log;
+use crate::net::{self, Ends};
+use crate::proto::destination::{Destination, Host};
+use crate::proto::hostport::Family;
+use crate::sandbox::{self, Programs};
+use crate::settings::GatewayConfig;
+use crate::settings::peers::FIRST_CLIENT_PORT;
+use crate::settings::sources::SourcePorts;
+use crate::tls::Offer;
 use nix::errno::Errno;
 use nix::poll::{PollFd, PollFlags, poll};
 
-use crate::daemon::Setup;
-use crate::network;
-use crate::reach::{Reached, Unreached, is_own, reach};
+use self::reach::{Reached, Unreached, is_own, reach};
 
 /// So many servers that are not reached, and the session is over.
 const MOST_MISSES: u32 = 3;
 
 type Answered = (DialAnswer, Option<OwnedFd>);
 
-/// Serves one client: forks the network half and stays as the trusted half. Tells how the session ended; the process
-/// must exit with that and nothing else, since it has closed what it inherited.
-pub(crate) fn serve(setup: &Setup, client: Client) -> Status {
-    let Client {
-        socket,
-        ends,
-        entrance,
-        tls,
-        lifeline,
-        reports,
-        // A gateway has none.
-        hooks: _,
-    } = client;
-    let made = channel::ends::<Dialling>();
-    let ((asker, answerer), fork) = match halves::part(made, ends.client(), &setup.log) {
-        Ok(parted) => parted,
-        Err(status) => return status,
-    };
-    match fork {
-        Fork::Child => {
-            drop((answerer, lifeline, reports));
-            let terms = Terms {
-                entrance,
-                certificates: tls.map(|offer| offer.certificates),
-            };
-            sys::exit(network::run(setup, socket, Asker::over(asker), ends, terms).code())
+/// What a dialer goes by.
+#[derive(Clone, Copy, Debug)]
+pub struct Rules<'a> {
+    pub config: &'a GatewayConfig,
+    pub programs: &'a Programs,
+    pub log: &'a Log,
+}
+
+impl Rules<'_> {
+    /// Where a client is led without a word of its own.
+    pub fn given(&self, socket: &OwnedFd, ends: Ends) -> Option<Destination> {
+        if !self.config.transparent {
+            return self.config.server.clone();
         }
-        Fork::Parent(session) => {
-            let given = given(setup, &socket, ends);
-            drop((socket, asker));
-            let dialer = Dialer {
-                setup,
-                ends,
-                lifeline,
-                reports,
-                tls,
-                signer: None,
-                believed: believed(setup, given.as_ref()),
-                given,
-                reached: None,
-                misses: 0,
-                began: Instant::now(),
-                logged_in: false,
-            };
-            match sys::watch_process(session) {
-                Ok(ended) => {
-                    let status = dialer.stay(answerer, &ended);
-                    halves::outlive(session, &ended, status)
-                }
-                Err(errno) => {
-                    setup.log.line(&format!("pidfd_open failed: {errno}"));
-                    Status::Broken
-                }
-            }
-        }
+        // Who was not redirected wanted to come here: the rules for own addresses know what to do with that.
+        let wanted = net::original_destination(socket, ends).unwrap_or(net::canonical(ends.local));
+        Some(Destination {
+            host: Host::Address(wanted.ip()),
+            port: wanted.port(),
+        })
     }
 }
 
-/// Where a client is led without a word of its own.
-fn given(setup: &Setup, socket: &OwnedFd, ends: Ends) -> Option<Destination> {
-    let config = &setup.config;
-    if !config.transparent {
-        return config.server.clone();
-    }
-    // Who was not redirected wanted to come here: the rules for own addresses know what to do with that.
-    let wanted = net::original_destination(socket, ends).unwrap_or(net::canonical(ends.local));
-    Some(Destination {
-        host: Host::Address(wanted.ip()),
-        port: wanted.port(),
-    })
-}
-
-fn believed(setup: &Setup, given: Option<&Destination>) -> Option<IpAddr> {
-    match given.filter(|_| setup.config.transparent)?.host {
-        Host::Address(address) => Some(address),
-        Host::Name(_) => None,
-    }
-}
-
-struct Dialer<'a> {
-    setup: &'a Setup,
-    ends: Ends,
-    lifeline: Lifeline,
-    reports: Reports,
+/// A session that needs to be led.
+#[derive(Debug)]
+pub struct Visit {
+    pub ends: Ends,
+    pub lifeline: Lifeline,
+    pub reports: Reports,
     /// What the network half may ask for, once.
-    tls: Option<Offer>,
-    /// That, where there is a server before it asks, and the generation of the certificates.
+    pub tls: Option<Offer>,
+    /// Where it is led without a word of its own.
+    pub given: Option<Destination>,
+    /// When the time for a login has begun.
+    pub began: Instant,
+}
+
+/// The trusted half, while it serves.
+#[derive(Debug)]
+pub struct Dialer<'a> {
+    rules: Rules<'a>,
+    visit: Visit,
+    /// What `tls` of the visit has led to, where there is a server before it is asked for, and the generation of the certificates.
     signer: Option<(u32, OwnedFd)>,
-    given: Option<Destination>,
     /// The address that a redirected client believes to speak with: it is told that of passive ports too.
     believed: Option<IpAddr>,
     /// The server, and this side's address on the connection to it.
     reached: Option<Ends>,
     misses: u32,
-    began: Instant,
     logged_in: bool,
 }
 
-impl Dialer<'_> {
-    /// Answers until the channel or the listener says that it is over.
-    fn stay(mut self, mut channel: Answerer<Dialling>, ended: &OwnedFd) -> Status {
+impl<'a> Dialer<'a> {
+    /// A dialer that has led nobody yet.
+    pub fn new(rules: Rules<'a>, visit: Visit) -> Dialer<'a> {
+        let believed = visit.given.as_ref().filter(|_| rules.config.transparent);
+        let believed = believed.and_then(|given| match given.host {
+            Host::Address(address) => Some(address),
+            Host::Name(_) => None,
+        });
+        Dialer {
+            rules,
+            visit,
+            signer: None,
+            believed,
+            reached: None,
+            misses: 0,
+            logged_in: false,
+        }
+    }
+
+    /// Answers until the channel or the listener says that it is over. `ended` tells of the end of the network half, and stays open.
+    pub fn stay(mut self, mut channel: Answerer<Dialling>, ended: &OwnedFd) -> Status {
         let mut kept = vec![channel.as_fd(), ended.as_fd()];
-        kept.extend(self.lifeline.descriptors());
-        kept.extend(self.reports.descriptor());
-        kept.extend(self.setup.log.descriptor());
-        kept.extend(self.tls.as_ref().map(|offer| offer.door.as_fd()));
-        let [_, _, user, _] = self.setup.config.own_uids();
-        if let Err(error) = sandbox::enter_lookup(&self.setup.programs, user, &kept) {
-            self.setup.log.line(&format!("dialer: {error}"));
+        kept.extend(self.visit.lifeline.descriptors());
+        kept.extend(self.visit.reports.descriptor());
+        kept.extend(self.rules.log.descriptor());
+        kept.extend(self.visit.tls.as_ref().map(|offer| offer.door.as_fd()));
+        let [_, _, user, _] = self.rules.config.own_uids();
+        if let Err(error) = sandbox::enter_lookup(self.rules.programs, user, &kept) {
+            self.rules.log.line(&format!("dialer: {error}"));
             return Status::SandboxFailed;
         }
         loop {
@@ -170,22 +140,22 @@ impl Dialer<'_> {
             false => Some(self.login_deadline()),
         };
         let mut ready = vec![PollFd::new(channel.as_fd(), PollFlags::POLLIN)];
-        if self.lifeline.sign() != Sign::Orphaned {
-            ready.push(PollFd::new(self.lifeline.as_fd(), PollFlags::POLLIN));
+        if self.visit.lifeline.sign() != Sign::Orphaned {
+            ready.push(PollFd::new(self.visit.lifeline.as_fd(), PollFlags::POLLIN));
         }
         match poll(&mut ready, until(deadline)) {
             Ok(0) => return Err(Status::TimedOut),
             Ok(_) | Err(Errno::EINTR) => {}
             Err(_) => return Err(Status::Broken),
         }
-        match (self.lifeline.sign(), self.logged_in) {
+        match (self.visit.lifeline.sign(), self.logged_in) {
             (Sign::Alive, _) | (Sign::Orphaned, true) => Ok(()),
             (Sign::Stop, _) | (Sign::Orphaned, false) => Err(Status::Ended),
         }
     }
 
     fn login_deadline(&self) -> Instant {
-        self.began + self.setup.config.login_timeout + halves::LOGIN_MARGIN
+        self.visit.began + self.rules.config.login_timeout + halves::LOGIN_MARGIN
     }
 
     fn answer(
@@ -194,17 +164,19 @@ impl Dialer<'_> {
         request: DialRequest,
     ) -> Result<Answered, Status> {
         match request {
-            DialRequest::Dial { host, port } => match self.given {
+            DialRequest::Dial { host, port } => match self.visit.given {
                 Some(_) => Ok(not_dialled(DialFault::OutOfPlace, true)),
                 None => self.dial_named(channel, &host, port),
             },
-            DialRequest::DialGiven => match self.given.take() {
+            DialRequest::DialGiven => match self.visit.given.take() {
                 // SECURITY: a rule that redirects the gateway's own connections would make one session of another for ever.
-                Some(server) if self.setup.config.transparent && is_own(self.ends.client()) => {
-                    let client = self.ends.client();
+                Some(server)
+                    if self.rules.config.transparent && is_own(self.visit.ends.client()) =>
+                {
+                    let client = self.visit.ends.client();
                     let text =
                         format!("client {client}: the way to {server} leads back to this gateway");
-                    self.setup.log.line(&text);
+                    self.rules.log.line(&text);
                     Ok(not_dialled(DialFault::Loop, true))
                 }
                 Some(server) => self.dial(channel, &server),
@@ -219,7 +191,7 @@ impl Dialer<'_> {
                 Ok((DialAnswer::Done, None))
             }
             DialRequest::LoginFailed => {
-                self.reports.failed().map_err(|_| Status::Ended)?;
+                self.visit.reports.failed().map_err(|_| Status::Ended)?;
                 Ok((DialAnswer::Done, None))
             }
             DialRequest::Signer { generation } => Ok(self.lead_to_signer(generation)),
@@ -229,14 +201,14 @@ impl Dialer<'_> {
 
     /// Makes the network half its channel to the signer. SECURITY: one, as each of them has a budget.
     fn reach_signer(&mut self) {
-        let Some(offer) = self.tls.take() else {
+        let Some(offer) = self.visit.tls.take() else {
             return;
         };
         match offer.channel() {
             Ok(channel) => self.signer = Some((offer.certificates.generation, channel)),
             Err(errno) => {
                 let text = format!("the signer cannot be reached: {errno}");
-                self.setup.log.line(&text);
+                self.rules.log.line(&text);
             }
         }
     }
@@ -273,14 +245,14 @@ impl Dialer<'_> {
         if self.reached.is_some() {
             return Ok(not_dialled(DialFault::OutOfPlace, true));
         }
-        let config = &self.setup.config;
+        let config = self.rules.config;
         let deadline = Instant::now() + config.connect_timeout;
-        let watched = [channel.as_fd(), self.lifeline.as_fd()];
-        let client = self.ends.client();
+        let watched = [channel.as_fd(), self.visit.lifeline.as_fd()];
+        let client = self.visit.ends.client();
         match reach(&config.targets, destination, deadline, &watched) {
             Ok(Reached { server, local, .. }) if self.is_ourselves(server, local) => {
                 let text = format!("client {client}: {destination} is this gateway itself");
-                self.setup.log.line(&text);
+                self.rules.log.line(&text);
                 Ok(not_dialled(DialFault::Loop, true))
             }
             Ok(Reached {
@@ -290,8 +262,8 @@ impl Dialer<'_> {
             }) => {
                 // No channel can be made once this is sealed.
                 self.reach_signer();
-                sandbox::seal_dialer(&self.setup.programs).map_err(|error| {
-                    self.setup.log.line(&format!("dialer: {error}"));
+                sandbox::seal_dialer(self.rules.programs).map_err(|error| {
+                    self.rules.log.line(&format!("dialer: {error}"));
                     Status::SandboxFailed
                 })?;
                 self.reached = Some(Ends {
@@ -300,17 +272,17 @@ impl Dialer<'_> {
                     passed: None,
                 });
                 let text = format!("client {client}: connected to {destination} ({server})");
-                self.setup.log.line(&text);
+                self.rules.log.line(&text);
                 let server = net::canonical(server);
                 Ok((DialAnswer::Dialled { server }, Some(socket)))
             }
             Err(Unreached { why, text }) => {
                 let line = format!("client {client}: {destination} not reached: {text}");
-                self.setup.log.line(&line);
+                self.rules.log.line(&line);
                 self.misses += 1;
                 // SECURITY: whoever tries one destination after the other pays for each as for a password.
                 self.admit(channel)?;
-                self.reports.failed().map_err(|_| Status::Ended)?;
+                self.visit.reports.failed().map_err(|_| Status::Ended)?;
                 Ok(not_dialled(why, self.misses >= MOST_MISSES))
             }
         }
@@ -318,19 +290,20 @@ impl Dialer<'_> {
 
     /// Whether the connection leads to where it comes from, or to where clients come in.
     fn is_ourselves(&self, server: SocketAddr, local: SocketAddr) -> bool {
-        let port = self.ends.local.port();
-        server.port() == port && server.ip() == local.ip() || server == self.ends.local
+        let port = self.visit.ends.local.port();
+        server.port() == port && server.ip() == local.ip() || server == self.visit.ends.local
     }
 
     /// Waits for a place for a check of a password.
     fn admit(&self, channel: &Answerer<Dialling>) -> Result<(), Status> {
-        let asked = self.reports.admit().map_err(|_| Status::Ended)?;
+        let asked = self.visit.reports.admit().map_err(|_| Status::Ended)?;
         self.verdict(channel, &asked).map(|_| ())
     }
 
     fn log_in(&mut self, channel: &Answerer<Dialling>, user: UserName) -> Result<Answered, Status> {
-        let most = self.setup.config.max_per_user;
+        let most = self.rules.config.max_per_user;
         let asked = self
+            .visit
             .reports
             .logged_in(user, most)
             .map_err(|_| Status::Ended)?;
@@ -354,26 +327,26 @@ impl Dialer<'_> {
         asked: &Answer<Verdict>,
     ) -> Result<Verdict, Status> {
         let deadline = self.login_deadline();
-        halves::verdict(asked, channel.as_fd(), &self.lifeline, deadline)
+        halves::verdict(asked, channel.as_fd(), &self.visit.lifeline, deadline)
     }
 
     /// A listener on the address of the client's connection, with the address that the client is to be told.
     fn listen_for_client(&self, family: Family) -> Answered {
-        let ip = self.ends.server();
+        let ip = self.visit.ends.server();
         let matches = match family {
             Family::V4 => ip.is_ipv4(),
             Family::V6 => ip.is_ipv6(),
             Family::Unknown => false,
         };
         match matches && self.logged_in {
-            true => self.listen(self.ends.local, self.believed),
+            true => self.listen(self.visit.ends.local, self.believed),
             false => (DialAnswer::TargetRefused, None),
         }
     }
 
     /// The beginning of a connection to the client itself, never to anybody else.
     fn connect_to_client(&self, target: SocketAddr) -> Answered {
-        let ends = &self.ends;
+        let ends = &self.visit.ends;
         // SECURITY: a third address would make this gateway a tool against others (RFC 2577 §3).
         let is_client = target.ip().to_canonical() == ends.client();
         if !is_client || target.port() < FIRST_CLIENT_PORT || !self.logged_in {
@@ -411,7 +384,7 @@ impl Dialer<'_> {
     /// A listener on an address of this side, and the address that is told of it.
     fn listen(&self, local: SocketAddr, told: Option<IpAddr>) -> Answered {
         let ip: IpAddr = local.ip().to_canonical();
-        match net::listen_passive(ip, net::scope(local), self.setup.config.data_ports) {
+        match net::listen_passive(ip, net::scope(local), self.rules.config.data_ports) {
             Ok((socket, port)) => {
                 let address = SocketAddr::new(told.unwrap_or(ip), port);
                 (DialAnswer::Listening { address }, Some(socket.into()))

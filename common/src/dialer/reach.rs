@@ -5,11 +5,11 @@ use std::net::{IpAddr, SocketAddr, ToSocketAddrs};
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 use std::time::Instant;
 
-use common::channel::DialFault;
-use common::control::until;
-use common::net;
-use common::proto::destination::{Destination, Host};
-use common::settings::targets::{Forbidden, Targets};
+use crate::channel::DialFault;
+use crate::control::until;
+use crate::net;
+use crate::proto::destination::{Destination, Host};
+use crate::settings::targets::{Forbidden, Targets};
 use nix::errno::Errno;
 use nix::ifaddrs::getifaddrs;
 use nix::poll::{PollFd, PollFlags, poll};
@@ -20,9 +20,9 @@ const MOST_ADDRESSES: usize = 8;
 
 /// Why a server was not reached, with a sentence for the log.
 #[derive(Debug)]
-pub(crate) struct Unreached {
-    pub(crate) why: DialFault,
-    pub(crate) text: String,
+pub(super) struct Unreached {
+    pub(super) why: DialFault,
+    pub(super) text: String,
 }
 
 fn unreached(why: DialFault, text: impl Into<String>) -> Unreached {
@@ -32,15 +32,15 @@ fn unreached(why: DialFault, text: impl Into<String>) -> Unreached {
 
 /// A server that was reached.
 #[derive(Debug)]
-pub(crate) struct Reached {
-    pub(crate) socket: OwnedFd,
-    pub(crate) server: SocketAddr,
+pub(super) struct Reached {
+    pub(super) socket: OwnedFd,
+    pub(super) server: SocketAddr,
     /// The gateway's own address on that connection.
-    pub(crate) local: SocketAddr,
+    pub(super) local: SocketAddr,
 }
 
 /// Goes to a destination, if the rules let it. `watched` are descriptors that end the wait.
-pub(crate) fn reach(
+pub(super) fn reach(
     targets: &Targets,
     destination: &Destination,
     deadline: Instant,
@@ -111,7 +111,7 @@ fn addresses(name: &str, port: u16) -> Result<Vec<IpAddr>, Unreached> {
 }
 
 /// Whether an address is this machine's.
-pub(crate) fn is_own(address: IpAddr) -> bool {
+pub(super) fn is_own(address: IpAddr) -> bool {
     own_addresses().contains(&address)
 }
 
