@@ -135,10 +135,19 @@ fn corpus() -> Vec<&'static [u8]> {
         include_str!("../../tests/transcripts/site.txt"),
         include_str!("../../tests/transcripts/small_verbs.txt"),
     ];
+    // What an administrator writes.
+    const HOOKS: &[&str] = &[
+        "ExecEngine=on",
+        "ExecOnCommand=STOR,READ /bin/x \"a b\" %f %{real_path} %{time:%Y} %{HOME}e %%",
+        "ExecOnEvent=MaxInstances* /bin/x %a",
+        "ExecEnviron=PATH -",
+        "ExecEnable=off /private/**",
+    ];
     TRANSCRIPTS
         .iter()
         .flat_map(|text| text.lines())
         .filter_map(|line| line.strip_prefix("C: "))
+        .chain(HOOKS.iter().copied())
         .map(str::as_bytes)
         .collect()
 }

@@ -8,6 +8,8 @@ use std::sync::OnceLock;
 use common::auth::Secret;
 use common::auth::native::Record;
 use common::channel::{FileAnswer, FileRequest, LoginAnswer, LoginRequest, UploadAt, UserName};
+use common::hooks::directive::{Directive, Directives};
+use common::hooks::{self, Act, Id, Kind, Path, Template, Time};
 use common::jail::Failure;
 use common::path::{LONGEST_PATH, VirtualPath, quote};
 use common::pattern::{LONGEST_PATTERN, Pattern};
@@ -19,6 +21,7 @@ use common::proto::proxied::{self, Header, Progress};
 use common::proto::reply::{Code, Line, Reply};
 use common::proto::representation::Level;
 use common::proto::verbs::{self, Command};
+use common::settings::Origin;
 use common::stage::deflate::{Deflate, Inflate};
 use common::stage::tar::{self, Event, Sort};
 use common::stage::{Fault, Stage, ascii};
@@ -92,6 +95,10 @@ pub const TARGETS: &[Target] = &[
     Target {
         name: "inflate",
         run: stream,
+    },
+    Target {
+        name: "hooks",
+        run: hook_texts,
     },
     Target {
         name: "record",
@@ -563,5 +570,45 @@ fn record(octets: &[u8]) {
                 Some(record.encode())
             );
         }
+    }
+}
+
+/// A text is a template or told wrong at a place in it; whatever a client chose comes out of it whole and once. A line is a
+/// directive or told wrong.
+fn hook_texts(octets: &[u8]) {
+    let (text, name) = octets.split_at(octets.len() / 2);
+    let text = String::from_utf8_lossy(text);
+    let event = event(name);
+    match Template::parse(&text) {
+        Ok(template) => assert!(!template.expand(&event, &|_| None).contains(&0)),
+        Err(error) => assert!(text.get(error.at..).is_some() && !error.message.is_empty()),
+    }
+    if let (Ok(template), Some(path)) = (Template::parse("<%F>"), &event.act.path) {
+        let argument = template.expand(&event, &|_| None);
+        assert_eq!(argument, [b"<", path.as_bytes(), b">"].concat());
+    }
+    assert!(!event.to_json().contains(char::is_control));
+    let mut directives = Directives::default();
+    for line in text.lines() {
+        if let Some((key, value)) = line.split_once('=')
+            && let Some(directive) = Directive::find(key)
+        {
+            let _ = directives.push(directive, value, &Origin::Default);
+        }
+    }
+    let _ = directives.finish();
+}
+
+/// An upload to a path.
+fn event(path: &[u8]) -> hooks::Event {
+    hooks::Event {
+        id: Id::from_bytes([7; 16]),
+        time: Time::UNIX_EPOCH,
+        kind: Kind::Upload,
+        session: None,
+        act: Act {
+            path: Path::new(path).ok(),
+            ..Act::default()
+        },
     }
 }

@@ -1,6 +1,7 @@
 //! Hooks: what happens ([`Event`]), who wants to know it ([`Hook`]), and in which words ([`Template`]). Pure: no I/O.
 
 mod bounded;
+pub mod directive;
 mod event;
 mod field;
 mod hook;
@@ -8,6 +9,7 @@ mod kind;
 mod matching;
 mod script;
 mod template;
+pub mod toml;
 mod variable;
 
 pub use bounded::{Name, Path, Text, TooLong};

@@ -77,6 +77,14 @@ impl Template {
         Template(vec![Part::Text(text.to_owned())])
     }
 
+    /// The variable of the daemon's environment that has this name.
+    pub(super) fn of_environment(name: &str) -> Result<Template, TemplateError> {
+        match Variable::of_environment(name) {
+            Ok(variable) => Ok(Template(vec![Part::Variable(variable)])),
+            Err(message) => Err(TemplateError { at: 0, message }),
+        }
+    }
+
     /// The text, if it has no variables.
     pub fn as_literal(&self) -> Option<&str> {
         match self.0.as_slice() {

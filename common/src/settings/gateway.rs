@@ -159,6 +159,7 @@ pub const FTPPROXY: &Settings = &Settings {
     ],
     not_yet: &[],
     users: false,
+    hooks: false,
 };
 
 /// All settings, in the order of the manual. Of one source, they are applied in this order too.

@@ -4,6 +4,7 @@ pub mod assign;
 mod clients;
 mod cost;
 mod gateway;
+pub mod hooks;
 mod key_value;
 mod limits;
 mod method;
@@ -46,6 +47,7 @@ use std::net::IpAddr;
 use std::path::PathBuf;
 use std::time::Duration;
 
+use self::hooks::Hooks;
 use self::networks::{CharsetNetworks, Networks};
 use self::peers::Peers;
 use self::rules::{Advertised, ClientList, PortMap, Rules};
@@ -138,6 +140,8 @@ pub struct ServerConfig {
     pub proxy_data: bool,
     /// Where those connections come from.
     pub active_sources: SourcePorts,
+    /// What is done when something happens.
+    pub hooks: Hooks,
 }
 
 impl Default for ServerConfig {
@@ -181,6 +185,7 @@ impl Default for ServerConfig {
             tunnels: ClientList::default(),
             proxy_data: false,
             active_sources: SourcePorts::default(),
+            hooks: Hooks::default(),
         }
     }
 }
@@ -194,7 +199,8 @@ impl ServerConfig {
 
     /// All that is to be done when something happens.
     pub fn hooks(&self) -> Vec<Hook> {
-        self.scripts.iter().cloned().collect()
+        let placed = self.hooks.all.iter().map(|placed| &placed.hook);
+        self.scripts.iter().chain(placed).cloned().collect()
     }
 
     /// The uids of processes of our own: network halves, the logger, the signer, the lookup of names,

@@ -36,7 +36,7 @@ pub fn parse(list: &str) -> Result<VerbSet, Wrong> {
 }
 
 /// The verbs that a word stands for.
-fn named(name: &str) -> Result<VerbSet, Wrong> {
+pub(crate) fn named(name: &str) -> Result<VerbSet, Wrong> {
     if name.eq_ignore_ascii_case("ALL") {
         return Ok(VerbSet::ALL);
     }

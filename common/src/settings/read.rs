@@ -11,6 +11,7 @@ use std::path::{Path, PathBuf};
 use clap::ArgMatches;
 
 use super::assign::{Assignment, Origin, Origins, SettingError, Target, apply, settle};
+use super::hooks::{Hooks, not_run};
 use super::own::UserTables;
 use super::table::{FTPD, Kind, Scope, Setting, Settings};
 use super::toml::Parsed;
@@ -56,12 +57,14 @@ pub fn load(matches: &ArgMatches) -> Result<Loaded, Vec<SettingError>> {
     let mut config = Config::default();
     let Said {
         users,
+        hooks,
         text,
         origins,
         mut errors,
         mut warnings,
     } = gather(FTPD, DEFAULT_FILE, matches, &mut config);
     config.server.users = users;
+    config.server.hooks = hooks;
     if let Err((keys, message)) = settle(&mut config.session) {
         // The last source that made one of them is the one to correct.
         let origin = keys
@@ -98,6 +101,7 @@ pub fn load(matches: &ArgMatches) -> Result<Loaded, Vec<SettingError>> {
         });
     }
     errors.extend(shared::unshared(&config, &origins));
+    errors.extend(not_run(&config.server.hooks));
     if !errors.is_empty() {
         errors.sort_by_key(|error| error.origin.order());
         errors.iter_mut().for_each(|error| error.show(&text));
@@ -128,6 +132,7 @@ pub fn load(matches: &ArgMatches) -> Result<Loaded, Vec<SettingError>> {
 /// What file and command line say together.
 pub(super) struct Said {
     users: UserTables,
+    hooks: Hooks,
     /// The file's text to point at.
     pub(super) text: String,
     pub(super) origins: Origins,
@@ -157,6 +162,7 @@ pub(super) fn gather(
     }
     Said {
         users: file.parsed.users,
+        hooks: file.parsed.hooks,
         text: file.text,
         origins,
         errors,
@@ -217,9 +223,14 @@ fn file(
             }
         }
         Ok(octets) => Configuration {
-            parsed: Parsed {
-                assignments: key_value::parse(settings, path, &octets, errors),
-                ..Parsed::default()
+            parsed: {
+                let key_value::Parsed { assignments, hooks } =
+                    key_value::parse(settings, path, &octets, errors);
+                Parsed {
+                    assignments,
+                    hooks,
+                    ..Parsed::default()
+                }
             },
             text: String::new(),
         },
@@ -535,13 +546,13 @@ mod tests {
     #[test]
     fn octets_that_are_no_text_are_an_error_of_their_line() {
         let mut errors = Vec::new();
-        let assignments = key_value::parse(
+        let parsed = key_value::parse(
             FTPD,
             Path::new("conf"),
             b"Port=1\nBanner=\xff\nIdle=1",
             &mut errors,
         );
-        assert_eq!(assignments.len(), 2);
+        assert_eq!(parsed.assignments.len(), 2);
         assert_eq!(errors[0].to_string(), "conf:2: the line is not UTF-8");
     }
 

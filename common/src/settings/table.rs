@@ -77,6 +77,8 @@ pub struct Settings {
     pub(super) not_yet: &'static [&'static str],
     /// Whether a TOML file has tables of single users.
     pub(super) users: bool,
+    /// Whether a file may say what is done when something happens.
+    pub(super) hooks: bool,
 }
 
 /// What `ftpd` can be told.
@@ -85,6 +87,7 @@ pub const FTPD: &Settings = &Settings {
     exclusive: EXCLUSIVE,
     not_yet: NOT_YET,
     users: true,
+    hooks: true,
 };
 
 impl Settings {

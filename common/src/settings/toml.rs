@@ -7,6 +7,7 @@ use ::toml::Spanned;
 use ::toml::de::{DeInteger, DeTable, DeValue};
 
 use super::assign::{Assignment, Origin, Place, SettingError};
+use super::hooks::{Hooks, Placed};
 use super::nearest::nearest;
 use super::own::{OwnSetting, UserTables};
 use super::table::{Kind, Scope, Setting, Settings};
@@ -14,12 +15,15 @@ use super::value::{Value, shown};
 
 /// The table whose members are users.
 const USER: &str = "user";
+/// The list of tables that are hooks.
+const HOOK: &str = "hook";
 
 /// What a file says.
 #[derive(Default)]
 pub(super) struct Parsed {
     pub(super) assignments: Vec<Assignment>,
     pub(super) users: UserTables,
+    pub(super) hooks: Hooks,
 }
 
 /// Reads a file. What is wrong within the table of a user is kept there, for the login of that user.
@@ -66,6 +70,7 @@ pub(super) fn parse(
             (USER, _) if settings.users => {
                 found.push(file.error(value.span(), format!("{USER} is not a table of users")))
             }
+            (HOOK, _) if settings.hooks => file.hooks(value, &mut parsed.hooks, &mut found),
             _ => {
                 for entry in file.settings(topic.get_ref(), topic.span(), value) {
                     match entry
@@ -138,6 +143,22 @@ impl File<'_> {
             content_of: None,
             origin: self.origin(span),
         })
+    }
+
+    fn hooks(
+        &self,
+        value: &Spanned<DeValue<'_>>,
+        hooks: &mut Hooks,
+        errors: &mut Vec<SettingError>,
+    ) {
+        let (all, told) = crate::hooks::toml::parse(value);
+        let placed = all.into_iter().map(|(hook, span)| Placed {
+            hook,
+            origin: self.origin(span),
+        });
+        hooks.all.extend(placed);
+        let told = told.into_iter();
+        errors.extend(told.map(|told| self.error(told.span, told.message)));
     }
 
     /// The tables of users, each of which has tables for topics again.
@@ -422,6 +443,26 @@ mod tests {
         let mut errors = Vec::new();
         super::parse(FTPD, Path::new("f"), b"# ok\n\xff", &mut errors);
         assert_eq!(errors[0].to_string(), "f:2:1: it is not UTF-8");
+    }
+
+    #[test]
+    fn hooks_have_their_places() {
+        let (parsed, errors) = parse(
+            "[[hook]]\non = 'upload'\nexec = ['/x', '%u']\n[[hook]]\non = 'login'\njournald = true\n",
+        );
+        assert_eq!(errors, [""; 0]);
+        let places: Vec<_> = parsed
+            .hooks
+            .all
+            .iter()
+            .map(|h| h.origin.to_string())
+            .collect();
+        assert_eq!(places, ["f:1:1", "f:4:1"]);
+        let (_, errors) = parse("[[hook]]\non = 'upload'\nexec = ['/x', 'a %{usr}']\n");
+        assert_eq!(
+            errors,
+            ["f:3:18: unknown variable \"%{usr}\", did you mean \"%{user}\"?"]
+        );
     }
 
     #[test]

@@ -1,0 +1,595 @@
+//! mod_exec's directives by their names. In a `Key=Value` file each is a line, and may come often:
+//! `ExecOnCommand=STOR,APPE /usr/local/bin/arrived %f`. Pure: no I/O.
+
+use std::path::PathBuf;
+use std::time::Duration;
+
+use super::hook::{Action, Exec, Hook, Input, Mode, Output, Phase, RunAs, Trigger};
+use super::kind::{Kind, KindSet};
+use super::matching::PathPatterns;
+use super::template::Template;
+use crate::proto::verbs::VerbSet;
+use crate::settings::Origin;
+use crate::settings::hooks::{Hooks, Placed};
+use crate::settings::nearest::nearest;
+use crate::settings::permitted::named;
+use crate::settings::value::{Value, Wrong, Zero, shown};
+
+/// A directive.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Directive {
+    BeforeCommand,
+    Enable,
+    Engine,
+    Environ,
+    Log,
+    OnCommand,
+    OnConnect,
+    OnError,
+    OnEvent,
+    OnExit,
+    OnRestart,
+    Options,
+    Timeout,
+}
+
+impl Directive {
+    pub const ALL: [Directive; 13] = [
+        Directive::BeforeCommand,
+        Directive::Enable,
+        Directive::Engine,
+        Directive::Environ,
+        Directive::Log,
+        Directive::OnCommand,
+        Directive::OnConnect,
+        Directive::OnError,
+        Directive::OnEvent,
+        Directive::OnExit,
+        Directive::OnRestart,
+        Directive::Options,
+        Directive::Timeout,
+    ];
+
+    /// Finds a directive by its name, in any case.
+    pub fn find(key: &str) -> Option<Directive> {
+        Directive::ALL
+            .into_iter()
+            .find(|directive| directive.name().eq_ignore_ascii_case(key))
+    }
+
+    pub fn name(self) -> &'static str {
+        self.row().0
+    }
+
+    /// How its value is written.
+    pub fn syntax(self) -> &'static str {
+        self.row().1
+    }
+
+    /// One line for the manual.
+    pub fn doc(self) -> &'static str {
+        self.row().2
+    }
+
+    #[rustfmt::skip]
+    fn row(self) -> (&'static str, &'static str, &'static str) {
+        match self {
+            Directive::BeforeCommand => ("ExecBeforeCommand", "commands program [argument…]", "Before these commands, which wait for it"),
+            Directive::Enable => ("ExecEnable", "off path…", "No hook on commands is for paths that match one of these patterns"),
+            Directive::Engine => ("ExecEngine", "on|off", "Whether any of these directives counts; needed beside them"),
+            Directive::Environ => ("ExecEnviron", "name text", "A variable of the environment of all programs; the text \"-\" takes the daemon's own"),
+            Directive::Log => ("ExecLog", "file|none", "Where the results and outputs of programs are written, beside the log"),
+            Directive::OnCommand => ("ExecOnCommand", "commands program [argument…]", "When one of these commands has succeeded"),
+            Directive::OnConnect => ("ExecOnConnect", "program [argument…]", "When a client has connected"),
+            Directive::OnError => ("ExecOnError", "commands program [argument…]", "When one of these commands has failed"),
+            Directive::OnEvent => ("ExecOnEvent", "event[*|~] program [argument…]", "At an event; with * as root, with ~ as the user who is logged in"),
+            Directive::OnExit => ("ExecOnExit", "program [argument…]", "When the session of a user has ended"),
+            Directive::OnRestart => ("ExecOnRestart", "program [argument…]", "When the daemon has read its files again"),
+            Directive::Options => ("ExecOptions", "[logStdout] [logStderr] [sendStdout] [useStdin]", "What becomes of outputs, and how arguments are given"),
+            Directive::Timeout => ("ExecTimeout", "time", "The longest that a program may take"),
+        }
+    }
+}
+
+/// What the directives of a file say together.
+#[derive(Debug, Default, PartialEq)]
+pub struct Directives {
+    engine: Option<bool>,
+    hooks: Vec<Placed>,
+    environment: Vec<(String, Template)>,
+    log: Option<PathBuf>,
+    output: Output,
+    use_stdin: bool,
+    timeout: Option<Duration>,
+    disabled: Vec<String>,
+    any: bool,
+}
+
+impl Directives {
+    /// Takes one line. `Err` is a sentence about its value.
+    pub fn push(
+        &mut self,
+        directive: Directive,
+        value: &str,
+        origin: &Origin,
+    ) -> Result<(), String> {
+        let words = words(value)?;
+        let words: Vec<&str> = words.iter().map(String::as_str).collect();
+        self.any = true;
+        match (directive, words.as_slice()) {
+            (Directive::Engine, [word]) => self.engine = Some(on(word)?),
+            (Directive::Enable, ["on" | "On" | "ON"]) => {}
+            (Directive::Enable, [word, paths @ ..]) if !paths.is_empty() && !on(word)? => {
+                PathPatterns::parse(paths).map_err(|_| "a pattern is too long".to_owned())?;
+                let paths = paths.iter().map(|path| format!("!{path}"));
+                self.disabled.extend(paths);
+            }
+            (Directive::Environ, [name, text]) => self.environ(name, text)?,
+            (Directive::Log, ["none"]) => self.log = None,
+            (Directive::Log, [path]) => self.log = Some(program(path)?),
+            (Directive::Options, [_, ..]) => self.options(&words)?,
+            (Directive::Timeout, [text]) => {
+                let value = Value { text, base: None };
+                let wrong = |wrong: Wrong| wrong.sentence(text);
+                self.timeout = Some(value.interval(Zero::Refuse).map_err(wrong)?);
+            }
+            _ => match hook(directive, &words)? {
+                Some(hook) => self.hooks.push(Placed {
+                    hook,
+                    origin: origin.clone(),
+                }),
+                None => return Err(format!("write {}={}", directive.name(), directive.syntax())),
+            },
+        }
+        Ok(())
+    }
+
+    /// The hooks of all lines together, in their order.
+    pub fn finish(self) -> Result<Hooks, String> {
+        match self.engine {
+            Some(true) => {}
+            Some(false) => return Ok(Hooks::default()),
+            None if !self.any => return Ok(Hooks::default()),
+            None => {
+                let why = "without ExecEngine none of the Exec directives would count: write ExecEngine=on, or ExecEngine=off to keep them unused";
+                return Err(why.to_owned());
+            }
+        }
+        let disabled: Vec<&str> = self.disabled.iter().map(String::as_str).collect();
+        let disabled = PathPatterns::parse(&disabled).map_err(|_| "a pattern is too long")?;
+        let disabled = Some(disabled).filter(|_| !self.disabled.is_empty());
+        let mut all = self.hooks;
+        for Placed { hook, .. } in &mut all {
+            let sends = self.output.send_stdout && can_send(hook);
+            if sends {
+                hook.mode = Mode::Wait;
+            }
+            if hook.trigger.verbs != VerbSet::NONE {
+                hook.matches.paths = disabled.clone();
+            }
+            if let Action::Exec(exec) = &mut hook.action {
+                exec.output = Output {
+                    send_stdout: sends,
+                    ..self.output
+                };
+                exec.environment = self.environment.clone();
+                exec.timeout = self.timeout.unwrap_or(Exec::TIMEOUT);
+                exec.input = if self.use_stdin {
+                    Input::Args
+                } else {
+                    Input::Nothing
+                };
+            }
+            hook.check()?;
+        }
+        Ok(Hooks { all, log: self.log })
+    }
+
+    fn environ(&mut self, name: &str, text: &str) -> Result<(), String> {
+        let name = name.to_ascii_uppercase();
+        if name.is_empty() || name.contains(['=', '\0']) {
+            return Err(format!(
+                "\"{}\" is not a name of the environment",
+                shown(&name)
+            ));
+        }
+        let text = match text {
+            "-" => Template::of_environment(&name),
+            _ => Template::parse(text),
+        };
+        let text = text.map_err(|error| error.message)?;
+        self.environment.retain(|(earlier, _)| *earlier != name);
+        self.environment.push((name, text));
+        Ok(())
+    }
+
+    fn options(&mut self, words: &[&str]) -> Result<(), String> {
+        const OPTIONS: [&str; 4] = ["logStdout", "logStderr", "sendStdout", "useStdin"];
+        let output = &mut self.output;
+        for word in words {
+            let known = OPTIONS
+                .iter()
+                .position(|known| known.eq_ignore_ascii_case(word));
+            match known {
+                Some(0) => output.log_stdout = true,
+                Some(1) => output.log_stderr = true,
+                Some(2) => output.send_stdout = true,
+                Some(_) => self.use_stdin = true,
+                None => {
+                    let hint = did_you_mean(word, OPTIONS);
+                    return Err(format!("unknown option \"{}\"{hint}", shown(word)));
+                }
+            }
+        }
+        Ok(())
+    }
+}
+
+/// The hook of a directive that makes one.
+fn hook(directive: Directive, words: &[&str]) -> Result<Option<Hook>, String> {
+    let hook = match (directive, words) {
+        (
+            Directive::BeforeCommand | Directive::OnCommand | Directive::OnError,
+            [commands, path, arguments @ ..],
+        ) => on_command(directive, commands, exec(path, arguments)?)?,
+        (Directive::OnConnect, [path, arguments @ ..]) => {
+            on_kind(Kind::Connect, exec(path, arguments)?)
+        }
+        (Directive::OnExit, [path, arguments @ ..]) => {
+            on_kind(Kind::Logout, exec(path, arguments)?)
+        }
+        (Directive::OnRestart, [path, arguments @ ..]) => {
+            on_kind(Kind::Reload, exec(path, arguments)?)
+        }
+        (Directive::OnEvent, [event, path, arguments @ ..]) => {
+            on_event(event, exec(path, arguments)?)?
+        }
+        _ => return Ok(None),
+    };
+    Ok(Some(hook))
+}
+
+fn on_command(directive: Directive, commands: &str, exec: Exec) -> Result<Hook, String> {
+    let mut verbs = VerbSet::NONE;
+    for word in commands.split(',').filter(|word| !word.is_empty()) {
+        let named = named(word).map_err(|wrong| wrong.sentence(word))?;
+        verbs = VerbSet::from_bits(verbs.bits() | named.bits());
+    }
+    let trigger = Trigger {
+        events: KindSet::NONE,
+        verbs,
+    };
+    let exec = Exec {
+        run_as: RunAs::User,
+        ..exec
+    };
+    let mut hook = Hook::new(trigger, Action::Exec(Box::new(exec)));
+    (hook.phase, hook.mode) = match directive {
+        // It is to have run before the command does anything.
+        Directive::BeforeCommand => (Phase::Before, Mode::Wait),
+        Directive::OnError => (Phase::Error, Mode::Async),
+        _ => (Phase::After, Mode::Async),
+    };
+    Ok(hook)
+}
+
+fn on_kind(kind: Kind, exec: Exec) -> Hook {
+    let trigger = Trigger {
+        events: KindSet::from_iter([kind]),
+        verbs: VerbSet::NONE,
+    };
+    Hook::new(trigger, Action::Exec(Box::new(exec)))
+}
+
+fn on_event(event: &str, exec: Exec) -> Result<Hook, String> {
+    let (name, run_as) = match event.strip_suffix('*') {
+        Some(name) => (name, RunAs::Root),
+        None => match event.strip_suffix('~') {
+            Some(name) => (name, RunAs::User),
+            None => (event, RunAs::Hook),
+        },
+    };
+    Ok(on_kind(event_named(name)?, Exec { run_as, ..exec }))
+}
+
+/// Whether mod_exec would send the output of this hook to the client.
+fn can_send(hook: &Hook) -> bool {
+    match hook.phase {
+        Phase::After | Phase::Error => {
+            hook.trigger.verbs != VerbSet::NONE || hook.trigger.events.contains(Kind::Connect)
+        }
+        Phase::Before | Phase::Accept => false,
+    }
+}
+
+/// mod_exec's names of events, the internal ones of other modules among them, beside our own.
+const EVENTS: &[(&str, Kind)] = &[
+    ("MaxConnectionRate", Kind::LimitHit),
+    ("MaxInstances", Kind::LimitHit),
+    ("core.max-connection-rate", Kind::LimitHit),
+    ("core.max-instances", Kind::LimitHit),
+    ("mod_auth.max-login-attempts", Kind::LoginFailed),
+    ("mod_ban.ban-host", Kind::Ban),
+];
+
+fn event_named(name: &str) -> Result<Kind, String> {
+    let theirs = EVENTS
+        .iter()
+        .find(|(known, _)| known.eq_ignore_ascii_case(name));
+    let ours = Kind::find(name).filter(|&kind| kind != Kind::Command);
+    theirs.map(|&(_, kind)| kind).or(ours).ok_or_else(|| {
+        let names = EVENTS.iter().map(|(name, _)| *name);
+        let hint = did_you_mean(name, names.chain(Kind::ALL.map(Kind::name)));
+        format!("unknown event \"{}\"{hint}", shown(name))
+    })
+}
+
+pub(super) fn did_you_mean<'a>(word: &str, names: impl IntoIterator<Item = &'a str>) -> String {
+    nearest(word, names)
+        .map(|name| format!(", did you mean \"{name}\"?"))
+        .unwrap_or_default()
+}
+
+fn on(word: &str) -> Result<bool, String> {
+    let value = Value {
+        text: word,
+        base: None,
+    };
+    value.switch().map_err(|wrong| wrong.sentence(word))
+}
+
+fn exec(path: &str, arguments: &[&str]) -> Result<Exec, String> {
+    let arguments = arguments.iter().map(|text| Template::parse(text));
+    let arguments = arguments
+        .collect::<Result<_, _>>()
+        .map_err(|error| error.message)?;
+    Ok(Exec::new(program(path)?, arguments))
+}
+
+pub(super) fn program(path: &str) -> Result<PathBuf, String> {
+    if !path.starts_with('/') || path.contains('\0') {
+        return Err(format!("\"{}\" is not an absolute path", shown(path)));
+    }
+    Ok(PathBuf::from(path))
+}
+
+/// The words of a value. Blanks separate them, but not between quotes; a backslash takes the meaning from a quote or a
+/// backslash.
+fn words(value: &str) -> Result<Vec<String>, String> {
+    let mut words = Vec::new();
+    let mut word: Option<String> = None;
+    let mut quoted = false;
+    let mut characters = value.chars().peekable();
+    while let Some(character) = characters.next() {
+        match character {
+            '"' => {
+                quoted = !quoted;
+                word.get_or_insert_default();
+            }
+            '\\' => {
+                let escaped = characters.next_if(|&next| next == '"' || next == '\\');
+                word.get_or_insert_default().push(escaped.unwrap_or('\\'));
+            }
+            blank if blank.is_whitespace() && !quoted => words.extend(word.take()),
+            other => word.get_or_insert_default().push(other),
+        }
+    }
+    if quoted {
+        return Err("a quote has no end".to_owned());
+    }
+    words.extend(word);
+    Ok(words)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::field::tests::full;
+    use super::*;
+    use crate::proto::verbs::Verb;
+    use proptest::prelude::*;
+
+    fn read(lines: &[&str]) -> Result<Hooks, String> {
+        let mut directives = Directives::default();
+        for line in lines {
+            let (key, value) = line.split_once('=').unwrap();
+            directives.push(Directive::find(key).unwrap(), value, &Origin::Default)?;
+        }
+        directives.finish()
+    }
+
+    fn hook(lines: &[&str]) -> (Hook, Exec) {
+        let lines: Vec<_> = lines.iter().chain(&["ExecEngine=on"]).copied().collect();
+        let hook = read(&lines).unwrap().all.remove(0).hook;
+        match hook.action.clone() {
+            Action::Exec(exec) => (hook, *exec),
+            other => panic!("{other:?}"),
+        }
+    }
+
+    fn wrong(line: &str) -> String {
+        read(&[line]).unwrap_err()
+    }
+
+    #[test]
+    fn a_command_hook_has_its_verbs_phase_and_identity() {
+        let (hook, exec) = hook(&["ExecOnCommand=stor,Appe /usr/bin/x --file %f \"a b\""]);
+        for verb in Verb::all() {
+            let named = ["STOR", "APPE"].contains(&verb.spec().verb);
+            assert_eq!(hook.trigger.verbs.contains(verb), named);
+        }
+        assert_eq!((hook.phase, hook.mode), (Phase::After, Mode::Async));
+        assert_eq!((exec.run_as, exec.input), (RunAs::User, Input::Nothing));
+        let arguments = exec.arguments.iter().map(|a| a.expand(&full(), &|_| None));
+        let arguments: Vec<_> = arguments.collect();
+        assert_eq!(
+            arguments,
+            [&b"--file"[..], b"/home/fred/in/a b.txt", b"a b"]
+        );
+    }
+
+    #[test]
+    fn before_waits_and_error_is_for_failures() {
+        let (before, _) = hook(&["ExecBeforeCommand=DELE /x"]);
+        assert_eq!((before.phase, before.mode), (Phase::Before, Mode::Wait));
+        let (error, _) = hook(&["execonerror=ALL /x"]);
+        assert_eq!(error.phase, Phase::Error);
+    }
+
+    /// F6: in mod_exec a group never matched before a command. Here it is the table's.
+    #[test]
+    fn groups_are_those_of_the_command_table() {
+        for group in ["READ", "WRITE", "DIRS", "LOGIN", "ALL"] {
+            for directive in ["ExecBeforeCommand", "ExecOnCommand", "ExecOnError"] {
+                let (hook, _) = hook(&[&format!("{directive}={group} /x")]);
+                for verb in Verb::all() {
+                    let inside = group == "ALL" || verb.spec().group.name() == group;
+                    assert_eq!(hook.trigger.verbs.contains(verb), inside, "{verb:?}");
+                }
+            }
+        }
+    }
+
+    #[test]
+    fn moments_and_events_are_kinds() {
+        for (line, kind, run_as) in [
+            ("ExecOnConnect=/x", Kind::Connect, RunAs::Hook),
+            ("ExecOnExit=/x %u", Kind::Logout, RunAs::Hook),
+            ("ExecOnRestart=/x", Kind::Reload, RunAs::Hook),
+            ("ExecOnEvent=MaxInstances /x", Kind::LimitHit, RunAs::Hook),
+            ("ExecOnEvent=mod_ban.ban-host* /x", Kind::Ban, RunAs::Root),
+            ("ExecOnEvent=upload~ /x", Kind::Upload, RunAs::User),
+        ] {
+            let (hook, exec) = hook(&[line]);
+            assert_eq!(
+                hook.trigger.events.iter().collect::<Vec<_>>(),
+                [kind],
+                "{line}"
+            );
+            assert_eq!(exec.run_as, run_as, "{line}");
+        }
+    }
+
+    #[test]
+    fn options_environment_and_time_are_for_all() {
+        let (hook, exec) = hook(&[
+            "ExecOnCommand=STOR /x",
+            "ExecOptions=logStdout useStdin",
+            "ExecOptions=SENDSTDOUT",
+            "ExecEnviron=user_name %u",
+            "ExecEnviron=path -",
+            "ExecTimeout=3",
+        ]);
+        let output = Output {
+            log_stdout: true,
+            log_stderr: false,
+            send_stdout: true,
+        };
+        assert_eq!(
+            (hook.mode, exec.output, exec.input),
+            (Mode::Wait, output, Input::Args)
+        );
+        assert_eq!(exec.timeout, Duration::from_secs(3));
+        let environment = |name: &str| (name == "PATH").then(|| b"/bin".to_vec());
+        let value = |at: usize| exec.environment[at].1.expand(&full(), &environment);
+        assert_eq!(
+            (exec.environment[0].0.as_str(), value(0)),
+            ("USER_NAME", b"fred".to_vec())
+        );
+        assert_eq!(
+            (exec.environment[1].0.as_str(), value(1)),
+            ("PATH", b"/bin".to_vec())
+        );
+        let (exit, _) = self::hook(&["ExecOnExit=/x", "ExecOptions=sendStdout"]);
+        assert_eq!(exit.mode, Mode::Async);
+    }
+
+    #[test]
+    fn the_engine_must_be_said_and_can_be_off() {
+        assert!(
+            read(&["ExecOnExit=/x"])
+                .unwrap_err()
+                .contains("write ExecEngine=on")
+        );
+        assert_eq!(
+            read(&["ExecOnExit=/x", "ExecEngine=off"]),
+            Ok(Hooks::default())
+        );
+        let log = read(&["ExecEngine=on", "ExecLog=/var/log/x"]).unwrap().log;
+        assert_eq!(log, Some(PathBuf::from("/var/log/x")));
+        assert_eq!(read(&["ExecEngine=on", "ExecLog=none"]).unwrap().log, None);
+        assert_eq!(read(&[]), Ok(Hooks::default()));
+    }
+
+    #[test]
+    fn directories_can_be_without_hooks_on_commands() {
+        let lines = ["ExecOnCommand=STOR /x", "ExecEnable=off /private/**"];
+        let (hook, _) = hook(&lines);
+        let mut event = full();
+        event.kind = Kind::Command;
+        assert!(hook.is_for(&event, Phase::After));
+        event.act.path = super::super::Path::new("/private/a").ok();
+        assert!(!hook.is_for(&event, Phase::After));
+        event.act.path = None;
+        assert!(hook.is_for(&event, Phase::After));
+    }
+
+    #[test]
+    fn what_is_wrong_is_said_in_words() {
+        for (line, sentence) in [
+            (
+                "ExecOnCommand=STOR",
+                "write ExecOnCommand=commands program [argument…]",
+            ),
+            (
+                "ExecOnCommand=STRO /x",
+                "unknown command \"STRO\", did you mean \"STOR\"?",
+            ),
+            ("ExecOnCommand=STOR x", "\"x\" is not an absolute path"),
+            (
+                "ExecOnExit=/x %{usr}",
+                "unknown variable \"%{usr}\", did you mean \"%{user}\"?",
+            ),
+            ("ExecOnExit=/x \"", "a quote has no end"),
+            (
+                "ExecOnEvent=uplod /x",
+                "unknown event \"uplod\", did you mean \"upload\"?",
+            ),
+            (
+                "ExecOptions=logStdut",
+                "unknown option \"logStdut\", did you mean \"logStdout\"?",
+            ),
+            ("ExecEnable=off", "write ExecEnable=off path…"),
+            ("ExecTimeout=0", "\"0\" is not a time longer than zero"),
+            ("ExecEnviron=a", "write ExecEnviron=name text"),
+            ("ExecLog=x", "\"x\" is not an absolute path"),
+        ] {
+            assert_eq!(wrong(line), sentence, "{line}");
+        }
+        assert_eq!(Directive::find("ExecOnFoo"), None);
+    }
+
+    #[test]
+    fn quotes_hold_words_together() {
+        let words = |value| words(value).unwrap();
+        assert_eq!(
+            words(r#"a "b c" d"e f"g "" \"h \\ \i"#),
+            ["a", "b c", "de fg", "", "\"h", "\\", "\\i"]
+        );
+    }
+
+    proptest! {
+        #[test]
+        fn any_line_is_a_directive_or_told_wrong(number in 0usize..13, value in "[ -~é]{0,60}") {
+            let mut directives = Directives::default();
+            if directives.push(Directive::ALL[number], &value, &Origin::Default).is_ok() {
+                let _ = directives.finish();
+            }
+        }
+
+        #[test]
+        fn a_quoted_word_is_itself(word in "[^\0]{0,40}") {
+            let quoted = word.replace('\\', "\\\\").replace('"', "\\\"");
+            prop_assert_eq!(words(&format!("\"{quoted}\"")), Ok(vec![word]));
+        }
+    }
+}

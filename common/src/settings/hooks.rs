@@ -1,0 +1,73 @@
+//! The hooks that a configuration asks for, each with its place. Pure: no I/O.
+
+use std::path::PathBuf;
+
+use super::assign::{Origin, SettingError};
+use crate::hooks::directive::{Directive, Directives};
+use crate::hooks::{Action, Hook, Phase};
+use crate::proto::verbs::VerbSet;
+
+/// All hooks, in the order of the file.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct Hooks {
+    pub all: Vec<Placed>,
+    /// Where the results of programs are written beside the log.
+    pub log: Option<PathBuf>,
+}
+
+/// A hook, and what asks for it.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Placed {
+    pub hook: Hook,
+    pub origin: Origin,
+}
+
+/// The lines of a `Key=Value` file that are mod_exec's directives.
+#[derive(Default)]
+pub(super) struct Lines {
+    directives: Directives,
+    /// The first of them.
+    first: Option<Origin>,
+}
+
+impl Lines {
+    /// Takes a line; what is wrong with its value is an error with its place.
+    pub(super) fn push(
+        &mut self,
+        directive: Directive,
+        text: &str,
+        origin: &Origin,
+    ) -> Result<(), SettingError> {
+        self.first.get_or_insert_with(|| origin.clone());
+        let pushed = self.directives.push(directive, text, origin);
+        pushed.map_err(|why| SettingError {
+            origin: origin.clone(),
+            message: format!("{}: {why}", directive.name()),
+        })
+    }
+
+    /// The hooks of all lines. What is wrong with them together is an error of the first.
+    pub(super) fn finish(self) -> Result<Hooks, SettingError> {
+        let origin = self.first.unwrap_or(Origin::Default);
+        self.directives
+            .finish()
+            .map_err(|message| SettingError { origin, message })
+    }
+}
+
+/// What is said of hooks that nothing runs yet.
+pub(super) fn not_run(hooks: &Hooks) -> Option<SettingError> {
+    let why = |hook: &Hook| {
+        let commands = hook.trigger.verbs != VerbSet::NONE;
+        let sink = !matches!(hook.action, Action::Exec(_));
+        (commands && hook.phase != Phase::Accept)
+            .then_some("hooks on commands are not run yet: name events in \"on\"")
+            .or(sink.then_some("only programs are run yet: give \"exec\""))
+    };
+    hooks.all.iter().find_map(|placed| {
+        why(&placed.hook).map(|message| SettingError {
+            origin: placed.origin.clone(),
+            message: message.to_owned(),
+        })
+    })
+}
