@@ -1,31 +1,45 @@
-//! The committed manual pages and completions are what the tools generate. `make generate` writes them anew.
+//! The committed manual pages and completions are what the tools generate, and the examples on pages are right.
+//! `make generate` writes them anew.
+
+#![allow(clippy::unwrap_used, reason = "whatever fails shall end the test")]
 
 use std::collections::BTreeSet;
 use std::path::PathBuf;
 use std::process::Command;
 
-use tests::binaries;
+use tests::{Scratch, binaries};
 
-/// Every tool, with the section of its manual page.
-const TOOLS: &[(&str, u8)] = &[("ftpd", 8), ("ftphash", 1), ("ftpproxy", 8), ("ftpuser", 1)];
+/// Every tool, with the section of its manual page and the page of a file that it reads.
+const TOOLS: &[(&str, u8, Option<&str>)] = &[
+    ("ftpd", 8, Some("metaftpd.conf.5")),
+    ("ftphash", 1, None),
+    ("ftpproxy", 8, Some("ftpproxy.conf.5")),
+    ("ftpuser", 1, Some("metaftpd.auth.5")),
+];
 
 /// What `--generate` makes of a tool, and the file that it is kept in.
-fn generated(tool: &str, section: u8) -> [(&'static str, String); 4] {
-    [
+fn generated(
+    tool: &str,
+    section: u8,
+    of_file: Option<&'static str>,
+) -> Vec<(&'static str, String)> {
+    let mut files = vec![
         ("man", format!("man/{tool}.{section}")),
         ("bash", format!("completions/{tool}.bash")),
         ("zsh", format!("completions/_{tool}")),
         ("fish", format!("completions/{tool}.fish")),
-    ]
+    ];
+    files.extend(of_file.map(|page| (page, format!("man/{page}"))));
+    files
 }
 
 #[test]
 fn manual_pages_and_completions_are_current() {
     let rewrite = std::env::var_os("GENERATE").is_some();
     let mut stale = Vec::new();
-    for (tool, section) in TOOLS {
+    for (tool, section, of_file) in TOOLS {
         let program = binaries::path(tool);
-        for (what, file) in generated(tool, *section) {
+        for (what, file) in generated(tool, *section, *of_file) {
             let output = Command::new(&program)
                 .args(["--generate", what])
                 .output()
@@ -50,7 +64,7 @@ fn manual_pages_and_completions_are_current() {
 fn no_generated_file_is_left_over() {
     let expected: BTreeSet<PathBuf> = TOOLS
         .iter()
-        .flat_map(|(tool, section)| generated(tool, *section))
+        .flat_map(|(tool, section, of_file)| generated(tool, *section, *of_file))
         .map(|(_, file)| binaries::root().join(file))
         .collect();
     let found: BTreeSet<PathBuf> = ["man", "completions"]
@@ -59,4 +73,46 @@ fn no_generated_file_is_left_over() {
         .map(|entry| entry.unwrap().path())
         .collect();
     assert_eq!(found, expected);
+}
+
+/// The texts between `.nf` and `.fi` of a page that hold this word, as a reader sees them.
+fn examples(page: &str, word: &str) -> Vec<String> {
+    let path = binaries::root().join("man").join(page);
+    let text = std::fs::read_to_string(path).unwrap();
+    let texts = text.split("\n.nf\n").skip(1);
+    texts
+        .map(|rest| rest.split(".fi\n").next().unwrap())
+        .map(|text| text.replace("\\-", "-").replace("\\&", ""))
+        .filter(|text| text.contains(word))
+        .collect()
+}
+
+#[test]
+fn the_examples_of_configurations_pass_the_check() {
+    let mut checked = 0;
+    for (page, tool, word, extra) in [
+        ("metaftpd.conf.5", "ftpd", "2121", &["-a", "users"][..]),
+        ("ftpproxy.conf.5", "ftpproxy", "2121", &[]),
+    ] {
+        for text in examples(page, word) {
+            let scratch = Scratch::new();
+            let name = match text.contains("[listen]") {
+                true => "example.toml",
+                false => "example.conf",
+            };
+            for (name, text) in [(name, &text[..]), ("users", "")] {
+                std::fs::write(scratch.join(name), text).unwrap();
+                tests::scratch::mode(&scratch.join(name), 0o600);
+            }
+            let told = Command::new(binaries::path(tool))
+                .current_dir(scratch.path())
+                .args(["--check", "-f", name])
+                .args(extra)
+                .output()
+                .unwrap();
+            assert!(told.status.success(), "{text}\n{told:?}");
+            checked += 1;
+        }
+    }
+    assert_eq!(checked, 3);
 }

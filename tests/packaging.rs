@@ -96,6 +96,8 @@ fn an_installation_has_all_in_its_place_and_leaves_configuration_alone() {
         "opt/ftpd/sbin/ftpd",
         "opt/ftpd/bin/ftphash",
         "opt/ftpd/share/man/man8/ftpd.8",
+        "opt/ftpd/share/man/man5/metaftpd.conf.5",
+        "opt/ftpd/share/man/man5/metaftpd.auth.5",
         "opt/ftpd/share/bash-completion/completions/ftpuser",
         "etc/pam.d/metaftpd",
     ] {

@@ -2,8 +2,7 @@
 
 use clap_mangen::roff::{Roff, bold, italic, roman};
 
-use super::generate::key;
-use crate::settings::{DEFAULT_GATEWAY_FILE, FTPPROXY};
+use crate::settings::DEFAULT_GATEWAY_FILE;
 
 /// Adds the sections.
 pub(super) fn section(page: &mut Roff) {
@@ -68,20 +67,16 @@ pub(super) fn section(page: &mut Roff) {
              keys are in a process of their own, the signer. New files are read at once.",
         ),
     ]);
-    page.control("SH", ["CONFIGURATION FILE"]);
+    page.control("SH", ["CONFIGURATION"]);
     page.text([
         roman("The file named by "),
         bold("-f"),
         roman(", or else "),
         italic(DEFAULT_GATEWAY_FILE),
-        roman(
-            " if it exists, has one Key=Value on a line, or is TOML with the names given below if its own name ends with .toml. \
-             Flags go over the file. A gateway that root runs reads a file only if nobody but root can write it.",
-        ),
+        roman(" if it exists; see "),
+        bold("ftpproxy.conf"),
+        roman("(5). Flags go over it."),
     ]);
-    for setting in FTPPROXY.rows {
-        key(page, setting);
-    }
     page.control("SH", ["EXIT STATUS"]);
     for (status, text) in [
         (
@@ -99,5 +94,10 @@ pub(super) fn section(page: &mut Roff) {
         page.text([roman(text)]);
     }
     page.control("SH", ["SEE ALSO"]);
-    page.text([bold("ftpd"), roman("(8)")]);
+    page.text([
+        bold("ftpproxy.conf"),
+        roman("(5), "),
+        bold("ftpd"),
+        roman("(8)"),
+    ]);
 }

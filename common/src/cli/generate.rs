@@ -3,13 +3,12 @@
 use clap::Command;
 use clap_complete::Shell;
 use clap_mangen::Man;
-use clap_mangen::roff::{Inline, Roff, bold, italic, roman};
+use clap_mangen::roff::{Roff, bold, italic, roman};
 
-use super::{gateway, transfers};
-use crate::charset::Charset;
-use crate::proto::verbs::{Group, Verb, When};
+use super::{files, gateway, transfers};
+use crate::proto::verbs::{Verb, When};
 use crate::settings::DEFAULT_FILE;
-use crate::settings::table::{FTPD, Scope, Setting};
+use crate::settings::table::Setting;
 
 /// What a tool's manual page has beside name, synopsis and options.
 struct Tool {
@@ -33,14 +32,15 @@ const TOOLS: &[Tool] = &[
     },
 ];
 
-/// Generates `man`, `bash`, `zsh` or `fish`; `None` for any other word.
+/// Generates `man`, `bash`, `zsh` or `fish`, or the manual page of a file of the tool, such as `metaftpd.conf.5`;
+/// `None` for any other word.
 pub(super) fn text(command: &Command, what: &str) -> Option<String> {
     let shell = match what {
         "man" => return Some(manual(command)),
         "bash" => Shell::Bash,
         "zsh" => Shell::Zsh,
         "fish" => Shell::Fish,
-        _ => return None,
+        _ => return files::page(command.get_name(), what),
     };
     let mut octets = Vec::new();
     let name = command.get_name().to_owned();
@@ -125,187 +125,30 @@ fn options(man: &Man, heading: &str) -> String {
 }
 
 fn ftpd(page: &mut Roff) {
-    page.control("SH", ["CONFIGURATION FILE"]);
+    page.control("SH", ["CONFIGURATION"]);
     page.text([
         roman("The file named by "),
         bold("-f"),
         roman(", or else "),
         italic(DEFAULT_FILE),
-        roman(
-            " if it exists, has one Key=Value on a line. Keys may be in any case, blanks around key and value do not \
-             count, and the value is all that follows the first =. Lines that begin with # and empty lines are \
-             comments. A key that is unknown or comes twice is an error. Flags go over the file. A root-run server \
-             reads a file only if nobody but root can write it.",
-        ),
+        roman(" if it exists; see "),
+        bold("metaftpd.conf"),
+        roman("(5). Flags go over it. "),
+        bold("--check"),
+        roman(" tells what is wrong with it, "),
+        bold("--explain"),
+        roman(" what a setting is, "),
+        bold("--dump-config"),
+        roman(" what holds and where it was said."),
     ]);
-    page.control("PP", []);
-    page.text([roman(
-        "A TIME is a number of seconds, or numbers with units from d, h, m, s and ms, such as 1h30m. Paths are absolute; \
-         on the command line, they may start from the working directory. Keys marked \"user\" may also be in a \
-         user's entry of the authentication file, where they go over everything else.",
-    )]);
-    page.control("PP", []);
-    page.text([
-        roman("A file whose name ends with .toml is TOML instead, with the names given below: "),
-        italic("[listen] port = 2121"),
-        roman(
-            ". Lists may be arrays, switches are true or false, modes are strings or 0o022. What a user may have of their own may \
-             stand in a table of theirs, such as ",
-        ),
-        italic("[user.fred] session.idle = 60"),
-        roman(
-            ", below what the entry in the authentication file says. An error in such a table refuses the logins of that user \
-             and harms no other.",
-        ),
-    ]);
-    for setting in FTPD.rows.iter().filter(|s| s.scope() != Scope::CommandLine) {
-        key(page, setting);
-    }
-    accounts(page);
-    modules(page);
-    permitted(page);
-    charsets(page);
     archives(page);
     transfers::section(page);
     commands(page);
     closing(page);
 }
 
-/// One key of a configuration file.
-pub(super) fn key(page: &mut Roff, setting: &Setting) {
-    let mut head: Vec<Inline> = Vec::new();
-    for name in setting.keys() {
-        if !head.is_empty() {
-            head.push(roman(", "));
-        }
-        head.push(bold(name));
-    }
-    head.push(roman("="));
-    head.push(italic(setting.value_name()));
-    page.control("TP", []);
-    page.text(head);
-    let flags: Vec<_> = setting.flags.iter().map(|f| format!("-{f}")).collect();
-    let mut facts = vec![flags.join(" ")];
-    if !setting.default.is_empty() {
-        facts.push(format!("default {}", setting.default));
-    }
-    facts.push(format!("TOML {}", setting.toml));
-    if setting.scope() == Scope::Session {
-        facts.push("user".to_owned());
-    }
-    page.text([roman(format!("{} ({}).", setting.doc, facts.join("; ")))]);
-}
-
-fn accounts(page: &mut Roff) {
-    page.control("SS", ["Who may log in"]);
-    page.text([
-        bold("AllowUsers"),
-        roman(" and "),
-        bold("DenyUsers"),
-        roman(
-            " are lists of names, patterns with *, ? and [], and @group for the members of a group of the system, separated by \
-             commas or blanks. They are compared in any case, with the name that the client sent and with the name of the \
-             account: one of them is enough to deny, and both are needed to allow. The groups are those of the real user; a \
-             group that does not exist has no members, and in DenyUsers keeps everybody out.",
-        ),
-    ]);
-    page.control("PP", []);
-    page.text([
-        bold("LoginHours"),
-        roman(
-            " has parts such as Mon-Fri/08:00-18:00, Sat or 22:00-06:00, in the time zone of the server. A part over midnight \
-             belongs to the day that it begins on. ",
-        ),
-        bold("AllowedNetworks"),
-        roman(
-            " has parts such as 192.0.2.0/24, 2001:db8::/32 or 192.0.2.7. They, ",
-        ),
-        bold("Enabled"),
-        roman(" and "),
-        bold("Expires"),
-        roman(
-            " are about logins, and end no session. A refusal by any of these rules is answered as a wrong password is; the log \
-             says which rule it was. A rule that is written wrong refuses the logins that it is for.",
-        ),
-    ]);
-    page.control("PP", []);
-    page.text([
-        roman("An entry of the user file names a real user and no group. "),
-        bold("DefaultGroup"),
-        roman(
-            " is then the primary group, and further groups are those that list the user as a member, as initgroups(3) has it; \
-             the user's own group is one of them only if it lists them. Users of the system keep their own. A real user who is \
-             root or in root's group is refused, unless ",
-        ),
-        bold("RootUsers"),
-        roman(
-            " has the full name of the entry, as it is written there, and the type is not null. Such a session has no \
-             capability: root is an owner of files like others, and cannot read those of others.",
-        ),
-    ]);
-}
-
-fn modules(page: &mut Roff) {
-    page.control("SS", ["PAM"]);
-    page.text([
-        roman("The method "),
-        bold("pam"),
-        roman(
-            " asks for password and account and opens a session, by the first service of metaftpd, ftp and other that is there. \
-             The session is closed when the client's is over. ",
-        ),
-        bold("session-pam"),
-        roman(
-            " does so for the real user, without the password, when another method has checked it. Modules have half of ",
-        ),
-        bold("LoginTimeout"),
-        roman(
-            ", then they and all programs that they have started are ended. Resource limits that they set are those of the process \
-             that has the user's files: nofile, cpu and the limits of memory end or refuse what goes beyond, fsize is a MaxFileSize, \
-             nproc is without effect, as that process starts no other, and there are no core dumps. The environment that they make \
-             is not used, as no program is started for the user. Without root only the password and the account of whoever runs \
-             ftpd can be asked about, and no session is opened.",
-        ),
-    ]);
-}
-
-fn permitted(page: &mut Roff) {
-    page.control("SS", ["Lists of commands"]);
-    let groups = Group::ALL.map(Group::name).join(", ");
-    page.text([
-        roman("The value of "),
-        bold("PermittedCommands"),
-        roman(format!(
-            " is a list of words, separated by commas or blanks: a command, a group of commands ({groups}), Basic for \
-             what a simple client needs, or ALL. A word may begin with + to permit, which is also meant without it, or \
-             with - to refuse. The list starts from nothing, and the last word that names a command decides: \
-             ALL,-WRITE is a server to read from. An alias of a command stands for the command itself. A command of \
-             SITE is one word, such as SITE_HELP, and SITE stands for all of them. What is \
-             refused is not advertised by FEAT and HELP."
-        )),
-    ]);
-    let withheld = Verb::all()
-        .map(Verb::spec)
-        .filter(|spec| !spec.anonymous && spec.group != Group::Write);
-    let withheld: Vec<_> = withheld.map(|spec| spec.verb).collect();
-    page.control("PP", []);
-    page.text([
-        roman("An account without a password, of the type "),
-        bold("null"),
-        roman(format!(
-            ", may only read: no command of the group {}, nor {}, unless its own settings have a list of commands, which \
-             then decides alone. What it makes is for its owner only, unless they have an Umask too. Who logs in as ftp \
-             gets the account ",
-            Group::Write.name(),
-            withheld.join(", ")
-        )),
-        bold("anonymous"),
-        roman(", if there is no ftp and that account is of this type."),
-    ]);
-}
-
 fn archives(page: &mut Roff) {
-    page.control("SS", ["Archives"]);
+    page.control("SH", ["ARCHIVES"]);
     page.text([roman(
         "After STRU T, and in TYPE I, RETR sends a POSIX tar archive that is made on its way. Its argument is a name, a \
          pattern, or several with blanks between and in quotes where they hold blanks. Directories come with all that is in \
@@ -324,40 +167,6 @@ fn archives(page: &mut Roff) {
          could understand differently end the archive; the reply says at which entry, and what was whole stays. \
          REST, APPE and STOU are refused.",
     )]);
-}
-
-fn charsets(page: &mut Roff) {
-    let names: Vec<_> = Charset::all().map(Charset::name).collect();
-    page.control("SS", ["Charsets of names"]);
-    page.text([
-        roman("Names on disk are octets, normally UTF-8, and pass as they are unless "),
-        bold("Charset"),
-        roman(" says what clients speak instead. It is one of "),
-        roman(names.join(", ")),
-        roman(
-            ", or another name that the Encoding Standard (encoding.spec.whatwg.org) gives them, such as latin1, gb2312 or \
-             sjis, or a code page such as cp932. ISO-8859-1 is windows-1252 there, and ISO-8859-9 is windows-1254. A \
-             client that says OPTS UTF8 ON gets UTF-8, until it says OPTS UTF8 OFF.",
-        ),
-    ]);
-    page.control("PP", []);
-    page.text([roman(
-        "No file is lost: what the charset lacks is shown as %u{20AC}, the number of the character, and an octet that is no \
-         UTF-8 as %x{E9}. Clients can use these forms like any name. A % that would begin such a form in the name \
-         itself is shown as %u{25}. What a client sends that is no text in its charset is refused with 553. \
-         Only line ends in names are ? in listings, as they are without a charset.",
-    )]);
-    page.control("PP", []);
-    page.text([
-        bold("CharsetNetworks"),
-        roman(
-            " gives clients a charset by their address: a list of words, separated by commas or blanks, such as \
-             10.1.0.0/16=GBK, 10.0.0.0/8=windows-1251. The first network that the client belongs to counts, and goes \
-             over ",
-        ),
-        bold("Charset"),
-        roman(" of the server, but not over the user's own."),
-    ]);
 }
 
 fn commands(page: &mut Roff) {
@@ -421,7 +230,7 @@ fn closing(page: &mut Roff) {
         "FILES",
         &[
             (DEFAULT_FILE, "The configuration."),
-            (auth_file, "The native users; see ftpuser(1)."),
+            (auth_file, "The native users; see metaftpd.auth(5)."),
         ],
     );
     entries(
@@ -444,28 +253,33 @@ fn closing(page: &mut Roff) {
     );
     page.control("SH", ["SEE ALSO"]);
     page.text([
+        bold("metaftpd.conf"),
+        roman("(5), "),
+        bold("metaftpd.auth"),
+        roman("(5), "),
         bold("ftpuser"),
         roman("(1), "),
         bold("ftphash"),
         roman("(1), "),
         bold("ftpproxy"),
-        roman("(1)"),
+        roman("(8)"),
     ]);
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::settings::table::FTPD;
     use clap::Arg;
 
     #[test]
-    fn the_manual_has_every_setting_and_every_command() {
-        let page = manual(&crate::cli::ftpd::command()).replace("\\-", "-");
+    fn the_manual_has_every_flag_and_every_command() {
+        let page = manual(&crate::cli::ftpd::command());
+        let page = page.replace("\\-", "-").replace("\\*(Aq", "'");
         for setting in FTPD.rows {
             assert!(page.contains(setting.doc), "{}", setting.key);
-            for flag in setting.flags {
-                assert!(page.contains(&format!("-{flag}")), "{flag}");
-            }
+            let flag = setting.flags[0];
+            assert!(page.contains(&format!("-{flag}")), "{flag}");
         }
         for verb in Verb::all().map(Verb::spec) {
             assert!(page.contains(verb.verb) && page.contains(verb.help));

@@ -2,6 +2,7 @@
 //! rest. Decides nothing about what a tool does.
 
 pub mod dash;
+mod files;
 mod flags;
 pub mod ftpd;
 pub mod ftphash;
