@@ -57,6 +57,11 @@ impl Log {
         }
     }
 
+    /// Tells more or less from now on; copies that were made before go on as they were.
+    pub fn set_level(&mut self, level: LogLevel) {
+        self.level = level;
+    }
+
     /// A line about a transfer, made only where it is wanted.
     pub fn transfer(&self, text: impl FnOnce() -> String) {
         if self.level >= LogLevel::Transfers {

@@ -56,7 +56,11 @@ pub fn open_ports(bind: &Bind, port: u16, tls: Option<u16>) -> Result<Vec<Port>,
         .collect()
 }
 
-fn open_port(bind: &Bind, port: u16) -> Result<Socket, String> {
+/// Opens one control port.
+///
+/// # Errors
+/// Why that is not possible, with what to do about it.
+pub fn open_port(bind: &Bind, port: u16) -> Result<Socket, String> {
     net::listen(bind, port).map_err(|error| cannot_listen(bind, port, &error))
 }
 

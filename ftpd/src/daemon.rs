@@ -17,7 +17,7 @@ use common::log::{Log, Sink};
 use common::lookup::Found;
 use common::net::{self, Ends};
 use common::sandbox::{Bounding, EmptyRoot, Programs, drop_bounding, is_root};
-use common::settings::{Config, Run};
+use common::settings::{Config, Run, ServerConfig, Source};
 use common::startup::{
     self, apart, because, detach_standard_descriptors, leave_terminal, raise_descriptor_limit,
 };
@@ -27,30 +27,38 @@ use common::turns::Turns;
 
 use crate::keeper;
 use crate::pid_file::PidFile;
+use crate::reload::reload;
 use crate::setup::Setup;
 
 /// The most that is read of /etc/passwd and /etc/group for the names in listings.
 const LONGEST_NAMES: u64 = 1 << 20;
 
 /// Runs as a daemon until it is told to stop; in each session's processes, until that session has ended.
-pub(crate) fn listen(config: Config) -> ExitCode {
-    match start(config) {
-        Ok((listener, setup, pid_file)) => match listener.run() {
+pub(crate) fn listen(config: Config, source: &Source) -> ExitCode {
+    let (mut listener, mut setup, pid_file) = match start(config) {
+        Ok(started) => started,
+        Err(problem) => {
+            cli::out::complain("ftpd", problem);
+            return ExitCode::FAILURE;
+        }
+    };
+    loop {
+        match listener.run() {
             Ran::Stopped => {
                 if let Some(pid_file) = pid_file {
                     pid_file.remove();
                 }
-                ExitCode::SUCCESS
+                return ExitCode::SUCCESS;
+            }
+            Ran::Reload(again) => {
+                listener = *again;
+                reload(source, &mut setup, &mut listener);
             }
             Ran::Serve(client) => sys::exit(keeper::serve(&setup, client).code()),
             Ran::ChangePassword(change) => {
                 sys::exit(keeper::password::change(&setup, change).code())
             }
             Ran::Reinitialise(session) => sys::exit(keeper::serve_anew(&setup, session).code()),
-        },
-        Err(problem) => {
-            cli::out::complain("ftpd", problem);
-            ExitCode::FAILURE
         }
     }
 }
@@ -154,7 +162,14 @@ fn start(config: Config) -> Result<(Listener, Setup, Option<PidFile>), String> {
 
 /// Starts the signer, if there are certificates, and waits until it has read them.
 fn start_signer(setup: &Setup) -> Result<Option<(Recipe, Ready)>, String> {
-    let server = &setup.config.server;
+    signer_for(setup, &setup.config.server)
+}
+
+/// The same for settings that are not in use yet.
+pub(crate) fn signer_for(
+    setup: &Setup,
+    server: &ServerConfig,
+) -> Result<Option<(Recipe, Ready)>, String> {
     let [_, _, user, ..] = server.own_uids();
     let root = setup.empty_root.as_ref();
     startup::start_signer(
@@ -169,13 +184,7 @@ fn start_signer(setup: &Setup) -> Result<Option<(Recipe, Ready)>, String> {
 
 /// Everything that is made once, before the first fork. The log is added when the logger runs.
 fn prepare(config: Config) -> Result<(Setup, Option<Sink>), String> {
-    chain::look(&config.server)?;
-    if !is_root() {
-        net::may_use(&config.server.active_sources)?;
-    }
-    if let Some(group) = &config.server.default_group {
-        session_group(group).map_err(because("DefaultGroup"))?;
-    }
+    look(&config.server)?;
     startup::leave_no_core()?;
     let sink = startup::sink(config.server.log_file.as_deref(), config.server.run)?;
     let (programs, names) = apart(|| {
@@ -212,6 +221,20 @@ fn prepare(config: Config) -> Result<(Setup, Option<Sink>), String> {
     ))
 }
 
+/// Whether what the settings are about is there.
+pub(crate) fn look(server: &ServerConfig) -> Result<(), String> {
+    chain::look(server)?;
+    if !is_root() {
+        net::may_use(&server.active_sources)?;
+    }
+    match &server.default_group {
+        Some(group) => session_group(group)
+            .map(drop)
+            .map_err(because("DefaultGroup")),
+        None => Ok(()),
+    }
+}
+
 /// The names of owners in listings; without the file, numbers are shown.
 fn account_names(path: &str) -> Vec<u8> {
     use std::io::Read;
@@ -235,7 +258,11 @@ fn start_logger(setup: &Setup, sink: Option<Sink>) -> Result<Log, String> {
 
 /// Looks up what PassiveAddress names, if it names anything.
 fn start_lookup(setup: &Setup) -> Result<Found, String> {
-    let server = &setup.config.server;
+    lookup_for(setup, &setup.config.server)
+}
+
+/// The same for settings that are not in use yet.
+pub(crate) fn lookup_for(setup: &Setup, server: &ServerConfig) -> Result<Found, String> {
     let [_, _, _, user, ..] = server.own_uids();
     Found::start(
         &server.passive_addresses,

@@ -8,6 +8,7 @@ mod explain;
 mod keeper;
 mod make_cert;
 mod pid_file;
+mod reload;
 mod session;
 mod setup;
 
@@ -16,23 +17,23 @@ use std::process::ExitCode;
 
 use common::cli;
 use common::cli::ftpd::Question;
-use common::settings::{Config, Run};
+use common::settings::{Config, Run, Source};
 
 fn main() -> ExitCode {
     common::sys::map_large_buffers();
-    let config = match common::startup::apart(configuration) {
+    let (config, source) = match common::startup::apart(configuration) {
         ControlFlow::Break(status) => return status,
-        ControlFlow::Continue(config) => config,
+        ControlFlow::Continue(both) => both,
     };
     common::sys::promise_single_thread();
     match config.server.run {
         Run::Inetd => daemon::serve_inetd(config),
-        Run::Foreground | Run::Background => daemon::listen(config),
+        Run::Foreground | Run::Background => daemon::listen(config, &source),
     }
 }
 
 /// What the command line and the files say; `Break` where that was all there was to do.
-fn configuration() -> ControlFlow<ExitCode, Config> {
+fn configuration() -> ControlFlow<ExitCode, (Config, Source)> {
     let matches = cli::matches(cli::ftpd::command());
     if let Some(host) = cli::ftpd::make_cert(&matches) {
         return ControlFlow::Break(make_cert::make(host));
@@ -40,9 +41,10 @@ fn configuration() -> ControlFlow<ExitCode, Config> {
     if let Some(name) = cli::ftpd::explain(&matches) {
         return ControlFlow::Break(explain::explain(name));
     }
-    let loaded = cli::ftpd::configuration(&matches)?;
-    let answer = match cli::ftpd::question(&matches) {
-        None => return ControlFlow::Continue(loaded.config),
+    let source = Source::new(matches);
+    let loaded = cli::ftpd::configuration(&source)?;
+    let answer = match cli::ftpd::question(source.matches()) {
+        None => return ControlFlow::Continue((loaded.config, source)),
         Some(Question::Check) => check::answer(&loaded.config),
         Some(Question::Passive { json }) => check::passive(&loaded.config, json),
         Some(Question::Login { user, from, json }) => check::login(&loaded, user, from, json),

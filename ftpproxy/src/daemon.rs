@@ -28,11 +28,17 @@ pub(crate) struct Setup {
 /// Runs as a daemon until it is told to stop; in each session's processes, until that session has ended.
 pub(crate) fn listen(config: GatewayConfig) -> ExitCode {
     match start(config) {
-        Ok((listener, setup)) => match listener.run() {
-            Ran::Stopped => ExitCode::SUCCESS,
-            Ran::Serve(client) => sys::exit(session::serve(&setup, client).code()),
-            // Nobody in a gateway's sessions asks for these.
-            Ran::ChangePassword(_) | Ran::Reinitialise(_) => sys::exit(Status::Broken.code()),
+        Ok((mut listener, setup)) => loop {
+            match listener.run() {
+                Ran::Stopped => return ExitCode::SUCCESS,
+                Ran::Serve(client) => sys::exit(session::serve(&setup, client).code()),
+                Ran::Reload(again) => {
+                    listener = *again;
+                    listener.renew_certificates();
+                }
+                // Nobody in a gateway's sessions asks for these.
+                Ran::ChangePassword(_) | Ran::Reinitialise(_) => sys::exit(Status::Broken.code()),
+            }
         },
         Err(problem) => {
             cli::out::complain("ftpproxy", problem);

@@ -9,7 +9,7 @@ use std::ops::ControlFlow;
 use std::process::ExitCode;
 
 use common::cli;
-use common::settings::GatewayConfig;
+use common::settings::{GatewayConfig, Source};
 
 fn main() -> ExitCode {
     common::sys::map_large_buffers();
@@ -24,8 +24,9 @@ fn main() -> ExitCode {
 /// What the command line and the files say; `Break` where that was all there was to do.
 fn configuration() -> ControlFlow<ExitCode, GatewayConfig> {
     let matches = cli::matches(cli::ftpproxy::command());
-    let config = cli::ftpproxy::configuration(&matches)?;
-    match cli::ftpproxy::only_checks(&matches) {
+    let source = Source::new(matches);
+    let config = cli::ftpproxy::configuration(&source)?;
+    match cli::ftpproxy::only_checks(source.matches()) {
         true => ControlFlow::Break(check::answer(&config)),
         false => ControlFlow::Continue(config),
     }

@@ -223,9 +223,9 @@ fn a_made_up_offence_is_found_however_it_is_written() {
         ),
         (
             session,
-            "use common::settings::{self};\nfn f() { settings::load() }",
+            "use common::settings::{self};\nfn f() { settings::Source::new() }",
             2,
-            "common::settings::load",
+            "common::settings::Source::new",
         ),
         (
             session,

@@ -85,7 +85,7 @@ pub(crate) const RULES: &[Rule] = &[
             "common::jail",
             "common::settings::DEFAULT_FILE",
             "common::settings::Loaded",
-            "common::settings::load",
+            "common::settings::Source",
             "common::settings::read",
             "ftpd::daemon",
             "ftpd::keeper",
@@ -259,7 +259,7 @@ pub(crate) const EXCEPTIONS: &[Exception] = &[
     },
     Exception {
         module: "common::settings",
-        name: "common::settings::read::load",
+        name: "common::settings::read::Source",
         because: "as above",
     },
     Exception {

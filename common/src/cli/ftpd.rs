@@ -11,7 +11,7 @@ use clap::{Arg, ArgAction, ArgGroup, ArgMatches, Command, value_parser};
 use super::flags;
 use super::out::complain;
 use crate::settings::table::FTPD;
-use crate::settings::{DEFAULT_FILE, Loaded, load};
+use crate::settings::{DEFAULT_FILE, Loaded, Source};
 
 /// Describes the command line: one flag for each setting, and the few that are none.
 pub fn command() -> Command {
@@ -125,8 +125,8 @@ pub fn question(matches: &ArgMatches) -> Option<Question<'_>> {
 }
 
 /// Loads what the command line says and tells what is wrong with it. `Break` is the status to end with.
-pub fn configuration(matches: &ArgMatches) -> ControlFlow<ExitCode, Loaded> {
-    let loaded = load(matches);
+pub fn configuration(source: &Source) -> ControlFlow<ExitCode, Loaded> {
+    let loaded = source.load();
     let warnings = loaded.iter().flat_map(|loaded| &loaded.warnings);
     warnings.for_each(|warning| complain("ftpd", format_args!("warning: {warning}")));
     match loaded {

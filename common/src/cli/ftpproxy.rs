@@ -7,7 +7,7 @@ use clap::{ArgMatches, Command};
 
 use super::flags;
 use super::out::complain;
-use crate::settings::{DEFAULT_GATEWAY_FILE, FTPPROXY, GatewayConfig, load_gateway};
+use crate::settings::{DEFAULT_GATEWAY_FILE, FTPPROXY, GatewayConfig, Source, load_gateway};
 
 /// Describes the command line: one flag for each setting, and the few that are none.
 pub fn command() -> Command {
@@ -23,8 +23,8 @@ pub fn only_checks(matches: &ArgMatches) -> bool {
 }
 
 /// Loads what the command line says and tells what is wrong with it. `Break` is the status to end with.
-pub fn configuration(matches: &ArgMatches) -> ControlFlow<ExitCode, GatewayConfig> {
-    match load_gateway(matches) {
+pub fn configuration(source: &Source) -> ControlFlow<ExitCode, GatewayConfig> {
+    match load_gateway(source) {
         Err(errors) => {
             for error in errors {
                 complain("ftpproxy", error);

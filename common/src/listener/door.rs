@@ -77,19 +77,21 @@ pub(super) struct Door {
 
 impl Door {
     pub(super) fn new(limits: Limits) -> Door {
-        let cores = std::thread::available_parallelism().map_or(1, usize::from);
-        let checks = match limits.password_checks {
-            0 => cores,
-            most => usize::try_from(most).unwrap_or(usize::MAX),
-        };
         Door {
             penalties: Penalties::new(&limits),
-            logins: Logins::new(checks),
+            logins: Logins::new(checks(&limits)),
             limits,
             told: None,
             untold: 0,
             news: Vec::new(),
         }
+    }
+
+    /// Goes by other limits; what is owed stays owed.
+    pub(super) fn set_limits(&mut self, limits: Limits) {
+        self.penalties.set_limits(&limits);
+        self.logins.set_most(checks(&limits));
+        self.limits = limits;
     }
 
     /// Whether limits and penalties are not for this address.
@@ -204,6 +206,14 @@ impl Door {
 
     pub(super) fn news(&mut self) -> Vec<String> {
         std::mem::take(&mut self.news)
+    }
+}
+
+/// How many passwords are checked at a time.
+fn checks(limits: &Limits) -> usize {
+    match limits.password_checks {
+        0 => std::thread::available_parallelism().map_or(1, usize::from),
+        most => usize::try_from(most).unwrap_or(usize::MAX),
     }
 }
 

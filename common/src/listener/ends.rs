@@ -13,7 +13,6 @@ use super::penalties::Offence;
 use super::sessions::{Dead, Session};
 use super::{Listener, Status, door};
 use crate::control::until;
-use crate::hooks::Kind;
 use crate::sys;
 
 /// How long sessions get to end after the listener was told to stop.
@@ -30,7 +29,7 @@ impl Listener {
             {
                 Some(Signal::SIGTERM | Signal::SIGINT) => stop = true,
                 Some(Signal::SIGCHLD) => self.reap(),
-                Some(Signal::SIGHUP) => self.renew(),
+                Some(Signal::SIGHUP) => self.reload = true,
                 Some(Signal::SIGUSR1) => self.reopen_log(),
                 _ => {}
             }
@@ -43,19 +42,6 @@ impl Listener {
         if let Err(error) = self.log.reopen() {
             self.log
                 .line(&format!("the log file cannot be opened anew: {error}"));
-        }
-    }
-
-    /// Begins to read the certificates anew, if there are any.
-    fn renew(&mut self) {
-        if let Some(hooks) = &self.hooks {
-            hooks.tell(Kind::Reload, "SIGHUP");
-        }
-        match &mut self.renewal {
-            Some(renewal) => renewal.begin(&self.log),
-            None => self
-                .log
-                .line("SIGHUP: there are no certificates to read anew"),
         }
     }
 

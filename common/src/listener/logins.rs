@@ -69,6 +69,11 @@ impl Logins {
         }
     }
 
+    /// Lets another number run at a time; those that run already go on.
+    pub(super) fn set_most(&mut self, most: usize) {
+        self.most = most;
+    }
+
     /// Takes a question; `Err` if one of the session waits already. What runs may be a change of its password, whose end is
     /// unheard of yet.
     pub(super) fn ask(&mut self, group: Pid, source: Source, envelope: Envelope) -> Result<(), ()> {

@@ -3,6 +3,7 @@
 
 mod answers;
 mod census;
+mod changes;
 mod door;
 mod ends;
 pub mod halves;
@@ -151,12 +152,16 @@ pub struct Listener {
     renewal: Option<Renewal>,
     hooks: Option<Hooks>,
     log: Log,
+    /// Whether somebody wants the settings to be read anew.
+    reload: bool,
 }
 
 /// How a run of the listener came to its end, in which process.
 pub enum Ran {
     /// In the listener: it was told to stop, and all sessions have ended.
     Stopped,
+    /// In the listener: somebody wants the settings to be read anew. It is to be run again, with or without them.
+    Reload(Box<Listener>),
     /// In a new child: serve this client.
     Serve(Client),
     /// In a new child: serve on, before login again.
@@ -207,6 +212,7 @@ impl Listener {
             renewal,
             hooks: None,
             log,
+            reload: false,
         })
     }
 
@@ -231,6 +237,9 @@ impl Listener {
             if wants_stop {
                 self.stop();
                 return Ran::Stopped;
+            }
+            if std::mem::take(&mut self.reload) {
+                return Ran::Reload(Box::new(self));
             }
             self.hear();
             if let Some(renewal) = &mut self.renewal {

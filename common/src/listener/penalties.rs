@@ -121,6 +121,13 @@ impl Penalties {
         }
     }
 
+    /// Counts by other limits from now on.
+    pub(super) fn set_limits(&mut self, limits: &Limits) {
+        self.unit = limits.penalty;
+        self.ban = limits.ban;
+        self.longest = limits.longest_ban.max(limits.ban);
+    }
+
     /// Notes an offence; `Some` is how long the source is refused from now on. If it had to wait to be committed, that time pays
     /// nothing, up to what a wrong password costs, or the many who wait for each other would never owe much.
     pub(super) fn add_after(

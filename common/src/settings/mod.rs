@@ -20,6 +20,7 @@ pub mod rules;
 mod scheme;
 mod shared;
 pub mod sources;
+mod standing;
 pub mod table;
 pub mod targets;
 mod tls;
@@ -39,7 +40,7 @@ pub use protection::{
     ClearCommands, CloseNotify, DataBinding, Protection, RequiredByName, TlsRequired,
 };
 pub use read::gateway::{DEFAULT_FILE as DEFAULT_GATEWAY_FILE, load as load_gateway};
-pub use read::{DEFAULT_FILE, Loaded, load};
+pub use read::{DEFAULT_FILE, Loaded, Source};
 pub use scheme::{NoScheme, Scheme};
 pub use tls::{CipherSuite, CipherSuites, ClientTrust, Tls, TlsVersion, UnknownHost};
 

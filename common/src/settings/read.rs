@@ -27,6 +27,36 @@ pub const FILE_FLAG: &str = "config";
 const LONGEST_FILE: u64 = 1024 * 1024;
 const LONGEST_BANNER: usize = 8192;
 
+/// Where the settings of a program are: its command line, and the directory that relative paths start from. Kept, so that
+/// they can be read anew when that directory is no longer the working one.
+#[derive(Clone, Debug)]
+pub struct Source {
+    matches: ArgMatches,
+    base: Option<PathBuf>,
+}
+
+impl Source {
+    /// Takes the command line, as the program's `cli` defines it.
+    pub fn new(matches: ArgMatches) -> Source {
+        Source {
+            matches,
+            base: std::env::current_dir().ok(),
+        }
+    }
+
+    pub fn matches(&self) -> &ArgMatches {
+        &self.matches
+    }
+
+    /// Reads the settings of `ftpd`: first the file, then, over it, the flags.
+    ///
+    /// # Errors
+    /// Everything that is wrong, not only the first.
+    pub fn load(&self) -> Result<Loaded, Vec<SettingError>> {
+        load(self)
+    }
+}
+
 /// A configuration that is fine.
 #[derive(Debug)]
 pub struct Loaded {
@@ -51,9 +81,7 @@ impl Loaded {
     }
 }
 
-/// Reads what the command line of `ftpd` says and names: first the file, then, over it, the flags. On failure, says
-/// everything that is wrong, not only the first.
-pub fn load(matches: &ArgMatches) -> Result<Loaded, Vec<SettingError>> {
+fn load(source: &Source) -> Result<Loaded, Vec<SettingError>> {
     let mut config = Config::default();
     let Said {
         users,
@@ -62,7 +90,7 @@ pub fn load(matches: &ArgMatches) -> Result<Loaded, Vec<SettingError>> {
         origins,
         mut errors,
         mut warnings,
-    } = gather(FTPD, DEFAULT_FILE, matches, &mut config);
+    } = gather(FTPD, DEFAULT_FILE, source, &mut config);
     config.server.users = users;
     config.server.hooks = hooks;
     if let Err((keys, message)) = settle(&mut config.session) {
@@ -144,13 +172,13 @@ pub(super) struct Said {
 pub(super) fn gather(
     settings: &Settings,
     default_file: &str,
-    matches: &ArgMatches,
+    source: &Source,
     config: &mut dyn Target,
 ) -> Said {
     let mut errors = Vec::new();
     let mut warnings = Vec::new();
-    let file = file(settings, default_file, matches, &mut errors);
-    let mut sources = [file.parsed.assignments, flags(settings, matches)];
+    let file = file(settings, default_file, source, &mut errors);
+    let mut sources = [file.parsed.assignments, flags(settings, source)];
     for assignment in sources.iter_mut().flatten() {
         if let Err(error) = replace_by_content(assignment, &mut warnings) {
             errors.push(error);
@@ -171,8 +199,8 @@ pub(super) fn gather(
 }
 
 /// The assignments of the command line, as the program's `cli` defines it.
-fn flags(settings: &Settings, matches: &ArgMatches) -> Vec<Assignment> {
-    let base = std::env::current_dir().ok();
+fn flags(settings: &Settings, source: &Source) -> Vec<Assignment> {
+    let Source { matches, base } = source;
     settings
         .rows
         .iter()
@@ -206,12 +234,16 @@ struct Configuration {
 fn file(
     settings: &Settings,
     default_file: &str,
-    matches: &ArgMatches,
+    source: &Source,
     errors: &mut Vec<SettingError>,
 ) -> Configuration {
-    let named = matches.get_one::<PathBuf>(FILE_FLAG);
+    let named = source.matches.get_one::<PathBuf>(FILE_FLAG);
     let path = named.map_or(Path::new(default_file), PathBuf::as_path);
-    match read_bounded(path, nix::unistd::geteuid().is_root()) {
+    let from_base = source.base.as_ref().map(|base| base.join(path));
+    match read_bounded(
+        from_base.as_deref().unwrap_or(path),
+        nix::unistd::geteuid().is_root(),
+    ) {
         Ok(octets)
             if path
                 .extension()
@@ -358,7 +390,7 @@ mod tests {
         let argv = argv.chain(words.iter().copied()).map(Into::into);
         let argv = cli::dash::normalise(&cli::ftpd::command(), argv.collect()).unwrap();
         let matches = cli::ftpd::command().try_get_matches_from(argv).unwrap();
-        let loaded = load(&matches).map_err(|errors| {
+        let loaded = Source::new(matches).load().map_err(|errors| {
             let told = errors.iter().map(|error| error.to_string());
             told.map(|line| line.replace(&path, "conf")).collect()
         });
@@ -525,7 +557,7 @@ mod tests {
         let load_from = |path: &str| {
             let argv = ["ftpd", "-f", path];
             let matches = cli::ftpd::command().try_get_matches_from(argv).unwrap();
-            load(&matches).map(|loaded| loaded.config)
+            Source::new(matches).load().map(|loaded| loaded.config)
         };
         let message = |path| load_from(path).unwrap_err()[0].to_string();
         assert_eq!(

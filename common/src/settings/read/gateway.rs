@@ -1,8 +1,6 @@
 //! Reads the configuration of `ftpproxy`.
 
-use clap::ArgMatches;
-
-use super::{Said, gather};
+use super::{Said, Source, gather};
 use crate::settings::assign::{Origin, SettingError};
 use crate::settings::{FTPPROXY, GatewayConfig};
 
@@ -11,14 +9,14 @@ pub const DEFAULT_FILE: &str = "/etc/ftpproxy.conf";
 
 /// Reads what the command line of `ftpproxy` says and names: first the file, then, over it, the flags. On failure, says
 /// everything that is wrong, not only the first.
-pub fn load(matches: &ArgMatches) -> Result<GatewayConfig, Vec<SettingError>> {
+pub fn load(source: &Source) -> Result<GatewayConfig, Vec<SettingError>> {
     let mut config = GatewayConfig::default();
     let Said {
         text,
         origins,
         mut errors,
         ..
-    } = gather(FTPPROXY, DEFAULT_FILE, matches, &mut config);
+    } = gather(FTPPROXY, DEFAULT_FILE, source, &mut config);
     // What was written wrong is not missing.
     if errors.is_empty()
         && let Err((key, message)) = config.settle()

@@ -1,0 +1,77 @@
+//! Settings that a daemon goes by from its start to its end, since what they are about is made once: they stay when
+//! the others are read anew. Pure: no I/O.
+
+use super::{Config, ServerConfig};
+
+/// Gives a setting the value that it had; true if that was another one.
+type Keep = fn(&mut ServerConfig, &ServerConfig) -> bool;
+
+const STANDING: &[(&str, Keep)] = &[
+    ("SessionUser", |new, old| {
+        keep(&mut new.session_user, &old.session_user)
+    }),
+    ("PidFile", |new, old| keep(&mut new.pid_file, &old.pid_file)),
+    ("LogFile", |new, old| keep(&mut new.log_file, &old.log_file)),
+    // Without PAM the daemon has given up what the modules need.
+    ("AuthMethods", |new, old| {
+        new.auth_methods.need_pam()
+            && !old.auth_methods.need_pam()
+            && keep(&mut new.auth_methods, &old.auth_methods)
+    }),
+    // They are hookd's, which was started with them.
+    ("UploadHook and other hooks", hooks),
+];
+
+fn hooks(new: &mut ServerConfig, old: &ServerConfig) -> bool {
+    // Where in the file they stand does not matter.
+    let others = new.hooks() != old.hooks();
+    new.scripts.clone_from(&old.scripts);
+    new.hooks.clone_from(&old.hooks);
+    others
+}
+
+fn keep<T: Clone + PartialEq>(new: &mut T, old: &T) -> bool {
+    let other = new != old;
+    if other {
+        new.clone_from(old);
+    }
+    other
+}
+
+impl Config {
+    /// Leaves those settings as they were that cannot change while the daemon runs; names those that should have.
+    pub fn stand_by(&mut self, old: &Config) -> Vec<&'static str> {
+        STANDING
+            .iter()
+            .filter(|(_, keep)| keep(&mut self.server, &old.server))
+            .map(|(key, _)| *key)
+            .collect()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::settings::table::Setting;
+    use std::path::PathBuf;
+
+    #[test]
+    fn names_are_those_of_the_table() {
+        for (key, _) in STANDING {
+            let first = key.split(' ').next().unwrap();
+            assert!(Setting::find(first).is_some(), "{key}");
+        }
+    }
+
+    #[test]
+    fn what_cannot_change_is_named_and_stays_and_the_rest_changes() {
+        let old = Config::default();
+        let mut new = Config::default();
+        assert_eq!(new.stand_by(&old), [""; 0]);
+        new.server.pid_file = Some(PathBuf::from("/x"));
+        new.server.min_password = 20;
+        assert_eq!(new.stand_by(&old), ["PidFile"]);
+        assert_eq!(new.server.pid_file, None);
+        assert_eq!(new.server.min_password, 20);
+    }
+}
