@@ -286,7 +286,13 @@ fn hook_recipe(setup: &Setup) -> Option<hookd::Recipe> {
     let hooks = server.hooks();
     let [.., user] = server.own_uids();
     let log = setup.log.clone();
-    (!hooks.is_empty()).then_some(hookd::Recipe { hooks, user, log })
+    let programs = setup.programs.clone();
+    (!hooks.is_empty()).then_some(hookd::Recipe {
+        hooks,
+        user,
+        programs,
+        log,
+    })
 }
 
 /// Starts a hookd for the one session of inetd.

@@ -6,7 +6,11 @@ mod desk;
 mod guest;
 mod interest;
 mod message;
+mod outlet;
+mod program;
+mod question;
 mod queue;
+mod quota;
 mod reach;
 
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
@@ -23,11 +27,14 @@ pub use self::interest::Interest;
 pub use self::message::{Introduced, Introduction, Reason, Told, Verdict};
 pub use self::reach::Reach;
 
-use self::desk::{Desk, Identities};
+use self::desk::Desk;
 use self::guest::Identity;
+use self::outlet::{Outlets, Posting};
+use self::program::{Identities, Programs};
 use crate::auth;
 use crate::hooks::{Action, Hook, Mode, RunAs};
 use crate::log::Log;
+use crate::sandbox;
 use crate::sys::{self, Fork};
 use crate::wire::Wire;
 
@@ -40,6 +47,8 @@ pub struct Recipe {
     pub hooks: Vec<Hook>,
     /// The uid and gid of hooks that say nothing else.
     pub user: u32,
+    /// What the processes of webhooks are confined with.
+    pub programs: sandbox::Programs,
     pub log: Log,
 }
 
@@ -133,15 +142,25 @@ impl Recipe {
             self.log.line(&format!("hooks: cannot start: {errno}"));
             return 1;
         }
+        let hooks = self.hooks.iter().cloned();
+        let (run, write): (Vec<_>, Vec<_>) =
+            hooks.partition(|hook| matches!(hook.action, Action::Exec(_)));
         let identities = Identities {
             hook: Some(Identity {
                 uid: self.user,
                 gid: self.user,
                 groups: Vec::new(),
             }),
-            named: self.hooks.iter().map(|hook| self.named(hook)).collect(),
+            named: run.iter().map(|hook| self.named(hook)).collect(),
         };
-        Desk::new(door, self.hooks.clone(), identities, self.log.clone()).serve()
+        let posting = Posting {
+            programs: self.programs.clone(),
+            user: self.user,
+            log: self.log.clone(),
+        };
+        let programs = Programs::new(run, identities, self.log.clone());
+        let outlets = Outlets::new(write, &posting);
+        Desk::new(door, programs, outlets, self.log.clone()).serve()
     }
 
     /// The identity that a hook names.

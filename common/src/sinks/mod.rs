@@ -47,7 +47,6 @@ pub struct Sink {
     full: bool,
     pause: Duration,
     again: Option<Instant>,
-    dropped: u64,
 }
 
 enum Target {
@@ -110,23 +109,21 @@ impl Sink {
             full: false,
             pause: PAUSE,
             again: None,
-            dropped: 0,
         }
     }
 
-    /// Takes an event; `false` if there is no place for it, which is counted.
+    /// Takes an event; `false` if there is no place for it.
     pub fn push(&mut self, notice: Notice) -> bool {
         if self.waiting.len() >= self.most {
-            self.dropped = self.dropped.saturating_add(1);
             return false;
         }
         self.waiting.push_back(notice);
         true
     }
 
-    /// How many events found no place since this was asked.
-    pub fn take_dropped(&mut self) -> u64 {
-        std::mem::take(&mut self.dropped)
+    /// How many events wait.
+    pub fn waiting(&self) -> usize {
+        self.waiting.len()
     }
 
     /// What poll(2) shall watch, where the target is full.

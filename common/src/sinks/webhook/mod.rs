@@ -14,6 +14,7 @@ use std::time::Duration;
 use nix::errno::Errno;
 use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
 use nix::sys::socket::{AddressFamily, SockFlag, SockType, socketpair};
+use nix::unistd::Pid;
 
 use self::client::{Answer, Client};
 use super::{Notice, Trouble};
@@ -149,7 +150,7 @@ pub fn start(
     programs: &Programs,
     user: u32,
     log: &Log,
-) -> Result<OwnedFd, String> {
+) -> Result<(Pid, OwnedFd), String> {
     let pair = socketpair(
         AddressFamily::Unix,
         SockType::Stream,
@@ -158,12 +159,12 @@ pub fn start(
     );
     let (ours, theirs) = pair.map_err(|errno| format!("socketpair: {}", errno.desc()))?;
     match sys::fork().map_err(|errno| format!("fork: {}", errno.desc()))? {
-        Fork::Parent(_) => {
+        Fork::Parent(process) => {
             let stream = UnixStream::from(ours);
             stream
                 .set_nonblocking(true)
                 .map_err(|error| error.to_string())?;
-            Ok(stream.into())
+            Ok((process, stream.into()))
         }
         Fork::Child => {
             drop(ours);

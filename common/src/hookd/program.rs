@@ -1,0 +1,270 @@
+//! Hooks that run programs: what waits for its turn, what runs, as whom, and what came of it. It waits for nobody.
+
+use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
+use std::rc::Rc;
+use std::time::Instant;
+
+use nix::errno::Errno;
+
+use super::child::{Child, Ended, Ending, Whom};
+use super::guest::Identity;
+use super::message::LONGEST_TEXT;
+use super::question::Questions;
+use super::queue::{Job, Queue};
+use crate::hooks::{Action, Event, Exec, Hook, Mode, OnFailure, Phase, RunAs};
+use crate::log::Log;
+
+/// The identities that hooks can have beside those of users.
+#[derive(Debug)]
+pub(super) struct Identities {
+    pub(super) hook: Option<Identity>,
+    /// By the place of their hook.
+    pub(super) named: Vec<Option<Identity>>,
+}
+
+/// An event on its way to hooks.
+pub(super) struct Offer {
+    pub(super) event: Rc<Event>,
+    pub(super) phase: Phase,
+    /// As whom programs of the user run.
+    pub(super) identity: Option<Rc<Identity>>,
+    /// The file that was uploaded.
+    pub(super) file: Option<Rc<OwnedFd>>,
+    /// The question that waits for the hooks.
+    pub(super) question: Option<u64>,
+}
+
+/// What came of one hook for one event.
+pub(super) struct Conclusion {
+    pub(super) question: Option<u64>,
+    /// What the client is told where the hook says no.
+    pub(super) refused: Option<Vec<u8>>,
+}
+
+#[derive(Debug)]
+struct Running {
+    queue: usize,
+    job: Job,
+    child: Child,
+}
+
+#[derive(Debug)]
+pub(super) struct Programs {
+    queues: Vec<Queue>,
+    identities: Identities,
+    running: Vec<Running>,
+    log: Log,
+}
+
+impl Programs {
+    /// Takes the hooks that run programs, with their identities.
+    pub(super) fn new(hooks: Vec<Hook>, identities: Identities, log: Log) -> Programs {
+        Programs {
+            queues: hooks.into_iter().map(Queue::new).collect(),
+            identities,
+            running: Vec::new(),
+            log,
+        }
+    }
+
+    pub(super) fn is_idle(&self) -> bool {
+        self.running.is_empty() && self.queues.iter().all(Queue::is_idle)
+    }
+
+    /// What to wait for, by program: its end first, then its output.
+    pub(super) fn descriptors(&self) -> impl Iterator<Item = impl Iterator<Item = BorrowedFd<'_>>> {
+        self.running
+            .iter()
+            .map(|running| running.child.descriptors())
+    }
+
+    pub(super) fn deadline(&self) -> Option<Instant> {
+        let deadlines = self.running.iter().map(|running| running.child.deadline());
+        let due = self.queues.iter().filter_map(|queue| queue.quota.due());
+        deadlines.chain(due).min()
+    }
+
+    /// Takes an event for every hook that is for it; gives what is decided without running anything.
+    pub(super) fn take(&mut self, offer: &Offer, questions: &mut Questions) -> Vec<Conclusion> {
+        let now = Instant::now();
+        let mut unheard = Vec::new();
+        for queue in &mut self.queues {
+            if !queue.hook.is_for(&offer.event, offer.phase) {
+                continue;
+            }
+            let question = offer.question.filter(|_| queue.hook.mode != Mode::Async);
+            let job = Job {
+                event: Rc::clone(&offer.event),
+                identity: offer.identity.clone(),
+                file: offer.file.clone(),
+                question,
+            };
+            if let Some(id) = question {
+                questions.join(id);
+            }
+            if queue.push(job, now).is_err() {
+                unheard.push(Conclusion {
+                    question,
+                    refused: refusal_of_failure(&queue.hook),
+                });
+            }
+        }
+        unheard
+    }
+
+    /// Looks after what runs, given which programs have ended.
+    pub(super) fn look(&mut self, ended: &[bool]) -> Vec<Conclusion> {
+        let mut over = Vec::new();
+        for (place, running) in self.running.iter_mut().enumerate() {
+            let has_ended = ended.get(place).copied().unwrap_or(false);
+            if let Some(ended) = running.child.look(has_ended) {
+                over.push((place, ended));
+            }
+        }
+        let mut concluded = Vec::new();
+        for (place, ended) in over.into_iter().rev() {
+            let running = self.running.swap_remove(place);
+            concluded.push(self.conclude(running.queue, &running.job, &ended));
+        }
+        concluded
+    }
+
+    /// Starts what may begin; gives what could not.
+    pub(super) fn start(&mut self) -> Vec<Conclusion> {
+        let mut failed = Vec::new();
+        for queue in 0..self.queues.len() {
+            while let Some(job) = self.queues[queue].next() {
+                let Action::Exec(exec) = &self.queues[queue].hook.action else {
+                    self.queues[queue].done();
+                    continue;
+                };
+                let file = job.file.as_ref().map(|file| file.as_fd());
+                let started = self
+                    .whom(queue, exec, job.identity.as_deref())
+                    .and_then(|whom| Child::start(exec, &job.event, &whom, file));
+                match started {
+                    Ok(child) => self.running.push(Running { queue, job, child }),
+                    Err(ending) => {
+                        let ended = Ended {
+                            ending,
+                            stdout: Vec::new(),
+                            stderr: Vec::new(),
+                            cut: false,
+                        };
+                        failed.push(self.conclude(queue, &job, &ended));
+                    }
+                }
+            }
+        }
+        failed
+    }
+
+    /// As whom a program runs. SECURITY: never as root, unless its hook says so.
+    fn whom(&self, queue: usize, exec: &Exec, user: Option<&Identity>) -> Result<Whom, Ending> {
+        if !crate::sandbox::is_root() {
+            return Ok(Whom::Same);
+        }
+        let identity = match &exec.run_as {
+            RunAs::Root => return Ok(Whom::Root),
+            RunAs::User => user.or(self.identities.hook.as_ref()),
+            RunAs::Hook => self.identities.hook.as_ref(),
+            RunAs::Named { .. } => self.identities.named.get(queue).and_then(Option::as_ref),
+        };
+        match identity {
+            Some(identity) if identity.uid != 0 => Ok(Whom::Other(identity.clone())),
+            _ => Err(Ending::NotStarted {
+                step: "run_as",
+                errno: Errno::EPERM,
+            }),
+        }
+    }
+
+    /// Takes in how a hook ended.
+    fn conclude(&mut self, queue: usize, job: &Job, ended: &Ended) -> Conclusion {
+        let queue = &mut self.queues[queue];
+        queue.done();
+        let name = name(&queue.hook);
+        let (kind, id) = (job.event.kind.name(), job.event.id);
+        let line = format!("hook {name} for {kind} {id}: {}", ended.ending);
+        match ended.ending {
+            Ending::Exited(0) => self.log.transfer(|| line),
+            _ => self.log.line(&line),
+        }
+        if let Action::Exec(exec) = &queue.hook.action {
+            log_output(&self.log, &name, exec, ended);
+        }
+        let refused = match (queue.hook.mode, &ended.ending) {
+            (Mode::Async | Mode::Wait, _) | (Mode::Veto, Ending::Exited(0)) => None,
+            (Mode::Veto, Ending::Exited(_)) => Some(first_line(&ended.stdout)),
+            (Mode::Veto, _) => refusal_of_failure(&queue.hook),
+        };
+        Conclusion {
+            question: job.question,
+            refused,
+        }
+    }
+
+    /// Tells the log of events that found no place.
+    pub(super) fn tell_of_drops(&mut self, now: Instant) {
+        for queue in &mut self.queues {
+            if let Some(count) = queue.quota.news(now) {
+                let name = name(&queue.hook);
+                self.log.line(&format!(
+                    "hook {name}: {count} events were dropped: its queue of {} is full, or its rate is exceeded",
+                    queue.hook.queue
+                ));
+            }
+        }
+    }
+}
+
+/// What a hook is called in the log.
+fn name(hook: &Hook) -> String {
+    match &hook.action {
+        Action::Exec(exec) => exec.program.display().to_string(),
+        other => format!("{other:?}"),
+    }
+}
+
+/// What is said where a veto could not be asked for.
+fn refusal_of_failure(hook: &Hook) -> Option<Vec<u8>> {
+    let denies = hook.mode == Mode::Veto && hook.on_failure == OnFailure::Deny;
+    denies.then(|| b"Refused: it cannot be checked now.".to_vec())
+}
+
+/// What a program that refuses says to the client: the first line of its output.
+fn first_line(output: &[u8]) -> Vec<u8> {
+    let line = output
+        .split(|&octet| octet == b'\n')
+        .next()
+        .unwrap_or_default();
+    let line: Vec<u8> = line
+        .iter()
+        .copied()
+        .filter(|octet| !octet.is_ascii_control())
+        .collect();
+    match line.get(..LONGEST_TEXT / 2).unwrap_or(&line) {
+        [] => b"Refused.".to_vec(),
+        line => line.to_vec(),
+    }
+}
+
+/// Writes the lines of a program's output to the log that its hook wants there.
+fn log_output(log: &Log, name: &str, exec: &Exec, ended: &Ended) {
+    const MOST_LINES: usize = 20;
+    let outputs = [
+        (exec.output.log_stdout, &ended.stdout),
+        (exec.output.log_stderr, &ended.stderr),
+    ];
+    for (_, text) in outputs.iter().filter(|(wanted, _)| *wanted) {
+        let lines = text
+            .split(|&octet| octet == b'\n')
+            .filter(|line| !line.is_empty());
+        for line in lines.take(MOST_LINES) {
+            log.line(&format!("hook {name}: {}", line.escape_ascii()));
+        }
+    }
+    if ended.cut {
+        log.line(&format!("hook {name}: it wrote more than is kept"));
+    }
+}

@@ -1,0 +1,95 @@
+//! Sessions that wait for hooks: which ones are still to be heard, and what comes of it. Pure: no I/O.
+
+use std::collections::HashMap;
+
+use super::message::Verdict;
+use crate::wire::Octets;
+
+/// Somebody who waits.
+#[derive(Debug)]
+struct Question {
+    asker: Asker,
+    /// So many hooks are still to be heard.
+    open: usize,
+    refused: Option<Vec<u8>>,
+}
+
+/// Who waits: a session, with its own number of the question.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct Asker {
+    pub(super) guest: u64,
+    pub(super) number: u32,
+}
+
+#[derive(Debug, Default)]
+pub(super) struct Questions {
+    open: HashMap<u64, Question>,
+    next: u64,
+}
+
+impl Questions {
+    /// Notes a question, which is held open until [`heard`](Self::heard) is called once more than [`join`](Self::join).
+    pub(super) fn open(&mut self, asker: Asker) -> u64 {
+        let id = self.next;
+        self.next += 1;
+        let question = Question {
+            asker,
+            open: 1,
+            refused: None,
+        };
+        self.open.insert(id, question);
+        id
+    }
+
+    /// One more hook is to be heard.
+    pub(super) fn join(&mut self, id: u64) {
+        if let Some(question) = self.open.get_mut(&id) {
+            question.open += 1;
+        }
+    }
+
+    /// One more was heard: it refuses, or does not. Gives the verdict with the last one.
+    pub(super) fn heard(&mut self, id: u64, refused: Option<Vec<u8>>) -> Option<(Asker, Verdict)> {
+        let question = self.open.get_mut(&id)?;
+        question.open -= 1;
+        if question.refused.is_none() {
+            question.refused = refused;
+        }
+        if question.open > 0 {
+            return None;
+        }
+        let question = self.open.remove(&id)?;
+        let verdict = match question.refused {
+            None => Verdict::Pass,
+            Some(text) => Verdict::Refuse {
+                text: Octets::new(&text).unwrap_or_default(),
+            },
+        };
+        Some((question.asker, verdict))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_verdict_comes_with_the_last_hook_and_the_first_refusal_counts() {
+        let mut questions = Questions::default();
+        let asker = Asker {
+            guest: 1,
+            number: 7,
+        };
+        let id = questions.open(asker);
+        questions.join(id);
+        questions.join(id);
+        assert_eq!(questions.heard(id, None), None);
+        assert_eq!(questions.heard(id, Some(b"no".to_vec())), None);
+        let text = Octets::new(b"no").unwrap();
+        let last = questions.heard(id, Some(b"never".to_vec()));
+        assert_eq!(last, Some((asker, Verdict::Refuse { text })));
+        assert_eq!(questions.heard(id, None), None, "it is answered");
+        let other = questions.open(asker);
+        assert_eq!(questions.heard(other, None), Some((asker, Verdict::Pass)));
+    }
+}
