@@ -7,7 +7,7 @@ use std::time::Duration;
 use crate::auth::Secret;
 use crate::jail::Failure;
 use crate::path::VirtualPath;
-use crate::proto::verbs::VerbSet;
+use crate::proto::verbs::{Verb, VerbSet};
 
 /// The octets are not a message: whoever sent them is broken or hostile.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -96,6 +96,9 @@ impl<T: Wire> Wire for Box<T> {
 pub struct Octets<const MOST: usize>(Vec<u8>);
 
 impl<const MOST: usize> Octets<MOST> {
+    /// So many octets at most.
+    pub const LONGEST: usize = MOST;
+
     /// Takes the octets if they are few enough.
     pub fn new(octets: &[u8]) -> Option<Self> {
         (octets.len() <= MOST).then(|| Octets(octets.to_vec()))
@@ -154,6 +157,15 @@ impl Wire for VirtualPath {
         } else {
             Err(Malformed)
         }
+    }
+}
+
+impl Wire for Verb {
+    fn put(&self, out: &mut Vec<u8>) {
+        self.number().put(out);
+    }
+    fn take(input: &mut &[u8]) -> Result<Self, Malformed> {
+        Verb::at(u8::take(input)?).ok_or(Malformed)
     }
 }
 

@@ -291,6 +291,7 @@ fn hook_recipe(setup: &Setup) -> Option<hookd::Recipe> {
         hooks,
         user,
         programs,
+        results: server.hooks.log.clone(),
         log,
     })
 }

@@ -2,8 +2,10 @@
 
 #![allow(clippy::unwrap_used, reason = "whatever fails shall end the test")]
 
+mod commands;
 mod data;
 mod deaths;
+mod directives;
 mod programs;
 mod scripts;
 mod uploads;

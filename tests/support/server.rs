@@ -35,6 +35,8 @@ pub struct Setup {
     penalties: bool,
     flags: Vec<String>,
     settings: Vec<String>,
+    /// Lines of a TOML file, which has no settings but these.
+    toml: Vec<String>,
     entries: Vec<String>,
     methods: String,
     jail: Vec<String>,
@@ -58,6 +60,7 @@ impl Setup {
             penalties: false,
             flags: Vec::new(),
             settings: Vec::new(),
+            toml: Vec::new(),
             entries: Vec::new(),
             methods: "native".to_owned(),
             jail: vec!["-chhome".to_owned()],
@@ -114,6 +117,12 @@ impl Setup {
     /// Adds a `Key=Value` line to the configuration file.
     pub fn setting(mut self, line: &str) -> Setup {
         self.settings.push(line.to_owned());
+        self
+    }
+
+    /// Adds the lines of a `[[hook]]` to the configuration, which then is a TOML file: settings are to be flags.
+    pub fn hook(mut self, lines: &str) -> Setup {
+        self.toml.push(format!("[[hook]]\n{lines}"));
         self
     }
 
@@ -227,13 +236,7 @@ impl Setup {
         entries.extend(self.entries.iter().cloned());
         let auth = self.scratch.join("auth");
         fs::write(&auth, entries.join("\n") + "\n").unwrap();
-        let configuration = self.scratch.join("ftpd.conf");
-        let mut settings = self.settings.clone();
-        let given = |line: &String| line.starts_with("Penalty=");
-        if !self.penalties && !settings.iter().any(given) {
-            settings.push("Penalty=0".to_owned());
-        }
-        fs::write(&configuration, settings.join("\n") + "\n").unwrap();
+        let configuration = self.write_configuration();
         for file in [&auth, &configuration] {
             mode(file, 0o600);
         }
@@ -268,6 +271,29 @@ impl Setup {
         command.arg("-f").arg(configuration).args(&self.flags);
         command.current_dir(self.scratch.path()).env_remove("CI");
         (command, home)
+    }
+
+    fn write_configuration(&self) -> PathBuf {
+        let mut settings = self.settings.clone();
+        if !self.toml.is_empty() {
+            assert!(settings.is_empty(), "say by flags: {settings:?}");
+            let lines = self.toml.join("\n");
+            let head = if self.penalties {
+                ""
+            } else {
+                "[limits]\npenalty = 0\n"
+            };
+            let configuration = self.scratch.join("ftpd.toml");
+            fs::write(&configuration, format!("{head}{lines}\n")).unwrap();
+            return configuration;
+        }
+        let given = |line: &String| line.starts_with("Penalty=");
+        if !self.penalties && !settings.iter().any(given) {
+            settings.push("Penalty=0".to_owned());
+        }
+        let configuration = self.scratch.join("ftpd.conf");
+        fs::write(&configuration, settings.join("\n") + "\n").unwrap();
+        configuration
     }
 
     /// Starts the daemon in the foreground and waits until it says that it listens.

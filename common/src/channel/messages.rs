@@ -7,7 +7,7 @@ use std::time::Duration;
 use crate::auth::Secret;
 use crate::charset::Charset;
 use crate::digest::Algorithm;
-use crate::hookd::Reason;
+use crate::hookd::{Arguments, Reason, Said};
 use crate::jail::Failure;
 use crate::messages;
 use crate::path::{LONGEST_PATH, VirtualPath};
@@ -15,7 +15,7 @@ use crate::pattern::LONGEST_PATTERN;
 use crate::proto::facts::{FactSet, Permissions};
 use crate::proto::hostport::Family;
 use crate::proto::listing::{ListOptions, Order, Remark};
-use crate::proto::verbs::VerbSet;
+use crate::proto::verbs::{Verb, VerbSet};
 use crate::rate::{Grant, Rate, Rates};
 use crate::settings::networks::Network;
 use crate::settings::peers::Peers;
@@ -166,6 +166,9 @@ messages! {
         122 => Sent { whole: bool, octets: u64 },
         /// The data connection is closed, or will not come. → `Done`. For keepers that tell hooks.
         123 => DataEnd,
+        /// A command that hooks are for: before it is carried out, and then with the code and text of its reply. → `Done`,
+        /// `Said`, or before `Vetoed`. Secret arguments are left out.
+        124 => Command { verb: Verb, arguments: Arguments, path: Option<VirtualPath>, from: Option<VirtualPath>, code: Option<u16>, text: Reason },
         /// The digest is taken, or given up: others may take theirs. → `Done`.
         121 => DigestEnd,
         64 => SetMode { path: VirtualPath, mode: Permissions },
@@ -278,6 +281,8 @@ messages! {
         116 => FileReady,
         /// A hook says no, in these words.
         122 => Vetoed { text: Reason },
+        /// Hooks have something to say in the reply, line by line.
+        123 => Said { text: Said },
     }
 }
 

@@ -22,8 +22,8 @@ pub use messages::{
 use crate::sys::{self, Wait};
 use crate::wire::{self, Wire};
 
-/// The longest message: two longest paths and a little.
-const LONGEST_MESSAGE: usize = 8 * 1024 + 256;
+/// The longest message: two longest paths, a line of the client's, and a little.
+const LONGEST_MESSAGE: usize = 13 * 1024;
 
 /// A phase of a session: which requests exist, and their answers.
 pub trait Phase {

@@ -13,7 +13,7 @@ use super::guest::{Guest, Heard, Identity, of_daemon};
 use super::message::{Answer, Introduction, LONGEST_MESSAGE, Request, Told};
 use super::outlet::Outlets;
 use super::program::{Conclusion, Offer, Programs};
-use super::question::{Asker, Questions};
+use super::question::{Asker, Questions, Word};
 use crate::control::until;
 use crate::hooks::{Event, Kind, Phase};
 use crate::log::Log;
@@ -172,9 +172,9 @@ impl Desk {
             match request {
                 Request::Recall { data, logged_in } => guest.recall(data, logged_in),
                 Request::Tell { told } => {
-                    let identity = guest.identity.clone();
+                    let (phase, identity) = (told.phase(), guest.identity.clone());
                     let event = guest.event(told);
-                    self.tell(event, identity);
+                    self.tell_in(phase, event, identity);
                 }
                 Request::Ask {
                     number: question,
@@ -225,14 +225,18 @@ impl Desk {
         };
         self.spread(&offer);
         // All hooks are asked by now.
-        self.heard(question, None);
+        self.heard(question, Word::Nothing);
     }
 
     /// Tells what has happened to every hook that is for it.
     fn tell(&mut self, event: Event, identity: Option<Rc<Identity>>) {
+        self.tell_in(Phase::After, event, identity);
+    }
+
+    fn tell_in(&mut self, phase: Phase, event: Event, identity: Option<Rc<Identity>>) {
         let offer = Offer {
             event: Rc::new(event),
-            phase: Phase::After,
+            phase,
             identity,
             file: None,
             question: None,
@@ -248,16 +252,16 @@ impl Desk {
     }
 
     fn conclude(&mut self, conclusions: Vec<Conclusion>) {
-        for Conclusion { question, refused } in conclusions {
+        for Conclusion { question, word } in conclusions {
             if let Some(question) = question {
-                self.heard(question, refused);
+                self.heard(question, word);
             }
         }
     }
 
-    /// One more hook of a question was heard: it refuses, or does not.
-    fn heard(&mut self, question: u64, refused: Option<Vec<u8>>) {
-        if let Some((asker, verdict)) = self.questions.heard(question, refused)
+    /// One more hook of a question was heard.
+    fn heard(&mut self, question: u64, word: Word) {
+        if let Some((asker, verdict)) = self.questions.heard(question, word)
             && let Some(guest) = self.guests.get(&asker.guest)
         {
             let number = asker.number;

@@ -10,7 +10,9 @@ use nix::errno::Errno;
 use nix::fcntl::{OFlag, OpenHow, ResolveFlag, openat2, readlink};
 
 use super::message::{Introduced, LONGEST_MESSAGE, Request, Told};
-use crate::hooks::{Act, DataConnection, Event, Id, Kind, Name, Path, Session, Text, Time, User};
+use crate::hooks::{
+    Act, CommandLine, DataConnection, Event, Id, Kind, Name, Path, Session, Text, Time, User,
+};
 use crate::path::VirtualPath;
 use crate::sys::{self, Wait};
 use crate::wire::decode;
@@ -163,6 +165,14 @@ impl Guest {
                 data: told.data,
                 outcome: told.outcome,
                 reason: reason.map(|reason| Text::cut(&String::from_utf8_lossy(reason))),
+                command: told.command.as_ref().and_then(|command| {
+                    CommandLine::new(command.verb, command.arguments.as_slice()).ok()
+                }),
+                directory: path(&told.directory),
+                reply: told.command.and_then(|command| {
+                    let (code, text) = command.reply?;
+                    Some((code, Text::cut(&String::from_utf8_lossy(text.as_slice()))))
+                }),
                 ..Act::default()
             },
         }

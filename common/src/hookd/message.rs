@@ -7,16 +7,22 @@ use crate::channel::UserName;
 use crate::hooks::{Connection, DataConnection, Kind, Outcome, Phase};
 use crate::messages;
 use crate::path::VirtualPath;
+use crate::proto::line::LONGEST_LINE;
+use crate::proto::verbs::Verb;
 use crate::wire::{Malformed, Octets, Wire};
 
-/// The longest message, in octets: two paths and the rest.
-pub(super) const LONGEST_MESSAGE: usize = 16 << 10;
+/// The longest message, in octets: four paths, a line of the client's, and the rest.
+pub(super) const LONGEST_MESSAGE: usize = 24 << 10;
 /// The most groups of a user that hooks get.
 pub(super) const MOST_GROUPS: usize = 512;
 /// The longest reason, or text of a reply, in octets.
 pub(super) const LONGEST_TEXT: usize = 512;
 
 pub type Reason = Octets<LONGEST_TEXT>;
+/// The arguments of a command.
+pub type Arguments = Octets<LONGEST_LINE>;
+/// Lines for a reply, each ended by a line feed.
+pub type Said = Octets<4096>;
 
 messages! {
     /// Through the door, from the listener, or where there is none from keeper as root.
@@ -108,6 +114,8 @@ messages! {
         1 => Pass,
         /// One of them said no, in these words.
         2 => Refuse { text: Reason },
+        /// Nobody said no, and there are lines for the reply.
+        3 => Say { text: Said },
     }
 }
 
@@ -129,6 +137,38 @@ pub struct Told {
     pub reason: Option<Reason>,
     /// The name of a login that failed.
     pub login: Option<UserName>,
+    pub command: Option<Commanded>,
+    /// The working directory.
+    pub directory: Option<VirtualPath>,
+}
+
+/// A command of the client's and, once there is one, its reply.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Commanded {
+    pub verb: Verb,
+    /// Empty where they are secret.
+    pub arguments: Arguments,
+    /// The code and the text.
+    pub reply: Option<(u16, Reason)>,
+}
+
+impl Wire for Commanded {
+    fn put(&self, out: &mut Vec<u8>) {
+        self.verb.put(out);
+        self.arguments.put(out);
+        let (code, text) = self.reply.clone().unzip();
+        code.put(out);
+        text.put(out);
+    }
+    fn take(input: &mut &[u8]) -> Result<Self, Malformed> {
+        let (verb, arguments) = (Wire::take(input)?, Wire::take(input)?);
+        let (code, text): (Option<u16>, Option<Reason>) = (Wire::take(input)?, Wire::take(input)?);
+        Ok(Commanded {
+            verb,
+            arguments,
+            reply: code.zip(text),
+        })
+    }
 }
 
 impl Told {
@@ -148,6 +188,17 @@ impl Told {
             outcome: None,
             reason: None,
             login: None,
+            command: None,
+            directory: None,
+        }
+    }
+
+    /// The phase in which hooks hear of what has happened: a command's reply says whether it was a failure.
+    pub(super) fn phase(&self) -> Phase {
+        let command = self.command.as_ref();
+        match command.and_then(|command| command.reply.as_ref()) {
+            Some((400.., _)) => Phase::Error,
+            _ => Phase::After,
         }
     }
 
@@ -175,6 +226,8 @@ impl Wire for Told {
         self.outcome.put(out);
         self.reason.put(out);
         self.login.put(out);
+        self.command.put(out);
+        self.directory.put(out);
     }
     fn take(input: &mut &[u8]) -> Result<Self, Malformed> {
         Ok(Told {
@@ -191,6 +244,8 @@ impl Wire for Told {
             outcome: Wire::take(input)?,
             reason: Wire::take(input)?,
             login: Wire::take(input)?,
+            command: Wire::take(input)?,
+            directory: Wire::take(input)?,
         })
     }
 }

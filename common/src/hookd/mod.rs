@@ -12,8 +12,11 @@ mod question;
 mod queue;
 mod quota;
 mod reach;
+mod results;
+mod speech;
 
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
+use std::path::PathBuf;
 use std::time::Duration;
 
 use nix::errno::Errno;
@@ -24,13 +27,16 @@ use nix::sys::time::TimeVal;
 use nix::unistd::Pid;
 
 pub use self::interest::Interest;
-pub use self::message::{Introduced, Introduction, Reason, Told, Verdict};
+pub use self::message::{
+    Arguments, Commanded, Introduced, Introduction, Reason, Said, Told, Verdict,
+};
 pub use self::reach::Reach;
 
 use self::desk::Desk;
 use self::guest::Identity;
 use self::outlet::{Outlets, Posting};
 use self::program::{Identities, Programs};
+use self::results::Results;
 use crate::auth;
 use crate::hooks::{Action, Hook, Mode, RunAs};
 use crate::log::Log;
@@ -49,6 +55,8 @@ pub struct Recipe {
     pub user: u32,
     /// What the processes of webhooks are confined with.
     pub programs: sandbox::Programs,
+    /// A file that tells of programs beside the log.
+    pub results: Option<PathBuf>,
     pub log: Log,
 }
 
@@ -158,7 +166,8 @@ impl Recipe {
             user: self.user,
             log: self.log.clone(),
         };
-        let programs = Programs::new(run, identities, self.log.clone());
+        let results = Results::new(self.log.clone(), self.results.as_deref());
+        let programs = Programs::new(run, identities, results);
         let outlets = Outlets::new(write, &posting);
         Desk::new(door, programs, outlets, self.log.clone()).serve()
     }

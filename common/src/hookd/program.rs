@@ -8,11 +8,11 @@ use nix::errno::Errno;
 
 use super::child::{Child, Ended, Ending, Whom};
 use super::guest::Identity;
-use super::message::LONGEST_TEXT;
-use super::question::Questions;
+use super::question::{Questions, Word};
 use super::queue::{Job, Queue};
+use super::results::Results;
+use super::speech;
 use crate::hooks::{Action, Event, Exec, Hook, Mode, OnFailure, Phase, RunAs};
-use crate::log::Log;
 
 /// The identities that hooks can have beside those of users.
 #[derive(Debug)]
@@ -37,8 +37,7 @@ pub(super) struct Offer {
 /// What came of one hook for one event.
 pub(super) struct Conclusion {
     pub(super) question: Option<u64>,
-    /// What the client is told where the hook says no.
-    pub(super) refused: Option<Vec<u8>>,
+    pub(super) word: Word,
 }
 
 #[derive(Debug)]
@@ -53,17 +52,17 @@ pub(super) struct Programs {
     queues: Vec<Queue>,
     identities: Identities,
     running: Vec<Running>,
-    log: Log,
+    results: Results,
 }
 
 impl Programs {
     /// Takes the hooks that run programs, with their identities.
-    pub(super) fn new(hooks: Vec<Hook>, identities: Identities, log: Log) -> Programs {
+    pub(super) fn new(hooks: Vec<Hook>, identities: Identities, results: Results) -> Programs {
         Programs {
             queues: hooks.into_iter().map(Queue::new).collect(),
             identities,
             running: Vec::new(),
-            log,
+            results,
         }
     }
 
@@ -105,7 +104,7 @@ impl Programs {
             if queue.push(job, now).is_err() {
                 unheard.push(Conclusion {
                     question,
-                    refused: refusal_of_failure(&queue.hook),
+                    word: word_of_failure(&queue.hook),
                 });
             }
         }
@@ -187,20 +186,25 @@ impl Programs {
         let (kind, id) = (job.event.kind.name(), job.event.id);
         let line = format!("hook {name} for {kind} {id}: {}", ended.ending);
         match ended.ending {
-            Ending::Exited(0) => self.log.transfer(|| line),
-            _ => self.log.line(&line),
+            Ending::Exited(0) => self.results.good(&line),
+            _ => self.results.line(&line),
         }
         if let Action::Exec(exec) = &queue.hook.action {
-            log_output(&self.log, &name, exec, ended);
+            log_output(&self.results, &name, exec, ended);
         }
-        let refused = match (queue.hook.mode, &ended.ending) {
-            (Mode::Async | Mode::Wait, _) | (Mode::Veto, Ending::Exited(0)) => None,
-            (Mode::Veto, Ending::Exited(_)) => Some(first_line(&ended.stdout)),
-            (Mode::Veto, _) => refusal_of_failure(&queue.hook),
+        let speaks = match &queue.hook.action {
+            Action::Exec(exec) => exec.output.send_stdout,
+            _ => false,
+        };
+        let word = match (queue.hook.mode, &ended.ending) {
+            (Mode::Veto, Ending::Exited(1..)) => Word::Refuse(speech::refusal(&ended.stdout)),
+            (_, Ending::Exited(_)) if speaks => Word::Say(ended.stdout.clone()),
+            (Mode::Async | Mode::Wait, _) | (_, Ending::Exited(_)) => Word::Nothing,
+            (Mode::Veto, _) => word_of_failure(&queue.hook),
         };
         Conclusion {
             question: job.question,
-            refused,
+            word,
         }
     }
 
@@ -209,7 +213,7 @@ impl Programs {
         for queue in &mut self.queues {
             if let Some(count) = queue.quota.news(now) {
                 let name = name(&queue.hook);
-                self.log.line(&format!(
+                self.results.line(&format!(
                     "hook {name}: {count} events were dropped: its queue of {} is full, or its rate is exceeded",
                     queue.hook.queue
                 ));
@@ -226,31 +230,18 @@ fn name(hook: &Hook) -> String {
     }
 }
 
-/// What is said where a veto could not be asked for.
-fn refusal_of_failure(hook: &Hook) -> Option<Vec<u8>> {
-    let denies = hook.mode == Mode::Veto && hook.on_failure == OnFailure::Deny;
-    denies.then(|| b"Refused: it cannot be checked now.".to_vec())
-}
-
-/// What a program that refuses says to the client: the first line of its output.
-fn first_line(output: &[u8]) -> Vec<u8> {
-    let line = output
-        .split(|&octet| octet == b'\n')
-        .next()
-        .unwrap_or_default();
-    let line: Vec<u8> = line
-        .iter()
-        .copied()
-        .filter(|octet| !octet.is_ascii_control())
-        .collect();
-    match line.get(..LONGEST_TEXT / 2).unwrap_or(&line) {
-        [] => b"Refused.".to_vec(),
-        line => line.to_vec(),
+/// What is said where a hook could not be asked.
+fn word_of_failure(hook: &Hook) -> Word {
+    match (hook.mode, hook.on_failure) {
+        (Mode::Veto, OnFailure::Deny) => {
+            Word::Refuse(b"Refused: it cannot be checked now.".to_vec())
+        }
+        _ => Word::Nothing,
     }
 }
 
 /// Writes the lines of a program's output to the log that its hook wants there.
-fn log_output(log: &Log, name: &str, exec: &Exec, ended: &Ended) {
+fn log_output(log: &Results, name: &str, exec: &Exec, ended: &Ended) {
     const MOST_LINES: usize = 20;
     let outputs = [
         (exec.output.log_stdout, &ended.stdout),

@@ -2,7 +2,8 @@
 
 use std::collections::HashMap;
 
-use super::message::Verdict;
+use super::message::{Said, Verdict};
+use super::speech;
 use crate::wire::Octets;
 
 /// Somebody who waits.
@@ -12,6 +13,18 @@ struct Question {
     /// So many hooks are still to be heard.
     open: usize,
     refused: Option<Vec<u8>>,
+    /// Lines for the reply.
+    said: Vec<u8>,
+}
+
+/// What a hook that was waited for has to say.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) enum Word {
+    Nothing,
+    /// No, in these words.
+    Refuse(Vec<u8>),
+    /// Its output is for the reply.
+    Say(Vec<u8>),
 }
 
 /// Who waits: a session, with its own number of the question.
@@ -36,6 +49,7 @@ impl Questions {
             asker,
             open: 1,
             refused: None,
+            said: Vec::new(),
         };
         self.open.insert(id, question);
         id
@@ -48,19 +62,26 @@ impl Questions {
         }
     }
 
-    /// One more was heard: it refuses, or does not. Gives the verdict with the last one.
-    pub(super) fn heard(&mut self, id: u64, refused: Option<Vec<u8>>) -> Option<(Asker, Verdict)> {
+    /// One more was heard. Gives the verdict with the last one.
+    pub(super) fn heard(&mut self, id: u64, word: Word) -> Option<(Asker, Verdict)> {
         let question = self.open.get_mut(&id)?;
         question.open -= 1;
-        if question.refused.is_none() {
-            question.refused = refused;
+        match word {
+            Word::Nothing => {}
+            Word::Refuse(text) => {
+                question.refused.get_or_insert(text);
+            }
+            Word::Say(output) => speech::add(&output, &mut question.said),
         }
         if question.open > 0 {
             return None;
         }
         let question = self.open.remove(&id)?;
         let verdict = match question.refused {
-            None => Verdict::Pass,
+            None if question.said.is_empty() => Verdict::Pass,
+            None => Verdict::Say {
+                text: Said::new(&question.said).unwrap_or_default(),
+            },
             Some(text) => Verdict::Refuse {
                 text: Octets::new(&text).unwrap_or_default(),
             },
@@ -83,13 +104,19 @@ mod tests {
         let id = questions.open(asker);
         questions.join(id);
         questions.join(id);
-        assert_eq!(questions.heard(id, None), None);
-        assert_eq!(questions.heard(id, Some(b"no".to_vec())), None);
+        let no = |text: &[u8]| Word::Refuse(text.to_vec());
+        assert_eq!(questions.heard(id, Word::Nothing), None);
+        assert_eq!(questions.heard(id, no(b"no")), None);
         let text = Octets::new(b"no").unwrap();
-        let last = questions.heard(id, Some(b"never".to_vec()));
+        let last = questions.heard(id, no(b"never"));
         assert_eq!(last, Some((asker, Verdict::Refuse { text })));
-        assert_eq!(questions.heard(id, None), None, "it is answered");
+        assert_eq!(questions.heard(id, Word::Nothing), None, "it is answered");
         let other = questions.open(asker);
-        assert_eq!(questions.heard(other, None), Some((asker, Verdict::Pass)));
+        let passed = questions.heard(other, Word::Nothing);
+        assert_eq!(passed, Some((asker, Verdict::Pass)));
+        let third = questions.open(asker);
+        let said = questions.heard(third, Word::Say(b"hello\r\n".to_vec()));
+        let text = Octets::new(b"hello\n").unwrap();
+        assert_eq!(said, Some((asker, Verdict::Say { text })));
     }
 }

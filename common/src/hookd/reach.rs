@@ -60,17 +60,18 @@ impl Reach {
 
     /// Tells, if anybody wants to know, and asks where somebody is to be waited for. A file may ride on the question.
     pub fn say(&mut self, phase: Phase, told: Told, file: Option<BorrowedFd<'_>>) -> Verdict {
-        let kind = told.kind;
-        if !self.interest.has(kind, phase) {
+        if !self.interest.concerns(&told, phase) {
             return Verdict::Pass;
         }
-        if !self.interest.waits(kind, phase) && phase == Phase::After {
+        let over = matches!(phase, Phase::After | Phase::Error);
+        if over && !self.interest.waits(&told, phase) {
             self.tell(told);
             return Verdict::Pass;
         }
+        let closed = self.interest.fails_closed(&told, phase);
         match self.ask(phase, told, file) {
             Some(verdict) => verdict,
-            None if self.interest.fails_closed(kind, phase) => {
+            None if closed => {
                 let text = Octets::new(b"Refused: it cannot be checked now.").unwrap_or_default();
                 Verdict::Refuse { text }
             }
@@ -102,7 +103,7 @@ impl Reach {
             ..Told::new(Kind::DataUp)
         };
         match self.say(Phase::Before, told.clone(), None) {
-            Verdict::Pass => self.say(Phase::After, told, None),
+            Verdict::Pass | Verdict::Say { .. } => self.say(Phase::After, told, None),
             refused @ Verdict::Refuse { .. } => {
                 // Hooks that were run before it shall hear the end.
                 self.data_down();

@@ -295,9 +295,8 @@ fn on_event(event: &str, exec: Exec) -> Result<Hook, String> {
 /// Whether mod_exec would send the output of this hook to the client.
 fn can_send(hook: &Hook) -> bool {
     match hook.phase {
-        Phase::After | Phase::Error => {
-            hook.trigger.verbs != VerbSet::NONE || hook.trigger.events.contains(Kind::Connect)
-        }
+        // Not that of ExecOnConnect: whoever connects waits for no program.
+        Phase::After | Phase::Error => hook.trigger.verbs != VerbSet::NONE,
         Phase::Before | Phase::Accept => false,
     }
 }

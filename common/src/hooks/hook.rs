@@ -24,8 +24,6 @@ pub struct Hook {
     /// How many events wait for that; more are dropped and counted.
     pub queue: u32,
     pub rate: Option<RateLimit>,
-    /// Whether it is for commands of clients who have not logged in, too.
-    pub before_login: bool,
 }
 
 /// What a hook is about.
@@ -173,7 +171,6 @@ impl Hook {
             concurrency: 4,
             queue: 1000,
             rate: None,
-            before_login: false,
         }
     }
 
@@ -184,12 +181,19 @@ impl Hook {
         self.phase == phase
             && match event.kind {
                 Kind::Command => {
-                    verb.is_some_and(|verb| self.trigger.verbs.contains(verb))
-                        && (user.is_some() || self.before_login)
+                    verb.is_some_and(|verb| self.trigger.verbs.contains(verb)) && user.is_some()
                 }
                 kind => self.trigger.events.contains(kind),
             }
             && self.matches.includes(event)
+    }
+
+    /// Whether its program has, or can get, capabilities.
+    pub fn needs_privileges(&self) -> bool {
+        match &self.action {
+            Action::Exec(exec) => exec.run_as == RunAs::Root || exec.new_privileges,
+            _ => false,
+        }
     }
 
     /// Tells in a sentence what does not fit together.
@@ -232,6 +236,14 @@ impl Hook {
                 "the daemon waits for nobody: events without a session need mode = \"async\""
                     .into(),
             );
+        }
+        let speaks = match &self.action {
+            Action::Exec(exec) => exec.output.send_stdout,
+            _ => false,
+        };
+        let after = matches!(self.phase, Phase::After | Phase::Error);
+        if speaks && (events != KindSet::NONE || !after) {
+            return Err("only hooks on commands have something to say in the reply, and after them: give \"commands\", with phase = \"after\" or \"error\"".into());
         }
         match &self.action {
             Action::Exec(exec) => exec.check(self.phase, self.mode),
@@ -336,7 +348,7 @@ mod tests {
         assert!(hook.is_for(&event, Phase::After));
         event.session.as_mut().unwrap().user = None;
         assert!(!hook.is_for(&event, Phase::After));
-        hook.before_login = true;
+        event.session = full().session;
         assert!(hook.is_for(&event, Phase::After));
         hook.trigger.verbs = verbs("RETR");
         assert!(!hook.is_for(&event, Phase::After));
@@ -395,7 +407,18 @@ mod tests {
             _ => panic!("not a program"),
         };
         assert!(wrong(&|hook| exec(hook, &|exec| exec.input = Input::File)).contains("accept"));
-        assert!(wrong(&|hook| exec(hook, &|exec| exec.output.send_stdout = true)).contains("wait"));
+        let speaks = |hook: &mut Hook| exec(hook, &|exec| exec.output.send_stdout = true);
+        assert!(wrong(&speaks).starts_with("only hooks on commands"));
+        assert!(
+            wrong(&|hook| {
+                hook.trigger = Trigger {
+                    events: KindSet::NONE,
+                    verbs: verbs("STOR"),
+                };
+                speaks(hook);
+            })
+            .contains("wait")
+        );
     }
 
     #[test]

@@ -172,6 +172,23 @@ impl Reply {
         self.code
     }
 
+    /// The last line, as it goes over the wire.
+    pub fn text(&self) -> &[u8] {
+        &self.last.0
+    }
+
+    /// Puts lines before the only one. A reply that has several is left as it is: clients read those by their places.
+    #[must_use]
+    pub fn behind(self, lines: Vec<Line>) -> Reply {
+        match self.block.is_empty() {
+            true => Reply {
+                block: lines,
+                ..self
+            },
+            false => self,
+        }
+    }
+
     /// The same text under another code.
     #[must_use]
     pub fn under(self, code: Code) -> Reply {

@@ -2,6 +2,7 @@
 //! section and the completions follow from [`TABLE`] and its sub-table [`SITE`], and from nowhere else. Pure: no I/O.
 
 mod passwords;
+mod paths;
 pub mod site;
 
 use std::fmt;
@@ -373,6 +374,16 @@ impl Verb {
         (0u8..).take(TABLE.len() + SITE.len()).map(Verb)
     }
 
+    /// Its place among all verbs.
+    pub fn number(self) -> u8 {
+        self.0
+    }
+
+    /// The verb at a place.
+    pub fn at(number: u8) -> Option<Verb> {
+        Verb::all().nth(number.into())
+    }
+
     /// Whether it is a SITE command.
     pub fn is_site(self) -> bool {
         usize::from(self.0) >= TABLE.len()
@@ -435,6 +446,11 @@ impl VerbSet {
     pub fn permits_any(self, group: Group) -> bool {
         Verb::all().any(|v| v.spec().group == group && self.contains(v))
     }
+    /// What is in this set, in the other one, or in both.
+    #[must_use]
+    pub fn with(self, other: VerbSet) -> VerbSet {
+        VerbSet(self.0 | other.0)
+    }
     pub fn bits(self) -> u128 {
         self.0
     }
@@ -485,13 +501,17 @@ pub fn verb(line: &[u8]) -> Result<Verb, CommandError> {
 
 /// Parses the argument of a line whose verb is known.
 pub fn parse(verb: Verb, line: &[u8]) -> Result<Command, CommandError> {
-    let (_, rest) = split(line);
-    let argument = if verb.is_site() {
-        site::words(rest).1
-    } else {
-        rest
-    };
+    let argument = argument(verb, line);
     (verb.spec().parse)(argument).map_err(|error| CommandError::Argument(verb, error))
+}
+
+/// The argument in a line whose verb is known.
+pub fn argument(verb: Verb, line: &[u8]) -> &[u8] {
+    let (_, rest) = split(line);
+    match verb.is_site() {
+        true => site::words(rest).1,
+        false => rest,
+    }
 }
 
 #[cfg(test)]

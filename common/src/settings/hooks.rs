@@ -3,9 +3,8 @@
 use std::path::PathBuf;
 
 use super::assign::{Origin, SettingError};
+use crate::hooks::Hook;
 use crate::hooks::directive::{Directive, Directives};
-use crate::hooks::{Action, Hook, Phase};
-use crate::proto::verbs::VerbSet;
 
 /// All hooks, in the order of the file.
 #[derive(Clone, Debug, Default, PartialEq)]
@@ -53,21 +52,4 @@ impl Lines {
             .finish()
             .map_err(|message| SettingError { origin, message })
     }
-}
-
-/// What is said of hooks that nothing runs yet.
-pub(super) fn not_run(hooks: &Hooks) -> Option<SettingError> {
-    let why = |hook: &Hook| {
-        let commands = hook.trigger.verbs != VerbSet::NONE;
-        let sink = !matches!(hook.action, Action::Exec(_));
-        (commands && hook.phase != Phase::Accept)
-            .then_some("hooks on commands are not run yet: name events in \"on\"")
-            .or(sink.then_some("only programs are run yet: give \"exec\""))
-    };
-    hooks.all.iter().find_map(|placed| {
-        why(&placed.hook).map(|message| SettingError {
-            origin: placed.origin.clone(),
-            message: message.to_owned(),
-        })
-    })
 }

@@ -11,7 +11,7 @@ use std::path::{Path, PathBuf};
 use clap::ArgMatches;
 
 use super::assign::{Assignment, Origin, Origins, SettingError, Target, apply, settle};
-use super::hooks::{Hooks, not_run};
+use super::hooks::Hooks;
 use super::own::UserTables;
 use super::table::{FTPD, Kind, Scope, Setting, Settings};
 use super::toml::Parsed;
@@ -129,7 +129,6 @@ fn load(source: &Source) -> Result<Loaded, Vec<SettingError>> {
         });
     }
     errors.extend(shared::unshared(&config, &origins));
-    errors.extend(not_run(&config.server.hooks));
     if !errors.is_empty() {
         errors.sort_by_key(|error| error.origin.order());
         errors.iter_mut().for_each(|error| error.show(&text));

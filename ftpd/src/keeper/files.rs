@@ -5,7 +5,8 @@ use std::net::SocketAddr;
 use std::os::fd::{BorrowedFd, OwnedFd};
 
 use common::channel::{FileAnswer, FileRequest, ListFormat, Ticket, UploadAt};
-use common::hooks::Connection;
+use common::hookd::{Commanded, Told};
+use common::hooks::{Connection, Kind as Event};
 use common::jail::{
     Continuable, Disposition, Failure, Format, Kind, Limits, ListRequest, PackRequest, Upload,
     Wanted,
@@ -170,9 +171,10 @@ impl Files {
         }
     }
 
-    /// Whether the user's permitted verbs need this request.
+    /// Whether the user's permitted verbs need this request, and hooks have let a command through that does.
     pub(super) fn permits(&self, request: &FileRequest) -> bool {
-        permits(self.login.account.permitted, request)
+        let permitted = self.login.account.permitted;
+        permits(permitted, request) && self.hooked.was_asked(permitted, request)
     }
 
     /// Answers one request.
@@ -275,6 +277,21 @@ impl Files {
                 self.hooked.reach.data_down();
                 done
             }
+            FileRequest::Command {
+                verb,
+                arguments,
+                path,
+                from,
+                code,
+                text,
+            } => {
+                let command = Commanded {
+                    verb,
+                    arguments,
+                    reply: code.map(|code| (code, text)),
+                };
+                Ok((self.hooked.command(command, path, from), None))
+            }
             FileRequest::Suspend => {
                 self.suspend();
                 done
@@ -343,7 +360,11 @@ impl Files {
                     None,
                 ))
             }
-            FileRequest::ChangeDir { path } => jail.check_dir(&path).and(done),
+            FileRequest::ChangeDir { path } => {
+                jail.check_dir(&path)?;
+                self.hooked.directory = path;
+                done
+            }
             FileRequest::Remove { path } => jail.remove(&path, durability).and(done),
             FileRequest::MakeDir { path } => jail.make_dir(&path, durability).and(done),
             FileRequest::RemoveDir { path } => jail.remove_dir(&path, durability).and(done),
@@ -377,13 +398,19 @@ impl Files {
                 done
             }
             FileRequest::UnpackDirectory { path, mode } => {
+                let place = self.unpacking()?.place(&path);
+                if let Some(refused) = self.hooked.ask_before(Told::about(Event::MakeDir, &place)) {
+                    return Ok((refused, None));
+                }
                 Ok((self.unpacking()?.directory(&path, mode)?, None))
             }
             FileRequest::UnpackFile { path, size } => {
                 self.discard();
-                let unpacking = self.unpacking()?;
-                let place = unpacking.place(&path);
-                let (upload, answered) = unpacking.file(&path, size)?;
+                let place = self.unpacking()?.place(&path);
+                if let Some(refused) = self.hooked.ask_before(Told::about(Event::Upload, &place)) {
+                    return Ok((refused, None));
+                }
+                let (upload, answered) = self.unpacking()?.file(&path, size)?;
                 self.upload = Some(upload);
                 self.hooked.receives(&place);
                 Ok(answered)

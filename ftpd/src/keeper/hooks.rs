@@ -4,19 +4,28 @@ use std::net::SocketAddr;
 use std::time::Instant;
 
 use common::channel::{FileAnswer, FileRequest};
-use common::hookd::{Reach, Told, Verdict};
+use common::hookd::{Commanded, Reach, Told, Verdict};
 use common::hooks::{Connection, DataConnection, Kind, Outcome, Phase};
 use common::jail::{Failure, Sealed, Upload};
 use common::log::Log;
 use common::path::VirtualPath;
+use common::proto::verbs::{Verb, VerbSet};
 use common::settings::Durability;
 use common::wire::Octets;
+
+use super::permits::needed_by;
 
 /// The session's hooks, and what is going on that they will hear the end of.
 pub(super) struct Hooked {
     pub(super) reach: Reach,
     upload: Option<Going>,
     download: Option<Going>,
+    /// The user's working directory.
+    pub(super) directory: VirtualPath,
+    /// The command that hooks have let through last, and the path that it is about.
+    passed: Option<(Verb, Option<VirtualPath>)>,
+    /// The transfer of the command that is going on.
+    moved: Option<Told>,
 }
 
 /// A transfer.
@@ -27,12 +36,96 @@ struct Going {
 }
 
 impl Hooked {
-    pub(super) fn new(reach: Reach) -> Hooked {
+    pub(super) fn new(reach: Reach, directory: VirtualPath) -> Hooked {
         Hooked {
             reach,
             upload: None,
             download: None,
+            directory,
+            passed: None,
+            moved: None,
         }
+    }
+
+    /// Asks hooks about a command that is about to be carried out, or tells them of its reply.
+    pub(super) fn command(
+        &mut self,
+        command: Commanded,
+        path: Option<VirtualPath>,
+        from: Option<VirtualPath>,
+    ) -> FileAnswer {
+        let (verb, code) = (command.verb, command.reply.as_ref().map(|(code, _)| *code));
+        let told = Told {
+            path: path.clone(),
+            from,
+            directory: Some(self.directory.clone()),
+            command: Some(command),
+            ..Told::new(Kind::Command)
+        };
+        let Some(code) = code else {
+            (self.passed, self.moved) = (None, None);
+            return match self.reach.say(Phase::Before, told, None) {
+                Verdict::Refuse { text } => FileAnswer::Vetoed { text },
+                Verdict::Pass | Verdict::Say { .. } => {
+                    self.passed = Some((verb, path));
+                    FileAnswer::Done
+                }
+            };
+        };
+        let failed = code >= 400;
+        let told = Told {
+            outcome: Some(if failed {
+                Outcome::Failed
+            } else {
+                Outcome::Success
+            }),
+            ..self.with_transfer(told)
+        };
+        let phase = if failed { Phase::Error } else { Phase::After };
+        match self.reach.say(phase, told, None) {
+            Verdict::Say { text } => FileAnswer::Said { text },
+            // It is over, whatever they say.
+            Verdict::Pass | Verdict::Refuse { .. } => FileAnswer::Done,
+        }
+    }
+
+    /// What is told of a command, with what is known of its transfer.
+    fn with_transfer(&mut self, told: Told) -> Told {
+        match self.moved.take() {
+            None => told,
+            Some(moved) => Told {
+                size: moved.size,
+                transferred: moved.transferred,
+                duration: moved.duration,
+                path: moved.path,
+                ..told
+            },
+        }
+    }
+
+    /// Whether hooks that may refuse commands were asked about one that needs this request. A network half that was taken
+    /// over does not get past them by saying nothing.
+    // SECURITY: where only verbs that can be refused need the request, it is good for the path that they were asked about.
+    pub(super) fn was_asked(&self, permitted: VerbSet, request: &FileRequest) -> bool {
+        let Some(needed_by) = needed_by(request) else {
+            return true;
+        };
+        let mut verbs = needed_by.iter().filter_map(|name| Verb::find(name));
+        let vetoes = |verb| self.reach.interest().vetoes(verb);
+        if !verbs
+            .clone()
+            .all(|verb| vetoes(verb) || !permitted.contains(verb))
+        {
+            return true;
+        }
+        let Some((passed, about)) = &self.passed else {
+            return false;
+        };
+        let same = match (about, acts(request).next().and_then(|told| told.path)) {
+            (Some(about), Some(path)) => *about == path,
+            _ => true,
+        };
+        same && verbs.any(|verb| verb == *passed)
     }
 
     /// Hears what hookd says unasked, and tells the log what it could not be told.
@@ -48,9 +141,13 @@ impl Hooked {
 
     /// Asks before an act; `Some` is the answer that refuses it.
     pub(super) fn before(&mut self, request: &FileRequest) -> Option<FileAnswer> {
-        let told = act(request)?;
+        acts(request).find_map(|told| self.ask_before(told))
+    }
+
+    /// Asks before an act that no request of its own names.
+    pub(super) fn ask_before(&mut self, told: Told) -> Option<FileAnswer> {
         match self.reach.say(Phase::Before, told, None) {
-            Verdict::Pass => None,
+            Verdict::Pass | Verdict::Say { .. } => None,
             Verdict::Refuse { text } => Some(FileAnswer::Vetoed { text }),
         }
     }
@@ -98,7 +195,7 @@ impl Hooked {
         let done = upload
             .seal(durability)
             .and_then(|sealed| match self.accept(&going, &sealed) {
-                Verdict::Pass => {
+                Verdict::Pass | Verdict::Say { .. } => {
                     let size = sealed.publish(durability)?;
                     Ok(FileAnswer::Committed { size })
                 }
@@ -123,6 +220,7 @@ impl Hooked {
                 ..going.told(Kind::UploadAborted)
             },
         };
+        self.moved = Some(told.clone());
         self.reach.say(Phase::After, told, None);
         done
     }
@@ -164,6 +262,7 @@ impl Hooked {
                 outcome: Some(outcome),
                 ..going.told(kind)
             };
+            self.moved = Some(told.clone());
             self.reach.say(Phase::After, told, None);
         }
     }
@@ -180,7 +279,7 @@ impl Hooked {
             connection,
         };
         match self.reach.data_up(data) {
-            Verdict::Pass => None,
+            Verdict::Pass | Verdict::Say { .. } => None,
             Verdict::Refuse { text } => Some(FileAnswer::Vetoed { text }),
         }
     }
@@ -200,6 +299,15 @@ impl Going {
             ..Told::about(kind, &self.path)
         }
     }
+}
+
+/// What hooks are asked about before a request: what it does, and of a whole tree also that its files are deleted.
+fn acts(request: &FileRequest) -> impl Iterator<Item = Told> {
+    let files = match request {
+        FileRequest::RemoveTree { path } => Some(Told::about(Kind::Delete, path)),
+        _ => None,
+    };
+    act(request).into_iter().chain(files)
 }
 
 /// What a request makes keeper do, as hooks hear of it.

@@ -527,7 +527,8 @@ impl Keeper<'_> {
         let _open = login.pam.take();
         let nothing = Reach::new(None, Interest::default(), std::time::Duration::ZERO);
         let reach = std::mem::replace(&mut self.reach, nothing);
-        let mut files = Files::new(login, Hooked::new(reach));
+        let hooked = Hooked::new(reach, login.account.start.clone());
+        let mut files = Files::new(login, hooked);
         // Watched until it hangs up: then the listener is gone, and a session that is logged in goes on without.
         let mut lifeline = Some(&self.lifeline);
         loop {

@@ -7,7 +7,14 @@ use super::unpacking::Rights;
 
 /// Whether the permitted verbs include one that needs this request.
 pub(super) fn permits(permitted: VerbSet, request: &FileRequest) -> bool {
-    let needed_by: &[&str] = match request {
+    let has = |name: &&str| Verb::find(name).is_some_and(|verb| permitted.contains(verb));
+    needed_by(request)
+        .is_none_or(|verbs| verbs.iter().any(&has) && implied(request).iter().all(has))
+}
+
+/// The verbs that need this request; none where it is everybody's.
+pub(super) fn needed_by(request: &FileRequest) -> Option<&'static [&'static str]> {
+    Some(match request {
         FileRequest::Open { .. } | FileRequest::Pack { .. } | FileRequest::PackNext => &["RETR"],
         FileRequest::OpenForDigest { .. } | FileRequest::DigestEnd => &[
             "HASH", "MD5", "MMD5", "XCRC", "XMD5", "XSHA1", "XSHA256", "XSHA512",
@@ -68,12 +75,11 @@ pub(super) fn permits(permitted: VerbSet, request: &FileRequest) -> bool {
         FileRequest::Reinitialise
         | FileRequest::Cancel
         | FileRequest::Sent { .. }
-        | FileRequest::DataEnd => return true,
+        | FileRequest::DataEnd
+        | FileRequest::Command { .. } => return None,
         FileRequest::Who => &["SITE WHO"],
         FileRequest::ChangePassword => &["SITE PSWD"],
-    };
-    let has = |name: &&str| Verb::find(name).is_some_and(|verb| permitted.contains(verb));
-    needed_by.iter().any(&has) && implied(request).iter().all(has)
+    })
 }
 
 /// What single commands would let the user do with what an archive holds.

@@ -9,6 +9,7 @@ use super::commands::{
     access, change, digest, inspect, listing, modify, navigate, options, password, security, site,
     transfer, tree, who,
 };
+use super::hooked::Told;
 use super::{End, Session, Stage, Stop};
 
 /// Verbs of HTTP, SMTP and the like, which browsers and attackers can be made to send here.
@@ -39,6 +40,21 @@ impl Session {
             Ok(verb) => verb,
             Err(error) => return self.not_a_command(line, &error),
         };
+        let Some(mut told) = self.told(verb, line, &pending) else {
+            return self.carry_out(verb, line, pending, None);
+        };
+        let result = self.carry_out(verb, line, pending, Some(&mut told));
+        self.tell_hooks(&told, result)
+    }
+
+    /// Carries out a line whose verb is known; with `told`, hooks are asked before.
+    fn carry_out(
+        &mut self,
+        verb: Verb,
+        line: &[u8],
+        pending: super::Pending,
+        told: Option<&mut Told>,
+    ) -> Result<Reply, Stop> {
         let spec = verb.spec();
         if spec.when == When::LoggedIn {
             self.user()?;
@@ -58,7 +74,12 @@ impl Session {
             };
         }
         match verbs::parse(verb, line) {
-            Ok(command) => self.dispatch(command, pending),
+            Ok(command) => {
+                if let Some(told) = told {
+                    self.ask_hooks(told, &command)?;
+                }
+                self.dispatch(command, pending)
+            }
             Err(CommandError::Argument(_, error)) => Ok(bad_argument(verb, error)),
             Err(error) => self.not_a_command(line, &error),
         }

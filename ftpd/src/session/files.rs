@@ -12,8 +12,9 @@ use common::path::VirtualPath;
 use common::proto::facts::{FactSet, Permissions};
 use common::proto::hostport::Family;
 use common::proto::listing::Remark;
+use common::proto::reply::Line;
 
-use super::End;
+use super::{End, hooked};
 
 /// Why a request did not do what was asked.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -169,6 +170,14 @@ impl Files {
         match self.channel.receive(ticket)? {
             None => Ok(None),
             Some(answer) => expect!(answer, FileAnswer::Committed { size } => size).map(Some),
+        }
+    }
+
+    /// Has hooks hear of a command, which `request` tells; the lines that they add to its reply.
+    pub(crate) fn command(&mut self, request: FileRequest) -> Asked<Vec<Line>> {
+        match self.call(&request)? {
+            (answer, None) => hooked::lines(answer),
+            (_, Some(_)) => Err(End::Broken),
         }
     }
 

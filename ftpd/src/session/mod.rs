@@ -8,6 +8,7 @@ mod dispatch;
 mod files;
 mod front;
 mod gather;
+mod hooked;
 mod names;
 mod outcome;
 mod paces;
@@ -20,6 +21,7 @@ use std::time::{Duration, Instant};
 use common::channel::{Account, Asker, LoginAnswer, LoginRequest, PreLogin, Refusal};
 use common::control::{Control, Lost, until};
 use common::digest::Algorithm;
+use common::hookd::Interest;
 use common::listener::Status;
 use common::log::Log;
 use common::net::{self, Ends};
@@ -195,6 +197,8 @@ pub(crate) struct Session {
     pub(crate) host_names: Vec<String>,
     /// The end of the time for a login.
     login_deadline: Instant,
+    /// What hooks are for.
+    interest: Interest,
 }
 
 /// Serves the client on `socket` until the session is over.
@@ -242,6 +246,7 @@ pub(crate) fn run(
         turn: None,
         host_names: server.host_names.clone(),
         login_deadline: Instant::now() + server.login_timeout,
+        interest: setup.interest,
     };
     let front_ends = server.limits.front_ends.as_ref();
     let served = match session.link.ends.await_header(front_ends) {

@@ -59,7 +59,6 @@ pub const KEYS: &[Key] = &[
     key("new-privileges",  "true or false",                       "false",   "Whether the program may gain privileges, as by sudo",                           |d, i| { let may = i.flag()?; d.exec_key(i, move |e| e.new_privileges = may) }),
     key("mode",            "async, wait, veto",                   "async",   "Whether the session waits, and whether a refusal counts; accept has veto",      |d, i| { d.mode = Some(i.choice(&[("async", Mode::Async), ("wait", Mode::Wait), ("veto", Mode::Veto)])?); Ok(()) }),
     key("on-failure",      "deny, ignore",                        "deny",    "What a veto is whose program could not be run or was too late",                 |d, i| { d.on_failure = Some((i.choice(&[("deny", OnFailure::Deny), ("ignore", OnFailure::Ignore)])?, i.span)); Ok(()) }),
-    key("before-login",    "true or false",                       "false",   "Whether commands of clients who have not logged in count too",                  |d, i| { d.before_login = i.flag()?; Ok(()) }),
     key("concurrency",     "number",                              "4",       "Most programs of this hook at a time",                                          |d, i| { d.concurrency = Some(i.number(1, 1000)?); Ok(()) }),
     key("queue",           "number",                              "1000",    "Most events that wait; others are dropped and counted",                         |d, i| { d.queue = Some(i.number(1, 100_000)?); Ok(()) }),
     key("rate",            "NUMBER/s, NUMBER/m, NUMBER/h",        "",        "Most events in a second, minute or hour; others are dropped and counted",       |d, i| { d.rate = Some(rate(&i)?); Ok(()) }),
@@ -96,7 +95,6 @@ struct Draft {
     ca_file: Option<(PathBuf, Range<usize>)>,
     mode: Option<Mode>,
     on_failure: Option<(OnFailure, Range<usize>)>,
-    before_login: bool,
     concurrency: Option<u32>,
     queue: Option<u32>,
     rate: Option<RateLimit>,
@@ -162,7 +160,6 @@ impl Draft {
             ca_file: None,
             mode: None,
             on_failure: None,
-            before_login: false,
             concurrency: None,
             queue: None,
             rate: None,
@@ -232,7 +229,6 @@ impl Draft {
             Phase::Accept => Mode::Veto,
             Phase::Before | Phase::After | Phase::Error => Mode::Async,
         });
-        hook.before_login = self.before_login;
         hook.concurrency = self.concurrency.unwrap_or(hook.concurrency);
         hook.queue = self.queue.unwrap_or(hook.queue);
         hook.rate = self.rate;

@@ -44,9 +44,9 @@ fn a_table_says_everything_about_a_hook() {
          match = { user = '!anonymous', path = '/in/**', network = '192.0.2.0/24' }\n\
          exec = ['/usr/local/bin/scan', '--file', '%{real_path}']\nrun_as = 'scanner:clam'\n\
          directory = '/srv'\ninput = 'none'\nenv = { FOO = '%u' }\ntimeout = '500ms'\n\
-         kill-after = 1\nlog = ['stdout']\nreply = true\nnew-privileges = true\nmode = 'veto'\n\
-         on-failure = 'ignore'\nconcurrency = 2\nqueue = 10\nrate = '50/m'\nbefore-login = true\n");
-    assert!(hook.is_for(&full(), Phase::Before) && hook.before_login);
+         kill-after = 1\nlog = ['stdout']\nreply = false\nnew-privileges = true\nmode = 'veto'\n\
+         on-failure = 'ignore'\nconcurrency = 2\nqueue = 10\nrate = '50/m'\n");
+    assert!(hook.is_for(&full(), Phase::Before));
     assert_eq!(
         (hook.mode, hook.on_failure),
         (Mode::Veto, OnFailure::Ignore)
@@ -67,7 +67,7 @@ fn a_table_says_everything_about_a_hook() {
         (exec.timeout, exec.kill_after),
         (Duration::from_millis(500), Duration::from_secs(1))
     );
-    assert!(exec.output.log_stdout && !exec.output.log_stderr && exec.output.send_stdout);
+    assert!(exec.output.log_stdout && !exec.output.log_stderr && !exec.output.send_stdout);
     assert_eq!(exec.environment[0].1.expand(&full(), &|_| None), b"fred");
 }
 

@@ -237,6 +237,9 @@ impl<'a> Unpacker<'a> {
             (_, FileAnswer::NotPermitted, None) => {
                 return Err(self.refuse(Why::Denied(Denied::NotPermitted)));
             }
+            (_, FileAnswer::Vetoed { text }, None) => {
+                return Err(self.refuse(Why::Denied(Denied::Vetoed(text))));
+            }
             _ => return Err(self.fail(End::Broken)),
         }
         Ok(())
