@@ -9,6 +9,7 @@ use common::auth::chain;
 use common::auth::{Identity, session_group};
 use common::cli;
 use common::hookd::{self, Interest, Introduction};
+use common::hooks::Hook;
 use common::jail::Names;
 use common::listener::{
     Client, Entrance, Hooks, Lifeline, Listener, Ran, Renewal, Reports, ToHooks,
@@ -130,12 +131,17 @@ fn start(config: Config) -> Result<(Listener, Setup, Option<PidFile>), String> {
     detach_standard_descriptors().map_err(because("/dev/null"))?;
     setup.log = start_logger(&setup, sink)?;
     setup.found = start_lookup(&setup)?;
-    let hooks = start_hooks(&setup)?;
     raise_descriptor_limit();
     if is_root() {
         // Programs that modules of PAM start, such as the one that makes home directories, are nothing without.
-        let bounding = if hooks.is_some() {
-            // Programs that run as root are to have its capabilities, also those of a hookd that is started again.
+        let bounding = if setup
+            .config
+            .server
+            .hooks()
+            .iter()
+            .any(Hook::needs_privileges)
+        {
+            // Programs that run as root are to have its capabilities.
             Bounding::Whole
         } else if setup.config.server.auth_methods.need_pam() {
             Bounding::Modules
@@ -144,6 +150,7 @@ fn start(config: Config) -> Result<(Listener, Setup, Option<PidFile>), String> {
         };
         drop_bounding(bounding).map_err(|error| error.to_string())?;
     }
+    let hooks = start_hooks(&setup)?;
     warm_up();
     let signer = start_signer(&setup).inspect_err(|_| {
         // Where it fails, nobody is told.

@@ -99,7 +99,7 @@ fn f11_a_program_is_who_the_configuration_says() {
     if !require::root() {
         return;
     }
-    let body = "id -u > $out/uid.new; grep -E '^(NoNewPrivs|CapEff)' /proc/self/status >> $out/uid.new; mv $out/uid.new $out/uid";
+    let body = "id -u > $out/uid.new; grep -E '^(NoNewPrivs|CapEff|CapBnd)' /proc/self/status >> $out/uid.new; mv $out/uid.new $out/uid";
     for (user, uid, capable) in [
         ("", "60626", false),
         (",nobody", "65534", false),
@@ -113,11 +113,10 @@ fn f11_a_program_is_who_the_configuration_says() {
         let told = String::from_utf8(script.wait_for("uid")).unwrap();
         assert_eq!(told.lines().next(), Some(uid), "{user}: {told}");
         assert!(told.contains("NoNewPrivs:\t1"), "{user}: {told}");
-        assert_eq!(
-            told.contains("CapEff:\t0000000000000000"),
-            !capable,
-            "{user}: {told}"
-        );
+        for set in ["CapEff", "CapBnd"] {
+            let none = told.contains(&format!("{set}:\t0000000000000000"));
+            assert_eq!(none, !capable, "{user}: {told}");
+        }
     }
 }
 
