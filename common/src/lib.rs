@@ -21,6 +21,7 @@ pub mod cli;
 pub mod clock;
 pub mod control;
 pub mod dialer;
+pub mod gateway;
 pub mod hashing;
 pub mod hookd;
 pub mod jail;

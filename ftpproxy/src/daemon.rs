@@ -5,6 +5,8 @@ use std::os::fd::AsFd;
 use std::process::ExitCode;
 
 use common::cli;
+use common::dialer::Rules;
+use common::gateway::{self, Gateway};
 use common::listener::{Listener, Ran, Renewal, Status};
 use common::log::Log;
 use common::rate::Rates;
@@ -12,8 +14,6 @@ use common::sandbox::{Bounding, EmptyRoot, Programs, drop_bounding, is_root};
 use common::settings::{GatewayConfig, Run};
 use common::startup::{self, apart, because};
 use common::sys;
-
-use crate::session;
 
 /// What every session is started with: made once by the listener, before the first fork.
 #[derive(Debug)]
@@ -25,13 +25,28 @@ pub(crate) struct Setup {
     pub(crate) log: Log,
 }
 
+impl Setup {
+    fn gateway(&self) -> Gateway<'_> {
+        let [_, _, user, _] = self.config.own_uids();
+        Gateway {
+            rules: Rules {
+                config: &self.config,
+                programs: &self.programs,
+                log: &self.log,
+                user,
+            },
+            empty_root: self.empty_root.as_ref(),
+        }
+    }
+}
+
 /// Runs as a daemon until it is told to stop; in each session's processes, until that session has ended.
 pub(crate) fn listen(config: GatewayConfig) -> ExitCode {
     match start(config) {
         Ok((mut listener, setup)) => loop {
             match listener.run() {
                 Ran::Stopped => return ExitCode::SUCCESS,
-                Ran::Serve(client) => sys::exit(session::serve(&setup, client).code()),
+                Ran::Serve(client) => sys::exit(gateway::serve(&setup.gateway(), client).code()),
                 Ran::Reload(again) => {
                     listener = *again;
                     listener.renew_certificates();

@@ -2,8 +2,6 @@
 
 mod check;
 mod daemon;
-mod network;
-mod session;
 
 use std::ops::ControlFlow;
 use std::process::ExitCode;

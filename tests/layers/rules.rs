@@ -29,6 +29,7 @@ pub(crate) const RULES: &[Rule] = &[
             "common::cli",
             "common::control",
             "common::dialer",
+            "common::gateway",
             "common::hookd",
             "common::jail",
             "common::listener",
@@ -115,7 +116,7 @@ pub(crate) const RULES: &[Rule] = &[
     },
     Rule {
         says: "a gateway's conversation opens nothing: it asks the dialer",
-        of: &["common::proxy", "ftpproxy::network"],
+        of: &["common::proxy"],
         but: &[],
         never: &[
             "common::auth",
@@ -206,6 +207,7 @@ const COMMON_BUT_SYS: &[&str] = &[
     "common::cli",
     "common::control",
     "common::dialer",
+    "common::gateway",
     "common::digest",
     "common::hookd",
     "common::hooks",

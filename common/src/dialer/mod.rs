@@ -36,6 +36,8 @@ pub struct Rules<'a> {
     pub config: &'a GatewayConfig,
     pub programs: &'a Programs,
     pub log: &'a Log,
+    /// The uid and gid of dialers.
+    pub user: u32,
 }
 
 impl Rules<'_> {
@@ -108,8 +110,7 @@ impl<'a> Dialer<'a> {
         kept.extend(self.visit.reports.descriptor());
         kept.extend(self.rules.log.descriptor());
         kept.extend(self.visit.tls.as_ref().map(|offer| offer.door.as_fd()));
-        let [_, _, user, _] = self.rules.config.own_uids();
-        if let Err(error) = sandbox::enter_lookup(self.rules.programs, user, &kept) {
+        if let Err(error) = sandbox::enter_lookup(self.rules.programs, self.rules.user, &kept) {
             self.rules.log.line(&format!("dialer: {error}"));
             return Status::SandboxFailed;
         }

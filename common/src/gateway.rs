@@ -1,0 +1,129 @@
+//! A session that is nothing but a gateway's: its process parts in two, the network half, which gives up everything but the
+//! descriptors that it has and speaks FTP on both sides, and the dialer.
+
+use std::os::fd::{AsFd, OwnedFd};
+use std::time::Instant;
+
+use crate::channel::{self, Asker, Dialling};
+use crate::dialer::{Dialer, Rules, Visit};
+use crate::listener::{Client, Status, halves};
+use crate::net::{self, Ends};
+use crate::proxy;
+use crate::pump::Pipe;
+use crate::sandbox::{self, EmptyRoot, Role};
+use crate::sys::{self, Fork};
+
+/// What all sessions of a gateway are started with.
+#[derive(Clone, Copy, Debug)]
+pub struct Gateway<'a> {
+    pub rules: Rules<'a>,
+    /// Only root needs and can use it.
+    pub empty_root: Option<&'a EmptyRoot>,
+}
+
+/// Serves one client: forks the network half and stays as the trusted half. Tells how the session ended; the process
+/// must exit with that and nothing else, since it has closed what it inherited.
+pub fn serve(gateway: &Gateway<'_>, client: Client) -> Status {
+    let Client {
+        socket,
+        ends,
+        entrance,
+        tls,
+        lifeline,
+        reports,
+        // A gateway has none.
+        hooks: _,
+    } = client;
+    let made = channel::ends::<Dialling>();
+    let ((asker, answerer), fork) = match halves::part(made, ends.client(), gateway.rules.log) {
+        Ok(parted) => parted,
+        Err(status) => return status,
+    };
+    match fork {
+        Fork::Child => {
+            drop((answerer, lifeline, reports));
+            let terms = proxy::Terms {
+                entrance,
+                certificates: tls.map(|offer| offer.certificates),
+            };
+            sys::exit(network_half(gateway, socket, Asker::over(asker), ends, terms).code())
+        }
+        Fork::Parent(session) => {
+            let rules = gateway.rules;
+            let visit = Visit {
+                ends,
+                lifeline,
+                reports,
+                tls,
+                given: rules.given(&socket, ends),
+                began: Instant::now(),
+            };
+            drop((socket, asker));
+            match sys::watch_process(session) {
+                Ok(ended) => {
+                    let status = Dialer::new(rules, visit).stay(answerer, &ended);
+                    halves::outlive(session, &ended, status)
+                }
+                Err(errno) => {
+                    gateway
+                        .rules
+                        .log
+                        .line(&format!("pidfd_open failed: {errno}"));
+                    Status::Broken
+                }
+            }
+        }
+    }
+}
+
+/// Serves the client on `socket` until the session is over.
+fn network_half(
+    gateway: &Gateway<'_>,
+    socket: OwnedFd,
+    dialer: Asker<Dialling>,
+    ends: Ends,
+    terms: proxy::Terms,
+) -> Status {
+    let Rules {
+        config,
+        programs,
+        log,
+        ..
+    } = gateway.rules;
+    let broken = |what: &str, why: &dyn std::fmt::Display| {
+        let client = ends.client();
+        log.line(&format!("session for {client}: {what}: {why}"));
+    };
+    // Before the sandbox, in which there are neither options of a socket nor pipes.
+    net::prepare_control(&socket, net::KEEPALIVE_AFTER);
+    let pipe = match Pipe::new() {
+        Ok(pipe) => pipe,
+        Err(error) => {
+            broken("pipe", &error);
+            return Status::Broken;
+        }
+    };
+    let mut kept = vec![socket.as_fd(), dialer.as_fd()];
+    kept.extend(pipe.descriptors());
+    kept.extend(log.descriptor());
+    let entered = sandbox::enter_empty(
+        Role::Gateway,
+        programs,
+        config.user,
+        gateway.empty_root,
+        &kept,
+    );
+    if let Err(error) = entered {
+        broken("sandbox", &error);
+        return Status::SandboxFailed;
+    }
+    proxy::serve(proxy::Setup {
+        config,
+        client: socket,
+        ends,
+        dialer,
+        pipe,
+        terms,
+        log: log.clone(),
+    })
+}
