@@ -143,6 +143,13 @@ complete -c ftpd -l logonhook -d 'Program after a login; it gets the user' -r
 complete -c ftpd -l logoffhook -d 'Program after the end of a session, in whichever way; it gets the user' -r
 complete -c ftpd -l connectuphook -d 'Program before each data connection, waited for; a failure refuses it' -r
 complete -c ftpd -l connectdownhook -d 'Program after each data connection, waited for' -r
+complete -c ftpd -l targets -d 'Servers that clients may be led to: HOST, NETWORK or HOST=NETWORK, with :PORTS' -r
+complete -c ftpd -l proxyclients -d 'Who is led to Targets: anybody by USER name@host, or users by SITE PROXY [default: anybody]' -r -f -a "anybody\t''
+users\t''"
+complete -c ftpd -l proxy -d 'Serve only connections that a firewall redirects here, and go where they went' -r
+complete -c ftpd -l proxyactive -d 'Have the servers of Targets open the data connections' -r
+complete -c ftpd -l connecttimeout -d 'How long the way to a server of Targets may take, its name\'s look-up too [default: 30]' -r
+complete -c ftpd -l answertimeout -d 'How long a server of Targets may take to answer a command [default: 300]' -r
 complete -c ftpd -l check -d 'Check the configuration and start nothing'
 complete -c ftpd -l dump-config -d 'Print every setting as a TOML file, with where each value comes from'
 complete -c ftpd -l passive -d 'With --check: tell where PASV and EPSV send whom, and try whether that leads back to here'

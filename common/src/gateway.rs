@@ -5,6 +5,7 @@ use std::os::fd::{AsFd, OwnedFd};
 use std::time::Instant;
 
 use crate::channel::{self, Asker, Dialling};
+use crate::control::Control;
 use crate::dialer::{Dialer, Rules, Visit};
 use crate::listener::{Client, Status, halves};
 use crate::net::{self, Ends};
@@ -119,7 +120,7 @@ fn network_half(
     }
     proxy::serve(proxy::Setup {
         config,
-        client: socket,
+        client: Control::new(socket, config.reply_timeout),
         ends,
         dialer,
         pipe,

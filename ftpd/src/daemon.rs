@@ -8,11 +8,12 @@ use std::process::ExitCode;
 use common::auth::chain;
 use common::auth::{Identity, session_group};
 use common::cli;
+use common::gateway;
 use common::hookd::{self, Interest, Introduction};
 use common::hooks::Hook;
 use common::jail::Names;
 use common::listener::{
-    Client, Entrance, Hooks, Lifeline, Listener, Ran, Renewal, Reports, ToHooks,
+    Client, Entrance, Hooks, Lifeline, Listener, Ran, Renewal, Reports, Status, ToHooks,
 };
 use common::log::{Log, Sink};
 use common::lookup::Found;
@@ -55,7 +56,7 @@ pub(crate) fn listen(config: Config, source: &Source) -> ExitCode {
                 listener = *again;
                 reload(source, &mut setup, &mut listener);
             }
-            Ran::Serve(client) => sys::exit(keeper::serve(&setup, client).code()),
+            Ran::Serve(client) => sys::exit(serve(&setup, client).code()),
             Ran::ChangePassword(change) => {
                 sys::exit(keeper::password::change(&setup, change).code())
             }
@@ -104,9 +105,17 @@ pub(crate) fn serve_inetd(config: Config) -> ExitCode {
                 reports: Reports::nowhere(),
                 hooks,
             };
-            sys::exit(keeper::serve(&setup, client).code())
+            sys::exit(serve(&setup, client).code())
         }
         Err(_) => ExitCode::FAILURE,
+    }
+}
+
+/// Serves one client, here or, where all are redirected, at another server.
+fn serve(setup: &Setup, client: Client) -> Status {
+    match setup.gateway() {
+        Some(gateway) if gateway.rules.config.transparent => gateway::serve(&gateway, client),
+        _ => keeper::serve(setup, client),
     }
 }
 
@@ -210,6 +219,8 @@ fn prepare(config: Config) -> Result<(Setup, Option<Sink>), String> {
         Run::Inetd => None,
         Run::Background | Run::Foreground => Some(Turns::new().map_err(because("memfd_create"))?),
     };
+    let leading = &config.server.leading;
+    let gateway = leading.gateway(&config.server, &config.session);
     let hooks = config.server.hooks();
     let (interest, longest_hook) = (Interest::of(&hooks), hookd::longest(&hooks));
     Ok((
@@ -222,6 +233,7 @@ fn prepare(config: Config) -> Result<(Setup, Option<Sink>), String> {
             found: Found::default(),
             interest,
             longest_hook,
+            gateway,
             log: Log::nowhere(),
         },
         sink,
@@ -291,7 +303,7 @@ fn start_hooks(setup: &Setup) -> Result<Option<Hooks>, String> {
 fn hook_recipe(setup: &Setup) -> Option<hookd::Recipe> {
     let server = &setup.config.server;
     let hooks = server.hooks();
-    let [.., user] = server.own_uids();
+    let [.., user, _] = server.own_uids();
     let log = setup.log.clone();
     let programs = setup.programs.clone();
     (!hooks.is_empty()).then_some(hookd::Recipe {

@@ -3,13 +3,15 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use common::dialer::Rules;
+use common::gateway::Gateway;
 use common::hookd::Interest;
 use common::jail::Names;
 use common::listener::Entrance;
 use common::log::Log;
 use common::lookup::Found;
 use common::sandbox::{EmptyRoot, Programs};
-use common::settings::Config;
+use common::settings::{Config, GatewayConfig};
 use common::tls::Certificates;
 use common::tls::clients::Clients;
 use common::turns::Turns;
@@ -29,7 +31,26 @@ pub(crate) struct Setup {
     /// What hooks are for, and the longest that a session waits for them.
     pub(crate) interest: Interest,
     pub(crate) longest_hook: Duration,
+    /// What sessions are led to other servers by, if they are.
+    pub(crate) gateway: Option<GatewayConfig>,
     pub(crate) log: Log,
+}
+
+impl Setup {
+    /// How sessions are led to other servers, if they are.
+    pub(crate) fn gateway(&self) -> Option<Gateway<'_>> {
+        let [.., user] = self.config.server.own_uids();
+        let rules = Rules {
+            config: self.gateway.as_ref()?,
+            programs: &self.programs,
+            log: &self.log,
+            user,
+        };
+        Some(Gateway {
+            rules,
+            empty_root: self.empty_root.as_ref(),
+        })
+    }
 }
 
 /// How the connection of a client is, or may be, made secure.

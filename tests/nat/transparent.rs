@@ -12,10 +12,14 @@ const PORTS: &str = "50000:50999";
 
 /// A gateway between client and server, for both families.
 fn gateway(lab: &Lab, setting: &str) -> Gateway {
-    let setup = GatewaySetup::to("10.2.0.0/24,[fd00:2::/64]:21,10.1.0.0/24:21-3000")
+    let setup = GatewaySetup::to("10.2.0.0/24,[fd00:2::/64]:21,10.1.0.0/24:21-3000");
+    start(lab, setup.setting(setting))
+}
+
+fn start(lab: &Lab, setup: GatewaySetup) -> Gateway {
+    let setup = setup
         .setting("Transparent")
         .setting("DataConnectionPortRange=50000-50999")
-        .setting(setting)
         .on(Ipv6Addr::UNSPECIFIED.into())
         .port(2121);
     let gateway = lab.at(Place::ClientsGateway, || setup.start());
@@ -65,6 +69,26 @@ fn redirected_clients_move_files_in_every_mode() {
                 &format!("{table} -t nat -F PREROUTING"),
             );
         }
+    }
+}
+
+#[test]
+fn ftpd_serves_redirected_clients_as_well() {
+    let Some(lab) = Lab::new() else { return };
+    let four = server(&lab, SERVER.into());
+    let six = server(&lab, SERVER_V6.into());
+    let setup = GatewaySetup::to("10.2.0.0/24,[fd00:2::/64]:21").by_ftpd();
+    let gateway = start(&lab, setup);
+    for (server, ways) in [(&four, &Data::ALL[..]), (&six, &[Data::Epsv, Data::Eprt])] {
+        let mut client = Client::connect(server.address());
+        client.login(&server.login.name, &server.login.password);
+        for &how in ways {
+            assert_eq!(client.download(how, "file"), CONTENT, "{how:?}");
+            client.upload(how, "up", CONTENT);
+            assert_eq!(server.content("up"), CONTENT);
+        }
+        let place = server.address().to_string();
+        gateway.log.line_with(&["connected to", &place]);
     }
 }
 

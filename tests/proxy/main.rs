@@ -5,6 +5,7 @@
 mod command_line;
 mod hostile_client;
 mod hostile_server;
+mod inside_ftpd;
 mod sandbox;
 #[path = "../twins/servers.rs"]
 mod servers;

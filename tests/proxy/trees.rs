@@ -71,6 +71,28 @@ fn to_our_own_server_by_an_ordinary_user() {
     }
 }
 
+#[test]
+fn to_our_own_server_through_ftpd() {
+    if !ready() {
+        return;
+    }
+    let scratch = Scratch::new();
+    let sample = scratch.directory("sample");
+    furnish(&sample);
+    let server = Server::start();
+    for (number, setting) in ["ProxyActive=no", "ProxyActive=yes"].iter().enumerate() {
+        let gateway = GatewaySetup::to_here().by_ftpd().setting(setting).start();
+        for mode in [Mode::Passive, Mode::Active] {
+            let remote = format!("tree-{number}-{mode:?}");
+            let login = gateway.login(&server.login);
+            Program::Lftp.up(&login, mode, &sample, &remote);
+            let down = scratch.directory(&remote);
+            Program::Lftp.down(&login, mode, &remote, &down, &sample);
+            tree::assert_same(&sample, &down);
+        }
+    }
+}
+
 fn to_a_twin(name: &str) {
     if !ready() || !require::root() {
         return;

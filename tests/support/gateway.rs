@@ -1,4 +1,4 @@
-//! Starts `ftpproxy` for a test and ends it with the test, even if that panics. Knows the command line, not the code.
+//! Starts `ftpproxy`, or `ftpd` as a gateway, for a test and ends it with the test, even if that panics. Knows the command line, not the code.
 
 use std::fs;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
@@ -18,6 +18,7 @@ use crate::user::ordinary;
 
 /// What a gateway is to be like, before it starts.
 pub struct GatewaySetup {
+    program: &'static str,
     bind: IpAddr,
     port: u16,
     drop_root: bool,
@@ -30,6 +31,7 @@ impl GatewaySetup {
     /// A gateway with the identity of the tests that goes to these targets, and holds nothing against anybody.
     pub fn to(targets: &str) -> GatewaySetup {
         GatewaySetup {
+            program: "ftpproxy",
             bind: Ipv4Addr::LOCALHOST.into(),
             port: 0,
             drop_root: false,
@@ -41,6 +43,12 @@ impl GatewaySetup {
     /// A gateway to this machine, which only tests want.
     pub fn to_here() -> GatewaySetup {
         GatewaySetup::to("127.0.0.1:1024-65535,[::1]:1024-65535")
+    }
+
+    /// It is `ftpd` that leads to other servers, and serves nobody itself.
+    pub fn by_ftpd(mut self) -> GatewaySetup {
+        self.program = "ftpd";
+        self
     }
 
     /// Is started by an ordinary user: `nobody` if the tests run as root.
@@ -88,10 +96,10 @@ impl GatewaySetup {
     #[track_caller]
     pub fn start(self) -> Gateway {
         let scratch = Scratch::new();
-        let configuration = scratch.join("ftpproxy.conf");
+        let configuration = scratch.join("gateway.conf");
         fs::write(&configuration, self.settings.join("\n") + "\n").unwrap();
         mode(&configuration, 0o600);
-        let mut program = binaries::path("ftpproxy");
+        let mut program = binaries::path(self.program);
         // The test's thread is the parent: if it is killed, so is the gateway.
         let mut words: Vec<String> = Vec::new();
         if let Some(hosts) = &self.hosts {
@@ -117,7 +125,7 @@ impl GatewaySetup {
             give(scratch.path(), user.uid, user.gid);
             give(&configuration, user.uid, user.gid);
             // The checkout may be in a directory that this user cannot enter.
-            let copy = scratch.join("ftpproxy");
+            let copy = scratch.join(self.program);
             fs::copy(&program, &copy).unwrap();
             mode(&copy, 0o755);
             program = copy;

@@ -56,6 +56,8 @@ messages! {
         5 => Forget,
         /// What a front end has said, first of all and only where one has to. → `Admitted` or `NotAdmitted`.
         6 => Peer { client: SocketAddr, server: SocketAddr },
+        /// The client wants to another server. → `Leads`, and from then on this half leads there.
+        7 => Lead,
     }
 }
 
@@ -80,6 +82,7 @@ messages! {
         9 => NeedPassword,
         10 => Admitted,
         11 => NotAdmitted { why: Refusal },
+        12 => Leads,
     }
 }
 
@@ -129,6 +132,8 @@ messages! {
         47 => ActiveConnect { target: SocketAddr },
         /// To begin anew: another keeper answers `Done`, and both are in the phase before login again.
         48 => Reinitialise,
+        /// The client wants to another server: another half answers `Done`, and leads there from then on.
+        52 => Lead,
         /// → `Sessions` with the reading end of a pipe, into which the listener writes.
         49 => Who,
         /// → `PasswordChannel` with an end of a channel to a process that changes the password of the user.

@@ -260,6 +260,18 @@ impl Asker<PreLogin> {
     }
 }
 
+impl Asker<PreLogin> {
+    /// Goes on to be led, after the answer that said so.
+    pub fn lead(self) -> Asker<Dialling> {
+        Asker {
+            socket: self.socket,
+            next: self.next,
+            forgotten: self.forgotten,
+            phase: PhantomData,
+        }
+    }
+}
+
 impl Asker<LoggedIn> {
     /// Goes back to the first phase, after the answer that said so.
     pub fn log_out(self) -> Asker<PreLogin> {
@@ -306,6 +318,13 @@ impl Answerer<PreLogin> {
             socket: self.socket,
             phase: PhantomData,
         }
+    }
+}
+
+impl Answerer<PreLogin> {
+    /// Goes on to lead, having said so.
+    pub fn lead(self) -> Answerer<Dialling> {
+        Answerer::over(self.socket)
     }
 }
 

@@ -67,6 +67,7 @@ pub(super) fn flag(setting: &'static Setting) -> Arg {
 fn heading(topic: &str) -> &'static str {
     match topic {
         "listen" => "Listening",
+        "proxy" => "Other servers",
         "tls" => "TLS",
         "run" => "Running",
         "log" => "Logging",

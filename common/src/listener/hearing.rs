@@ -82,6 +82,7 @@ impl Sessions {
                 Some(Report::Reinitialise {
                     ticket,
                     session: network,
+                    led,
                 }),
                 Some(channel),
             ) if reports::is_channel(&channel) => {
@@ -91,6 +92,7 @@ impl Sessions {
                     ticket,
                     session,
                     ended,
+                    led,
                 };
                 self.hand_over(group, handover).map_err(|()| Some(group))
             }
@@ -260,7 +262,11 @@ mod tests {
         // Not a channel, and not a member of the group.
         for session in [1, u32::MAX] {
             let (reader, _writer) = pipe().unwrap();
-            let report = Report::Reinitialise { ticket: 0, session };
+            let report = Report::Reinitialise {
+                ticket: 0,
+                session,
+                led: false,
+            };
             let heard = own().hear(
                 (getpid(), Some(report), Some(reader)),
                 &mut door,

@@ -124,6 +124,8 @@ pub struct Reinitialised {
     pub session: Pid,
     /// Tells when the network half has ended.
     pub ended: OwnedFd,
+    /// Whether the child leads to another server.
+    pub led: bool,
 }
 
 /// What the listener hands to the child that changes a password.

@@ -41,8 +41,8 @@ messages! {
         /// have `most` of them, or any number if that is zero.
         1 => LoggedIn { user: UserName, most: u32 },
         /// Carries keeper's end of the channel: the client wants to begin anew with another keeper, which is to answer
-        /// the request `ticket` of the network half `session`.
-        2 => Reinitialise { ticket: u32, session: u32 },
+        /// the request `ticket` of the network half `session`. Or it wants to be `led` to another server, with whoever leads there.
+        2 => Reinitialise { ticket: u32, session: u32, led: bool },
         /// Carries the writing end of a pipe, for the list of sessions.
         3 => Who,
         /// Carries an end of a channel, on which the network half sends the passwords.
@@ -152,7 +152,8 @@ impl Reports {
         Ok(answer)
     }
 
-    /// Asks for another keeper on this channel, which answers the request `ticket` of the network half `session`.
+    /// Asks for another keeper on this channel, which answers the request `ticket` of the network half `session`; or for
+    /// somebody who leads to another server.
     ///
     /// # Errors
     /// No listener is there, or it has too much to do.
@@ -161,9 +162,15 @@ impl Reports {
         channel: BorrowedFd<'_>,
         ticket: u32,
         session: Pid,
+        led: bool,
     ) -> Result<(), Errno> {
         let session = u32::try_from(session.as_raw()).map_err(|_| Errno::ESRCH)?;
-        self.send(&Report::Reinitialise { ticket, session }, Some(channel))
+        let report = Report::Reinitialise {
+            ticket,
+            session,
+            led,
+        };
+        self.send(&report, Some(channel))
     }
 
     /// Asks for the list of sessions, which goes into `pipe`.
@@ -270,7 +277,7 @@ mod tests {
         let (inbox, reports) = queue().unwrap();
         let (ours, _theirs) = queue().unwrap();
         reports
-            .reinitialise(ours.as_fd(), 7, Pid::from_raw(12))
+            .reinitialise(ours.as_fd(), 7, Pid::from_raw(12), true)
             .unwrap();
         let (sender, report, descriptor) = inbox.take().unwrap();
         assert_eq!(sender, nix::unistd::getpid());
@@ -278,7 +285,8 @@ mod tests {
             report,
             Some(Report::Reinitialise {
                 ticket: 7,
-                session: 12
+                session: 12,
+                led: true
             })
         ));
         assert!(is_channel(&descriptor.unwrap()));

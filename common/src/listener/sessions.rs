@@ -61,6 +61,8 @@ pub(super) struct Handover {
     pub(super) session: Pid,
     /// Tells when the network half has ended.
     pub(super) ended: OwnedFd,
+    /// Whether the next one leads to another server.
+    pub(super) led: bool,
 }
 
 /// A process that has ended, as a session sees it.

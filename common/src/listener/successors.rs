@@ -53,6 +53,7 @@ impl Listener {
                         ticket: handover.ticket,
                         session: handover.session,
                         ended: handover.ended,
+                        led: handover.led,
                     });
                 }
                 Err(errno) => {

@@ -13,6 +13,7 @@ use super::args::{
     self, ArgError, Confirm, DataLevel, ListArg, NewFacts, NewLink, NewTimes, PartArg, PathArg,
     Span, Utf8,
 };
+use super::destination::Destination;
 use super::facts::{FactSet, Permissions};
 use super::hostport::{self, Family};
 use super::representation::{Level, Mode, Structure, Type};
@@ -159,6 +160,7 @@ pub enum Command {
     SiteCpto(PathArg),
     SiteMkdir(PathArg),
     SiteWho,
+    SiteProxy(Destination),
     SitePswd {
         old: Secret,
         new: Secret,

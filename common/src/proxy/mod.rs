@@ -11,5 +11,5 @@ mod server;
 mod session;
 mod transfer;
 
-pub use security::Terms;
-pub use session::{Setup, serve};
+pub use security::{Agreement, Terms};
+pub use session::{Setup, serve, take_over};

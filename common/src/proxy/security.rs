@@ -26,11 +26,11 @@ pub struct Terms {
 }
 
 /// What a client under TLS has chosen.
-pub(super) struct Agreement {
-    config: Arc<ServerConfig>,
+pub struct Agreement {
+    pub config: Arc<ServerConfig>,
     /// PBSZ was said: PROT has to come behind it (RFC 4217 §9).
-    size_agreed: bool,
-    data: DataLevel,
+    pub size_agreed: bool,
+    pub data: DataLevel,
 }
 
 /// A handshake that comes once its reply is sent.

@@ -40,7 +40,7 @@ const LAST_WORDS: Duration = Duration::from_secs(5);
 /// What a session is given.
 pub struct Setup<'a> {
     pub config: &'a GatewayConfig,
-    pub client: OwnedFd,
+    pub client: Control,
     pub ends: Ends,
     pub dialer: Asker<Dialling>,
     pub pipe: Pipe,
@@ -123,38 +123,57 @@ struct Woken {
 
 /// Serves a client until its session is over.
 pub fn serve(setup: Setup<'_>) -> Status {
-    let config = setup.config;
-    let mut session = Session {
-        config,
-        client: Control::new(setup.client, config.reply_timeout),
-        ends: setup.ends,
-        dialer: setup.dialer,
-        pipe: setup.pipe,
-        given: config.leads(),
-        log: setup.log,
-        server: None,
-        destination: None,
-        who: Who::default(),
-        data: DataChannel::None,
-        epsv_only: false,
-        terms: setup.terms,
-        agreement: None,
-        turn: None,
-        strange_lines: 0,
-        login_deadline: Instant::now() + config.login_timeout,
-    };
-    let end = match session.converse() {
-        Ok(never) => match never {},
-        Err(end) => end,
-    };
-    session.farewell(end)
+    Session::new(setup, None).serve(Session::greet_client)
 }
 
-impl Session<'_> {
-    fn converse(&mut self) -> Result<std::convert::Infallible, End> {
+/// Serves a client on that something else has served so far, beginning with the command that leads it here. `agreement` is what
+/// was agreed upon if the control connection is under TLS.
+pub fn take_over(setup: Setup<'_>, agreement: Option<Agreement>, line: &[u8]) -> Status {
+    Session::new(setup, agreement).serve(|session| {
+        let reply = session.obey(line)?;
+        Ok(session.client.reply(&reply)?)
+    })
+}
+
+impl<'a> Session<'a> {
+    fn new(setup: Setup<'a>, agreement: Option<Agreement>) -> Session<'a> {
+        let config = setup.config;
+        Session {
+            config,
+            client: setup.client,
+            ends: setup.ends,
+            dialer: setup.dialer,
+            pipe: setup.pipe,
+            given: config.leads(),
+            log: setup.log,
+            server: None,
+            destination: None,
+            who: Who::default(),
+            data: DataChannel::None,
+            epsv_only: false,
+            terms: setup.terms,
+            agreement,
+            turn: None,
+            strange_lines: 0,
+            login_deadline: Instant::now() + config.login_timeout,
+        }
+    }
+
+    fn serve(mut self, begin: impl FnOnce(&mut Self) -> Result<(), End>) -> Status {
+        let end = match begin(&mut self).and_then(|()| self.converse()) {
+            Ok(never) => match never {},
+            Err(end) => end,
+        };
+        self.farewell(end)
+    }
+
+    fn greet_client(&mut self) -> Result<(), End> {
         self.begin_secure()?;
         let greeting = self.greeting()?;
-        self.client.reply(&greeting)?;
+        Ok(self.client.reply(&greeting)?)
+    }
+
+    fn converse(&mut self) -> Result<std::convert::Infallible, End> {
         loop {
             let reply = match self.next_input()? {
                 Input::Line(line) if line.is_empty() => continue,

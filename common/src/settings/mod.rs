@@ -6,6 +6,7 @@ mod cost;
 mod gateway;
 pub mod hooks;
 mod key_value;
+mod leading;
 mod limits;
 mod method;
 pub mod nearest;
@@ -33,6 +34,7 @@ pub use clients::{
 };
 pub use cost::Cost;
 pub use gateway::{FTPPROXY, GatewayConfig, ServerData};
+pub use leading::{Leading, Led};
 pub use limits::Limits;
 pub use method::{Method, Methods};
 pub use own::{OwnSetting, UserTables};
@@ -143,6 +145,8 @@ pub struct ServerConfig {
     pub active_sources: SourcePorts,
     /// What is done when something happens.
     pub hooks: Hooks,
+    /// Sessions that are led to other servers.
+    pub leading: Leading,
 }
 
 impl Default for ServerConfig {
@@ -187,6 +191,7 @@ impl Default for ServerConfig {
             proxy_data: false,
             active_sources: SourcePorts::default(),
             hooks: Hooks::default(),
+            leading: Leading::default(),
         }
     }
 }
@@ -205,9 +210,9 @@ impl ServerConfig {
     }
 
     /// The uids of processes of our own: network halves, the logger, the signer, the lookup of names,
-    /// verifiers of certificates, and programs of hooks.
-    pub fn own_uids(&self) -> [u32; 6] {
-        [0, 1, 2, 3, 4, 5].map(|offset| self.session_user.saturating_add(offset))
+    /// verifiers of certificates, programs of hooks, and dialers.
+    pub fn own_uids(&self) -> [u32; 7] {
+        [0, 1, 2, 3, 4, 5, 6].map(|offset| self.session_user.saturating_add(offset))
     }
 }
 

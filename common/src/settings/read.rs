@@ -107,6 +107,11 @@ fn load(source: &Source) -> Result<Loaded, Vec<SettingError>> {
         let origin = made.unwrap_or(Origin::Default);
         errors.push(SettingError { origin, message });
     }
+    if let Err((key, message)) = config.server.leading.settle() {
+        let made = origins.get(key).map(|(origin, _)| origin.clone());
+        let origin = made.unwrap_or(Origin::Default);
+        errors.push(SettingError { origin, message });
+    }
     if let Some(key) = config.unmet_tls() {
         let made = origins.get(key).map(|(origin, _)| origin.clone());
         errors.push(SettingError {

@@ -5,11 +5,12 @@ use super::networks::{CharsetNetworks, Networks};
 use super::peers::Peers;
 use super::rules::{ClientList, PortMap, Rules};
 use super::sources::SourcePorts;
+use super::targets::Targets;
 use super::value::{Value, Wrong, Zero};
 use super::{
     Bind, CertificateLogin, CertificateNames, CipherSuites, ClearCommands, ClientCertificate,
-    CloseNotify, Cost, DataBinding, Fingerprint, GatewayConfig, JailMode, Locks, Run, ServerConfig,
-    SessionConfig, TlsRequired, TlsVersion, UnknownHost, permitted,
+    CloseNotify, Cost, DataBinding, Fingerprint, GatewayConfig, JailMode, Led, Locks, Run,
+    ServerConfig, ServerData, SessionConfig, TlsRequired, TlsVersion, UnknownHost, permitted,
 };
 use crate::hooks::Kind as Event;
 use crate::policy::{Hours, Names};
@@ -222,6 +223,12 @@ pub const TABLE: &[Setting] = &[
     setting("LogoffHook", &["logoffhook"], "hooks.logout", Text("PATH[,USER[,DIR]]"), "", "Program after the end of a session, in whichever way; it gets the user", Server(|c, v| script(c, v, Event::Logout))).also(&["LogoutHook"]),
     setting("ConnectUpHook", &["connectuphook", "dcus"], "hooks.data-up", Text("PATH[,USER[,DIR]]"), "", "Program before each data connection, waited for; a failure refuses it", Server(|c, v| script(c, v, Event::DataUp))).also(&["DataConnectUpScript"]),
     setting("ConnectDownHook", &["connectdownhook", "dcds"], "hooks.data-down", Text("PATH[,USER[,DIR]]"), "", "Program after each data connection, waited for", Server(|c, v| script(c, v, Event::DataDown))).also(&["DataConnectDownScript"]),
+    setting("Targets",               &["targets"],                "proxy.targets",         Text("LIST"),     "",                   "Servers that clients may be led to: HOST, NETWORK or HOST=NETWORK, with :PORTS", Server(|c, v| { c.leading.targets = Targets::parse(v.text)?; Ok(()) })),
+    setting("ProxyClients",          &["proxyclients"],           "proxy.clients",         Choice(&["anybody", "users"]), "anybody", "Who is led to Targets: anybody by USER name@host, or users by SITE PROXY", Server(|c, v| { c.leading.who = Led::parse(v.text)?; Ok(()) })),
+    setting("Transparent",           &["proxy"],                  "proxy.transparent",     Switch,           "no",                 "Serve only connections that a firewall redirects here, and go where they went", Server(|c, v| { c.leading.transparent = v.switch()?; Ok(()) })),
+    setting("ProxyActive",           &["proxyactive"],            "proxy.active",          Switch,           "no",                 "Have the servers of Targets open the data connections",                  Server(proxy_active)),
+    setting("ConnectTimeout",        &["connecttimeout"],         "proxy.connect-timeout", Text("TIME"),     "30",                 "How long the way to a server of Targets may take, its name's look-up too", Server(|c, v| { c.leading.connect_timeout = v.interval(Zero::Refuse)?; Ok(()) })),
+    setting("AnswerTimeout",         &["answertimeout"],          "proxy.answer-timeout",  Text("TIME"),     "300",                "How long a server of Targets may take to answer a command",              Server(|c, v| { c.leading.answer_timeout = v.interval(Zero::Refuse)?; Ok(()) })),
 ];
 
 const EXCLUSIVE: &[(&str, &str)] = &[
@@ -339,6 +346,14 @@ fn run(config: &mut ServerConfig, value: Value, run: Run) -> Result<(), Wrong> {
     Ok(())
 }
 
+fn proxy_active(config: &mut ServerConfig, value: Value) -> Result<(), Wrong> {
+    config.leading.server_data = match value.switch()? {
+        true => ServerData::Active,
+        false => ServerData::Passive,
+    };
+    Ok(())
+}
+
 fn no_passive(config: &mut SessionConfig, value: Value) -> Result<(), Wrong> {
     if value.switch()? {
         config.passive_mode = false;
@@ -424,6 +439,8 @@ mod tests {
             ("Charset", _) => "GBK",
             ("ExemptNetworks" | "ProxyNetworks" | "TunnelNetworks", _) => "10.0.0.0/8",
             ("CharsetNetworks", _) => "10.0.0.0/8=GBK",
+            ("Targets", _) => "192.0.2.0/24",
+            ("ProxyClients", _) => "users",
             ("AllowedNetworks", _) => "10.0.0.0/8",
             ("Durability", _) => "rename",
             ("Locks", _) => "Mandatory",

@@ -449,6 +449,7 @@ impl Files {
             }
             // Keeper sees to these before it asks here: they are for the listener, or take their own time.
             FileRequest::Reinitialise
+            | FileRequest::Lead
             | FileRequest::Who
             | FileRequest::ChangePassword
             | FileRequest::MeasureTree { .. }

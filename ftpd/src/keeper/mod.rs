@@ -26,6 +26,7 @@ use common::channel::{
     Ticket, UserName,
 };
 use common::control::until;
+use common::dialer::{Dialer, Visit};
 use common::hookd::{Door, Interest, Introduced, Introduction, Reach, Reason, Told};
 use common::hooks::{Kind, Outcome, Phase};
 use common::jail::Failure;
@@ -34,6 +35,7 @@ use common::listener::{
 };
 use common::net::Ends;
 use common::proto::proxied::Header;
+use common::settings::Led;
 use common::sys::{self, Fork};
 use common::tls::Offer;
 use nix::errno::Errno;
@@ -95,7 +97,7 @@ pub(crate) fn serve(setup: &Setup, client: Client) -> Status {
                 tls,
             };
             match sys::watch_process(session) {
-                Ok(ended) => keeper.stay(&ended, answerer),
+                Ok(ended) => keeper.stay(&ended, answerer, false),
                 Err(errno) => {
                     setup.log.line(&format!("pidfd_open failed: {errno}"));
                     Status::Broken
@@ -105,7 +107,7 @@ pub(crate) fn serve(setup: &Setup, client: Client) -> Status {
     }
 }
 
-/// Serves on as the next trusted half of a session whose client begins anew.
+/// Serves on as the next trusted half of a session whose client begins anew, or wants to another server.
 pub(crate) fn serve_anew(setup: &Setup, session: Reinitialised) -> Status {
     let (mut channel, ticket) = Answerer::take_over(session.channel, session.ticket);
     if let Err(broken) = channel.answer(ticket, &FileAnswer::Done, None) {
@@ -123,7 +125,7 @@ pub(crate) fn serve_anew(setup: &Setup, session: Reinitialised) -> Status {
         visitor: Visitor::new(setup, session.tls.as_ref()),
         tls: session.tls,
     };
-    keeper.stay(&session.ended, channel.log_out())
+    keeper.stay(&session.ended, channel.log_out(), session.led)
 }
 
 /// The session's way to hooks.
@@ -150,6 +152,13 @@ struct Keeper<'a> {
     visitor: Visitor,
 }
 
+/// What became of a visitor.
+enum Entered {
+    User(Box<login::Login>, Ticket),
+    /// It wants to another server.
+    Led,
+}
+
 /// How keeper's part in a session ended.
 enum Over {
     Ended(Status),
@@ -158,8 +167,8 @@ enum Over {
 }
 
 impl Keeper<'_> {
-    /// Serves as the trusted half, then waits for the end of the other one.
-    fn stay(self, ended: &OwnedFd, channel: Answerer<PreLogin>) -> Status {
+    /// Serves as the trusted half, then waits for the end of the other one. `led`: from the start to another server.
+    fn stay(self, ended: &OwnedFd, channel: Answerer<PreLogin>, led: bool) -> Status {
         let mut kept = vec![channel.as_fd(), ended.as_fd()];
         kept.extend(self.lifeline.descriptors());
         kept.extend(self.reports.descriptor());
@@ -175,30 +184,49 @@ impl Keeper<'_> {
             return Status::SandboxFailed;
         }
         let session = self.session;
-        let Over::Ended(status) = self.run(channel) else {
+        let over = match led {
+            true => Over::Ended(self.lead(channel, ended)),
+            false => self.run(channel, ended),
+        };
+        let Over::Ended(status) = over else {
             return Status::Ended;
         };
         // The channel is closed now, and with it the session ends.
         halves::outlive(session, ended, status)
     }
 
-    fn run(mut self, mut channel: Answerer<PreLogin>) -> Over {
+    fn run(mut self, mut channel: Answerer<PreLogin>, ended: &OwnedFd) -> Over {
         match self.log_in(&mut channel) {
-            Ok((login, ticket)) => {
+            Ok(Entered::Led) => Over::Ended(self.lead(channel, ended)),
+            Ok(Entered::User(login, ticket)) => {
                 // It would keep a signer that nobody asks any more, and a directory outside of the user's root.
                 self.tls = None;
                 self.visitor = Visitor::default();
-                self.serve_user(channel, login, ticket)
+                self.serve_user(channel, *login, ticket)
             }
             Err(status) => Over::Ended(status),
         }
     }
 
-    /// Answers logins until one succeeds; by then this process is the user.
-    fn log_in(
-        &mut self,
-        channel: &mut Answerer<PreLogin>,
-    ) -> Result<(login::Login, channel::Ticket), Status> {
+    /// Leads the client to another server, as nobody.
+    fn lead(self, channel: Answerer<PreLogin>, ended: &OwnedFd) -> Status {
+        // The settings may be others by now.
+        let Some(gateway) = self.setup.gateway() else {
+            return Status::Ended;
+        };
+        let visit = Visit {
+            ends: self.ends,
+            lifeline: self.lifeline,
+            reports: self.reports,
+            tls: self.tls,
+            given: None,
+            began: Instant::now(),
+        };
+        Dialer::new(gateway.rules, visit).stay(channel.lead(), ended)
+    }
+
+    /// Answers logins until one succeeds; by then this process is the user. Or until the client wants to another server.
+    fn log_in(&mut self, channel: &mut Answerer<PreLogin>) -> Result<Entered, Status> {
         let server = &self.setup.config.server;
         let deadline = Instant::now() + server.login_timeout + halves::LOGIN_MARGIN;
         let mut fails = 0;
@@ -226,9 +254,17 @@ impl Keeper<'_> {
                         .map_err(Status::from)?;
                     continue;
                 }
+                Some((ticket, LoginRequest::Lead)) => {
+                    // SECURITY: else it is a network half that was taken over.
+                    if self.setup.gateway.is_none() || server.leading.who != Led::Anybody {
+                        return Err(Status::Misbehaved);
+                    }
+                    let answered = channel.answer(ticket, &LoginAnswer::Leads, None);
+                    return answered.map(|()| Entered::Led).map_err(Status::from);
+                }
                 Some((ticket, LoginRequest::Enter { user })) => {
                     match self.enter_by_certificate(channel, ticket, &user, deadline)? {
-                        Some(login) => return Ok((login, ticket)),
+                        Some(login) => return Ok(Entered::User(Box::new(login), ticket)),
                         None => continue,
                     }
                 }
@@ -246,7 +282,7 @@ impl Keeper<'_> {
                 Ok(granted) => {
                     return self
                         .enter(channel, ticket, &user, granted, deadline)
-                        .map(|login| (login, ticket));
+                        .map(|login| Entered::User(Box::new(login), ticket));
                 }
                 Err(refused) => {
                     fails += 1;
@@ -556,10 +592,16 @@ impl Keeper<'_> {
                 Err(broken) => return Over::Ended(broken.into()),
             };
             let (answer, descriptor) = match request {
-                FileRequest::Reinitialise => match self.hand_over(&channel, ticket) {
+                FileRequest::Reinitialise => match self.hand_over(&channel, ticket, false) {
                     Ok(()) => return Over::HandedOver,
                     Err(why) => (FileAnswer::Failed { why }, None),
                 },
+                FileRequest::Lead if self.setup.gateway.is_some() && files.permits(&request) => {
+                    match self.hand_over(&channel, ticket, true) {
+                        Ok(()) => return Over::HandedOver,
+                        Err(why) => (FileAnswer::Failed { why }, None),
+                    }
+                }
                 FileRequest::Who if files.permits(&request) => self.who(),
                 FileRequest::ChangePassword if files.permits(&request) => self.change_password(),
                 FileRequest::Cancel => {
@@ -585,11 +627,17 @@ impl Keeper<'_> {
         }
     }
 
-    /// Leaves the channel to another keeper, which the listener makes: this one cannot become root again.
-    fn hand_over(&self, channel: &Answerer<LoggedIn>, ticket: Ticket) -> Result<(), Failure> {
+    /// Leaves the channel to another keeper, which the listener makes: this one cannot become root again. `led`: to one that
+    /// leads to another server.
+    fn hand_over(
+        &self,
+        channel: &Answerer<LoggedIn>,
+        ticket: Ticket,
+        led: bool,
+    ) -> Result<(), Failure> {
         let handed = self
             .reports
-            .reinitialise(channel.as_fd(), ticket.number(), self.session);
+            .reinitialise(channel.as_fd(), ticket.number(), self.session, led);
         handed.map_err(|_| Failure::Exhausted)
     }
 

@@ -78,6 +78,7 @@ pub(super) fn needed_by(request: &FileRequest) -> Option<&'static [&'static str]
         | FileRequest::DataEnd
         | FileRequest::Command { .. } => return None,
         FileRequest::Who => &["SITE WHO"],
+        FileRequest::Lead => &["SITE PROXY"],
         FileRequest::ChangePassword => &["SITE PSWD"],
     })
 }

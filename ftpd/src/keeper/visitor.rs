@@ -91,7 +91,7 @@ impl Visitor {
             self.shown = Shown::Nothing;
             return Ok(LoginAnswer::NotCertified);
         }
-        let [.., user, _] = setup.config.server.own_uids();
+        let [.., user, _, _] = setup.config.server.own_uids();
         let shelter = Shelter {
             programs: &setup.programs,
             user,

@@ -10,6 +10,7 @@ use super::commands::{
     transfer, tree, who,
 };
 use super::hooked::Told;
+use super::lead;
 use super::{End, Session, Stage, Stop};
 
 /// Verbs of HTTP, SMTP and the like, which browsers and attackers can be made to send here.
@@ -162,6 +163,7 @@ impl Session {
             Command::SiteCpfr(path) => self.user().and_then(|(_, user)| tree::cpfr(user, &path)),
             Command::SiteCpto(path) => self.user().and_then(|(link, user)| tree::cpto(link, user, &path, &pending)),
             Command::SitePswd { old, new } => self.user().and_then(|(_, user)| password::change(user, old, new)),
+            Command::SiteProxy(to) => lead::site_proxy(self, &to),
             Command::SiteWho      => self.user().and_then(|(_, user)| who::who(user)),
             Command::Dele(path)   => self.user().and_then(|(_, user)| change::dele(user, &path)),
             Command::Mkd(path)    => self.user().and_then(|(_, user)| change::mkd(user, &path)),

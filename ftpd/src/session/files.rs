@@ -3,7 +3,7 @@
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 
 use common::channel::{
-    Asker, Broken, EntryPath, Failed, FileAnswer, FileRequest, LoggedIn, PackedContent,
+    Asker, Broken, Dialling, EntryPath, Failed, FileAnswer, FileRequest, LoggedIn, PackedContent,
     PackedOwner, PreLogin, Ticket,
 };
 use common::hookd::Reason;
@@ -129,6 +129,17 @@ impl Files {
         match self.channel.call(&FileRequest::Reinitialise)? {
             (FileAnswer::Done, None) => Ok(self.channel.log_out()),
             (FileAnswer::Failed { .. }, None) => Err(End::CannotBeginAnew),
+            _ => Err(End::Broken),
+        }
+    }
+
+    /// Leaves this keeper for somebody who leads to another server.
+    pub(crate) fn lead(mut self) -> Result<Asker<Dialling>, End> {
+        match self.channel.call(&FileRequest::Lead)? {
+            (FileAnswer::Done, None) => Ok(self.channel.log_out().lead()),
+            (FileAnswer::Failed { .. } | FileAnswer::NotPermitted, None) => {
+                Err(End::CannotBeginAnew)
+            }
             _ => Err(End::Broken),
         }
     }

@@ -9,6 +9,7 @@ mod files;
 mod front;
 mod gather;
 mod hooked;
+mod lead;
 mod names;
 mod outcome;
 mod paces;
@@ -33,6 +34,7 @@ use common::proto::line::Input;
 use common::proto::reply::{Code, Line, Reply};
 use common::proto::representation::Representation;
 use common::proto::verbs::VerbSet;
+use common::pump::Pipe;
 use common::sandbox::{self, Role};
 use common::settings::networks::Networks;
 use nix::errno::Errno;
@@ -41,6 +43,7 @@ use zeroize::Zeroize;
 
 use self::data::DataChannel;
 use self::files::Files;
+use self::lead::{Leading, Leave};
 use self::names::Names;
 use self::paces::Paces;
 use self::security::{Agreement, Handshakes, Terms, Turn};
@@ -74,6 +77,8 @@ pub(crate) enum End {
     TooManySessions,
     /// REIN, and no listener that could make another keeper.
     CannotBeginAnew,
+    /// It goes on at another server.
+    Led,
 }
 
 impl From<Lost> for End {
@@ -199,6 +204,10 @@ pub(crate) struct Session {
     login_deadline: Instant,
     /// What hooks are for.
     interest: Interest,
+    /// Where clients may be led, if they may.
+    pub(crate) leading: Option<Leading>,
+    /// What is left for another server.
+    pub(crate) leave: Option<Leave>,
 }
 
 /// Serves the client on `socket` until the session is over.
@@ -212,7 +221,17 @@ pub(crate) fn run(
     let server = &setup.config.server;
     // Before the sandbox, in which no option of a socket can be set any more.
     net::prepare_control(&socket, server.keepalive);
+    let (leading, pipe) = match leading(setup) {
+        Ok(leading) => leading.unzip(),
+        Err(error) => {
+            setup
+                .log
+                .line(&format!("session for {}: pipe: {error}", ends.client()));
+            return Status::Broken;
+        }
+    };
     let mut kept = vec![socket.as_fd(), channel.as_fd()];
+    kept.extend(pipe.iter().flat_map(Pipe::descriptors));
     kept.extend(setup.log.descriptor());
     let root = setup.empty_root.as_ref();
     let entered = sandbox::enter_empty(
@@ -247,6 +266,8 @@ pub(crate) fn run(
         host_names: server.host_names.clone(),
         login_deadline: Instant::now() + server.login_timeout,
         interest: setup.interest,
+        leading,
+        leave: None,
     };
     let front_ends = server.limits.front_ends.as_ref();
     let served = match session.link.ends.await_header(front_ends) {
@@ -259,7 +280,24 @@ pub(crate) fn run(
         Ok(never) => match never {},
         Err(end) => end,
     };
-    session.farewell(end)
+    match (session.leave.take(), &setup.gateway, pipe) {
+        (Some(leave), Some(gateway), Some(pipe)) if end == End::Led => {
+            session.go(leave, gateway, pipe)
+        }
+        _ => session.farewell(end),
+    }
+}
+
+/// Where clients may be led, if they may, and what octets pass through on their way there.
+fn leading(setup: &Setup) -> std::io::Result<Option<(Leading, Pipe)>> {
+    let Some(gateway) = &setup.gateway else {
+        return Ok(None);
+    };
+    let leading = Leading {
+        targets: gateway.targets.clone(),
+        who: setup.config.server.leading.who,
+    };
+    Ok(Some((leading, Pipe::new()?)))
 }
 
 /// Whose octets or connection ended a wait.
@@ -386,6 +424,8 @@ impl Session {
     fn farewell(&mut self, end: End) -> Status {
         let (text, status) = match end {
             End::Quit | End::ControlLost => (None, Status::Ended),
+            // It is known where to only in between.
+            End::Led => (None, Status::Broken),
             End::KeeperGone => (Some("The service is closing this session."), Status::Ended),
             End::Broken => (
                 Some("The server has a problem; please try again."),
@@ -437,6 +477,9 @@ impl Session {
             true => permitted.with_tls(),
             false => permitted.without_tls(),
         };
+        if self.leading.is_none() {
+            self.permitted = self.permitted.without("SITE PROXY");
+        }
         // A client that is told that EPSV is not there tries PASV, which tells an address.
         if self.link.tunnelled {
             self.permitted = self.permitted.without("EPSV");

@@ -8,6 +8,7 @@ use common::channel::{LoginAnswer, LoginRequest, PROOF_PART};
 use common::listener::Entrance;
 use common::proto::args::DataLevel;
 use common::proto::reply::{Code, Reply};
+use common::proxy;
 use common::pump::{OpenError, Secured, Watch, Wire, secure};
 use common::settings::{DataBinding, Protection, RequiredByName};
 use common::tls::clients::{Clients, Kept, Proof, Witness};
@@ -48,6 +49,17 @@ pub(crate) struct Agreement {
     pub(crate) data: DataLevel,
 }
 
+impl Agreement {
+    /// The same for a gateway's session, which knows nothing of certificates of clients.
+    pub(super) fn for_gateway(self) -> proxy::Agreement {
+        proxy::Agreement {
+            config: self.handshakes.config,
+            size_agreed: self.size_agreed,
+            data: self.data,
+        }
+    }
+}
+
 /// What becomes of the control connection once the reply is sent.
 pub(crate) enum Turn {
     /// AUTH: TLS, with this level of data.
@@ -85,6 +97,14 @@ impl Terms {
             },
             entrance: security.entrance,
             required: session.required_by_name(),
+        }
+    }
+
+    /// The same for a gateway's session that goes on with this connection.
+    pub(super) fn for_gateway(self) -> proxy::Terms {
+        proxy::Terms {
+            certificates: self.certificates,
+            entrance: self.entrance,
         }
     }
 

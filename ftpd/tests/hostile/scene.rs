@@ -161,7 +161,8 @@ impl Scene {
             | LoginAnswer::NotCertified
             | LoginAnswer::NeedPassword
             | LoginAnswer::Admitted
-            | LoginAnswer::NotAdmitted { .. }) => panic!("{refused:?}"),
+            | LoginAnswer::NotAdmitted { .. }
+            | LoginAnswer::Leads) => panic!("{refused:?}"),
         }
     }
 
@@ -341,6 +342,7 @@ fn serve(identity: Identity, user: &User, config: Config, socket: OwnedFd) {
     let setup = Setup {
         interest: common::hookd::Interest::default(),
         longest_hook: std::time::Duration::ZERO,
+        gateway: None,
         config,
         programs: Programs::new().unwrap(),
         empty_root,

@@ -5,6 +5,7 @@ use super::When::{Always, LoggedIn};
 use super::passwords::two_secrets;
 use super::{Command, CommandError, Spec, Verb, spec, split};
 use crate::proto::args::{self, metadata};
+use crate::proto::destination::Destination;
 
 /// What every name in [`SITE`] begins with.
 pub const PREFIX: &str = "SITE ";
@@ -19,6 +20,7 @@ pub const SITE: &[Spec] = &[
     spec("SITE HELP",    Info,  Always,   "[<word>]",          None,                  "List the SITE commands or explain one", help),
     spec("SITE IDLE",    Info,  LoggedIn, "[<seconds>]",       Some("SITE IDLE"),     "Tell or set the longest silence",       |a| Ok(Command::SiteIdle(args::optional_number(a)?))),
     spec("SITE MKDIR",   Write, LoggedIn, "<path>",            Some("SITE MKDIR"),    "Make a directory and those above it",   |a| Ok(Command::SiteMkdir(args::path(a)?))),
+    spec("SITE PROXY",   Info,  Always,   "<host> [<port>]",   Some("SITE PROXY"),    "Go to another server",                  |a| Destination::parse_words(a).map(Command::SiteProxy).map_err(|_| args::ArgError::Syntax)).not_anonymous(),
     spec("SITE PSWD",    Info,  LoggedIn, "<old> <new>",       Some("SITE PSWD"),     "Change one's own password",             |a| two_secrets(a).map(|(old, new)| Command::SitePswd { old, new })).also(&["SITE CPWD"]).secret().not_anonymous(),
     spec("SITE RMDIR",   Write, LoggedIn, "<path>",            Some("SITE RMDIR"),    "Remove a directory and all in it",      |a| Ok(Command::Rmda(args::path(a)?))),
     spec("SITE SYMLINK", Write, LoggedIn, "<target> <link>",   Some("SITE SYMLINK"),  "Make a symbolic link",                  |a| Ok(Command::SiteSymlink(metadata::symlink(a)?))),

@@ -65,8 +65,6 @@ enum Must {
     PlainModeAt,
     /// utimensat that never goes through a link.
     NoLinkTimes,
-    /// setsockopt that has what was received acknowledged at once.
-    QuickAck,
     /// setsockopt that has what was received acknowledged at once, or a connection end with a reset.
     QuickAckOrLinger,
     /// clone that makes a thread of this process, in the C library's own words: no process, no namespace, no signal to the parent.
@@ -137,7 +135,7 @@ const SESSION: &[Call] = calls![
     SYS_recvmsg,
     SYS_sendmsg: NoFastOpenMessage,
     SYS_accept4,
-    SYS_setsockopt: QuickAck,
+    SYS_setsockopt: QuickAckOrLinger,
     SYS_getsockopt,
     SYS_getpeername,
     SYS_getsockname,
@@ -282,7 +280,6 @@ impl Must {
             Must::PlainMode => " (no setuid)",
             Must::PlainModeAt => " (no setuid, no links)",
             Must::NoLinkTimes => " (no links)",
-            Must::QuickAck => " (quick ACK)",
             Must::QuickAckOrLinger => " (quick ACK, linger)",
             Must::Thread => " (thread)",
             Must::Absent => " (ENOSYS)",
@@ -379,14 +376,6 @@ impl Must {
             Must::PlainMode => Ok(vec![SeccompRule::new(vec![plain(1)?])?]),
             Must::PlainModeAt => Ok(vec![SeccompRule::new(vec![plain(2)?, no_link()?])?]),
             Must::NoLinkTimes => Ok(vec![SeccompRule::new(vec![no_link()?])?]),
-            Must::QuickAck => {
-                let level = u64::from(libc::IPPROTO_TCP.unsigned_abs());
-                let option = u64::from(libc::TCP_QUICKACK.unsigned_abs());
-                Ok(vec![SeccompRule::new(vec![
-                    Condition::new(1, Len::Dword, Op::Eq, level)?,
-                    Condition::new(2, Len::Dword, Op::Eq, option)?,
-                ])?])
-            }
             Must::QuickAckOrLinger => [
                 (libc::IPPROTO_TCP, libc::TCP_QUICKACK),
                 (libc::SOL_SOCKET, libc::SO_LINGER),

@@ -231,13 +231,6 @@ impl Leaf {
                 step(LOAD, argument(3)),
                 test(IF_EQUAL, straight, Allow, Kill),
             ],
-            Must::QuickAck => vec![
-                this,
-                step(LOAD, argument(1)),
-                test(IF_EQUAL, libc::IPPROTO_TCP.unsigned_abs(), Skip(0), Kill),
-                step(LOAD, argument(2)),
-                test(IF_EQUAL, libc::TCP_QUICKACK.unsigned_abs(), Allow, Kill),
-            ],
             Must::QuickAckOrLinger => vec![
                 this,
                 step(LOAD, argument(1)),

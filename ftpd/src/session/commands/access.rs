@@ -18,6 +18,9 @@ use crate::session::{End, Pending, Session, Stage, Stop, User, Visitor};
 
 pub(in crate::session) fn user(session: &mut Session, name: Vec<u8>) -> Result<Reply, Stop> {
     let refused = session.refuses_clear(&name);
+    if matches!(session.stage, Stage::Visitor(_)) && !refused {
+        session.follow_name(&name)?;
+    }
     match &mut session.stage {
         // Before a password is on its way.
         Stage::Visitor(visitor) if refused => {
@@ -141,7 +144,8 @@ impl Session {
             | LoginAnswer::NotCertified
             | LoginAnswer::NeedPassword
             | LoginAnswer::Admitted
-            | LoginAnswer::NotAdmitted { .. } => return Err(End::Broken.into()),
+            | LoginAnswer::NotAdmitted { .. }
+            | LoginAnswer::Leads => return Err(End::Broken.into()),
         };
         // Only now is it known that the account has a rule of its own.
         if account.protection.required.for_login() && !self.link.control.is_secure() {

@@ -1,0 +1,96 @@
+//! What `ftpd` is told about leading sessions to other servers. Pure: no I/O.
+
+use std::time::Duration;
+
+use super::targets::Targets;
+use super::value::Wrong;
+use super::{GatewayConfig, ServerConfig, ServerData, SessionConfig};
+
+/// Whether clients are led to other servers, and where. Without [`targets`](Self::targets) nobody is led anywhere.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Leading {
+    pub targets: Targets,
+    pub who: Led,
+    /// Each client goes where it wanted to go before it was redirected here; nobody is served here.
+    pub transparent: bool,
+    pub server_data: ServerData,
+    /// How long the way to a server may take, names and all.
+    pub connect_timeout: Duration,
+    /// How long a server may take to answer.
+    pub answer_timeout: Duration,
+}
+
+/// Who is led.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Led {
+    /// Everybody: USER name@host, and SITE PROXY before a login and after it.
+    Anybody,
+    /// SITE PROXY after a login here.
+    Users,
+}
+
+impl Default for Leading {
+    fn default() -> Self {
+        let GatewayConfig {
+            targets,
+            transparent,
+            server_data,
+            connect_timeout,
+            answer_timeout,
+            ..
+        } = GatewayConfig::default();
+        Leading {
+            targets,
+            who: Led::Anybody,
+            transparent,
+            server_data,
+            connect_timeout,
+            answer_timeout,
+        }
+    }
+}
+
+impl Led {
+    pub(super) fn parse(text: &str) -> Result<Led, Wrong> {
+        match text.to_ascii_lowercase().as_str() {
+            "anybody" => Ok(Led::Anybody),
+            "users" => Ok(Led::Users),
+            _ => Err(Wrong::Not("anybody or users".to_owned())),
+        }
+    }
+}
+
+impl Leading {
+    /// Finishes it once all sources have been applied: `Err` names the key to correct, and says why.
+    pub(super) fn settle(&self) -> Result<(), (&'static str, String)> {
+        if self.transparent && self.targets.is_empty() {
+            let text = "Transparent needs Targets, which say where clients may go, such as -targets 192.0.2.0/24";
+            return Err(("Transparent", text.to_owned()));
+        }
+        Ok(())
+    }
+
+    /// The configuration of a gateway that leads the sessions of this server; none if they are not led.
+    pub fn gateway(&self, server: &ServerConfig, session: &SessionConfig) -> Option<GatewayConfig> {
+        (!self.targets.is_empty()).then(|| GatewayConfig {
+            user: server.session_user,
+            tls: server.tls.clone(),
+            targets: self.targets.clone(),
+            server: None,
+            transparent: self.transparent,
+            server_data: self.server_data,
+            limits: server.limits.clone(),
+            max_per_user: session.max_per_user,
+            permitted: session.commands(),
+            login_timeout: server.login_timeout,
+            connect_timeout: self.connect_timeout,
+            answer_timeout: self.answer_timeout,
+            idle: session.idle,
+            reply_timeout: server.reply_timeout,
+            data_timeout: session.data_timeout,
+            stall_timeout: session.stall_timeout,
+            data_ports: session.data_ports,
+            ..GatewayConfig::default()
+        })
+    }
+}

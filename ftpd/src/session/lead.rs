@@ -1,0 +1,102 @@
+//! How a client gets to another server: USER name@host and SITE PROXY. The control connection stays, and all else becomes a
+//! gateway's session.
+
+use common::channel::{Asker, Dialling, LoginAnswer, LoginRequest};
+use common::listener::Status;
+use common::proto::destination::{Destination, split_login};
+use common::proto::reply::{Code, Reply};
+use common::proxy;
+use common::pump::Pipe;
+use common::settings::targets::Targets;
+use common::settings::{GatewayConfig, Led};
+
+use super::{End, Session, Stage, Stop};
+
+/// Where clients of this server may be led.
+#[derive(Clone, Debug)]
+pub(crate) struct Leading {
+    pub(crate) targets: Targets,
+    pub(crate) who: Led,
+}
+
+/// A session that goes on at another server.
+pub(crate) struct Leave {
+    dialer: Asker<Dialling>,
+    /// The command that says where.
+    line: Vec<u8>,
+}
+
+/// SITE PROXY (MetaFTPd's): before a login, or after it.
+pub(super) fn site_proxy(session: &mut Session, to: &Destination) -> Result<Reply, Stop> {
+    let Some(leading) = &session.leading else {
+        return Err(End::Broken.into());
+    };
+    if !leading.targets.may_permit(&to.host, to.port) {
+        let text = "This server cannot be reached from here.";
+        return Ok(Reply::new(Code::UNAVAILABLE, text));
+    }
+    let line = format!("SITE PROXY {} {}", to.host, to.port).into_bytes();
+    let dialer = match &session.stage {
+        Stage::Visitor(_) if leading.who == Led::Users => {
+            return Ok(Reply::new(Code::NOT_LOGGED_IN, "Please log in first."));
+        }
+        // The name and the password come later, and shall not come in the clear.
+        Stage::Visitor(_) if session.refuses_clear(b"") => {
+            let text = "Logins must be under TLS here: AUTH TLS first.";
+            return Ok(Reply::new(Code::NOT_LOGGED_IN, text));
+        }
+        Stage::Visitor(_) => session.leave_as_visitor()?,
+        Stage::User(_) => match std::mem::replace(&mut session.stage, Stage::Changing) {
+            Stage::User(user) => user.files.lead()?,
+            Stage::Visitor(_) | Stage::Changing => return Err(End::Broken.into()),
+        },
+        Stage::Changing => return Err(End::Broken.into()),
+    };
+    session.leave = Some(Leave { dialer, line });
+    Err(End::Led.into())
+}
+
+impl Session {
+    /// Leaves for another server if that is what the name of a visitor says.
+    pub(super) fn follow_name(&mut self, name: &[u8]) -> Result<(), Stop> {
+        let wanted = split_login(name).and_then(|(_, host)| Destination::parse(host).ok());
+        let (Some(to), Some(leading)) = (wanted, &self.leading) else {
+            return Ok(());
+        };
+        // Names of users here may look the same; who can be led nowhere is one of them.
+        if leading.who != Led::Anybody || !leading.targets.may_permit(&to.host, to.port) {
+            return Ok(());
+        }
+        let dialer = self.leave_as_visitor()?;
+        let line = [b"USER ", name].concat();
+        self.leave = Some(Leave { dialer, line });
+        Err(End::Led.into())
+    }
+
+    fn leave_as_visitor(&mut self) -> Result<Asker<Dialling>, End> {
+        let Stage::Visitor(mut visitor) = std::mem::replace(&mut self.stage, Stage::Changing)
+        else {
+            return Err(End::Broken);
+        };
+        match visitor.channel.call(&LoginRequest::Lead)? {
+            (LoginAnswer::Leads, None) => Ok(visitor.channel.lead()),
+            _ => Err(End::Broken),
+        }
+    }
+
+    /// Goes on as a gateway's session, to its end.
+    pub(super) fn go(self, leave: Leave, config: &GatewayConfig, pipe: Pipe) -> Status {
+        let Leave { dialer, line } = leave;
+        let agreement = self.link.security.map(|security| security.for_gateway());
+        let setup = proxy::Setup {
+            config,
+            client: self.link.control,
+            ends: self.link.ends,
+            dialer,
+            pipe,
+            terms: self.terms.for_gateway(),
+            log: self.link.log,
+        };
+        proxy::take_over(setup, agreement, &line)
+    }
+}
