@@ -116,6 +116,8 @@ messages! {
         2 => Refuse { text: Reason },
         /// Nobody said no, and there are lines for the reply.
         3 => Say { text: Said },
+        /// Nobody said no, and the uploaded file is to have this name.
+        4 => Rename { name: Octets<255> },
     }
 }
 

@@ -8,6 +8,7 @@ mod interest;
 mod message;
 mod outlet;
 mod program;
+mod quarantine;
 mod question;
 mod queue;
 mod quota;

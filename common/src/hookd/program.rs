@@ -8,11 +8,15 @@ use nix::errno::Errno;
 
 use super::child::{Child, Ended, Ending, Whom};
 use super::guest::Identity;
+use super::quarantine;
 use super::question::{Questions, Word};
 use super::queue::{Job, Queue};
 use super::results::Results;
 use super::speech;
-use crate::hooks::{Action, Event, Exec, Hook, Mode, OnFailure, Phase, RunAs};
+use crate::hooks::{Action, Event, Exec, Hook, Mode, OnFailure, Output, Phase, RunAs};
+
+/// The exit status by which a program says no. Any other one but 0 is a failure of its own.
+const REFUSES: i32 = 1;
 
 /// The identities that hooks can have beside those of users.
 #[derive(Debug)]
@@ -192,16 +196,11 @@ impl Programs {
         if let Action::Exec(exec) = &queue.hook.action {
             log_output(&self.results, &name, exec, ended);
         }
-        let speaks = match &queue.hook.action {
-            Action::Exec(exec) => exec.output.send_stdout,
-            _ => false,
-        };
-        let word = match (queue.hook.mode, &ended.ending) {
-            (Mode::Veto, Ending::Exited(1..)) => Word::Refuse(speech::refusal(&ended.stdout)),
-            (_, Ending::Exited(_)) if speaks => Word::Say(ended.stdout.clone()),
-            (Mode::Async | Mode::Wait, _) | (_, Ending::Exited(_)) => Word::Nothing,
-            (Mode::Veto, _) => word_of_failure(&queue.hook),
-        };
+        let word = word(&queue.hook, ended);
+        if let (Word::Refuse(_), Ending::Exited(REFUSES)) = (&word, &ended.ending) {
+            let hook = &queue.hook;
+            quarantine_file(&self.results, hook, job);
+        }
         Conclusion {
             question: job.question,
             word,
@@ -227,6 +226,45 @@ fn name(hook: &Hook) -> String {
     match &hook.action {
         Action::Exec(exec) => exec.program.display().to_string(),
         other => format!("{other:?}"),
+    }
+}
+
+/// What a program that has ended says to who waits for it.
+fn word(hook: &Hook, ended: &Ended) -> Word {
+    let output = match &hook.action {
+        Action::Exec(exec) => exec.output,
+        _ => Output::default(),
+    };
+    match (hook.mode, &ended.ending) {
+        (Mode::Veto, Ending::Exited(REFUSES)) => Word::Refuse(speech::refusal(&ended.stdout)),
+        (_, Ending::Exited(0)) if output.renames => {
+            speech::name(&ended.stdout).map_or(Word::Nothing, Word::Rename)
+        }
+        (_, Ending::Exited(_)) if output.send_stdout => Word::Say(ended.stdout.clone()),
+        (Mode::Async | Mode::Wait, _) | (_, Ending::Exited(0)) => Word::Nothing,
+        // Whatever it is that a program ends with otherwise: it is no answer.
+        (Mode::Veto, _) => word_of_failure(hook),
+    }
+}
+
+/// Keeps an upload that was refused where its hook wants it.
+fn quarantine_file(results: &Results, hook: &Hook, job: &Job) {
+    let Action::Exec(exec) = &hook.action else {
+        return;
+    };
+    let (Some(directory), Some(file)) = (&exec.quarantine, &job.file) else {
+        return;
+    };
+    let (name, id) = (name(hook), job.event.id);
+    match quarantine::keep(directory, file.as_fd(), &job.event) {
+        Ok(path) => results.line(&format!(
+            "hook {name}: the file of {id} is in quarantine: {}",
+            path.display()
+        )),
+        Err(errno) => results.line(&format!(
+            "hook {name}: the file of {id} cannot get into quarantine: {}",
+            errno.desc()
+        )),
     }
 }
 

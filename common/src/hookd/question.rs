@@ -15,6 +15,7 @@ struct Question {
     refused: Option<Vec<u8>>,
     /// Lines for the reply.
     said: Vec<u8>,
+    name: Option<Vec<u8>>,
 }
 
 /// What a hook that was waited for has to say.
@@ -25,6 +26,8 @@ pub(super) enum Word {
     Refuse(Vec<u8>),
     /// Its output is for the reply.
     Say(Vec<u8>),
+    /// The uploaded file is to have this name.
+    Rename(Vec<u8>),
 }
 
 /// Who waits: a session, with its own number of the question.
@@ -50,6 +53,7 @@ impl Questions {
             open: 1,
             refused: None,
             said: Vec::new(),
+            name: None,
         };
         self.open.insert(id, question);
         id
@@ -71,13 +75,18 @@ impl Questions {
             Word::Refuse(text) => {
                 question.refused.get_or_insert(text);
             }
+            Word::Rename(name) => {
+                question.name.get_or_insert(name);
+            }
             Word::Say(output) => speech::add(&output, &mut question.said),
         }
         if question.open > 0 {
             return None;
         }
         let question = self.open.remove(&id)?;
+        let name = question.name.and_then(|name| Octets::new(&name));
         let verdict = match question.refused {
+            None if let Some(name) = name => Verdict::Rename { name },
             None if question.said.is_empty() => Verdict::Pass,
             None => Verdict::Say {
                 text: Said::new(&question.said).unwrap_or_default(),

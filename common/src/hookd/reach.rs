@@ -103,7 +103,9 @@ impl Reach {
             ..Told::new(Kind::DataUp)
         };
         match self.say(Phase::Before, told.clone(), None) {
-            Verdict::Pass | Verdict::Say { .. } => self.say(Phase::After, told, None),
+            Verdict::Pass | Verdict::Say { .. } | Verdict::Rename { .. } => {
+                self.say(Phase::After, told, None)
+            }
             refused @ Verdict::Refuse { .. } => {
                 // Hooks that were run before it shall hear the end.
                 self.data_down();

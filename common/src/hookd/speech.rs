@@ -16,6 +16,12 @@ pub(super) fn refusal(output: &[u8]) -> Vec<u8> {
     }
 }
 
+/// The name that a program gives a file: the first line of its output, as it is.
+pub(super) fn name(output: &[u8]) -> Option<Vec<u8>> {
+    let line = output.split(|&octet| octet == b'\n').next()?;
+    (!line.is_empty()).then(|| line.to_vec())
+}
+
 /// Adds the lines of an output to those of a reply, each ended by a line feed.
 pub(super) fn add(output: &[u8], reply: &mut Vec<u8>) {
     for line in lines(output) {

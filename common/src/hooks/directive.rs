@@ -480,8 +480,8 @@ mod tests {
         ]);
         let output = Output {
             log_stdout: true,
-            log_stderr: false,
             send_stdout: true,
+            ..Output::default()
         };
         assert_eq!(
             (hook.mode, exec.output, exec.input),

@@ -82,6 +82,8 @@ pub struct Exec {
     /// And SIGKILL when it then takes longer than this.
     pub kill_after: Duration,
     pub output: Output,
+    /// Where uploaded files go that it refuses.
+    pub quarantine: Option<PathBuf>,
     /// Whether it may gain privileges, as by a setuid program.
     pub new_privileges: bool,
 }
@@ -120,6 +122,8 @@ pub struct Output {
     pub log_stderr: bool,
     /// The lines of its standard output become lines of the reply.
     pub send_stdout: bool,
+    /// The first line of its standard output becomes the name of the uploaded file.
+    pub renames: bool,
 }
 
 /// A request to a web server.
@@ -276,6 +280,7 @@ impl Exec {
                 log_stderr: true,
                 ..Output::default()
             },
+            quarantine: None,
             new_privileges: false,
         }
     }
@@ -283,6 +288,14 @@ impl Exec {
     fn check(&self, phase: Phase, mode: Mode) -> Result<(), String> {
         if self.input == Input::File && phase != Phase::Accept {
             return Err("only in the phase \"accept\" can the file be the input".into());
+        }
+        if phase != Phase::Accept && (self.quarantine.is_some() || self.output.renames) {
+            let what =
+                "only in the phase \"accept\" can a file be renamed or get into a quarantine";
+            return Err(what.into());
+        }
+        if self.quarantine.is_some() && mode != Mode::Veto {
+            return Err("without mode = \"veto\" nothing gets into the quarantine".into());
         }
         if self.output.send_stdout && mode == Mode::Async {
             return Err(

@@ -15,6 +15,9 @@ use super::{Failure, describe, look};
 use crate::proto::facts::Permissions;
 use crate::settings::Durability;
 
+/// The longest name of a file, in octets.
+const LONGEST_NAME: usize = 255;
+
 /// What becomes of a file that is there already.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Disposition {
@@ -267,6 +270,30 @@ impl Sealed {
             End::Rename(hidden) => Some(&hidden.temporary),
             End::InPlace(_) => None,
         }
+    }
+
+    /// Gives the file another name in its directory than was asked for; what has that name stays.
+    ///
+    /// # Errors
+    /// It is no name, or one of those that are hidden, or the file has its name already.
+    pub fn rename(&mut self, name: &[u8]) -> Result<(), Failure> {
+        let End::Rename(hidden) = &mut self.upload.end else {
+            return Err(Failure::Denied);
+        };
+        if matches!(name, b"" | b"." | b"..")
+            || name.iter().any(|octet| matches!(octet, b'/' | 0))
+            || partial::is_temporary(name)
+        {
+            return Err(Failure::Denied);
+        }
+        if name.len() > LONGEST_NAME {
+            return Err(Failure::NameTooLong);
+        }
+        if hidden.target != name {
+            name.clone_into(&mut hidden.target);
+            hidden.taken = Taken::Kept;
+        }
+        Ok(())
     }
 
     /// Gives the file its name and answers its size.

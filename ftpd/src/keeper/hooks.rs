@@ -66,7 +66,7 @@ impl Hooked {
             (self.passed, self.moved) = (None, None);
             return match self.reach.say(Phase::Before, told, None) {
                 Verdict::Refuse { text } => FileAnswer::Vetoed { text },
-                Verdict::Pass | Verdict::Say { .. } => {
+                Verdict::Pass | Verdict::Say { .. } | Verdict::Rename { .. } => {
                     self.passed = Some((verb, path));
                     FileAnswer::Done
                 }
@@ -85,7 +85,7 @@ impl Hooked {
         match self.reach.say(phase, told, None) {
             Verdict::Say { text } => FileAnswer::Said { text },
             // It is over, whatever they say.
-            Verdict::Pass | Verdict::Refuse { .. } => FileAnswer::Done,
+            Verdict::Pass | Verdict::Refuse { .. } | Verdict::Rename { .. } => FileAnswer::Done,
         }
     }
 
@@ -147,7 +147,7 @@ impl Hooked {
     /// Asks before an act that no request of its own names.
     pub(super) fn ask_before(&mut self, told: Told) -> Option<FileAnswer> {
         match self.reach.say(Phase::Before, told, None) {
-            Verdict::Pass | Verdict::Say { .. } => None,
+            Verdict::Pass | Verdict::Say { .. } | Verdict::Rename { .. } => None,
             Verdict::Refuse { text } => Some(FileAnswer::Vetoed { text }),
         }
     }
@@ -192,18 +192,10 @@ impl Hooked {
             let size = upload.commit(durability)?;
             return Ok(FileAnswer::Committed { size });
         };
+        let mut going = going;
         let done = upload
             .seal(durability)
-            .and_then(|sealed| match self.accept(&going, &sealed) {
-                Verdict::Pass | Verdict::Say { .. } => {
-                    let size = sealed.publish(durability)?;
-                    Ok(FileAnswer::Committed { size })
-                }
-                Verdict::Refuse { text } => {
-                    sealed.refuse()?;
-                    Ok(FileAnswer::Vetoed { text })
-                }
-            });
+            .and_then(|sealed| self.publish(&mut going, sealed, durability));
         let told = match &done {
             Ok(FileAnswer::Vetoed { text }) => Told {
                 outcome: Some(Outcome::Refused),
@@ -223,6 +215,31 @@ impl Hooked {
         self.moved = Some(told.clone());
         self.reach.say(Phase::After, told, None);
         done
+    }
+
+    /// Gives a file that is whole its name, or another one, or none, as hooks say.
+    fn publish(
+        &mut self,
+        going: &mut Going,
+        mut sealed: Sealed,
+        durability: Durability,
+    ) -> Result<FileAnswer, Failure> {
+        match self.accept(going, &sealed) {
+            Verdict::Pass | Verdict::Say { .. } => {}
+            // What was continued in place has its name.
+            Verdict::Rename { .. } if sealed.temporary().is_none() => {}
+            Verdict::Rename { name } => {
+                sealed.rename(name.as_slice())?;
+                let renamed = going.path.parent().join(name.as_slice());
+                going.path = renamed.map_err(|_| Failure::NameTooLong)?;
+            }
+            Verdict::Refuse { text } => {
+                sealed.refuse()?;
+                return Ok(FileAnswer::Vetoed { text });
+            }
+        }
+        let size = sealed.publish(durability)?;
+        Ok(FileAnswer::Committed { size })
     }
 
     /// Asks about a file that is whole and not yet to be seen.
@@ -279,7 +296,7 @@ impl Hooked {
             connection,
         };
         match self.reach.data_up(data) {
-            Verdict::Pass | Verdict::Say { .. } => None,
+            Verdict::Pass | Verdict::Say { .. } | Verdict::Rename { .. } => None,
             Verdict::Refuse { text } => Some(FileAnswer::Vetoed { text }),
         }
     }
