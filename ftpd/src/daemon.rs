@@ -27,6 +27,7 @@ use common::sys;
 use common::tls::signer::{Ready, Recipe};
 use common::turns::Turns;
 
+use crate::check;
 use crate::keeper;
 use crate::pid_file::PidFile;
 use crate::reload::reload;
@@ -139,6 +140,9 @@ fn start(config: Config) -> Result<(Listener, Setup, Option<PidFile>), String> {
     // Before any servant is forked: whoever waits for the end of our output shall not wait for theirs.
     detach_standard_descriptors().map_err(because("/dev/null"))?;
     setup.log = start_logger(&setup, sink)?;
+    for text in check::wrong_with_hooks(&setup.config.server) {
+        setup.log.line(&format!("hooks: {text}"));
+    }
     setup.found = start_lookup(&setup)?;
     raise_descriptor_limit();
     if is_root() {

@@ -3,6 +3,7 @@
 #![allow(clippy::unwrap_used, reason = "whatever fails shall end the test")]
 
 mod accept;
+mod checks;
 mod commands;
 mod data;
 mod deaths;

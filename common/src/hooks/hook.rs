@@ -1,6 +1,7 @@
 //! What is to be done when something happens. `[[hook]]` tables, mod_exec's directives and MetaFTPd's settings all make
 //! these. Pure: no I/O.
 
+use std::fmt;
 use std::path::PathBuf;
 use std::time::Duration;
 
@@ -8,7 +9,7 @@ use super::event::Event;
 use super::kind::{Kind, KindSet};
 use super::matching::Match;
 use super::template::Template;
-use crate::proto::verbs::VerbSet;
+use crate::proto::verbs::{Verb, VerbSet};
 
 /// One hook.
 #[derive(Clone, Debug, PartialEq)]
@@ -255,6 +256,83 @@ impl Hook {
                 Err("only a program is waited for: give \"exec\", or mode = \"async\"".into())
             }
             _ => Ok(()),
+        }
+    }
+}
+
+/// In a line: what it is about, when, and what is done.
+impl fmt::Display for Hook {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let events = self.trigger.events.iter().map(Kind::name);
+        let verbs = Verb::all().filter(|verb| self.trigger.verbs.contains(*verb));
+        let about: Vec<&str> = match self.trigger.verbs == VerbSet::ALL {
+            true => events.chain(["all commands"]).collect(),
+            false => events.chain(verbs.map(|verb| verb.spec().verb)).collect(),
+        };
+        write!(
+            f,
+            "{} {}, {}: {}",
+            self.phase.name(),
+            about.join(" "),
+            self.mode.name(),
+            self.action
+        )
+    }
+}
+
+/// What is done, and as whom.
+impl fmt::Display for Action {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Action::Exec(exec) => {
+                write!(f, "{} as {}", exec.program.display(), exec.run_as)
+            }
+            Action::Fifo(path) => write!(f, "FIFO {}", path.display()),
+            Action::File(path) => write!(f, "file {}", path.display()),
+            Action::Journald => f.write_str("journald"),
+            Action::UnixDatagram(path) | Action::UnixStream(path) => {
+                write!(f, "socket {}", path.display())
+            }
+            Action::Webhook(webhook) => f.write_str(&webhook.url),
+        }
+    }
+}
+
+/// As it is written in a configuration.
+impl fmt::Display for RunAs {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            RunAs::User => f.write_str("user"),
+            RunAs::Hook => f.write_str("hook"),
+            RunAs::Root => f.write_str("root"),
+            RunAs::Named { user, group: None } => f.write_str(user),
+            RunAs::Named {
+                user,
+                group: Some(group),
+            } => write!(f, "{user}:{group}"),
+        }
+    }
+}
+
+impl Phase {
+    /// The word in configuration files.
+    pub fn name(self) -> &'static str {
+        match self {
+            Phase::Before => "before",
+            Phase::After => "after",
+            Phase::Error => "error",
+            Phase::Accept => "accept",
+        }
+    }
+}
+
+impl Mode {
+    /// The word in configuration files.
+    pub fn name(self) -> &'static str {
+        match self {
+            Mode::Async => "async",
+            Mode::Wait => "wait",
+            Mode::Veto => "veto",
         }
     }
 }

@@ -209,6 +209,22 @@ impl ServerConfig {
         self.scripts.iter().chain(placed).cloned().collect()
     }
 
+    /// The same with their places in the configuration.
+    pub fn placed_hooks(&self) -> Vec<(String, &Hook)> {
+        let key = |hook: &Hook| {
+            let kind = hook.trigger.events.iter().next();
+            let name = kind.map(|kind| format!("hooks.{}", kind.name().replace('_', "-")));
+            let mut settings = table::TABLE.iter();
+            let setting = settings.find(|setting| Some(setting.toml) == name.as_deref());
+            setting.map_or("hooks", |setting| setting.key).to_owned()
+        };
+        let scripts = self.scripts.iter().map(|hook| (key(hook), hook));
+        let placed = self.hooks.all.iter();
+        scripts
+            .chain(placed.map(|placed| (placed.origin.to_string(), &placed.hook)))
+            .collect()
+    }
+
     /// The uids of processes of our own: network halves, the logger, the signer, the lookup of names,
     /// verifiers of certificates, programs of hooks, and dialers.
     pub fn own_uids(&self) -> [u32; 7] {

@@ -30,6 +30,7 @@ pub(super) fn look(config: &Config) -> Vec<Finding> {
     methods(config, &mut found);
     certificates(server, &mut found);
     super::data::look(config, &mut found);
+    super::hooks::look(server, &mut found);
     found
 }
 

@@ -3,6 +3,7 @@
 
 mod data;
 mod files;
+mod hooks;
 mod login;
 mod passive;
 
@@ -12,7 +13,7 @@ use std::net::IpAddr;
 use std::process::ExitCode;
 
 use common::cli::out::{complain, print};
-use common::settings::{Config, Loaded};
+use common::settings::{Config, Loaded, ServerConfig};
 
 /// The login that was asked about would be refused, or the way does not lead back.
 const REFUSED: u8 = 3;
@@ -45,6 +46,17 @@ pub(crate) fn passive(config: &Config, json: bool) -> ExitCode {
         true => ExitCode::SUCCESS,
         false => ExitCode::from(REFUSED),
     }
+}
+
+/// What is wrong with what hooks name, for the log of a daemon that starts all the same.
+pub(crate) fn wrong_with_hooks(server: &ServerConfig) -> Vec<String> {
+    let mut found = Vec::new();
+    hooks::look(server, &mut found);
+    let errors = found.into_iter().filter_map(|finding| match finding {
+        Finding::Error(text) => Some(text),
+        Finding::Warning(_) | Finding::Note(_) => None,
+    });
+    errors.collect()
 }
 
 /// Looks at what a configuration that is right in itself names.
