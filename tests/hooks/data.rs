@@ -72,3 +72,26 @@ fn f7_f9_a_hook_can_refuse_in_one_line() {
     assert!(reply.text().contains("not today"), "{reply:?}");
     client.expect("NOOP", 200);
 }
+
+/// On a server for both families, IPv4 addresses are what they are everywhere else.
+#[test]
+fn addresses_of_version_4_are_told_as_such() {
+    if !tests::require::ipv6() {
+        return;
+    }
+    let setup = Setup::new().on(std::net::Ipv6Addr::UNSPECIFIED.into());
+    let login = Script::new(&setup, "in", "cat > $out/part; mv $out/part $out/event");
+    let hook = format!("on = 'login'\nexec = ['{}']", login.path.display());
+    let server = setup.hook(&hook).start();
+    let port = server.address().port();
+    let mut client = tests::Client::connect(([127, 0, 0, 1], port).into());
+    client.login(&server.login.name, &server.login.password);
+    wait::until("the login is told", || login.file("event").exists());
+    let event = fs::read_to_string(login.file("event")).unwrap();
+    for end in ["client", "server"] {
+        assert!(
+            event.contains(&format!("\"{end}_address\":\"127.0.0.1\"")),
+            "{event}"
+        );
+    }
+}

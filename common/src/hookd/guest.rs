@@ -13,6 +13,7 @@ use super::message::{Introduced, LONGEST_MESSAGE, Request, Told};
 use crate::hooks::{
     Act, CommandLine, DataConnection, Event, Id, Kind, Name, Path, Session, Text, Time, User,
 };
+use crate::net;
 use crate::path::VirtualPath;
 use crate::sys::{self, Wait};
 use crate::wire::decode;
@@ -66,8 +67,8 @@ impl Guest {
             session: Session {
                 id: fresh_id(),
                 pid: process,
-                client,
-                server,
+                client: net::canonical(client),
+                server: net::canonical(server),
                 tls: None,
                 login: None,
                 user: None,
@@ -88,7 +89,8 @@ impl Guest {
     /// Gives the session to a user.
     pub(super) fn introduce(&mut self, user: Introduced, root: Option<OwnedFd>) {
         let name = |octets: &[u8]| Name::new(octets).ok();
-        (self.session.client, self.session.server) = (user.client, user.server);
+        self.session.client = net::canonical(user.client);
+        self.session.server = net::canonical(user.server);
         self.session.login = name(user.login.as_slice());
         let group = nix::unistd::Group::from_gid(user.gid.into()).ok().flatten();
         self.session.user = name(user.name.as_slice()).map(|name| User {
