@@ -9,27 +9,23 @@ use std::process::Command;
 
 use tests::{Scratch, binaries};
 
-/// Every tool, with the section of its manual page and the page of a file that it reads.
-const TOOLS: &[(&str, u8, Option<&str>)] = &[
-    ("ftpd", 8, Some("metaftpd.conf.5")),
-    ("ftphash", 1, None),
-    ("ftpproxy", 8, Some("ftpproxy.conf.5")),
-    ("ftpuser", 1, Some("metaftpd.auth.5")),
+/// Every tool, with the section of its manual page and the pages of what it reads.
+const TOOLS: &[(&str, u8, &[&str])] = &[
+    ("ftpd", 8, &["metaftpd.conf.5", "ftpd-hooks.5"]),
+    ("ftphash", 1, &[]),
+    ("ftpproxy", 8, &["ftpproxy.conf.5"]),
+    ("ftpuser", 1, &["metaftpd.auth.5"]),
 ];
 
 /// What `--generate` makes of a tool, and the file that it is kept in.
-fn generated(
-    tool: &str,
-    section: u8,
-    of_file: Option<&'static str>,
-) -> Vec<(&'static str, String)> {
+fn generated(tool: &str, section: u8, of_files: &[&'static str]) -> Vec<(&'static str, String)> {
     let mut files = vec![
         ("man", format!("man/{tool}.{section}")),
         ("bash", format!("completions/{tool}.bash")),
         ("zsh", format!("completions/_{tool}")),
         ("fish", format!("completions/{tool}.fish")),
     ];
-    files.extend(of_file.map(|page| (page, format!("man/{page}"))));
+    files.extend(of_files.iter().map(|page| (*page, format!("man/{page}"))));
     files
 }
 
@@ -37,9 +33,9 @@ fn generated(
 fn manual_pages_and_completions_are_current() {
     let rewrite = std::env::var_os("GENERATE").is_some();
     let mut stale = Vec::new();
-    for (tool, section, of_file) in TOOLS {
+    for (tool, section, of_files) in TOOLS {
         let program = binaries::path(tool);
-        for (what, file) in generated(tool, *section, *of_file) {
+        for (what, file) in generated(tool, *section, of_files) {
             let output = Command::new(&program)
                 .args(["--generate", what])
                 .output()
@@ -64,7 +60,7 @@ fn manual_pages_and_completions_are_current() {
 fn no_generated_file_is_left_over() {
     let expected: BTreeSet<PathBuf> = TOOLS
         .iter()
-        .flat_map(|(tool, section, of_file)| generated(tool, *section, *of_file))
+        .flat_map(|(tool, section, of_files)| generated(tool, *section, of_files))
         .map(|(_, file)| binaries::root().join(file))
         .collect();
     let found: BTreeSet<PathBuf> = ["man", "completions"]
@@ -115,4 +111,30 @@ fn the_examples_of_configurations_pass_the_check() {
         }
     }
     assert_eq!(checked, 3);
+}
+
+/// Hooks are read, though the programs of examples are not there.
+#[test]
+fn the_examples_of_hooks_are_hooks() {
+    let readme = std::fs::read_to_string(binaries::root().join("README.md")).unwrap();
+    let mut texts = examples("ftpd-hooks.5", "[[hook]]");
+    assert_eq!(texts.len(), 4);
+    let blocks = readme
+        .split("\n\n")
+        .filter(|text| text.contains("    [[hook]]"));
+    let blocks: Vec<_> = blocks.map(str::to_owned).collect();
+    assert_eq!(blocks.len(), 5, "{blocks:#?}");
+    texts.extend(blocks);
+    for text in texts {
+        let scratch = Scratch::new();
+        let file = scratch.join("example.toml");
+        std::fs::write(&file, &text).unwrap();
+        tests::scratch::mode(&file, 0o600);
+        let told = Command::new(binaries::path("ftpd"))
+            .args(["--dump-config", "-f"])
+            .arg(&file)
+            .output()
+            .unwrap();
+        assert!(told.status.success(), "{text}\n{told:?}");
+    }
 }

@@ -62,7 +62,12 @@ pub(super) fn ftpd(page: &mut Roff) {
     );
     see_also(
         page,
-        &[("ftpd", "8"), ("metaftpd.auth", "5"), ("ftpuser", "1")],
+        &[
+            ("ftpd", "8"),
+            ("ftpd-hooks", "5"),
+            ("metaftpd.auth", "5"),
+            ("ftpuser", "1"),
+        ],
     );
 }
 

@@ -2,6 +2,7 @@
 
 mod configuration;
 mod grammar;
+mod hooks;
 mod rules;
 mod users;
 
@@ -22,6 +23,12 @@ const PAGES: &[Page] = &[
         name: "metaftpd.conf",
         about: "configuration of ftpd",
         text: configuration::ftpd,
+    },
+    Page {
+        tool: "ftpd",
+        name: "ftpd-hooks",
+        about: "what ftpd does when something happens",
+        text: hooks::page,
     },
     Page {
         tool: "ftpproxy",
