@@ -255,6 +255,41 @@ macro_rules! messages {
     };
 }
 
+/// Declares the order of a struct's fields on the wire. All of them, or it does not compile.
+macro_rules! fields {
+    ($type:ident: $($field:ident),* $(,)?) => {
+        impl $crate::wire::Wire for $type {
+            fn put(&self, out: &mut Vec<u8>) {
+                let $type { $($field),* } = self;
+                $($crate::wire::Wire::put($field, out);)*
+            }
+            fn take(input: &mut &[u8]) -> Result<Self, $crate::wire::Malformed> {
+                $(let $field = $crate::wire::Wire::take(input)?;)*
+                Ok($type { $($field),* })
+            }
+        }
+    };
+}
+pub(crate) use fields;
+
+/// Declares the tags of an enum of values.
+macro_rules! tags {
+    ($type:ident: $($tag:literal => $variant:ident,)*) => {
+        impl $crate::wire::Wire for $type {
+            fn put(&self, out: &mut Vec<u8>) {
+                out.push(match self { $($type::$variant => $tag,)* });
+            }
+            fn take(input: &mut &[u8]) -> Result<Self, $crate::wire::Malformed> {
+                match <u8 as $crate::wire::Wire>::take(input)? {
+                    $($tag => Ok($type::$variant),)*
+                    _ => Err($crate::wire::Malformed),
+                }
+            }
+        }
+    };
+}
+pub(crate) use tags;
+
 macro_rules! failures {
     ($($tag:literal => $name:ident,)*) => {
         impl Wire for Failure {

@@ -20,7 +20,7 @@ use crate::rate::{Grant, Rate, Rates};
 use crate::settings::networks::Network;
 use crate::settings::peers::Peers;
 use crate::settings::{ClearCommands, CloseNotify, DataBinding, Protection, TlsRequired};
-use crate::wire::{Malformed, Octets, Wire};
+use crate::wire::{Malformed, Octets, Wire, fields, tags};
 
 /// The longest login name that is looked up, in octets.
 pub(super) const LONGEST_USER: usize = 255;
@@ -299,18 +299,7 @@ pub struct Failed {
     pub why: Failure,
 }
 
-impl Wire for Failed {
-    fn put(&self, out: &mut Vec<u8>) {
-        self.path.put(out);
-        self.why.put(out);
-    }
-    fn take(input: &mut &[u8]) -> Result<Self, Malformed> {
-        Ok(Failed {
-            path: Wire::take(input)?,
-            why: Wire::take(input)?,
-        })
-    }
-}
+fields! { Failed: path, why }
 
 messages! {
     /// What an entry of an archive holds.
@@ -332,22 +321,7 @@ pub struct PackedOwner {
     pub group: OwnerName,
 }
 
-impl Wire for PackedOwner {
-    fn put(&self, out: &mut Vec<u8>) {
-        self.uid.put(out);
-        self.gid.put(out);
-        self.user.put(out);
-        self.group.put(out);
-    }
-    fn take(input: &mut &[u8]) -> Result<Self, Malformed> {
-        Ok(PackedOwner {
-            uid: Wire::take(input)?,
-            gid: Wire::take(input)?,
-            user: Wire::take(input)?,
-            group: Wire::take(input)?,
-        })
-    }
-}
+fields! { PackedOwner: uid, gid, user, group }
 
 /// What a login got.
 #[derive(Clone, Debug, PartialEq)]
@@ -384,49 +358,11 @@ pub struct Account {
     pub tells_data: bool,
 }
 
-impl Wire for Account {
-    fn put(&self, out: &mut Vec<u8>) {
-        self.start.put(out);
-        self.permitted.put(out);
-        self.idle.put(out);
-        self.max_idle.put(out);
-        self.data_timeout.put(out);
-        self.passive_timeout.put(out);
-        self.stall_timeout.put(out);
-        self.rates.put(out);
-        self.shared.put(out);
-        self.inflate_ratio.put(out);
-        self.confirm.put(out);
-        self.charset.put(out);
-        self.protection.put(out);
-        self.passive_peers.put(out);
-        self.active_targets.put(out);
-        self.default_data_port.put(out);
-        self.tells_downloads.put(out);
-        self.tells_data.put(out);
-    }
-    fn take(input: &mut &[u8]) -> Result<Self, Malformed> {
-        Ok(Account {
-            start: Wire::take(input)?,
-            permitted: Wire::take(input)?,
-            idle: Wire::take(input)?,
-            max_idle: Wire::take(input)?,
-            data_timeout: Wire::take(input)?,
-            passive_timeout: Wire::take(input)?,
-            stall_timeout: Wire::take(input)?,
-            rates: Wire::take(input)?,
-            shared: Wire::take(input)?,
-            inflate_ratio: Wire::take(input)?,
-            confirm: Wire::take(input)?,
-            charset: Wire::take(input)?,
-            protection: Wire::take(input)?,
-            passive_peers: Wire::take(input)?,
-            active_targets: Wire::take(input)?,
-            default_data_port: Wire::take(input)?,
-            tells_downloads: Wire::take(input)?,
-            tells_data: Wire::take(input)?,
-        })
-    }
+fields! {
+    Account:
+    start, permitted, idle, max_idle, data_timeout, passive_timeout, stall_timeout, rates, shared,
+    inflate_ratio, confirm, charset, protection, passive_peers, active_targets, default_data_port,
+    tells_downloads, tells_data
 }
 
 messages! {
@@ -456,38 +392,8 @@ messages! {
     }
 }
 
-impl Wire for ListOptions {
-    fn put(&self, out: &mut Vec<u8>) {
-        self.all.put(out);
-        self.recursive.put(out);
-        self.itself.put(out);
-        self.order.put(out);
-        self.reverse.put(out);
-    }
-    fn take(input: &mut &[u8]) -> Result<Self, Malformed> {
-        Ok(ListOptions {
-            all: Wire::take(input)?,
-            recursive: Wire::take(input)?,
-            itself: Wire::take(input)?,
-            order: Wire::take(input)?,
-            reverse: Wire::take(input)?,
-        })
-    }
-}
+fields! { ListOptions: all, recursive, itself, order, reverse }
 
-/// Declares the tags of an enum of values that is declared elsewhere.
-macro_rules! tags {
-    ($type:ident: $($tag:literal => $variant:ident,)*) => {
-        impl Wire for $type {
-            fn put(&self, out: &mut Vec<u8>) {
-                out.push(match self { $($type::$variant => $tag,)* });
-            }
-            fn take(input: &mut &[u8]) -> Result<Self, Malformed> {
-                match u8::take(input)? { $($tag => Ok($type::$variant),)* _ => Err(Malformed) }
-            }
-        }
-    };
-}
 tags! { Algorithm: 1 => Crc32, 2 => Md5, 3 => Sha1, 4 => Sha256, 5 => Sha512, 6 => Whirlpool, 7 => Blake3, }
 tags! { Order: 1 => Unsorted, 2 => Name, 3 => Time, 4 => Size, }
 tags! { Remark: 1 => Whole, 2 => Unsorted, 3 => Unreadable, 4 => TooDeep, 5 => TooMany, 6 => TooLong, }
@@ -497,22 +403,7 @@ tags! { DataBinding: 1 => Require, 2 => Prefer, 3 => Off, }
 tags! { CloseNotify: 1 => Strict, 2 => Lax, }
 tags! { ClearCommands: 1 => Refuse, 2 => Permit, }
 
-impl Wire for Protection {
-    fn put(&self, out: &mut Vec<u8>) {
-        self.required.put(out);
-        self.binding.put(out);
-        self.close_notify.put(out);
-        self.clear_commands.put(out);
-    }
-    fn take(input: &mut &[u8]) -> Result<Self, Malformed> {
-        Ok(Protection {
-            required: Wire::take(input)?,
-            binding: Wire::take(input)?,
-            close_notify: Wire::take(input)?,
-            clear_commands: Wire::take(input)?,
-        })
-    }
-}
+fields! { Protection: required, binding, close_notify, clear_commands }
 
 impl Wire for Peers {
     fn put(&self, out: &mut Vec<u8>) {
@@ -537,18 +428,7 @@ impl Wire for Peers {
     }
 }
 
-impl Wire for Grant {
-    fn put(&self, out: &mut Vec<u8>) {
-        self.octets.put(out);
-        self.wait.put(out);
-    }
-    fn take(input: &mut &[u8]) -> Result<Self, Malformed> {
-        Ok(Grant {
-            octets: Wire::take(input)?,
-            wait: Wire::take(input)?,
-        })
-    }
-}
+fields! { Grant: octets, wait }
 
 impl Wire for Rates {
     fn put(&self, out: &mut Vec<u8>) {

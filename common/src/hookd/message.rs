@@ -9,7 +9,7 @@ use crate::messages;
 use crate::path::VirtualPath;
 use crate::proto::line::LONGEST_LINE;
 use crate::proto::verbs::Verb;
-use crate::wire::{Malformed, Octets, Wire};
+use crate::wire::{Malformed, Octets, Wire, fields, tags};
 
 /// The longest message, in octets: four paths, a line of the client's, and the rest.
 pub(super) const LONGEST_MESSAGE: usize = 24 << 10;
@@ -213,43 +213,10 @@ impl Told {
     }
 }
 
-impl Wire for Told {
-    fn put(&self, out: &mut Vec<u8>) {
-        self.kind.put(out);
-        self.path.put(out);
-        self.from.put(out);
-        self.target.put(out);
-        self.temporary.put(out);
-        self.size.put(out);
-        self.transferred.put(out);
-        self.duration.put(out);
-        self.mode.put(out);
-        self.data.put(out);
-        self.outcome.put(out);
-        self.reason.put(out);
-        self.login.put(out);
-        self.command.put(out);
-        self.directory.put(out);
-    }
-    fn take(input: &mut &[u8]) -> Result<Self, Malformed> {
-        Ok(Told {
-            kind: Wire::take(input)?,
-            path: Wire::take(input)?,
-            from: Wire::take(input)?,
-            target: Wire::take(input)?,
-            temporary: Wire::take(input)?,
-            size: Wire::take(input)?,
-            transferred: Wire::take(input)?,
-            duration: Wire::take(input)?,
-            mode: Wire::take(input)?,
-            data: Wire::take(input)?,
-            outcome: Wire::take(input)?,
-            reason: Wire::take(input)?,
-            login: Wire::take(input)?,
-            command: Wire::take(input)?,
-            directory: Wire::take(input)?,
-        })
-    }
+fields! {
+    Told:
+    kind, path, from, target, temporary, size, transferred, duration, mode, data, outcome, reason,
+    login, command, directory
 }
 
 impl Wire for Kind {
@@ -262,33 +229,8 @@ impl Wire for Kind {
     }
 }
 
-impl Wire for DataConnection {
-    fn put(&self, out: &mut Vec<u8>) {
-        self.source.put(out);
-        self.destination.put(out);
-        self.connection.put(out);
-    }
-    fn take(input: &mut &[u8]) -> Result<Self, Malformed> {
-        Ok(DataConnection {
-            source: Wire::take(input)?,
-            destination: Wire::take(input)?,
-            connection: Wire::take(input)?,
-        })
-    }
-}
+fields! { DataConnection: source, destination, connection }
 
-macro_rules! tags {
-    ($type:ident: $($tag:literal => $variant:ident,)*) => {
-        impl Wire for $type {
-            fn put(&self, out: &mut Vec<u8>) {
-                out.push(match self { $($type::$variant => $tag,)* });
-            }
-            fn take(input: &mut &[u8]) -> Result<Self, Malformed> {
-                match u8::take(input)? { $($tag => Ok($type::$variant),)* _ => Err(Malformed) }
-            }
-        }
-    };
-}
 tags! { Phase: 1 => Before, 2 => After, 3 => Error, 4 => Accept, }
 tags! { Outcome: 1 => Success, 2 => Failed, 3 => Refused, 4 => Aborted, 5 => TimedOut, }
 tags! { Connection: 1 => FromClient, 2 => ToClient, 3 => ToServer, 4 => FromServer, }
