@@ -352,7 +352,12 @@ fn logrotate_takes_the_old_log_and_the_daemon_goes_on_in_a_new_one() {
     fs::write(&users, "").unwrap();
     tests::scratch::mode(&users, 0o600);
     let rules = scratch.join("rules");
-    let places: [(&str, &Path); 2] = [("/var/log/ftpd.log", &log), ("/run/ftpd.pid", &pid)];
+    let transfers = scratch.join("transfers");
+    let places: [(&str, &Path); 3] = [
+        ("/var/log/ftpd.log", &log),
+        ("/var/log/xferlog", &transfers),
+        ("/run/ftpd.pid", &pid),
+    ];
     adapted(&packaging("logrotate"), &rules, &places);
     run(Command::new(binaries::path("ftpd"))
         .args(["-f", "/dev/null", "-port", "0", "-i", "127.0.0.1", "-a"])

@@ -3,7 +3,6 @@
 use std::fmt::Display;
 use std::io;
 use std::os::fd::OwnedFd;
-use std::path::Path;
 
 use nix::fcntl::OFlag;
 use nix::sys::resource::{Resource, getrlimit, setrlimit};
@@ -11,10 +10,10 @@ use nix::sys::stat::Mode;
 use socket2::Socket;
 
 use crate::listener::{Entrance, Port};
-use crate::log::{self, Log, Sink};
+use crate::log::{self, Log, Places, Sinks};
 use crate::net;
 use crate::sandbox::{EmptyRoot, Programs};
-use crate::settings::{Bind, LogLevel, Run, Tls};
+use crate::settings::{Bind, LogFormat, LogLevel, Run, Tls};
 use crate::sys::{self, Fork};
 use crate::tls::signer::{Ready, Recipe};
 
@@ -104,19 +103,23 @@ pub fn announce(ports: &[Port], log: &Log) {
     }
 }
 
-/// Where log lines go; in the foreground that may be the terminal.
+/// Opens where the log goes; in the foreground that may be the terminal.
 ///
 /// # Errors
-/// The file cannot be written.
-pub fn sink(file: Option<&Path>, run: Run) -> Result<Option<Sink>, String> {
-    match (file, run) {
-        (Some(path), _) => Sink::file(path)
-            .map(Some)
-            .map_err(because(&format!("log file {}", path.display()))),
-        (None, Run::Foreground) => Sink::standard_error()
-            .map(Some)
+/// What cannot be written to.
+pub fn sinks(
+    program: &'static str,
+    places: Places,
+    format: LogFormat,
+    run: Run,
+) -> Result<Sinks, String> {
+    let to_terminal = places.main.is_none() && run == Run::Foreground;
+    let sinks = Sinks::open(program, places, format)?;
+    match to_terminal {
+        true => sinks
+            .with_standard_error()
             .map_err(because("standard error")),
-        (None, Run::Background | Run::Inetd) => Ok(None),
+        false => Ok(sinks),
     }
 }
 
@@ -125,16 +128,16 @@ pub fn sink(file: Option<&Path>, run: Run) -> Result<Option<Sink>, String> {
 /// # Errors
 /// It did not start.
 pub fn start_logger(
-    sink: Option<Sink>,
+    sinks: Sinks,
     level: LogLevel,
     programs: &Programs,
     user: u32,
     root: Option<&EmptyRoot>,
 ) -> Result<Log, String> {
-    let Some(sink) = sink else {
+    if sinks.are_none() {
         return Ok(Log::nowhere());
-    };
-    let log = log::start(sink, level, programs, user, root).map_err(because("logger"))?;
+    }
+    let log = log::start(sinks, level, programs, user, root).map_err(because("logger"))?;
     let panics = log.clone();
     std::panic::set_hook(Box::new(move |panic| {
         panics.line(&format!("bug: {panic}").replace('\n', " "))

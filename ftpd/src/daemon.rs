@@ -15,7 +15,7 @@ use common::jail::Names;
 use common::listener::{
     Client, Entrance, Hooks, Lifeline, Listener, Ran, Renewal, Reports, Status, ToHooks,
 };
-use common::log::{Log, Sink};
+use common::log::{Log, Places, Sinks};
 use common::lookup::Found;
 use common::net::{self, Ends};
 use common::sandbox::{Bounding, EmptyRoot, Programs, drop_bounding, is_root};
@@ -57,11 +57,18 @@ pub(crate) fn listen(config: Config, source: &Source) -> ExitCode {
                 listener = *again;
                 reload(source, &mut setup, &mut listener);
             }
-            Ran::Serve(client) => sys::exit(serve(&setup, client).code()),
+            Ran::Serve(client) => {
+                setup.log.begin_session();
+                sys::exit(serve(&setup, client).code())
+            }
             Ran::ChangePassword(change) => {
+                setup.log.begin_session();
                 sys::exit(keeper::password::change(&setup, change).code())
             }
-            Ran::Reinitialise(session) => sys::exit(keeper::serve_anew(&setup, session).code()),
+            Ran::Reinitialise(session) => {
+                setup.log.begin_session();
+                sys::exit(keeper::serve_anew(&setup, session).code())
+            }
         }
     }
 }
@@ -86,8 +93,8 @@ pub(crate) fn serve_inetd(config: Config) -> ExitCode {
     }
     // There is nobody to tell what goes wrong here but the log file.
     warm_up();
-    let prepared = prepare(config).and_then(|(mut setup, sink)| {
-        setup.log = start_logger(&setup, sink)?;
+    let prepared = prepare(config).and_then(|(mut setup, sinks)| {
+        setup.log = start_logger(&setup, sinks)?;
         setup.found = start_lookup(&setup)?;
         let hooks = introduce_single_session(&setup, ends)?;
         let tls = start_signer(&setup)?.map(|(_, ready)| ready.offer);
@@ -96,7 +103,8 @@ pub(crate) fn serve_inetd(config: Config) -> ExitCode {
             .map_err(because("pipe"))
     });
     match prepared {
-        Ok((setup, tls, hooks, lifeline)) => {
+        Ok((mut setup, tls, hooks, lifeline)) => {
+            setup.log.begin_session();
             let client = Client {
                 socket,
                 ends,
@@ -128,7 +136,7 @@ fn start(config: Config) -> Result<(Listener, Setup, Option<PidFile>), String> {
         config.server.tls.port,
     )?;
     let run = config.server.run;
-    let (mut setup, sink) = prepare(config)?;
+    let (mut setup, sinks) = prepare(config)?;
     let awaited = match run {
         Run::Background => Some(leave_terminal()?),
         Run::Foreground | Run::Inetd => None,
@@ -139,7 +147,7 @@ fn start(config: Config) -> Result<(Listener, Setup, Option<PidFile>), String> {
     let terminal = io::stderr().as_fd().try_clone_to_owned();
     // Before any servant is forked: whoever waits for the end of our output shall not wait for theirs.
     detach_standard_descriptors().map_err(because("/dev/null"))?;
-    setup.log = start_logger(&setup, sink)?;
+    setup.log = start_logger(&setup, sinks)?;
     for text in check::wrong_with_hooks(&setup.config.server) {
         setup.log.line(&format!("hooks: {text}"));
     }
@@ -203,10 +211,10 @@ pub(crate) fn signer_for(
 }
 
 /// Everything that is made once, before the first fork. The log is added when the logger runs.
-fn prepare(config: Config) -> Result<(Setup, Option<Sink>), String> {
+fn prepare(config: Config) -> Result<(Setup, Sinks), String> {
     look(&config.server)?;
     startup::leave_no_core()?;
-    let sink = startup::sink(config.server.log_file.as_deref(), config.server.run)?;
+    let sinks = open_log(&config.server)?;
     let (programs, names) = apart(|| {
         (
             Programs::new(),
@@ -240,8 +248,18 @@ fn prepare(config: Config) -> Result<(Setup, Option<Sink>), String> {
             gateway,
             log: Log::nowhere(),
         },
-        sink,
+        sinks,
     ))
+}
+
+/// Opens where the log goes.
+fn open_log(server: &ServerConfig) -> Result<Sinks, String> {
+    let places = Places {
+        main: server.log_file.clone(),
+        transfers: server.transfer_log.clone(),
+        syslog: server.syslog.then(|| server.syslog_socket.clone()),
+    };
+    startup::sinks("ftpd", places, server.log_format, server.run)
 }
 
 /// Whether what the settings are about is there.
@@ -272,11 +290,11 @@ fn account_names(path: &str) -> Vec<u8> {
     text
 }
 
-fn start_logger(setup: &Setup, sink: Option<Sink>) -> Result<Log, String> {
+fn start_logger(setup: &Setup, sinks: Sinks) -> Result<Log, String> {
     let server = &setup.config.server;
     let [_, user, ..] = server.own_uids();
     let root = setup.empty_root.as_ref();
-    startup::start_logger(sink, server.log_level, &setup.programs, user, root)
+    startup::start_logger(sinks, server.log_level, &setup.programs, user, root)
 }
 
 /// Looks up what PassiveAddress names, if it names anything.

@@ -8,10 +8,10 @@ use common::cli;
 use common::dialer::Rules;
 use common::gateway::{self, Gateway};
 use common::listener::{Listener, Ran, Renewal, Status};
-use common::log::Log;
+use common::log::{Log, Places};
 use common::rate::Rates;
 use common::sandbox::{Bounding, EmptyRoot, Programs, drop_bounding, is_root};
-use common::settings::{GatewayConfig, Run};
+use common::settings::{GatewayConfig, LogFormat, Run};
 use common::startup::{self, apart, because};
 use common::sys;
 
@@ -66,7 +66,11 @@ pub(crate) fn listen(config: GatewayConfig) -> ExitCode {
 fn start(config: GatewayConfig) -> Result<(Listener, Setup), String> {
     let ports = startup::open_ports(&config.bind, config.port, config.tls.port)?;
     startup::leave_no_core()?;
-    let sink = startup::sink(config.log_file.as_deref(), config.run)?;
+    let places = Places {
+        main: config.log_file.clone(),
+        ..Places::default()
+    };
+    let sinks = startup::sinks("ftpproxy", places, LogFormat::Text, config.run)?;
     let programs = apart(Programs::new).map_err(|error| error.to_string())?;
     let empty_root = match is_root() {
         true => Some(EmptyRoot::new().map_err(|error| error.to_string())?),
@@ -80,7 +84,7 @@ fn start(config: GatewayConfig) -> Result<(Listener, Setup), String> {
     let terminal = io::stderr().as_fd().try_clone_to_owned();
     startup::detach_standard_descriptors().map_err(because("/dev/null"))?;
     let root = empty_root.as_ref();
-    let log = startup::start_logger(sink, config.log_level, &programs, logger, root)?;
+    let log = startup::start_logger(sinks, config.log_level, &programs, logger, root)?;
     startup::raise_descriptor_limit();
     if is_root() {
         drop_bounding(Bounding::Empty).map_err(|error| error.to_string())?;

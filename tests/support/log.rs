@@ -72,7 +72,7 @@ impl Log {
 #[track_caller]
 pub fn address_in(line: &str) -> SocketAddr {
     let (_, rest) = line.split_once("listening on ").unwrap();
-    let address = rest.split([' ', ',', '\n']).next().unwrap();
+    let address = rest.split([' ', ',', '"', '\n']).next().unwrap();
     address
         .parse()
         .unwrap_or_else(|e| panic!("no address in {line:?}: {e}"))

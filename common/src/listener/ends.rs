@@ -41,7 +41,7 @@ impl Listener {
     fn reopen_log(&self) {
         if let Err(error) = self.log.reopen() {
             self.log
-                .line(&format!("the log file cannot be opened anew: {error}"));
+                .line(&format!("the log cannot be opened anew: {error}"));
         }
     }
 

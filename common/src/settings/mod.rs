@@ -92,7 +92,13 @@ pub struct ServerConfig {
     pub pid_file: Option<PathBuf>,
     /// Where log lines go; `None` is the standard error when in the foreground, else nowhere.
     pub log_file: Option<PathBuf>,
+    pub log_format: LogFormat,
     pub log_level: LogLevel,
+    /// Whether the log goes to syslog too, and where that listens.
+    pub syslog: bool,
+    pub syslog_socket: PathBuf,
+    /// Where transfers are told one by one (xferlog).
+    pub transfer_log: Option<PathBuf>,
     /// Lines of the greeting before `220`'s last.
     pub banner: Vec<String>,
     /// What HOST may name (RFC 7151), in lower case; empty for anything.
@@ -163,7 +169,11 @@ impl Default for ServerConfig {
             chroot: None,
             pid_file: None,
             log_file: None,
+            log_format: LogFormat::Text,
             log_level: LogLevel::Transfers,
+            syslog: false,
+            syslog_socket: PathBuf::from("/dev/log"),
+            transfer_log: None,
             banner: Vec::new(),
             host_names: Vec::new(),
             session_user: 60621,
@@ -418,6 +428,16 @@ pub enum JailMode {
     Home,
     /// A shared directory; starts in the home directory below it (`-chshare`).
     Share(PathBuf),
+}
+
+/// How lines of the log are written.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum LogFormat {
+    /// A sentence behind time and process.
+    #[default]
+    Text,
+    /// An object for each line, with what is told as facts beside the sentence.
+    Json,
 }
 
 /// How much is logged; each level has what the ones before it have.

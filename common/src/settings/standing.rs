@@ -11,7 +11,18 @@ const STANDING: &[(&str, Keep)] = &[
         keep(&mut new.session_user, &old.session_user)
     }),
     ("PidFile", |new, old| keep(&mut new.pid_file, &old.pid_file)),
+    // The logger has them, which opens nothing.
     ("LogFile", |new, old| keep(&mut new.log_file, &old.log_file)),
+    ("LogFormat", |new, old| {
+        keep(&mut new.log_format, &old.log_format)
+    }),
+    ("Syslog", |new, old| keep(&mut new.syslog, &old.syslog)),
+    ("SyslogSocket", |new, old| {
+        keep(&mut new.syslog_socket, &old.syslog_socket)
+    }),
+    ("TransferLog", |new, old| {
+        keep(&mut new.transfer_log, &old.transfer_log)
+    }),
     // Without PAM the daemon has given up what the modules need.
     ("AuthMethods", |new, old| {
         new.auth_methods.need_pam()

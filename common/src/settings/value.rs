@@ -9,7 +9,9 @@ use jiff::civil::Date;
 use super::nearest::nearest;
 use super::rates;
 use super::rules::{Advertised, Rules};
-use super::{ArchiveLinks, Bind, Durability, Locks, LogLevel, Method, Methods, Owners, Scheme};
+use super::{
+    ArchiveLinks, Bind, Durability, Locks, LogFormat, LogLevel, Method, Methods, Owners, Scheme,
+};
 use crate::charset::{Charset, Unusable};
 use crate::digest::Algorithm;
 use crate::proto::args;
@@ -210,7 +212,7 @@ impl Value<'_> {
         // MetaFTPd gives these a meaning; a file of that name would be a log that nobody finds.
         if self.text.contains("$(") || matches!(self.text, "STDOUT" | "STDERR" | "SYSLOG") {
             return Err(Wrong::Because(format!(
-                "\"{}\": this build logs to one file only, without variables",
+                "\"{}\": a log has one file, whose name has no variables; Syslog has a setting of its own",
                 shown(self.text)
             )));
         }
@@ -332,6 +334,14 @@ impl Value<'_> {
             "keep" => Ok(ArchiveLinks::Keep),
             "skip" => Ok(ArchiveLinks::Skip),
             _ => Err(not("keep or skip")),
+        }
+    }
+
+    pub fn log_format(self) -> Result<LogFormat, Wrong> {
+        match self.text.to_ascii_lowercase().as_str() {
+            "text" => Ok(LogFormat::Text),
+            "json" => Ok(LogFormat::Json),
+            _ => Err(not("text or json")),
         }
     }
 

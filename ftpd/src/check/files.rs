@@ -25,7 +25,7 @@ pub(super) fn look(config: &Config) -> Vec<Finding> {
     let server = &config.server;
     let mut found = Vec::new();
     directories(config, &mut found);
-    log_file(server, &mut found);
+    log_files(server, &mut found);
     identities(server, &mut found);
     methods(config, &mut found);
     certificates(server, &mut found);
@@ -118,10 +118,28 @@ fn unusable(key: &str, path: Option<&Path>, errno: Errno) -> String {
     format!("{key}: {}: {why}", path.unwrap_or(Path::new("/")).display())
 }
 
-fn log_file(server: &ServerConfig, found: &mut Vec<Finding>) {
-    let Some(path) = &server.log_file else {
-        return;
-    };
+fn log_files(server: &ServerConfig, found: &mut Vec<Finding>) {
+    let files = [
+        ("LogFile", &server.log_file),
+        ("TransferLog", &server.transfer_log),
+    ];
+    for (key, path) in files {
+        if let Some(path) = path {
+            log_file(key, path, found);
+        }
+    }
+    if server.syslog
+        && let Err(errno) = access(&server.syslog_socket, AccessFlags::W_OK)
+    {
+        found.push(Error(format!(
+            "SyslogSocket: {}: {}; does a syslog daemon run?",
+            server.syslog_socket.display(),
+            errno.desc()
+        )));
+    }
+}
+
+fn log_file(key: &str, path: &Path, found: &mut Vec<Finding>) {
     let parent = path.parent().unwrap_or(Path::new("/"));
     let asked = match access(path, AccessFlags::W_OK) {
         Err(Errno::ENOENT) => access(parent, AccessFlags::W_OK | AccessFlags::X_OK),
@@ -129,7 +147,7 @@ fn log_file(server: &ServerConfig, found: &mut Vec<Finding>) {
     };
     if let Err(errno) = asked {
         found.push(Error(format!(
-            "LogFile: {}: {}",
+            "{key}: {}: {}",
             path.display(),
             errno.desc()
         )));

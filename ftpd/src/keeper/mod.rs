@@ -33,6 +33,7 @@ use common::jail::Failure;
 use common::listener::{
     Answer, Client, Lifeline, Reinitialised, Reports, Sign, Status, ToHooks, Verdict, halves,
 };
+use common::log::Fact;
 use common::net::Ends;
 use common::proto::proxied::Header;
 use common::settings::Led;
@@ -427,9 +428,8 @@ impl Keeper<'_> {
                 self.reach.logged_in();
                 let (name, client) = (typed.as_slice().escape_ascii(), self.ends.client());
                 let shown = self.visitor.shown();
-                self.setup
-                    .log
-                    .line(&format!("login of '{name}' from {client}{shown}"));
+                let text = format!("login of '{name}' from {client}{shown}");
+                self.tell_of_login(&text, "login", typed);
                 Ok(login)
             }
             Err(refused) => {
@@ -486,11 +486,22 @@ impl Keeper<'_> {
     }
 
     fn tell_of_failure(&self, user: &UserName, why: &dyn Display) {
-        self.setup.log.line(&format!(
+        let text = format!(
             "login of '{}' from {} failed: {why}",
             user.as_slice().escape_ascii(),
             self.ends.client()
-        ));
+        );
+        self.tell_of_login(&text, "login_failed", user);
+    }
+
+    fn tell_of_login(&self, text: &str, event: &str, user: &UserName) {
+        let client = self.ends.client().to_string();
+        let facts = [
+            ("event", Fact::Text(event.as_bytes())),
+            ("user", Fact::Text(user.as_slice())),
+            ("client", Fact::Text(client.as_bytes())),
+        ];
+        self.setup.log.entry(text, &facts);
     }
 
     /// Waits for what the listener says about a login. A client that goes away ends the wait.

@@ -13,6 +13,7 @@ mod lead;
 mod names;
 mod outcome;
 mod paces;
+mod report;
 mod security;
 mod transfer;
 

@@ -2,7 +2,7 @@
 //! that ABOR is owed.
 
 use std::os::fd::{AsFd, BorrowedFd};
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use common::channel::{Account, FileRequest};
 use common::digest::{Algorithm, Digest};
@@ -22,6 +22,8 @@ use super::{End, Link, Stop, User, outcome, security};
 /// A flow that has ended.
 pub(crate) struct Ended {
     pub(crate) outcome: Outcome,
+    /// From the mark to the end.
+    pub(crate) took: Duration,
     /// Octets that a file got; the data connection may have carried fewer.
     pub(crate) stored: u64,
     /// The digest of the octets of the representation, where one was taken.
@@ -131,9 +133,11 @@ fn run(
 }
 
 fn attend(mut watch: Watch, account: &Account, pace: &mut Pace, flow: &mut dyn Flow) -> Ended {
+    let began = Instant::now();
     let outcome = pump::run(flow, &mut watch, pace, account.stall_timeout);
     Ended {
         outcome,
+        took: began.elapsed(),
         stored: flow.stored().unwrap_or(outcome.moved),
         confirmation: flow.confirmation(),
         aborted: watch.aborted,

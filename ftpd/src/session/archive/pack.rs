@@ -16,9 +16,9 @@ use nix::unistd::Whence;
 
 use super::names;
 use super::tally::Sent;
-use crate::session::commands::transfer::{log_transfer, plan};
+use crate::session::commands::transfer::plan;
 use crate::session::files::{Files, Next, PackedEntry};
-use crate::session::{End, Link, Pending, Stop, User, data, outcome, transfer};
+use crate::session::{End, Link, Pending, Stop, User, data, outcome, report, transfer};
 
 /// Sends an archive of what the argument names.
 pub(crate) fn retr(
@@ -64,7 +64,7 @@ pub(crate) fn retr(
             return Err(stop);
         }
     };
-    log_transfer(link, "download of an archive", &text, ended.outcome);
+    report::transfer(link, user, Direction::Download, &text, &ended);
     let reply = match ended.outcome.end {
         pump::End::Complete => sent.reply(user.names, ended.confirmation.as_ref()),
         end => outcome::sent(end)?,

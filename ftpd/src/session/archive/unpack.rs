@@ -17,9 +17,9 @@ use nix::errno::Errno;
 
 use super::entry;
 use super::tally::{Received, Why};
-use crate::session::commands::transfer::{log_transfer, plan};
+use crate::session::commands::transfer::plan;
 use crate::session::files::{Denied, Files};
-use crate::session::{End, Link, Pending, Stop, User, data, outcome, transfer};
+use crate::session::{End, Link, Pending, Stop, User, data, outcome, report, transfer};
 
 /// The most directories that are left open; then those so far are taken for done.
 const MOST_OPEN: usize = 4096;
@@ -38,7 +38,7 @@ pub(crate) fn stor(
         .map_err(outcome::file)?;
     let mark = Mark::new("Opening BINARY mode data connection for an archive to unpack here.");
     let (ended, received) = receive(link, user, plan, &mark)?;
-    log_transfer(link, "upload of an archive", &path.0, ended.outcome);
+    report::transfer(link, user, Direction::Upload, &path.0, &ended);
     let reply = match (ended.outcome.end, received.is_refused()) {
         (pump::End::Complete, _) | (_, true) => {
             received.reply(user.names, ended.confirmation.as_ref())

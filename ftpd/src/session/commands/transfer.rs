@@ -9,6 +9,7 @@ use common::proto::args::PathArg;
 use common::proto::reply::{Code, Mark, Reply};
 use common::proto::representation::{Structure, Type};
 use common::pump::{self, Source, Store};
+use common::rate::Direction;
 use common::stage::{Cargo, Confirm, Options, Plan};
 use nix::errno::Errno;
 use nix::poll::{PollFd, PollFlags, ppoll};
@@ -17,7 +18,7 @@ use nix::sys::time::TimeSpec;
 use super::navigate::join;
 use crate::session::data::DataChannel;
 use crate::session::files::Opened;
-use crate::session::{End, Link, Pending, Stop, User, archive, outcome, transfer};
+use crate::session::{End, Link, Pending, Stop, User, archive, outcome, report, transfer};
 
 /// How much a client at least writes at once: whoever died in an upload that is no longer had sent all of it.
 const BLOCK: u64 = 4 << 10;
@@ -61,7 +62,7 @@ pub(in crate::session) fn retr(
             mark.warn("The file is locked: somebody writes it, and what you get may be garbled.");
     }
     let ended = transfer::send(link, user, source, plan, &mark)?;
-    log_transfer(link, "download", &name, ended.outcome);
+    report::transfer(link, user, Direction::Download, &name, &ended);
     if user.account.tells_downloads {
         let whole = ended.outcome.end == pump::End::Complete;
         user.files.sent(whole, ended.outcome.moved)?;
@@ -175,7 +176,7 @@ fn upload(
             return Err(stop);
         }
     };
-    log_transfer(link, "upload", &name, ended.outcome);
+    report::transfer(link, user, Direction::Upload, &name, &ended);
     if ended.outcome.end == pump::End::Complete && is_abandoned(link, ended.outcome.moved) {
         // A client that dies sends the same FIN as one that is done; one that is done waits for the reply, or has said QUIT.
         user.files.suspend()?.map_err(outcome::file)?;
@@ -258,22 +259,6 @@ fn mark(user: &User, name: &[u8], size: Option<u64>) -> Mark {
     }
     text.push(b'.');
     Mark::new(text)
-}
-
-pub(in crate::session) fn log_transfer(
-    link: &Link,
-    what: &str,
-    name: &[u8],
-    outcome: pump::Outcome,
-) {
-    link.log.transfer(|| {
-        format!(
-            "{what} of {}: {} octets, {:?}",
-            name.escape_ascii(),
-            outcome.moved,
-            outcome.end
-        )
-    });
 }
 
 /// ABOR without a transfer (RFC 959 §4.1.3): what was prepared is dropped.

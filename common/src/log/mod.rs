@@ -1,0 +1,148 @@
+//! Log entries and where they go. Entries travel on a descriptor of their own to the logger process, so that logging can
+//! neither block a session nor mix with its requests; a full queue drops entries and the loss is counted. The logger can open
+//! nothing: when a file was renamed, the listener sends it another one.
+
+mod entry;
+mod form;
+mod logger;
+mod sink;
+
+use std::os::fd::{AsFd, AsRawFd, BorrowedFd, OwnedFd};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+
+use nix::sys::socket::{MsgFlags, send};
+use nix::unistd::getpgrp;
+
+pub use entry::{Fact, Facts};
+pub use logger::start;
+pub use sink::{Places, Sinks};
+
+use crate::settings::LogLevel;
+use crate::sys;
+
+/// The longest message, in octets; a sentence that takes more than half of it is cut.
+const LONGEST: usize = 4096;
+
+/// A process's access to the log. What a client sent must be escaped in a sentence; facts take it as it is.
+#[derive(Clone, Debug)]
+pub struct Log {
+    queue: Option<Arc<OwnedFd>>,
+    level: LogLevel,
+    dropped: Arc<AtomicU64>,
+    /// The session that entries are about, by its process group.
+    session: Option<u64>,
+    places: Arc<Places>,
+}
+
+impl Log {
+    fn of(queue: OwnedFd, level: LogLevel, places: Places) -> Log {
+        Log {
+            queue: Some(Arc::new(queue)),
+            level,
+            dropped: Arc::default(),
+            session: None,
+            places: Arc::new(places),
+        }
+    }
+
+    /// The descriptor that entries leave by.
+    pub fn descriptor(&self) -> Option<BorrowedFd<'_>> {
+        self.queue.as_ref().map(|queue| queue.as_fd())
+    }
+
+    /// A log that goes nowhere.
+    pub fn nowhere() -> Log {
+        Log {
+            queue: None,
+            level: LogLevel::Logins,
+            dropped: Arc::default(),
+            session: None,
+            places: Arc::default(),
+        }
+    }
+
+    /// Tells more or less from now on; copies that were made before go on as they were.
+    pub fn set_level(&mut self, level: LogLevel) {
+        self.level = level;
+    }
+
+    /// Has entries name the session that this process belongs to.
+    pub fn begin_session(&mut self) {
+        self.session = u64::try_from(getpgrp().as_raw()).ok();
+    }
+
+    /// A line about a transfer, made only where it is wanted.
+    pub fn transfer(&self, text: impl FnOnce() -> String) {
+        if self.level >= LogLevel::Transfers {
+            self.line(&text());
+        }
+    }
+
+    /// The end of a transfer, which the log of transfers wants too.
+    pub fn transferred(&self, text: impl FnOnce() -> String, facts: &Facts<'_>) {
+        if self.level >= LogLevel::Transfers {
+            self.entry(&text(), facts);
+        } else if self.places.transfers.is_some() {
+            // Without a sentence it is for that file only.
+            self.entry("", facts);
+        }
+    }
+
+    /// A line about a command, made only where it is wanted.
+    pub fn command(&self, text: impl FnOnce() -> String) {
+        if self.level >= LogLevel::Commands {
+            self.line(&text());
+        }
+    }
+
+    /// Opens the files anew, after somebody has renamed them, and goes to syslog anew. Only the process that started the logger
+    /// can.
+    ///
+    /// # Errors
+    /// What could not be opened, and why; entries go where they went before then.
+    pub fn reopen(&self) -> Result<(), String> {
+        let Some(queue) = &self.queue else {
+            return Ok(());
+        };
+        let mut wrong = Vec::new();
+        for (what, opened) in self.places.reopen() {
+            let sent = opened.and_then(|descriptor| {
+                sys::send_datagram(queue.as_fd(), what.message(), Some(descriptor.as_fd()))
+                    .map_err(|errno| errno.to_string())
+            });
+            wrong.extend(sent.err());
+        }
+        match wrong.is_empty() {
+            true => Ok(()),
+            false => Err(wrong.join("; ")),
+        }
+    }
+
+    /// Hands one line to the logger without waiting; the logger adds the time and the process.
+    pub fn line(&self, text: &str) {
+        self.entry(text, &[]);
+    }
+
+    /// The same with facts.
+    pub fn entry(&self, text: &str, facts: &Facts<'_>) {
+        let Some(queue) = &self.queue else { return };
+        let lost = self.dropped.swap(0, Ordering::Relaxed);
+        let mut line = String::new();
+        if lost > 0 && !text.is_empty() {
+            line.push_str(&format!("({lost} lines lost) "));
+        }
+        line.push_str(text);
+        let mut told: Vec<(&'static str, Fact<'_>)> = Vec::with_capacity(facts.len() + 1);
+        told.extend(
+            self.session
+                .map(|session| ("session", Fact::Number(session))),
+        );
+        told.extend_from_slice(facts);
+        let octets = entry::encode(&line, &told, LONGEST);
+        let flags = MsgFlags::MSG_DONTWAIT | MsgFlags::MSG_NOSIGNAL;
+        if send(queue.as_raw_fd(), &octets, flags).is_err() {
+            self.dropped.fetch_add(lost + 1, Ordering::Relaxed);
+        }
+    }
+}

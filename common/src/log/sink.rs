@@ -1,0 +1,139 @@
+//! Where entries end up, and how it is opened. Only the process that starts the logger opens anything.
+
+use std::fs::File;
+use std::os::fd::{AsFd, OwnedFd};
+use std::os::unix::fs::{FileTypeExt, MetadataExt};
+use std::os::unix::net::UnixDatagram;
+use std::path::{Path, PathBuf};
+
+use super::logger::Reopen;
+use crate::settings::LogFormat;
+
+/// What is named in the configuration, to be opened again.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Places {
+    /// Lines of text or JSON.
+    pub main: Option<PathBuf>,
+    /// The xferlog.
+    pub transfers: Option<PathBuf>,
+    /// The socket of syslog.
+    pub syslog: Option<PathBuf>,
+}
+
+/// Everything that the logger writes to.
+#[derive(Debug, Default)]
+pub struct Sinks {
+    pub(super) places: Places,
+    pub(super) format: LogFormat,
+    /// The program's name, for syslog.
+    pub(super) program: &'static str,
+    pub(super) main: Option<File>,
+    pub(super) transfers: Option<File>,
+    pub(super) syslog: Option<OwnedFd>,
+}
+
+impl Sinks {
+    /// Opens what is named.
+    ///
+    /// # Errors
+    /// The first thing that could not be opened, and why.
+    pub fn open(program: &'static str, places: Places, format: LogFormat) -> Result<Sinks, String> {
+        let mut sinks = Sinks {
+            format,
+            program,
+            ..Sinks::default()
+        };
+        for (what, opened) in places.reopen() {
+            let opened = opened?;
+            match what {
+                Reopen::Main => sinks.main = Some(File::from(opened)),
+                Reopen::Transfers => sinks.transfers = Some(File::from(opened)),
+                Reopen::Syslog => sinks.syslog = Some(opened),
+            }
+        }
+        sinks.places = places;
+        Ok(sinks)
+    }
+
+    /// Writes lines to the standard error of the program as well.
+    ///
+    /// # Errors
+    /// What dup(2) says.
+    pub fn with_standard_error(mut self) -> std::io::Result<Sinks> {
+        let copy = std::io::stderr().as_fd().try_clone_to_owned()?;
+        self.main = Some(File::from(copy));
+        Ok(self)
+    }
+
+    /// Whether there is nothing to write to.
+    pub fn are_none(&self) -> bool {
+        self.main.is_none() && self.transfers.is_none() && self.syslog.is_none()
+    }
+}
+
+impl Places {
+    /// Opens all that is named, each with what the logger takes it for.
+    pub(super) fn reopen(&self) -> impl Iterator<Item = (Reopen, Result<OwnedFd, String>)> + '_ {
+        let named =
+            |path: &Option<PathBuf>, what: Reopen, open: fn(&Path) -> Result<OwnedFd, String>| {
+                path.as_deref().map(|path| {
+                    let opened = open(path);
+                    (
+                        what,
+                        opened.map_err(|why| format!("log {}: {why}", path.display())),
+                    )
+                })
+            };
+        [
+            named(&self.main, Reopen::Main, file),
+            named(&self.transfers, Reopen::Transfers, file),
+            named(&self.syslog, Reopen::Syslog, syslog),
+        ]
+        .into_iter()
+        .flatten()
+    }
+}
+
+/// Opens a file to append to, which is created for its owner alone.
+///
+/// SECURITY: in a directory that others can write, somebody else may have put a link, a pipe or a file of their own there.
+fn file(path: &Path) -> Result<OwnedFd, String> {
+    use std::os::unix::fs::OpenOptionsExt;
+    let mut options = std::fs::OpenOptions::new();
+    options
+        .append(true)
+        .create(true)
+        .mode(0o600)
+        // Nobody reads from a pipe that was put there, and nobody is to wait for that.
+        .custom_flags(nix::libc::O_NOFOLLOW | nix::libc::O_NONBLOCK);
+    #[expect(
+        clippy::disallowed_methods,
+        reason = "the log file is configuration, not a user's file"
+    )]
+    let file = options.open(path).map_err(|error| error.to_string())?;
+    let about = file.metadata().map_err(|error| error.to_string())?;
+    let kind = about.file_type();
+    if !kind.is_file() && !kind.is_char_device() && !kind.is_fifo() {
+        return Err("it is neither a file nor a device".to_owned());
+    }
+    let own = nix::unistd::geteuid().as_raw();
+    if kind.is_file() && about.uid() != own && about.uid() != 0 {
+        return Err(format!(
+            "it belongs to user {}, who could change what it says: remove it, or chown it",
+            about.uid()
+        ));
+    }
+    Ok(file.into())
+}
+
+/// Connects to syslog, without ever waiting for it.
+fn syslog(path: &Path) -> Result<OwnedFd, String> {
+    let socket = UnixDatagram::unbound().map_err(|error| error.to_string())?;
+    socket
+        .connect(path)
+        .map_err(|error| format!("{error}; does a syslog daemon run?"))?;
+    socket
+        .set_nonblocking(true)
+        .map_err(|error| error.to_string())?;
+    Ok(socket.into())
+}
