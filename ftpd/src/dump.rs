@@ -5,6 +5,8 @@ use std::process::ExitCode;
 
 use common::auth::chain;
 use common::cli::out::{complain, print};
+use common::hooks::toml as hooks_toml;
+use common::settings::hooks::Placed;
 use common::settings::table::{Scope, Setting, TABLE};
 use common::settings::toml::{quoted, written};
 use common::settings::{Loaded, Origin, OwnSetting};
@@ -42,6 +44,18 @@ fn whole(loaded: &Loaded) -> String {
     for (name, settings) in loaded.config.server.users.all() {
         let _ = write!(text, "\n[user.{}]\n", quoted(name));
         text.push_str(&aligned(settings.iter().map(own_row).collect()));
+    }
+    let hooks = &loaded.config.server.hooks;
+    if let Some(path) = &hooks.log {
+        let _ = write!(text, "\n# ExecLog = {}\n", plain(&path.to_string_lossy()));
+    }
+    for Placed { hook, origin } in &hooks.all {
+        let origin = plain(&origin.to_string());
+        let _ = write!(
+            text,
+            "\n[[hook]]  # {origin}\n{}",
+            hooks_toml::written(hook)
+        );
     }
     text
 }
@@ -121,10 +135,11 @@ fn aligned(rows: Vec<(String, String)>) -> String {
     let widths = rows.iter().map(|(said, _)| width(said));
     let column = widths.filter(|&width| width <= WIDEST).max().unwrap_or(0);
     rows.iter()
-        .map(|(said, origin)| {
-            // A path may hold anything, and a comment ends with its line.
-            let origin = origin.replace(char::is_control, "?");
-            format!("{said:<column$}  # {origin}\n")
-        })
+        .map(|(said, origin)| format!("{said:<column$}  # {}\n", plain(origin)))
         .collect()
+}
+
+/// A path may hold anything, and a comment ends with its line.
+fn plain(origin: &str) -> String {
+    origin.replace(char::is_control, "?")
 }

@@ -206,3 +206,36 @@ fn faults_are_in_the_log_at_the_start() {
         .log
         .line_with(&["hooks: UploadHook: everybody may write"]);
 }
+
+/// What `--dump-config` writes says the same when it is read.
+#[test]
+fn a_dump_has_the_hooks_and_is_itself_a_configuration() {
+    let scene = Scene::new();
+    let dump = |name: &str, text: &str| {
+        let configuration = scene.scratch.join(name);
+        fs::write(&configuration, text).unwrap();
+        set_mode(&configuration, 0o600);
+        let output = Command::new(binaries::path("ftpd"))
+            .args(["--dump-config", "-f"])
+            .arg(&configuration)
+            .output()
+            .unwrap();
+        assert!(output.status.success(), "{output:?}");
+        String::from_utf8(output.stdout).unwrap()
+    };
+    let tables = |text: &str| {
+        let tables = text.split("\n[[hook]]").skip(1);
+        let rest = tables.map(|table| table.split_once('\n').unwrap().1.to_owned());
+        rest.collect::<Vec<_>>()
+    };
+    let first = dump(
+        "ftpd.conf",
+        "ExecEngine=on\nExecOnCommand=WRITE /bin/true %f \"a b\"\nExecOnExit=/bin/true %u\nExecTimeout=5\n",
+    );
+    assert!(
+        first.contains("[[hook]]  # ") && first.contains("ftpd.conf:2"),
+        "{first}"
+    );
+    assert_eq!(tables(&first).len(), 2, "{first}");
+    assert_eq!(tables(&dump("again.toml", &first)), tables(&first));
+}

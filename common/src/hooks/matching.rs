@@ -41,6 +41,8 @@ impl Match {
 /// none of these, and no pattern with one.
 #[derive(Clone, Debug, PartialEq)]
 struct Patterns<P> {
+    /// As they were written.
+    words: Vec<String>,
     some: Vec<P>,
     none: Vec<P>,
 }
@@ -57,7 +59,8 @@ impl<P> Patterns<P> {
                 None => some.push(parse(word)?),
             }
         }
-        Ok(Patterns { some, none })
+        let words = words.iter().map(|&word| word.to_owned()).collect();
+        Ok(Patterns { words, some, none })
     }
 
     fn include(&self, matches: impl Fn(&P) -> bool) -> bool {
@@ -73,6 +76,11 @@ impl UserPatterns {
     pub fn parse(words: &[&str]) -> Result<UserPatterns, TooLong> {
         Patterns::parse(words, |word| Pattern::new(word.as_bytes())).map(UserPatterns)
     }
+
+    /// The patterns as they were written.
+    pub(super) fn words(&self) -> &[String] {
+        &self.0.words
+    }
 }
 
 /// Patterns for paths as the client sees them. A part `**` is any number of parts, or none.
@@ -83,6 +91,11 @@ impl PathPatterns {
     /// Reads patterns. One that does not begin with a slash is for the last part of a path.
     pub fn parse(words: &[&str]) -> Result<PathPatterns, TooLong> {
         Patterns::parse(words, PathPattern::parse).map(PathPatterns)
+    }
+
+    /// The patterns as they were written.
+    pub(super) fn words(&self) -> &[String] {
+        &self.0.words
     }
 }
 

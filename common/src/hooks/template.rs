@@ -11,7 +11,10 @@ pub const LONGEST_TEMPLATE: usize = 4096;
 
 /// A text with variables.
 #[derive(Clone, Debug, PartialEq)]
-pub struct Template(Vec<Part>);
+pub struct Template {
+    text: String,
+    parts: Vec<Part>,
+}
 
 #[derive(Clone, Debug, PartialEq)]
 enum Part {
@@ -69,25 +72,39 @@ impl Template {
         if !literal.is_empty() {
             parts.push(Part::Text(literal));
         }
-        Ok(Template(parts))
+        Ok(Template {
+            text: text.to_owned(),
+            parts,
+        })
     }
 
     /// A text in which nothing is a variable.
     pub fn literal(text: &str) -> Template {
-        Template(vec![Part::Text(text.to_owned())])
+        Template {
+            parts: vec![Part::Text(text.to_owned())],
+            text: text.replace('%', "%%"),
+        }
     }
 
     /// The variable of the daemon's environment that has this name.
     pub(super) fn of_environment(name: &str) -> Result<Template, TemplateError> {
         match Variable::of_environment(name) {
-            Ok(variable) => Ok(Template(vec![Part::Variable(variable)])),
+            Ok(variable) => Ok(Template {
+                text: format!("%{{env:{name}}}"),
+                parts: vec![Part::Variable(variable)],
+            }),
             Err(message) => Err(TemplateError { at: 0, message }),
         }
     }
 
+    /// The text as it is read.
+    pub fn text(&self) -> &str {
+        &self.text
+    }
+
     /// The text, if it has no variables.
     pub fn as_literal(&self) -> Option<&str> {
-        match self.0.as_slice() {
+        match self.parts.as_slice() {
             [] => Some(""),
             [Part::Text(text)] => Some(text),
             _ => None,
@@ -97,7 +114,7 @@ impl Template {
     /// The text for an event: always one argument, without NUL. `environment` is the daemon's.
     pub fn expand(&self, event: &Event, environment: &dyn Fn(&str) -> Option<Vec<u8>>) -> Vec<u8> {
         let mut argument = Vec::new();
-        for part in &self.0 {
+        for part in &self.parts {
             match part {
                 Part::Text(text) => argument.extend_from_slice(text.as_bytes()),
                 Part::Variable(variable) => variable.push(event, environment, &mut argument),

@@ -29,6 +29,10 @@ impl Networks {
         Ok(Networks(networks))
     }
 
+    pub(crate) fn iter(&self) -> impl Iterator<Item = &Network> {
+        self.0.iter()
+    }
+
     /// Whether the address is in one of them.
     pub fn contain(&self, address: IpAddr) -> bool {
         self.0.iter().any(|network| network.contains(address))

@@ -3,6 +3,7 @@
 mod item;
 #[cfg(test)]
 mod tests;
+mod written;
 
 use std::ops::Range;
 use std::path::PathBuf;
@@ -19,6 +20,7 @@ use crate::proto::verbs::VerbSet;
 use crate::settings::value::shown;
 
 pub(crate) use self::item::Told;
+pub use self::written::written;
 
 /// A key of a `[[hook]]` table.
 pub struct Key {

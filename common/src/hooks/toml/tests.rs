@@ -19,7 +19,7 @@ fn read(text: &str) -> (Vec<Hook>, Vec<(String, String)>) {
     (hooks.into_iter().map(|(hook, _)| hook).collect(), errors)
 }
 
-fn one(text: &str) -> Hook {
+pub(super) fn one(text: &str) -> Hook {
     let (mut hooks, errors) = read(&format!("[[hook]]\n{text}"));
     assert_eq!(errors, []);
     hooks.remove(0)
