@@ -171,7 +171,7 @@ fn each_entry_of_an_archive_is_looked_at() {
 }
 
 /// A file in a tar archive.
-fn entry(name: &str, content: &[u8]) -> Vec<u8> {
+pub(crate) fn entry(name: &str, content: &[u8]) -> Vec<u8> {
     let mut header = [0u8; 512];
     header[..name.len()].copy_from_slice(name.as_bytes());
     header[100..107].copy_from_slice(b"0000644");

@@ -8,6 +8,7 @@ mod commands;
 mod data;
 mod deaths;
 mod directives;
+mod names;
 mod programs;
 mod scripts;
 mod uploads;
