@@ -32,8 +32,9 @@ pub fn serve(gateway: &Gateway<'_>, client: Client) -> Status {
         tls,
         lifeline,
         reports,
-        // A gateway has none.
+        // A gateway has none, and tells nobody what it does.
         hooks: _,
+        page: _,
     } = client;
     let made = channel::ends::<Dialling>();
     let ((asker, answerer), fork) = match halves::part(made, ends.client(), gateway.rules.log) {

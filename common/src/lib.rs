@@ -15,6 +15,7 @@ pub mod stage;
 pub mod wire;
 
 // Mechanism: descriptors, files, processes.
+pub mod activity;
 pub mod auth;
 pub mod channel;
 pub mod cli;

@@ -13,7 +13,7 @@ use common::hookd::{self, Interest, Introduction};
 use common::hooks::Hook;
 use common::jail::Names;
 use common::listener::{
-    Client, Entrance, Hooks, Lifeline, Listener, Ran, Renewal, Reports, Status, ToHooks,
+    Client, Entrance, Hooks, Lifeline, Listener, Operator, Ran, Renewal, Reports, Status, ToHooks,
 };
 use common::log::{Log, Places, Sinks};
 use common::lookup::Found;
@@ -113,6 +113,7 @@ pub(crate) fn serve_inetd(config: Config) -> ExitCode {
                 lifeline,
                 reports: Reports::nowhere(),
                 hooks,
+                page: None,
             };
             sys::exit(serve(&setup, client).code())
         }
@@ -143,6 +144,8 @@ fn start(config: Config) -> Result<(Listener, Setup, Option<PidFile>), String> {
     };
     let pid_file = setup.config.server.pid_file.as_deref();
     let pid_file = pid_file.map(PidFile::new).transpose()?;
+    let operator = setup.config.server.control_socket.as_deref();
+    let operator = operator.map(Operator::new).transpose()?;
     // What is wrong with the certificates is known only later. Servants close it, and so does this process once it serves.
     let terminal = io::stderr().as_fd().try_clone_to_owned();
     // Before any servant is forked: whoever waits for the end of our output shall not wait for theirs.
@@ -183,7 +186,8 @@ fn start(config: Config) -> Result<(Listener, Setup, Option<PidFile>), String> {
     let (limits, total) = (server.limits.clone(), server.total_rates);
     let listener = Listener::new(ports, renewal, limits, total, setup.log.clone())
         .map_err(because("signals"))?
-        .with_hooks(hooks);
+        .with_hooks(hooks)
+        .with_operator(operator);
     startup::tell_ready(awaited);
     Ok((listener, setup, pid_file))
 }

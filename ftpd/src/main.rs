@@ -11,6 +11,7 @@ mod pid_file;
 mod reload;
 mod session;
 mod setup;
+mod who;
 
 use std::ops::ControlFlow;
 use std::process::ExitCode;
@@ -48,6 +49,8 @@ fn configuration() -> ControlFlow<ExitCode, (Config, Source)> {
         Some(Question::Check) => check::answer(&loaded.config),
         Some(Question::Passive { json }) => check::passive(&loaded.config, json),
         Some(Question::Login { user, from, json }) => check::login(&loaded, user, from, json),
+        Some(Question::Who { json }) => who::list(&loaded.config.server, json),
+        Some(Question::Kick { session }) => who::kick(&loaded.config.server, session),
         Some(Question::Dump { user }) => dump::dump(&loaded, user),
     };
     ControlFlow::Break(answer)

@@ -57,14 +57,29 @@ pub fn command() -> Command {
                 .help("With --check: tell where PASV and EPSV send whom, and try whether that leads back to here"),
         )
         .arg(
+            Arg::new("who")
+                .long("who")
+                .action(ArgAction::SetTrue)
+                .conflicts_with("about")
+                .help("List the sessions of the daemon that runs with this ControlSocket"),
+        )
+        .arg(
+            Arg::new("kick")
+                .long("kick")
+                .value_name("ID")
+                .value_parser(value_parser!(i32).range(1..))
+                .conflicts_with_all(["about", "who"])
+                .help("End the session of this number; asked twice, at once"),
+        )
+        .arg(
             Arg::new("json")
                 .long("json")
                 .action(ArgAction::SetTrue)
                 .requires("asked")
                 .conflicts_with("dump-config")
-                .help("With --user or --passive: print one JSON object"),
+                .help("With --user or --passive: print one JSON object; with --who: one for each session"),
         )
-        .group(ArgGroup::new("asked").args(["user", "passive"]))
+        .group(ArgGroup::new("asked").args(["user", "passive", "who"]))
         .arg(
             Arg::new("make-cert")
                 .long("make-cert")
@@ -97,6 +112,10 @@ pub enum Question<'a> {
     },
     /// Where passive mode leads whom.
     Passive { json: bool },
+    /// Which sessions the daemon has.
+    Who { json: bool },
+    /// Whether this session can be ended.
+    Kick { session: i32 },
     /// All of it, or what it is for this user.
     Dump { user: Option<&'a [u8]> },
 }
@@ -107,6 +126,13 @@ pub fn question(matches: &ArgMatches) -> Option<Question<'_>> {
     let user = user.map(|name| name.as_bytes());
     if matches.get_flag("dump-config") {
         return Some(Question::Dump { user });
+    }
+    if matches.get_flag("who") {
+        let json = matches.get_flag("json");
+        return Some(Question::Who { json });
+    }
+    if let Some(&session) = matches.get_one("kick") {
+        return Some(Question::Kick { session });
     }
     matches.get_flag("check").then(|| match user {
         None if matches.get_flag("passive") => Question::Passive {

@@ -149,6 +149,9 @@ impl Listener {
                 ));
             }
         }
+        if let Some(operator) = self.operator.take() {
+            operator.leave();
+        }
         if let Some(hooks) = self.hooks.take() {
             hooks.leave(STOP_GRACE);
         }

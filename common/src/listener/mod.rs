@@ -12,6 +12,7 @@ mod hooks;
 mod leases;
 mod lifeline;
 mod logins;
+pub mod operator;
 mod penalties;
 mod renewal;
 mod reports;
@@ -35,6 +36,7 @@ use socket2::Socket;
 pub use answers::Answer;
 pub use hooks::Hooks;
 pub use lifeline::{Lifeline, Sign, Watched};
+pub use operator::Operator;
 pub use renewal::Renewal;
 pub use reports::{Reports, Verdict};
 pub use status::Status;
@@ -45,6 +47,7 @@ use self::penalties::Source;
 use self::reports::Inbox;
 use self::sessions::Sessions;
 
+use crate::activity::Page;
 use crate::channel::{Refusal, UserName};
 use crate::control::until;
 use crate::hookd;
@@ -89,6 +92,8 @@ pub struct Client {
     pub lifeline: Lifeline,
     pub reports: Reports,
     pub hooks: Option<ToHooks>,
+    /// Where it tells what it does.
+    pub page: Option<Page>,
 }
 
 /// A session's way to hookd.
@@ -153,6 +158,7 @@ pub struct Listener {
     leases: Leases,
     renewal: Option<Renewal>,
     hooks: Option<Hooks>,
+    operator: Option<Operator>,
     log: Log,
     /// Whether somebody wants the settings to be read anew.
     reload: bool,
@@ -213,6 +219,7 @@ impl Listener {
             leases: Leases::new(total),
             renewal,
             hooks: None,
+            operator: None,
             log,
             reload: false,
         })
@@ -224,6 +231,11 @@ impl Listener {
             hooks.tell(Kind::Start, "");
         }
         Listener { hooks, ..self }
+    }
+
+    /// Answers whoever runs the server, and has sessions tell what they do.
+    pub fn with_operator(self, operator: Option<Operator>) -> Listener {
+        Listener { operator, ..self }
     }
 
     /// Accepts until it is told to stop. Returns in the child for each client, too.
@@ -244,6 +256,7 @@ impl Listener {
                 return Ran::Reload(Box::new(self));
             }
             self.hear();
+            self.answer_operator();
             if let Some(renewal) = &mut self.renewal {
                 renewal.look(&self.log);
             }
@@ -283,6 +296,10 @@ impl Listener {
         let renewal = self.renewal.as_ref();
         let awaited = renewal.into_iter().flat_map(Renewal::awaited);
         ready.extend(awaited.map(|fd| PollFd::new(fd, PollFlags::POLLIN)));
+        let operator = self.operator.as_ref();
+        let awaited = operator.into_iter().flat_map(Operator::awaited);
+        ready.extend(awaited.map(|fd| PollFd::new(fd, PollFlags::POLLIN)));
+        let paused = earlier(paused, operator.and_then(Operator::next_turn));
         let turn = earlier(paused, self.door.next_turn());
         let end = earlier(turn, renewal.and_then(Renewal::next_turn));
         let end = earlier(end, self.hooks.as_ref().and_then(Hooks::next_turn));
@@ -367,10 +384,16 @@ impl Listener {
             None => (None, None),
             Some(_) => Some(hookd::channel()?).unzip(),
         };
+        let page = match &self.operator {
+            None => None,
+            // Without one it is shown without what it does.
+            Some(_) => Page::new().ok(),
+        };
         match sys::fork() {
             Ok(Fork::Parent(child)) => {
                 let exempt = self.door.exempts(ends.client()) && !self.door.awaits_header(&ends);
                 let number = self.sessions.add(child, ends, exempt);
+                self.sessions.tells_on(child, page);
                 if let (Some(hooks), Some(theirs)) = (&self.hooks, theirs) {
                     let introduced = hooks.introduce(number, child, ends, theirs, false);
                     self.sessions.introduced(child, introduced);
@@ -380,7 +403,7 @@ impl Listener {
                 let _ = setpgid(child, child);
                 Ok(None)
             }
-            Ok(Fork::Child) => match self.begin(socket.into(), ends, entrance, ours) {
+            Ok(Fork::Child) => match self.begin(socket.into(), ends, entrance, ours, page) {
                 Ok(client) => Ok(Some(client)),
                 // Never back into the listener's loop.
                 Err(_) => sys::exit(Status::Broken.code()),
@@ -399,8 +422,10 @@ impl Listener {
         ends: Ends,
         entrance: Entrance,
         hooks: Option<OwnedFd>,
+        page: Option<Page>,
     ) -> Result<Client, Errno> {
         self.ports.clear();
+        self.operator = None;
         setpgid(Pid::from_raw(0), Pid::from_raw(0))?;
         unblock_termination()?;
         Ok(Client {
@@ -411,6 +436,7 @@ impl Listener {
             lifeline: self.lifeline.try_clone()?,
             reports: self.reports.try_clone()?,
             hooks: hooks.map(ToHooks::by_listener),
+            page,
         })
     }
 

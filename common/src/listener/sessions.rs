@@ -14,6 +14,7 @@ use super::hooks::{Hooks, Introductions};
 use super::penalties::{Offence, Source};
 use super::reports::Verdict;
 use super::status::Status;
+use crate::activity::Page;
 use crate::channel::{Refusal, UserName};
 use crate::hookd::Introduced;
 use crate::net::{Ends, Passed};
@@ -38,7 +39,7 @@ pub(super) struct Session {
     evicted: bool,
     /// Which one it is since the start.
     number: u64,
-    since: Instant,
+    pub(super) since: Instant,
     pub(super) reports: u32,
     /// A change of the password that is asked for.
     change: Option<OwnedFd>,
@@ -50,6 +51,10 @@ pub(super) struct Session {
     handover: Option<Handover>,
     /// How hookd knows it.
     introductions: Option<Introductions>,
+    /// Where it tells what it does.
+    pub(super) page: Option<Page>,
+    /// The operator wants it to end.
+    pub(super) kicked: bool,
 }
 
 /// What one trusted half leaves to the next.
@@ -110,11 +115,27 @@ impl Sessions {
             guesses: 0,
             handover: None,
             introductions: None,
+            page: None,
+            kicked: false,
         };
         self.forget(keeper);
         self.census.add(session.counted(keeper));
         self.all.insert(keeper, session);
         self.came
+    }
+
+    /// Notes where a session tells what it does.
+    pub(super) fn tells_on(&mut self, group: Pid, page: Option<Page>) {
+        if let Some(session) = self.all.get_mut(&group) {
+            session.page = page;
+        }
+    }
+
+    /// All of them, as they came.
+    pub(super) fn in_order(&self) -> Vec<(Pid, &Session)> {
+        let mut sessions: Vec<_> = self.all.iter().map(|(group, one)| (*group, one)).collect();
+        sessions.sort_unstable_by_key(|(_, session)| session.number);
+        sessions
     }
 
     /// Notes how hookd knows a session.
@@ -344,11 +365,10 @@ impl Sessions {
 
     /// Writes the list of sessions, as much as fits, without waiting for a reader.
     pub(super) fn list(&self, envelope: &Envelope) {
-        let mut sessions: Vec<_> = self.all.iter().collect();
-        sessions.sort_unstable_by_key(|(_, session)| session.number);
+        let sessions = self.in_order();
         let mut text = String::new();
         for (group, session) in sessions {
-            let line = session.line(*group);
+            let line = session.line(group);
             if text.len() + line.len() > LONGEST_LIST {
                 break;
             }

@@ -5,6 +5,7 @@ use std::os::fd::{AsFd, BorrowedFd};
 use nix::poll::PollFlags;
 
 use super::{Attendant, Interrupt};
+use crate::activity::Teller;
 use crate::control::Control;
 use crate::proto::line::Input;
 use crate::proto::reply::{Code, Reply};
@@ -19,6 +20,8 @@ pub struct Watch<'a> {
     answer_expected: bool,
     /// The work has no mark: nothing tells its reply from another but the order.
     silently: bool,
+    /// Who is told of progress.
+    teller: Option<&'a mut Teller>,
     /// ABOR has come: its own reply is owed after the transfer's.
     pub aborted: bool,
 }
@@ -31,8 +34,15 @@ impl<'a> Watch<'a> {
             permitted,
             answer_expected: false,
             silently: false,
+            teller: None,
             aborted: false,
         }
+    }
+
+    /// Has progress told.
+    pub fn telling(mut self, teller: &'a mut Teller) -> Self {
+        self.teller = Some(teller);
+        self
     }
 
     /// For a wait on the channel itself: what arrives there is the caller's.
@@ -119,6 +129,12 @@ impl Attendant for Watch<'_> {
             (self.control.as_fd(), self.control.interest()),
             (self.channel, PollFlags::empty()),
         ]
+    }
+
+    fn note(&mut self, moved: u64) {
+        if let Some(teller) = &mut self.teller {
+            teller.moved(moved);
+        }
     }
 
     fn attend(&mut self, [control, channel]: [PollFlags; 2], moved: u64) -> Option<Interrupt> {

@@ -102,6 +102,8 @@ pub trait Attendant {
     fn begin(&mut self) -> Option<Interrupt>;
     /// What to watch; descriptors without events are still watched for their end.
     fn watch(&self) -> [(BorrowedFd<'_>, PollFlags); 2];
+    /// Hears now and then that so much was moved.
+    fn note(&mut self, _moved: u64) {}
     /// Deals with what happened on them; `moved` is the progress so far, in octets.
     fn attend(&mut self, events: [PollFlags; 2], moved: u64) -> Option<Interrupt>;
 }
@@ -184,6 +186,7 @@ pub fn run(
         } else {
             Some(Instant::now())
         };
+        attendant.note(moved);
         let woken = watch(wait_for, attendant, limit, moved);
         attended = Instant::now();
         match woken {
@@ -198,6 +201,7 @@ pub fn run(
             Woken::Interrupted(interrupt) => break End::Interrupted(interrupt),
         }
     };
+    attendant.note(moved);
     Outcome { moved, end }
 }
 
@@ -212,6 +216,7 @@ fn pause(
         Allowance::NotBefore(time) => Some(time),
         Allowance::Octets(_) | Allowance::Awaited => None,
     };
+    attendant.note(moved);
     let lease = pace.awaited().map(|pipe| (pipe, PollFlags::POLLIN));
     match watch(lease, attendant, until, moved) {
         Woken::Ready | Woken::TimedOut => None,

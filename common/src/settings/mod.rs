@@ -90,6 +90,8 @@ pub struct ServerConfig {
     pub chroot: Option<PathBuf>,
     /// Where the daemon tells which process it is.
     pub pid_file: Option<PathBuf>,
+    /// Where whoever runs the server asks who is there.
+    pub control_socket: Option<PathBuf>,
     /// Where log lines go; `None` is the standard error when in the foreground, else nowhere.
     pub log_file: Option<PathBuf>,
     pub log_format: LogFormat,
@@ -168,6 +170,7 @@ impl Default for ServerConfig {
             update_pass: None,
             chroot: None,
             pid_file: None,
+            control_socket: None,
             log_file: None,
             log_format: LogFormat::Text,
             log_level: LogLevel::Transfers,

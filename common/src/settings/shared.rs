@@ -10,6 +10,7 @@ fn of_server(config: &Config, origins: &Origins) -> Vec<&'static str> {
     // Zero asks for nothing, and what was not said is no mistake.
     let asked = [
         ("PidFile", config.server.pid_file.is_some()),
+        ("ControlSocket", config.server.control_socket.is_some()),
         ("MaxClients", limits.clients != 0),
         ("MaxPerAddress", limits.per_address != 0),
         ("MaxUnauthenticated", limits.unauthenticated != 0),

@@ -11,6 +11,9 @@ const STANDING: &[(&str, Keep)] = &[
         keep(&mut new.session_user, &old.session_user)
     }),
     ("PidFile", |new, old| keep(&mut new.pid_file, &old.pid_file)),
+    ("ControlSocket", |new, old| {
+        keep(&mut new.control_socket, &old.control_socket)
+    }),
     // The logger has them, which opens nothing.
     ("LogFile", |new, old| keep(&mut new.log_file, &old.log_file)),
     ("LogFormat", |new, old| {

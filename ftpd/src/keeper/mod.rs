@@ -65,6 +65,7 @@ pub(crate) fn serve(setup: &Setup, client: Client) -> Status {
         lifeline,
         reports,
         hooks,
+        page,
     } = client;
     let made = channel::pair();
     let ((asker, answerer), fork) = match halves::part(made, ends.client(), &setup.log) {
@@ -81,7 +82,7 @@ pub(crate) fn serve(setup: &Setup, client: Client) -> Status {
                 certificates,
                 clients: clients.flatten(),
             };
-            sys::exit(session::run(setup, socket, asker, ends, security).code())
+            sys::exit(session::run(setup, socket, asker, ends, security, page).code())
         }
         Fork::Parent(session) => {
             drop((socket, asker));

@@ -28,7 +28,9 @@ pub(super) fn is_of_another_protocol(unfinished: &[u8]) -> bool {
 impl Session {
     /// Carries a line out. `None` where the handler has sent its replies itself.
     pub(super) fn obey(&mut self, line: &[u8]) -> Result<Option<Reply>, End> {
-        match self.try_obey(line) {
+        let obeyed = self.try_obey(line);
+        self.link.teller.end();
+        match obeyed {
             Ok(reply) | Err(Stop::Reply(reply)) => Ok(Some(reply)),
             Err(Stop::End(end)) => Err(end),
         }
@@ -65,6 +67,11 @@ impl Session {
             return Ok(self.not_permitted(verb));
         }
         log_line(&self.link.log, line, spec);
+        let argument = match spec.secret {
+            true => &[],
+            false => verbs::split(line).1,
+        };
+        self.link.teller.begin(spec.verb, argument);
         if spec.between
             && let Stage::User(user) = &mut self.stage
         {

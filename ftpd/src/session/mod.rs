@@ -20,6 +20,7 @@ mod transfer;
 use std::os::fd::{AsFd, OwnedFd};
 use std::time::{Duration, Instant};
 
+use common::activity::{Page, Teller};
 use common::channel::{Account, Asker, LoginAnswer, LoginRequest, PreLogin, Refusal};
 use common::control::{Control, Lost, until};
 use common::digest::Algorithm;
@@ -119,6 +120,8 @@ pub(crate) struct Link {
     pub(crate) data_front_ends: Option<Networks>,
     /// Data connections that came from or would have led to somebody else.
     strangers: u32,
+    /// Shows what the session does.
+    pub(crate) teller: Teller,
 }
 
 impl Link {
@@ -218,6 +221,7 @@ pub(crate) fn run(
     channel: Asker<PreLogin>,
     ends: Ends,
     security: Security,
+    page: Option<Page>,
 ) -> Status {
     let server = &setup.config.server;
     // Before the sandbox, in which no option of a socket can be set any more.
@@ -234,6 +238,7 @@ pub(crate) fn run(
     let mut kept = vec![socket.as_fd(), channel.as_fd()];
     kept.extend(pipe.iter().flat_map(Pipe::descriptors));
     kept.extend(setup.log.descriptor());
+    kept.extend(page.as_ref().map(AsFd::as_fd));
     let root = setup.empty_root.as_ref();
     let entered = sandbox::enter_empty(
         Role::Session,
@@ -255,6 +260,7 @@ pub(crate) fn run(
             tunnelled: false,
             data_front_ends: server.data_front_ends().cloned(),
             strangers: 0,
+            teller: Teller::new(page),
             ends,
             log: setup.log.clone(),
         },

@@ -128,7 +128,7 @@ fn run(
     pace: &mut Pace,
     flow: &mut dyn Flow,
 ) -> Ended {
-    let watch = Watch::new(&mut link.control, channel, account.permitted);
+    let watch = Watch::new(&mut link.control, channel, account.permitted).telling(&mut link.teller);
     attend(watch, account, pace, flow)
 }
 
@@ -153,7 +153,9 @@ pub(crate) fn digest(
 ) -> (Ended, Digest) {
     let mut flow = Measure::new(source, algorithm);
     let channel = user.files.as_fd();
-    let watch = Watch::new(&mut link.control, channel, user.account.permitted).silently();
+    let watch = Watch::new(&mut link.control, channel, user.account.permitted)
+        .silently()
+        .telling(&mut link.teller);
     let ended = attend(watch, &user.account, &mut Pace::default(), &mut flow);
     (ended, flow.digest())
 }

@@ -38,6 +38,7 @@ pub(crate) fn run(
     channel: Asker<PreLogin>,
     _ends: Ends,
     security: Security,
+    _page: Option<common::activity::Page>,
 ) -> Status {
     let Some((test, then)) = HANDOVER.take() else {
         return Status::Broken;

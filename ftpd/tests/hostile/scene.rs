@@ -359,6 +359,7 @@ fn serve(identity: Identity, user: &User, config: Config, socket: OwnedFd) {
         tls: signer(&setup),
         lifeline: Lifeline::unattended().unwrap(),
         reports: Reports::nowhere(),
+        page: None,
     };
     // As in main: what is left here must not be dropped, since keeper has closed it.
     sys::exit(keeper::serve(&setup, client).code())
