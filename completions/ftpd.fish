@@ -2,6 +2,7 @@ complete -c ftpd -s f -l config -d 'Read this configuration [default: /etc/metaf
 complete -c ftpd -l explain -d 'Explain a setting, by its key, flag or TOML name' -r
 complete -c ftpd -l user -d 'With --check: tell what a login of this user would get; with --dump-config: its settings' -r
 complete -c ftpd -l from -d 'With --user: the address that the login would come from' -r
+complete -c ftpd -l kick -d 'End the session of this number; asked twice, at once' -r
 complete -c ftpd -l make-cert -d 'Make HOST.pem and HOST.key, a self-signed certificate and its key, here' -r
 complete -c ftpd -s p -l port -d 'Port of the control connection; 0 is any free one [default: 21]' -r
 complete -c ftpd -s i -l bindaddress -d 'Address or network interface to listen on, by default all' -r
@@ -21,6 +22,7 @@ complete -c ftpd -l client-ca -d 'Authorities in PEM, whose certificates clients
 complete -c ftpd -l client-crl -d 'Revocation lists; with one, every authority on the way needs a valid one' -r -F
 complete -c ftpd -l sessionuser -d 'User and group number of the network half of a session; owns nothing [default: 60621]' -r
 complete -c ftpd -l pidfile -d 'File for the number of the daemon\'s process, by which a second one is refused' -r -F
+complete -c ftpd -l controlsocket -d 'Socket for ftpd --who and --kick; only root and the daemon\'s user can use it' -r -F
 complete -c ftpd -l chroot -d 'Confine every session to this directory' -r -f -a "(__fish_complete_directories)"
 complete -c ftpd -s l -l logfile -d 'File for the log, by default the standard error in the foreground' -r -F
 complete -c ftpd -l logformat -d 'Form of the log\'s lines: for people, or a JSON object each [default: text]' -r -f -a "text\t''
@@ -158,7 +160,8 @@ complete -c ftpd -l answertimeout -d 'How long a server of Targets may take to a
 complete -c ftpd -l check -d 'Check the configuration and start nothing'
 complete -c ftpd -l dump-config -d 'Print every setting as a TOML file, with where each value comes from'
 complete -c ftpd -l passive -d 'With --check: tell where PASV and EPSV send whom, and try whether that leads back to here'
-complete -c ftpd -l json -d 'With --user or --passive: print one JSON object'
+complete -c ftpd -l who -d 'List the sessions of the daemon that runs with this ControlSocket'
+complete -c ftpd -l json -d 'With --user or --passive: print one JSON object; with --who: one for each session'
 complete -c ftpd -s 4 -d 'Listen on IPv4 addresses only'
 complete -c ftpd -l nodemon -d 'Stay in the foreground'
 complete -c ftpd -s I -l inetd -d 'Serve one session on descriptor 0, started by inetd'

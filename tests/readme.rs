@@ -1,0 +1,119 @@
+//! The three servers of the README, each by the lines that stand there: typed as root into a machine whose configuration,
+//! homes and network are the test's own.
+
+#![allow(clippy::unwrap_used, reason = "whatever fails shall end the test")]
+
+use std::fs;
+use std::process::Command;
+
+use tests::{Scratch, binaries, require};
+
+/// The most lines that a set-up may have.
+const MOST_LINES: usize = 9;
+
+/// The lines below a sentence of the README, as they stand there.
+#[track_caller]
+fn lines_below(sentence: &str) -> String {
+    let text = fs::read_to_string(binaries::root().join("README.md")).unwrap();
+    let (_, rest) = text
+        .split_once(sentence)
+        .expect("the README has the sentence");
+    let lines: Vec<_> = rest
+        .lines()
+        .skip(2)
+        .map_while(|line| line.strip_prefix("    "))
+        .collect();
+    assert!((1..=MOST_LINES).contains(&lines.len()), "{lines:?}");
+    lines.join("\n") + "\n"
+}
+
+/// Types the lines, with a password where one is asked for, and then what a client and an onlooker do.
+#[track_caller]
+fn run(sentence: &str, then: &str) {
+    let programs = ["unshare", "mount", "ip", "curl", "useradd", "install"];
+    if !require::root() || !require::programs(&programs) {
+        return;
+    }
+    let scratch = Scratch::new();
+    let place = scratch.path().display().to_string();
+    fs::write(scratch.join("typed"), lines_below(sentence)).unwrap();
+    // A ! would hide a success from -e.
+    let then = format!(
+        "refused() {{ if \"$@\"; then echo \"not refused: $*\" >&2; exit 1; fi; }}\n{then}"
+    );
+    fs::write(scratch.join("then"), then).unwrap();
+    // /etc is this machine's with all changes on top of it; the rest begins empty.
+    let stage = format!(
+        "set -e
+        mkdir {place}/layers && mount -t tmpfs none {place}/layers
+        mkdir {place}/layers/upper {place}/layers/work
+        mount -t overlay none -o lowerdir=/etc,upperdir={place}/layers/upper,workdir={place}/layers/work /etc
+        for empty in /srv /home /run; do mount -t tmpfs -o mode=755 none $empty; done
+        rm -f /etc/metaftpd.conf /etc/metaftpd.auth
+        mkdir -p /etc/ssl/private
+        ip link set lo up
+        echo staged >&2
+        echo correct-horse | sh -e {place}/typed
+        sh -e {place}/then"
+    );
+    let programs = binaries::path("ftpd").parent().unwrap().to_owned();
+    let path = format!("{}:/usr/sbin:/usr/bin:/sbin:/bin", programs.display());
+    let output = Command::new("unshare")
+        .args([
+            "--mount",
+            "--net",
+            "--pid",
+            "--fork",
+            "--kill-child",
+            "--mount-proc",
+        ])
+        .args(["sh", "-c", &stage])
+        .current_dir(scratch.path())
+        .env("PATH", path)
+        .output()
+        .unwrap();
+    let errors = String::from_utf8_lossy(&output.stderr);
+    if !errors.contains("staged") {
+        require::missing("the right to mount over /etc in a namespace");
+        return;
+    }
+    assert!(output.status.success(), "{output:?}");
+}
+
+#[test]
+fn files_for_everybody_to_read_only() {
+    run(
+        "Files for everybody, to read only:",
+        "echo hello >/srv/ftp/file; chmod 755 /srv/ftp
+        test \"$(curl -sS ftp://localhost/file)\" = hello
+        refused curl -sS -T /etc/hostname ftp://localhost/new
+        refused curl -sS -Q 'DELE file' ftp://localhost/
+        refused test -e /srv/ftp/new; test -e /srv/ftp/file",
+    );
+}
+
+#[test]
+fn a_drop_box_whose_files_are_moved_on() {
+    run(
+        "A drop box for a scanner, from which each whole file is moved on:",
+        "echo page >scan.pdf
+        curl -sS -T scan.pdf ftp://scanner:correct-horse@localhost/
+        left=300
+        until test -e /srv/inbox/scan.pdf; do left=$((left - 1)); test $left -gt 0; sleep 0.1; done
+        test \"$(cat /srv/inbox/scan.pdf)\" = page; refused test -e /srv/scans/scan.pdf",
+    );
+}
+
+#[test]
+fn a_user_confined_and_under_tls() {
+    run(
+        "A user who sees the own home directory alone, under TLS alone:",
+        "echo mine >/home/alice/file; chown alice /home/alice/file
+        refused curl -sS ftp://alice:correct-horse@localhost/file
+        safely() { curl -sS --ssl-reqd --cacert /etc/ssl/private/ftp.example.org.pem \\
+            --resolve ftp.example.org:21:127.0.0.1 \"$@\"; }
+        test \"$(safely ftp://alice:correct-horse@ftp.example.org/file)\" = mine
+        refused safely ftp://alice:correct-horse@ftp.example.org//etc/hostname
+        refused safely ftp://alice:wrong@ftp.example.org/file",
+    );
+}
