@@ -5,7 +5,7 @@ complete -c ftpd -l from -d 'With --user: the address that the login would come 
 complete -c ftpd -l kick -d 'End the session of this number; asked twice, at once' -r
 complete -c ftpd -l make-cert -d 'Make HOST.pem and HOST.key, a self-signed certificate and its key, here' -r
 complete -c ftpd -s p -l port -d 'Port of the control connection; 0 is any free one [default: 21]' -r
-complete -c ftpd -s i -l bindaddress -d 'Address or network interface to listen on, by default all' -r
+complete -c ftpd -s i -l bindaddress -d 'Addresses and interfaces to listen on, with :PORT or not; by default all' -r
 complete -c ftpd -l proxynetworks -d 'Front ends whose connections begin with a header of the PROXY protocol' -r
 complete -c ftpd -l cert -d 'Certificate chains in PEM; more than one: by the host that clients name' -r -F
 complete -c ftpd -l key -d 'The key to each certificate; by default it is in the certificate\'s file' -r -F

@@ -1,6 +1,6 @@
 complete -c ftpproxy -s f -l config -d 'Read this configuration [default: /etc/ftpproxy.conf]' -r -F
 complete -c ftpproxy -s p -l port -d 'Port for clients; 0 is any free one [default: 21]' -r
-complete -c ftpproxy -s i -l bindaddress -d 'Address or network interface to listen on, by default all' -r
+complete -c ftpproxy -s i -l bindaddress -d 'Addresses and interfaces to listen on, with :PORT or not; by default all' -r
 complete -c ftpproxy -s 4 -d 'Listen on IPv4 addresses only' -r
 complete -c ftpproxy -l cert -d 'Certificate chains in PEM; more than one: by the host that clients name' -r -F
 complete -c ftpproxy -l key -d 'The key to each certificate; by default it is in the certificate\'s file' -r -F

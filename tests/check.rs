@@ -588,6 +588,32 @@ fn passive_mode_that_leads_back_is_fine() {
 }
 
 #[test]
+fn places_to_listen_at_are_looked_at_one_by_one() {
+    for (settings, sentence) in [
+        ("BindAddress=nosuch0", "there is no interface nosuch0"),
+        (
+            "BindAddress=127.0.0.1:",
+            "with or without a port: 192.0.2.1",
+        ),
+        (
+            "BindAddress=127.0.0.1:990, ::1\nTLSPort=990\nCertificate=/no/such.pem",
+            "both the plain one and TLSPort",
+        ),
+    ] {
+        let told = Scene::new(settings, FRED).check(&[]);
+        assert_eq!(told.status, Some(1), "{settings}");
+        assert!(told.errors.contains(sentence), "{}", told.errors);
+    }
+    // Each address has a row of its own.
+    let scene = Scene::new("BindAddress=127.0.0.1, 127.0.0.2:2121", FRED);
+    let told = scene.check(&["--passive"]);
+    assert_eq!(told.status, Some(0), "{}{}", told.out, told.errors);
+    for clients in ["all others@127.0.0.1 ", "all others@127.0.0.2 "] {
+        assert!(told.out.contains(clients), "{}", told.out);
+    }
+}
+
+#[test]
 fn data_connections_that_cannot_come_about_are_errors() {
     for (settings, sentence) in [
         (

@@ -163,6 +163,29 @@ fn another_address_is_bound_before_the_old_one_is_closed() {
 }
 
 #[test]
+fn of_several_addresses_those_stay_that_are_named_again() {
+    let server = Moving::start("127.0.0.1, 127.0.0.2");
+    let (first, second) = (server.port_at("127.0.0.1"), server.port_at("127.0.0.2"));
+    write(&server.scratch, "127.0.0.2, 127.0.0.3", "");
+    server.reload();
+    Client::connect(server.port_at("127.0.0.3"));
+    // The same port as before: another free one would have another number.
+    Client::connect(second);
+    wait::until("the old port is closed", || {
+        TcpStream::connect(first).is_err()
+    });
+    // All addresses of that port are not to be had while one of them is open.
+    let port = second.port();
+    let all = format!("0.0.0.0:{port}");
+    write(&server.scratch, &format!("{all}, 127.0.0.2"), "");
+    server.reload();
+    server
+        .log
+        .line_with(&["not read anew", "such a change needs a restart"]);
+    Client::connect(second);
+}
+
+#[test]
 fn a_certificate_and_its_port_come_and_go() {
     let server = Moving::start("127.0.0.1");
     let port = server.port_at("127.0.0.1");

@@ -22,6 +22,7 @@ pub mod cli;
 pub mod clock;
 pub mod control;
 pub mod dialer;
+pub mod entrances;
 pub mod gateway;
 pub mod hashing;
 pub mod hookd;

@@ -1,23 +1,21 @@
 //! Sockets of the trusted side: the control port, passive listeners, active connections. Never reads or writes a stream.
 
 use std::io;
-use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
+use std::net::{IpAddr, SocketAddr};
 use std::os::fd::AsFd;
 use std::time::Duration;
 
 use nix::errno::Errno;
+use nix::sys::socket::SockaddrStorage;
 use socket2::{Domain, Protocol, Socket, TcpKeepalive, Type};
 
 use crate::proto::proxied::Header;
 use crate::proto::reply::Reply;
-use crate::settings::Bind;
 use crate::settings::networks::Networks;
 use crate::settings::peers::FIRST_CLIENT_PORT;
 use crate::settings::rules::Between;
 use crate::settings::sources::SourcePorts;
 
-/// How many connections may wait to be accepted on the control port.
-const BACKLOG: i32 = 1024;
 /// How many may wait at a passive port: so many strangers do not keep the client out.
 const DATA_BACKLOG: i32 = 128;
 /// When the kernel asks whether a silent client is still there, and how often, before the connection is given up.
@@ -33,22 +31,6 @@ pub fn canonical(address: SocketAddr) -> SocketAddr {
     SocketAddr::new(address.ip().to_canonical(), address.port())
 }
 
-/// Opens the control port.
-///
-/// # Errors
-/// What socket(2), bind(2) or listen(2) say, or that the interface has no IPv4 address.
-pub fn listen(bind: &Bind, port: u16) -> io::Result<Socket> {
-    match bind {
-        Bind::Any => match listen_on((Ipv6Addr::UNSPECIFIED, port).into()) {
-            Err(error) if no_ipv6(&error) => listen_on((Ipv4Addr::UNSPECIFIED, port).into()),
-            other => other,
-        },
-        Bind::AnyV4 => listen_on((Ipv4Addr::UNSPECIFIED, port).into()),
-        Bind::Address(ip) => listen_on((*ip, port).into()),
-        Bind::Interface(name) => listen_on((interface_address(name)?, port).into()),
-    }
-}
-
 /// Sends a reply as far as that is possible without waiting.
 pub fn send_reply(socket: &Socket, reply: &Reply) {
     let mut out = Vec::with_capacity(128);
@@ -58,46 +40,47 @@ pub fn send_reply(socket: &Socket, reply: &Reply) {
     let _ = socket.send_with_flags(&out, flags);
 }
 
-fn no_ipv6(error: &io::Error) -> bool {
-    let errno = error.raw_os_error().map(Errno::from_raw);
-    matches!(errno, Some(Errno::EAFNOSUPPORT | Errno::EADDRNOTAVAIL))
-}
-
-fn listen_on(address: SocketAddr) -> io::Result<Socket> {
-    let socket = Socket::new(
-        Domain::for_address(address),
-        Type::STREAM.cloexec().nonblocking(),
-        Some(Protocol::TCP),
-    )?;
-    socket.set_reuse_address(true)?;
-    if address.is_ipv6() {
-        socket.set_only_v6(!address.ip().is_unspecified())?;
-    }
-    socket.bind(&address.into())?;
-    socket.listen(BACKLOG)?;
-    Ok(socket)
-}
-
 /// The first IPv4 address of a network interface.
 ///
 /// # Errors
 /// There is none, or no such interface.
 pub fn interface_address(name: &str) -> io::Result<IpAddr> {
-    let unknown = || {
+    let mut all = interface_addresses(name)?.into_iter();
+    all.find(IpAddr::is_ipv4).ok_or_else(|| {
         io::Error::new(
             io::ErrorKind::NotFound,
             format!("interface {name} has no IPv4 address"),
         )
-    };
-    nix::ifaddrs::getifaddrs()?
-        .filter(|found| found.interface_name == name)
-        .find_map(|found| {
-            found
-                .address?
-                .as_sockaddr_in()
-                .map(|v4| IpAddr::V4(v4.ip()))
-        })
-        .ok_or_else(unknown)
+    })
+}
+
+/// The addresses of a network interface, IPv4 first, but for those that mean something on its link only.
+///
+/// # Errors
+/// There is no such interface, or the system does not tell.
+pub fn interface_addresses(name: &str) -> io::Result<Vec<IpAddr>> {
+    let all = nix::ifaddrs::getifaddrs()?.filter(|found| found.interface_name == name);
+    let mut all = all.peekable();
+    if all.peek().is_none() {
+        let why = format!("there is no interface {name}");
+        return Err(io::Error::new(io::ErrorKind::NotFound, why));
+    }
+    let mut addresses: Vec<IpAddr> = all.filter_map(|found| ip(&found.address?)).collect();
+    addresses.sort_by_key(IpAddr::is_ipv6);
+    Ok(addresses)
+}
+
+/// The addresses of this machine, but for those that mean something on one link only.
+pub fn machine_addresses() -> Vec<IpAddr> {
+    let all = nix::ifaddrs::getifaddrs().into_iter().flatten();
+    all.filter_map(|found| ip(&found.address?)).collect()
+}
+
+fn ip(address: &SockaddrStorage) -> Option<IpAddr> {
+    let v4 = address.as_sockaddr_in().map(|v4| IpAddr::V4(v4.ip()));
+    let v6 = address.as_sockaddr_in6().map(|v6| v6.ip());
+    let v6 = v6.filter(|v6| !v6.is_unicast_link_local());
+    v4.or(v6.map(IpAddr::V6))
 }
 
 /// Opens a listener for one data connection on `ip`, on a random port of the range.
@@ -378,7 +361,7 @@ impl Ends {
 mod tests {
     use super::*;
 
-    const LOOPBACK: IpAddr = IpAddr::V4(Ipv4Addr::LOCALHOST);
+    const LOOPBACK: IpAddr = IpAddr::V4(std::net::Ipv4Addr::LOCALHOST);
 
     #[test]
     fn a_full_range_is_told_and_a_free_port_is_found() {
@@ -418,7 +401,7 @@ mod tests {
 
     #[test]
     fn an_unknown_interface_is_named() {
-        let error = listen(&Bind::Interface("nosuch0".to_owned()), 0).unwrap_err();
-        assert_eq!(error.to_string(), "interface nosuch0 has no IPv4 address");
+        let error = interface_address("nosuch0").unwrap_err();
+        assert_eq!(error.to_string(), "there is no interface nosuch0");
     }
 }

@@ -7,13 +7,10 @@ use std::os::fd::OwnedFd;
 use nix::fcntl::OFlag;
 use nix::sys::resource::{Resource, getrlimit, setrlimit};
 use nix::sys::stat::Mode;
-use socket2::Socket;
 
-use crate::listener::{Entrance, Port};
 use crate::log::{self, Log, Places, Sinks};
-use crate::net;
 use crate::sandbox::{EmptyRoot, Programs};
-use crate::settings::{Bind, LogFormat, LogLevel, Run, Tls};
+use crate::settings::{LogFormat, LogLevel, Run, Tls};
 use crate::sys::{self, Fork};
 use crate::tls::signer::{Ready, Recipe};
 
@@ -36,70 +33,6 @@ pub fn apart<T: Send + 'static>(work: impl FnOnce() -> T + Send + 'static) -> T 
     match thread.join() {
         Ok(done) => done,
         Err(panic) => std::panic::resume_unwind(panic),
-    }
-}
-
-/// Opens the control port, and that for implicit TLS if it is wanted.
-///
-/// # Errors
-/// Why that is not possible, with what to do about it.
-pub fn open_ports(bind: &Bind, port: u16, tls: Option<u16>) -> Result<Vec<Port>, String> {
-    let implicit = tls.map(|port| (port, Entrance::Tls));
-    [(port, Entrance::Plain)]
-        .into_iter()
-        .chain(implicit)
-        .map(|(number, entrance)| {
-            let socket = open_port(bind, number)?;
-            Ok(Port { socket, entrance })
-        })
-        .collect()
-}
-
-/// Opens one control port.
-///
-/// # Errors
-/// Why that is not possible, with what to do about it.
-pub fn open_port(bind: &Bind, port: u16) -> Result<Socket, String> {
-    net::listen(bind, port).map_err(|error| cannot_listen(bind, port, &error))
-}
-
-/// Why the port could not be opened, with what to do about it.
-fn cannot_listen(bind: &Bind, port: u16, error: &io::Error) -> String {
-    let hint = match error.kind() {
-        io::ErrorKind::PermissionDenied => {
-            "; ports below 1024 need root or CAP_NET_BIND_SERVICE, a higher one does not: -port 2121"
-        }
-        io::ErrorKind::AddrInUse => {
-            "; another program has it: stop that or choose another with -port"
-        }
-        _ => "",
-    };
-    format!(
-        "cannot listen on port {port} ({}): {error}{hint}",
-        bind_name(bind)
-    )
-}
-
-fn bind_name(bind: &Bind) -> String {
-    match bind {
-        Bind::Any => "all addresses".to_owned(),
-        Bind::AnyV4 => "all IPv4 addresses".to_owned(),
-        Bind::Address(address) => address.to_string(),
-        Bind::Interface(name) => format!("interface {name}"),
-    }
-}
-
-/// Tells the log where clients may come.
-pub fn announce(ports: &[Port], log: &Log) {
-    for port in ports {
-        let address = port.socket.local_addr().ok();
-        if let Some(address) = address.and_then(|address| address.as_socket()) {
-            let how = match port.entrance {
-                Entrance::Plain => "",
-                Entrance::Tls => ", with implicit TLS",
-            };
-            log.line(&format!("listening on {address}{how}"));
-        }
     }
 }
 

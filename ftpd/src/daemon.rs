@@ -8,6 +8,7 @@ use std::process::ExitCode;
 use common::auth::chain;
 use common::auth::{Identity, session_group};
 use common::cli;
+use common::entrances;
 use common::gateway;
 use common::hookd::{self, Interest, Introduction};
 use common::hooks::Hook;
@@ -131,7 +132,7 @@ fn serve(setup: &Setup, client: Client) -> Status {
 
 /// Opens the port, then leaves the terminal if that is wanted, then starts the servants, then tells that clients may come.
 fn start(config: Config) -> Result<(Listener, Setup, Option<PidFile>), String> {
-    let ports = startup::open_ports(
+    let ports = entrances::open(
         &config.server.bind,
         config.server.port,
         config.server.tls.port,
@@ -181,7 +182,7 @@ fn start(config: Config) -> Result<(Listener, Setup, Option<PidFile>), String> {
         let _ = terminal.map(nix::unistd::dup2_stderr);
     })?;
     let renewal = signer.map(|(recipe, ready)| Renewal::new(recipe, ready));
-    startup::announce(&ports, &setup.log);
+    entrances::announce(&ports, &setup.log);
     let server = &setup.config.server;
     let (limits, total) = (server.limits.clone(), server.total_rates);
     let listener = Listener::new(ports, renewal, limits, total, setup.log.clone())

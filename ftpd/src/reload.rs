@@ -1,32 +1,26 @@
 //! Reads the settings anew while the daemon runs (SIGHUP): all of them hold for new sessions, or none does. Sessions that
 //! run keep what they began with.
 
-use common::listener::{Entrance, Listener, Port, Renewal};
+use common::entrances::{self, Change};
+use common::listener::{Listener, Renewal};
 use common::lookup::Found;
 use common::settings::{Config, ServerConfig, Source};
-use common::startup::{self, apart};
+use common::startup::apart;
 use common::sys;
 
 use crate::daemon::{look, lookup_for, signer_for};
 use crate::setup::Setup;
 
-/// Ports for new settings.
-struct Ports {
-    /// The entrances whose old port will do.
-    stay: Vec<Entrance>,
-    opened: Vec<Port>,
-}
-
-/// What was made for the new settings; `None` where the old one will do.
+/// What was made for the new settings; `None` where the old one will do. What is new is open before anything is closed.
 struct Made {
-    ports: Option<Ports>,
+    ports: Change,
     renewal: Option<Option<Renewal>>,
     found: Option<Found>,
 }
 
 /// Reads everything anew and goes on with it; with what was, if anything is wrong. The log tells.
 pub(crate) fn reload(source: &Source, setup: &mut Setup, listener: &mut Listener) {
-    match anew(source, setup) {
+    match anew(source, setup, listener) {
         Ok((config, made)) => {
             put_to_use(config, made, setup, listener);
             setup.log.line("settings: read anew, for new sessions");
@@ -44,7 +38,11 @@ pub(crate) fn reload(source: &Source, setup: &mut Setup, listener: &mut Listener
 }
 
 /// The settings, and what they need. Nothing that runs is changed.
-fn anew(source: &Source, setup: &Setup) -> Result<(Config, Made), Vec<String>> {
+fn anew(
+    source: &Source,
+    setup: &Setup,
+    listener: &Listener,
+) -> Result<(Config, Made), Vec<String>> {
     let source = source.clone();
     // Its garbage is not to become every session's.
     sys::expect_threads();
@@ -64,14 +62,14 @@ fn anew(source: &Source, setup: &Setup) -> Result<(Config, Made), Vec<String>> {
             .log
             .line(&format!("settings: {key}: to change this needs a restart"));
     }
-    let made = make(setup, &config.server).map_err(|problem| vec![problem])?;
+    let made = make(setup, listener, &config.server).map_err(|problem| vec![problem])?;
     Ok((config, made))
 }
 
-fn make(setup: &Setup, new: &ServerConfig) -> Result<Made, String> {
+fn make(setup: &Setup, listener: &Listener, new: &ServerConfig) -> Result<Made, String> {
     let old = &setup.config.server;
     look(new)?;
-    let ports = ports(old, new)?;
+    let ports = entrances::change(&new.bind, new.port, new.tls.port, listener.ports())?;
     let found = match (&old.passive_addresses, old.passive_resolve)
         == (&new.passive_addresses, new.passive_resolve)
     {
@@ -93,35 +91,9 @@ fn make(setup: &Setup, new: &ServerConfig) -> Result<Made, String> {
     })
 }
 
-/// Opens the ports that are others now, before any is closed.
-fn ports(old: &ServerConfig, new: &ServerConfig) -> Result<Option<Ports>, String> {
-    let wanted = |server: &ServerConfig| {
-        [
-            (Entrance::Plain, Some(server.port)),
-            (Entrance::Tls, server.tls.port),
-        ]
-    };
-    if (&old.bind, wanted(old)) == (&new.bind, wanted(new)) {
-        return Ok(None);
-    }
-    let (mut stay, mut opened) = (Vec::new(), Vec::new());
-    for (before, (entrance, port)) in wanted(old).into_iter().zip(wanted(new)) {
-        let Some(port) = port else { continue };
-        if old.bind == new.bind && before.1 == Some(port) {
-            stay.push(entrance);
-        } else {
-            let socket = startup::open_port(&new.bind, port)?;
-            opened.push(Port { socket, entrance });
-        }
-    }
-    Ok(Some(Ports { stay, opened }))
-}
-
 fn put_to_use(config: Config, made: Made, setup: &mut Setup, listener: &mut Listener) {
-    if let Some(Ports { stay, opened }) = made.ports {
-        startup::announce(&opened, &setup.log);
-        listener.replace_ports(&stay, opened);
-    }
+    entrances::announce(&made.ports.opened, &setup.log);
+    listener.change_ports(made.ports);
     match made.renewal {
         Some(renewal) => listener.set_renewal(renewal),
         None if config.server.tls.certificates.is_empty() => {}

@@ -6,6 +6,7 @@ use std::process::ExitCode;
 
 use common::cli;
 use common::dialer::Rules;
+use common::entrances;
 use common::gateway::{self, Gateway};
 use common::listener::{Listener, Ran, Renewal, Status};
 use common::log::{Log, Places};
@@ -64,7 +65,7 @@ pub(crate) fn listen(config: GatewayConfig) -> ExitCode {
 
 /// Opens the port, then leaves the terminal if that is wanted, then starts the logger.
 fn start(config: GatewayConfig) -> Result<(Listener, Setup), String> {
-    let ports = startup::open_ports(&config.bind, config.port, config.tls.port)?;
+    let ports = entrances::open(&config.bind, config.port, config.tls.port)?;
     startup::leave_no_core()?;
     let places = Places {
         main: config.log_file.clone(),
@@ -96,7 +97,7 @@ fn start(config: GatewayConfig) -> Result<(Listener, Setup), String> {
         let _ = terminal.map(nix::unistd::dup2_stderr);
     })?;
     let renewal = signer.map(|(recipe, ready)| Renewal::new(recipe, ready));
-    startup::announce(&ports, &log);
+    entrances::announce(&ports, &log);
     let limits = config.limits.clone();
     let listener = Listener::new(ports, renewal, limits, Rates::default(), log.clone())
         .map_err(because("signals"))?;

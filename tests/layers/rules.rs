@@ -209,6 +209,7 @@ const COMMON_BUT_SYS: &[&str] = &[
     "common::dialer",
     "common::gateway",
     "common::digest",
+    "common::entrances",
     "common::hookd",
     "common::hooks",
     "common::jail",

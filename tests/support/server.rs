@@ -30,6 +30,7 @@ pub struct Setup {
     account: Account,
     owner: (Uid, Gid),
     bind: IpAddr,
+    beside: String,
     port: u16,
     drop_root: bool,
     penalties: bool,
@@ -67,6 +68,7 @@ impl Setup {
             through: Vec::new(),
             system_files: Vec::new(),
             starter: Vec::new(),
+            beside: String::new(),
         }
     }
 
@@ -93,6 +95,12 @@ impl Setup {
     /// Listens on this address.
     pub fn on(mut self, address: IpAddr) -> Setup {
         self.bind = address;
+        self
+    }
+
+    /// Listens on more than that: addresses and interfaces, with ports or without.
+    pub fn also_on(mut self, list: &str) -> Setup {
+        self.beside = format!(",{list}");
         self
     }
 
@@ -324,7 +332,8 @@ impl Setup {
     fn spawn(self) -> Server {
         let (mut command, home) = self.prepare();
         let port = self.port.to_string();
-        command.args(["-nodemon", "-port", &port, "-i", &self.bind.to_string()]);
+        let bind = format!("{}{}", self.bind, self.beside);
+        command.args(["-nodemon", "-port", &port, "-i", &bind]);
         command
             .process_group(0)
             .stdin(Stdio::null())

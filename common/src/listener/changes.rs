@@ -1,6 +1,7 @@
 //! What may change about a listener while it runs. Decides nothing: whoever has read the settings anew does.
 
-use super::{Entrance, Listener, Port, Renewal};
+use super::{Listener, Port, Renewal};
+use crate::entrances::Change;
 use crate::hooks::Kind;
 use crate::rate::Rates;
 use crate::settings::Limits;
@@ -12,11 +13,15 @@ impl Listener {
         self.leases.set_total(total);
     }
 
-    /// Listens at other ports: `new` ones are added, and of the old ones stay those with these entrances. Who waits at
-    /// the others and is not accepted yet has to connect again.
-    pub fn replace_ports(&mut self, stay: &[Entrance], new: Vec<Port>) {
-        self.ports.retain(|port| stay.contains(&port.entrance));
-        self.ports.extend(new);
+    /// The ports that are open.
+    pub fn ports(&self) -> &[Port] {
+        &self.ports
+    }
+
+    /// Listens at other ports. Who waits at one that is closed, and is not accepted yet, has to connect again.
+    pub fn change_ports(&mut self, change: Change) {
+        self.ports.retain(|port| change.stay.contains(&port.gate));
+        self.ports.extend(change.opened);
     }
 
     /// Offers other certificates, or none, to new sessions.

@@ -33,6 +33,7 @@ use nix::sys::signalfd::{SfdFlags, SignalFd};
 use nix::unistd::{Pid, setpgid};
 use socket2::Socket;
 
+pub use crate::entrances::{Entrance, Port};
 pub use answers::Answer;
 pub use hooks::Hooks;
 pub use lifeline::{Lifeline, Sign, Watched};
@@ -65,22 +66,6 @@ const EXHAUSTED_PAUSE: Duration = Duration::from_millis(200);
 
 /// So many clients are refused at a time, before the listener looks at anything else.
 const MOST_REFUSED: u32 = 32;
-
-/// How TLS begins on a port.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Entrance {
-    /// When the client asks for it, if there is a certificate.
-    Plain,
-    /// With the connection (implicit TLS).
-    Tls,
-}
-
-/// A port that is open.
-#[derive(Debug)]
-pub struct Port {
-    pub socket: Socket,
-    pub entrance: Entrance,
-}
 
 /// What the listener hands to the child that serves a client.
 #[derive(Debug)]
@@ -334,7 +319,7 @@ impl Listener {
         use nix::libc::{SOCK_CLOEXEC, SOCK_NONBLOCK};
         for port in &self.ports {
             match port.socket.accept4(SOCK_CLOEXEC | SOCK_NONBLOCK) {
-                Ok((socket, _)) => return Ok(Some((socket, port.entrance))),
+                Ok((socket, _)) => return Ok(Some((socket, port.gate.entrance))),
                 Err(error) => match error.raw_os_error().map_or(Errno::EIO, Errno::from_raw) {
                     Errno::EAGAIN | Errno::EINTR | Errno::ECONNABORTED | Errno::EPROTO => {}
                     errno => return Err(errno),

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use super::assign::{Target, foreign};
 use super::networks::Networks;
-use super::table::{Kind, Set, Setting, Settings, narrow_to_ipv4, setting};
+use super::table::{Kind, Set, Setting, Settings, setting};
 use super::targets::Targets;
 use super::value::{Value, Wrong, Zero};
 use super::{Bind, CipherSuites, Limits, LogLevel, Run, Tls, TlsVersion, permitted};
@@ -69,7 +69,7 @@ impl Default for GatewayConfig {
     fn default() -> Self {
         GatewayConfig {
             port: 21,
-            bind: Bind::Any,
+            bind: Bind::default(),
             run: Run::Background,
             log_file: None,
             log_level: LogLevel::Transfers,
@@ -167,8 +167,8 @@ pub const FTPPROXY: &Settings = &Settings {
 const TABLE: &[Setting] = &[
     //      key                      flags                 TOML name                kind              default   documentation                                                             what it sets
     setting("Port",                  &["port", "p"],       "listen.port",           Text("PORT"),     "21",     "Port for clients; 0 is any free one",                                    Gateway(|c, v| { c.port = v.port(0)?; Ok(()) })),
-    setting("BindAddress",           &["bindaddress", "i"],"listen.address",        Text("ADDRESS"),  "",       "Address or network interface to listen on, by default all",              Gateway(|c, v| { c.bind = v.bind()?; Ok(()) })),
-    setting("IPv4Only",              &["4"],               "listen.ipv4-only",      Switch,           "no",     "Listen on IPv4 addresses only",                                          Gateway(|c, v| narrow_to_ipv4(&mut c.bind, v))),
+    setting("BindAddress",           &["bindaddress", "i"],"listen.address",        Text("PLACES"),   "",       "Addresses and interfaces to listen on, with :PORT or not; by default all", Gateway(|c, v| c.bind.name(v.text))),
+    setting("IPv4Only",              &["4"],               "listen.ipv4-only",      Switch,           "no",     "Listen on IPv4 addresses only",                                          Gateway(|c, v| c.bind.narrow(v))),
     setting("Certificate",           &["cert"],            "tls.certificate",       Files,            "",       "Certificate chains in PEM; more than one: by the host that clients name",Gateway(|c, v| { c.tls.certificates = v.paths()?; Ok(()) })),
     setting("CertificateKey",        &["key"],             "tls.key",               Files,            "",       "The key to each certificate; by default it is in the certificate's file",Gateway(|c, v| { c.tls.keys = v.paths()?; Ok(()) })),
     setting("TLSPort",               &["tls-port"],        "tls.port",              Text("PORT"),     "",       "Port where TLS begins at once, such as 990; by default there is none",   Gateway(|c, v| { c.tls.port = Some(v.port(0)?); Ok(()) })),

@@ -1,6 +1,7 @@
 //! THE settings: the table of all keys and flags, and the typed configuration that they produce. Pure except `read`.
 
 pub mod assign;
+pub mod bind;
 mod clients;
 mod cost;
 mod gateway;
@@ -29,6 +30,7 @@ pub mod toml;
 pub mod value;
 
 pub use assign::{Origin, SettingError, check_user_setting};
+pub use bind::Bind;
 pub use clients::{
     CertificateLogin, CertificateNames, CertificateRule, ClientCertificate, Fingerprint,
 };
@@ -46,7 +48,6 @@ pub use read::{DEFAULT_FILE, Loaded, Source};
 pub use scheme::{NoScheme, Scheme};
 pub use tls::{CipherSuite, CipherSuites, ClientTrust, Tls, TlsVersion, UnknownHost};
 
-use std::net::IpAddr;
 use std::path::PathBuf;
 use std::time::Duration;
 
@@ -161,7 +162,7 @@ impl Default for ServerConfig {
     fn default() -> Self {
         ServerConfig {
             port: 21,
-            bind: Bind::Any,
+            bind: Bind::default(),
             tls: Tls::default(),
             run: Run::Background,
             auth_file: PathBuf::from("/etc/metaftpd.auth"),
@@ -243,18 +244,6 @@ impl ServerConfig {
     pub fn own_uids(&self) -> [u32; 7] {
         [0, 1, 2, 3, 4, 5, 6].map(|offset| self.session_user.saturating_add(offset))
     }
-}
-
-/// Where the control port is opened.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Bind {
-    /// All addresses of both families.
-    Any,
-    /// All IPv4 addresses (`-4`).
-    AnyV4,
-    Address(IpAddr),
-    /// The IPv4 address of a network interface.
-    Interface(String),
 }
 
 /// How the program runs.

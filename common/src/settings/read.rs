@@ -382,7 +382,7 @@ fn trusted(owner: u32, mode: u32) -> Result<(), String> {
 mod tests {
     use super::*;
     use crate::cli;
-    use crate::settings::{Bind, JailMode, Run};
+    use crate::settings::{JailMode, Run};
     use std::io::Write;
 
     /// What `ftpd` with these words and this file makes of them.
@@ -438,7 +438,7 @@ mod tests {
         assert_eq!(loaded.config.server.port, 2122);
         assert_eq!(loaded.config.session.jail, JailMode::None);
         assert_eq!(loaded.config.server.run, Run::Foreground);
-        assert_eq!(loaded.config.server.bind, Bind::AnyV4);
+        assert!(loaded.config.server.bind.ipv4_only);
         let origin = |key| {
             let origin = loaded.origin(Setting::find(key).unwrap()).to_string();
             origin.replace(&path, "conf")

@@ -2,8 +2,9 @@
 //! addresses and ports that clients are told, and who may take part in data connections. Pure: no I/O.
 
 use std::fmt;
-use std::net::{IpAddr, Ipv4Addr};
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
+use super::bind::interface;
 use super::networks::Network;
 use super::value::{Value, Wrong, shown, words};
 
@@ -39,6 +40,8 @@ enum From {
 
 /// A client from anywhere: no network is for it alone (RFC 5737).
 pub const ANYBODY: IpAddr = IpAddr::V4(Ipv4Addr::new(203, 0, 113, 254));
+/// The same of IPv6 (RFC 3849).
+pub const ANYBODY_V6: IpAddr = IpAddr::V6(Ipv6Addr::new(0x2001, 0xdb8, 0xffff, 0, 0, 0, 0, 1));
 
 impl fmt::Display for Clients {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -229,15 +232,8 @@ impl Advertised {
             return Ok(Advertised::Local);
         }
         if let Some(name) = text.strip_prefix("interface:") {
-            return match (Value {
-                text: name,
-                base: None,
-            })
-            .bind()
-            {
-                Ok(super::Bind::Interface(name)) => Ok(Advertised::Interface(name)),
-                _ => Err(expected()),
-            };
+            let name = interface(name).ok_or_else(expected)?;
+            return Ok(Advertised::Interface(name.to_owned()));
         }
         match text.parse::<IpAddr>() {
             Ok(IpAddr::V4(address)) if !address.is_unspecified() => {

@@ -8,7 +8,7 @@ use super::sources::SourcePorts;
 use super::targets::Targets;
 use super::value::{Value, Wrong, Zero};
 use super::{
-    Bind, CertificateLogin, CertificateNames, CipherSuites, ClearCommands, ClientCertificate,
+    CertificateLogin, CertificateNames, CipherSuites, ClearCommands, ClientCertificate,
     CloseNotify, Cost, DataBinding, Fingerprint, GatewayConfig, JailMode, Led, Locks, Run,
     ServerConfig, ServerData, SessionConfig, TlsRequired, TlsVersion, UnknownHost, permitted,
 };
@@ -108,7 +108,7 @@ use Set::{CommandLine, Server, Session};
 pub const TABLE: &[Setting] = &[
     //      key                     flags                         TOML name                kind              default               documentation                                                             what it sets
     setting("Port",                  &["port", "p"],              "listen.port",           Text("PORT"),     "21",                 "Port of the control connection; 0 is any free one",                      Server(|c, v| { c.port = v.port(0)?; Ok(()) })),
-    setting("BindAddress",           &["bindaddress", "i"],       "listen.address",        Text("ADDRESS"),  "",                   "Address or network interface to listen on, by default all",              Server(|c, v| { c.bind = v.bind()?; Ok(()) })),
+    setting("BindAddress",           &["bindaddress", "i"],       "listen.address",        Text("PLACES"),   "",                   "Addresses and interfaces to listen on, with :PORT or not; by default all", Server(|c, v| c.bind.name(v.text))),
     setting("IPv4Only",              &["4"],                      "listen.ipv4-only",      Switch,           "no",                 "Listen on IPv4 addresses only",                                          CommandLine(ipv4_only)),
     setting("ProxyNetworks",         &["proxynetworks"],          "listen.proxy-networks", Text("LIST"),     "",                   "Front ends whose connections begin with a header of the PROXY protocol", Server(|c, v| { c.limits.front_ends = Some(Networks::parse(v.text)?); Ok(()) })),
     setting("Certificate",           &["cert"],                   "tls.certificate",       Files,            "",                   "Certificate chains in PEM; more than one: by the host that clients name",  Server(|c, v| { c.tls.certificates = v.paths()?; Ok(()) })),
@@ -318,23 +318,7 @@ impl Setting {
 }
 
 fn ipv4_only(config: &mut ServerConfig, value: Value) -> Result<(), Wrong> {
-    narrow_to_ipv4(&mut config.bind, value)
-}
-
-/// `-4` narrows an address that is already known; the table's order sees to that.
-pub(super) fn narrow_to_ipv4(bind: &mut Bind, value: Value) -> Result<(), Wrong> {
-    if value.switch()? {
-        match &*bind {
-            Bind::Any => *bind = Bind::AnyV4,
-            Bind::Address(address) if address.is_ipv6() => {
-                return Err(Wrong::Because(format!(
-                    "contradicts the address {address} to listen on"
-                )));
-            }
-            Bind::AnyV4 | Bind::Address(_) | Bind::Interface(_) => {}
-        }
-    }
-    Ok(())
+    config.bind.narrow(value)
 }
 
 fn script(config: &mut ServerConfig, value: Value, event: Event) -> Result<(), Wrong> {
@@ -497,13 +481,13 @@ mod tests {
         let only = Setting::find("ipv4only").unwrap();
         let mut config = Config::default();
         set(&mut config, only, "").unwrap();
-        assert_eq!(config.server.bind, Bind::AnyV4);
-        config.server.bind = Bind::Address("127.0.0.1".parse().unwrap());
-        let before = config.clone();
+        assert!(config.server.bind.ipv4_only);
+        let address = Setting::find("bindaddress").unwrap();
+        set(&mut config, address, "127.0.0.1, eth0").unwrap();
         assert_eq!(set(&mut config, only, ""), Ok(()));
-        assert_eq!(config, before);
-        config.server.bind = Bind::Address("::1".parse().unwrap());
+        set(&mut config, address, "127.0.0.1, ::1").unwrap();
         assert!(set(&mut config, only, "").is_err());
+        assert_eq!(set(&mut config, only, "no"), Ok(()));
     }
 
     #[test]

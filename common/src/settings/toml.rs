@@ -251,7 +251,7 @@ fn text(setting: &Setting, value: &DeValue<'_>) -> Result<String, String> {
             )),
         },
         (Kind::Text(_), DeValue::Integer(number)) => integer(number),
-        (Kind::Text("LIST") | Kind::Files, DeValue::Array(items)) => {
+        (Kind::Text("LIST" | "PLACES") | Kind::Files, DeValue::Array(items)) => {
             let items = items.iter().map(|item| text(setting, item.get_ref()));
             items
                 .collect::<Result<Vec<_>, _>>()
@@ -263,7 +263,7 @@ fn text(setting: &Setting, value: &DeValue<'_>) -> Result<String, String> {
             value.type_str(),
             match kind {
                 Kind::Switch => "true or false",
-                Kind::Text("LIST") | Kind::Files => "a list of strings",
+                Kind::Text("LIST" | "PLACES") | Kind::Files => "a list of strings",
                 _ => "a string",
             }
         )),
@@ -347,11 +347,12 @@ mod tests {
     #[test]
     fn a_file_sets_what_the_keys_set() {
         let config = config(
-            "listen.port = 0x84d\n[files]\numask = 0o027\nconfine-home = true\n\
+            "listen.port = 0x84d\nlisten.address = ['192.0.2.1', 'eth0:990']\n[files]\numask = 0o027\nconfine-home = true\n\
              [login]\ndeny-users = ['fred', \"@staff\"]\nbanner = \"a, b\"\n[account]\nexpires = 2027-01-31\n\
              [session]\nidle = 90\nmax-idle = '1h'\n",
         );
         assert_eq!(config.server.port, 2125);
+        assert_eq!(config.server.bind.places.len(), 2);
         assert_eq!(config.session.umask, 0o027);
         assert_eq!(config.session.jail, crate::settings::JailMode::Home);
         assert_eq!(

@@ -1,6 +1,5 @@
 //! The grammar of setting values: text to typed values, or what was expected instead. Pure: no I/O.
 
-use std::net::IpAddr;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
@@ -10,7 +9,7 @@ use super::nearest::nearest;
 use super::rates;
 use super::rules::{Advertised, Rules};
 use super::{
-    ArchiveLinks, Bind, Durability, Locks, LogFormat, LogLevel, Method, Methods, Owners, Scheme,
+    ArchiveLinks, Durability, Locks, LogFormat, LogLevel, Method, Methods, Owners, Scheme,
 };
 use crate::charset::{Charset, Unusable};
 use crate::digest::Algorithm;
@@ -217,23 +216,6 @@ impl Value<'_> {
             )));
         }
         self.path()
-    }
-
-    /// An address, or the name of a network interface.
-    pub fn bind(self) -> Result<Bind, Wrong> {
-        if let Ok(address) = self.text.parse::<IpAddr>() {
-            return Ok(Bind::Address(address));
-        }
-        let name = self.text;
-        let wrong_address = name.bytes().all(|b| b.is_ascii_digit() || b == b'.');
-        let interface = (1..16).contains(&name.len())
-            && name
-                .bytes()
-                .all(|b| b.is_ascii_graphic() && b != b'/' && b != b':');
-        if wrong_address || !interface {
-            return Err(not("an IP address or the name of a network interface"));
-        }
-        Ok(Bind::Interface(name.to_owned()))
     }
 
     /// Rules for the address that PASV tells; `local` alone is what there is without any.
@@ -545,28 +527,6 @@ mod tests {
         assert_eq!(value("027").mode_bits(), Ok(0o027));
         for wrong in ["1000", "8", "", "+22", "u=rwx"] {
             assert!(value(wrong).mode_bits().is_err(), "{wrong}");
-        }
-    }
-
-    #[test]
-    fn an_address_that_is_none_is_not_an_interface() {
-        assert_eq!(
-            value("::1").bind(),
-            Ok(Bind::Address("::1".parse().unwrap()))
-        );
-        assert_eq!(
-            value("eth0.100").bind(),
-            Ok(Bind::Interface("eth0.100".to_owned()))
-        );
-        for wrong in [
-            "10.0.0.300",
-            "",
-            "fe80::1%eth0",
-            "a/b",
-            "a b",
-            "a23456789012345678",
-        ] {
-            assert!(value(wrong).bind().is_err(), "{wrong}");
         }
     }
 

@@ -1,7 +1,9 @@
-//! Looks at the rules for data connections: those that are never reached, and names that lead nowhere.
+//! Looks at the ports for clients, and at the rules for data connections: those that are never reached, and names that lead
+//! nowhere.
 
 use std::collections::BTreeSet;
 
+use common::entrances;
 use common::lookup::address_of;
 use common::net;
 use common::sandbox::is_root;
@@ -14,6 +16,8 @@ use super::Finding::{self, Warning};
 /// Looks at everything.
 pub(super) fn look(config: &Config, found: &mut Vec<Finding>) {
     let server = &config.server;
+    let gates = entrances::gates(&server.bind, server.port, server.tls.port);
+    found.extend(gates.err().map(Finding::Error));
     idle("PassiveAddress", &server.passive_addresses, found);
     idle("PassivePorts", &server.passive_ports, found);
     idle("PassivePeers", &server.passive_peers, found);

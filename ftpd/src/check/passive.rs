@@ -8,10 +8,11 @@ use std::os::fd::AsFd;
 use std::time::{Duration, Instant};
 
 use common::control::until;
+use common::entrances;
 use common::lookup::address_of;
-use common::net::{interface_address, is_private, listen_passive};
-use common::settings::rules::{ANYBODY, Advertised, Between, PortMap};
-use common::settings::{Bind, Config};
+use common::net::{is_private, listen_passive, machine_addresses};
+use common::settings::rules::{ANYBODY, ANYBODY_V6, Advertised, Between, PortMap};
+use common::settings::{Config, ServerConfig};
 use nix::poll::{PollFd, PollFlags, poll};
 use serde_json::{Value, json};
 use socket2::Socket;
@@ -38,8 +39,9 @@ pub(super) struct Answer(Vec<Case>);
 
 impl Answer {
     pub(super) fn ask(config: &Config) -> Answer {
-        let own = own_addresses(&config.server.bind);
         let server = &config.server;
+        let own_addresses = own_addresses(server);
+        let own = first_of_each(&own_addresses);
         let mut kinds: Vec<(String, Between)> = Vec::new();
         let named = server.passive_addresses.kinds(own);
         let named = named.chain(server.passive_ports.kinds(own));
@@ -48,16 +50,8 @@ impl Answer {
                 kinds.push(kind);
             }
         }
-        if kinds.iter().all(|(clients, _)| clients != "all") {
-            let server = own[usize::from(own[0].is_ipv6())];
-            kinds.push((
-                "all others".to_owned(),
-                Between {
-                    client: ANYBODY,
-                    server,
-                },
-            ));
-        }
+        let rest = others(&kinds, &own_addresses);
+        kinds.extend(rest);
         let cases = kinds.into_iter();
         Answer(
             cases
@@ -127,36 +121,55 @@ impl Answer {
     }
 }
 
-/// The addresses that control connections come to, one of each family; loopback where there is no other.
-fn own_addresses(bind: &Bind) -> [IpAddr; 2] {
-    let mut own: [IpAddr; 2] = [Ipv4Addr::LOCALHOST.into(), Ipv6Addr::LOCALHOST.into()];
-    let named = match bind {
-        Bind::Address(address) => (!address.is_unspecified()).then_some(*address),
-        Bind::Interface(name) => interface_address(name).ok(),
-        Bind::Any | Bind::AnyV4 => None,
-    };
-    // The last one counts: an address that was named is put over those of the machine.
-    let machine = machine_addresses().into_iter().rev();
-    for address in machine
-        .filter(|address| !address.is_loopback())
-        .chain(named)
-    {
-        own[usize::from(address.is_ipv6())] = address;
+/// Clients that no rule has been shown for, at each of our addresses.
+fn others(shown: &[(String, Between)], own: &[IpAddr]) -> Vec<(String, Between)> {
+    let all = shown.iter().find(|(clients, _)| clients == "all");
+    let word = if all.is_some() { "all" } else { "all others" };
+    let rest = own
+        .iter()
+        .filter(|server| all.is_none_or(|(_, all)| all.server != **server));
+    let rest = rest.map(|&server| {
+        let clients = match own.len() {
+            1 => word.to_owned(),
+            _ => format!("{word}@{server}"),
+        };
+        let client = if server.is_ipv4() {
+            ANYBODY
+        } else {
+            ANYBODY_V6
+        };
+        (clients, Between { client, server })
+    });
+    rest.collect()
+}
+
+/// The addresses that control connections come to; those of this machine where none is named, and loopback where there are none.
+fn own_addresses(server: &ServerConfig) -> Vec<IpAddr> {
+    // What cannot be listened on is told without `--passive`.
+    let gates = entrances::gates(&server.bind, server.port, None).unwrap_or_default();
+    let mut own: Vec<IpAddr> = gates.iter().map(|gate| gate.address.ip()).collect();
+    if own.iter().all(IpAddr::is_unspecified) {
+        let machine = machine_addresses().into_iter();
+        own = machine.filter(|address| !address.is_loopback()).collect();
+        // One of each family stands for all.
+        own.sort_by_key(IpAddr::is_ipv6);
+        own.dedup_by_key(|address| address.is_ipv6());
     }
+    if own.is_empty() {
+        own.push(Ipv4Addr::LOCALHOST.into());
+    }
+    own.sort_by_key(IpAddr::is_ipv6);
+    own.dedup();
     own
 }
 
-/// The addresses of this machine, but for those that mean something on one link only.
-fn machine_addresses() -> Vec<IpAddr> {
-    let all = nix::ifaddrs::getifaddrs().into_iter().flatten();
-    let addresses = all.filter_map(|found| {
-        let address = found.address?;
-        let v4 = address.as_sockaddr_in().map(|v4| IpAddr::V4(v4.ip()));
-        let v6 = address.as_sockaddr_in6().map(|v6| v6.ip());
-        let v6 = v6.filter(|v6| !v6.is_unicast_link_local());
-        v4.or(v6.map(IpAddr::V6))
-    });
-    addresses.collect()
+/// The first of each family; loopback where there is none.
+fn first_of_each(own: &[IpAddr]) -> [IpAddr; 2] {
+    let first = |of: fn(&IpAddr) -> bool, or: IpAddr| own.iter().copied().find(of).unwrap_or(or);
+    [
+        first(IpAddr::is_ipv4, Ipv4Addr::LOCALHOST.into()),
+        first(IpAddr::is_ipv6, Ipv6Addr::LOCALHOST.into()),
+    ]
 }
 
 fn case(config: &Config, clients: String, between: Between) -> Case {

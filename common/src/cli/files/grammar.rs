@@ -8,10 +8,6 @@ use crate::settings::table::Settings;
 /// Every name of a value, with its grammar.
 const GRAMMAR: &[(&str, &str)] = &[
     (
-        "ADDRESS",
-        "An IPv4 or IPv6 address, or the name of a network interface, whose IPv4 address is taken.",
-    ),
-    (
         "CHARSET",
         "A name of the Encoding Standard, in any case; see CHARSETS OF NAMES.",
     ),
@@ -55,6 +51,12 @@ const GRAMMAR: &[(&str, &str)] = &[
     (
         "PORT",
         "A port number; keys of passive ports take none below 1024.",
+    ),
+    (
+        "PLACES",
+        "Addresses and names of network interfaces with commas between, each with or without a port: 192.0.2.1, \
+         [2001:db8::1]:2121, eth0. In TOML also an array. Without one the port is that of the key Port. An interface is all of its addresses but those of \
+         one link; :: is IPv4 too, unless there is an IPv4 address beside it.",
     ),
     (
         "RATE",
