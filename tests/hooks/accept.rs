@@ -78,6 +78,31 @@ fn a_virus_is_refused_and_kept_apart() {
     server.log.line_with(&["is in quarantine", "-bad.com"]);
 }
 
+/// In a sticky directory of somebody else a user removes only files of its own: the hidden name goes all the same.
+#[test]
+fn nothing_is_left_behind_in_a_sticky_directory() {
+    if !require::root() {
+        return;
+    }
+    let setup = Setup::new();
+    let script = Script::new(&setup, "accept", "exit 1");
+    let quarantine = setup.scratch().join("quarantine");
+    fs::create_dir(&quarantine).unwrap();
+    fs::set_permissions(&quarantine, fs::Permissions::from_mode(0o700)).unwrap();
+    let hook = format!(
+        "on = 'upload'\nphase = 'accept'\nexec = ['{}']\nquarantine = '{}'\n",
+        script.path.display(),
+        quarantine.display()
+    );
+    let server = setup.hook(&hook).start();
+    let drop_box = server.home.join("drop");
+    fs::create_dir(&drop_box).unwrap();
+    fs::set_permissions(&drop_box, fs::Permissions::from_mode(0o1777)).unwrap();
+    assert_eq!(send(&server, "STOR drop/file", b"content").0, 550);
+    assert_eq!(fs::read_dir(&drop_box).unwrap().count(), 0);
+    assert_eq!(fs::read_dir(&quarantine).unwrap().count(), 1);
+}
+
 /// What was there under the name stays as it is when its successor is refused.
 #[test]
 fn a_refusal_leaves_the_old_file() {

@@ -1,11 +1,14 @@
 //! Where files go that a hook has refused, so that somebody can look at them: out of every jail, and out of their users' hands.
 
+use std::ffi::OsStr;
 use std::os::fd::{AsRawFd, BorrowedFd};
+use std::os::unix::ffi::OsStrExt;
 use std::path::{Path, PathBuf};
 
 use nix::errno::Errno;
 use nix::fcntl::{AT_FDCWD, AtFlags, OFlag, open};
-use nix::sys::stat::{Mode, fchmod, fstat};
+use nix::libc;
+use nix::sys::stat::{Mode, fchmod, fstat, stat};
 use nix::unistd::{Gid, Uid, fchown, linkat};
 
 use crate::hooks::{Event, Path as EventPath};
@@ -26,7 +29,7 @@ pub(super) fn keep(
     if fstat(file)?.st_nlink != 1 {
         return Err(Errno::EMLINK);
     }
-    if sandbox::is_root() {
+    if sandbox::is_root() && !in_sticky_directory(event) {
         fchown(file, Some(Uid::from_raw(0)), Some(Gid::from_raw(0)))?;
     }
     fchmod(file, Mode::S_IRUSR)?;
@@ -40,6 +43,15 @@ pub(super) fn keep(
         AtFlags::AT_SYMLINK_FOLLOW,
     )?;
     Ok(directory.join(name))
+}
+
+/// Whether keeper could not remove the first name any more if the file were another's.
+fn in_sticky_directory(event: &Event) -> bool {
+    let temporary = event.act.temporary.as_ref().map(EventPath::as_bytes);
+    let directory = temporary.and_then(|path| Path::new(OsStr::from_bytes(path)).parent());
+    directory.is_some_and(|directory| {
+        stat(directory).is_ok_and(|status| status.st_mode & libc::S_ISVTX != 0)
+    })
 }
 
 /// The event's number, and of the file's name what does no harm in a shell or on a terminal.
