@@ -92,6 +92,17 @@ fn exec_on_connect_exit_and_event() {
     assert_eq!(script.wait_for("exit"), format!("exit {name}\n").as_bytes());
 }
 
+/// A login that fails is told to those who ask for errors of PASS, though nobody has logged in.
+#[test]
+fn exec_on_error_of_pass_is_told_of_failed_logins() {
+    let body = "echo \"$*\" > $out/failed.new; mv $out/failed.new $out/failed";
+    let (script, server) = with(body, &["ExecOnError=PASS SCRIPT %U %a"]);
+    let mut client = server.connect();
+    client.command("USER mallory");
+    client.expect("PASS guess", 530);
+    assert_eq!(script.wait_for("failed"), b"mallory 127.0.0.1\n");
+}
+
 #[test]
 fn exec_environ_is_the_whole_environment() {
     let lines = [

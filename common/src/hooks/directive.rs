@@ -8,7 +8,7 @@ use super::hook::{Action, Exec, Hook, Input, Mode, Output, Phase, RunAs, Trigger
 use super::kind::{Kind, KindSet};
 use super::matching::PathPatterns;
 use super::template::Template;
-use crate::proto::verbs::VerbSet;
+use crate::proto::verbs::{Verb, VerbSet};
 use crate::settings::Origin;
 use crate::settings::hooks::{Hooks, Placed};
 use crate::settings::nearest::nearest;
@@ -134,10 +134,14 @@ impl Directives {
                 self.timeout = Some(value.interval(Zero::Refuse).map_err(wrong)?);
             }
             _ => match hook(directive, &words)? {
-                Some(hook) => self.hooks.push(Placed {
-                    hook,
-                    origin: origin.clone(),
-                }),
+                Some(hook) => {
+                    let logins = of_failed_logins(directive, &hook);
+                    self.hooks
+                        .extend(std::iter::once(hook).chain(logins).map(|hook| Placed {
+                            hook,
+                            origin: origin.clone(),
+                        }));
+                }
                 None => return Err(format!("write {}={}", directive.name(), directive.syntax())),
             },
         }
@@ -271,6 +275,20 @@ fn on_command(directive: Directive, commands: &str, exec: Exec) -> Result<Hook, 
         _ => (Phase::After, Mode::Async),
     };
     Ok(hook)
+}
+
+/// A PASS that fails is no command of anybody who has logged in: there is an event for it.
+fn of_failed_logins(directive: Directive, hook: &Hook) -> Option<Hook> {
+    let pass = Verb::find("PASS")?;
+    let Action::Exec(exec) = &hook.action else {
+        return None;
+    };
+    let wanted = directive == Directive::OnError && hook.trigger.verbs.contains(pass);
+    let exec = Exec {
+        run_as: RunAs::Hook,
+        ..Exec::clone(exec)
+    };
+    wanted.then(|| on_kind(Kind::LoginFailed, exec))
 }
 
 fn on_kind(kind: Kind, exec: Exec) -> Hook {
