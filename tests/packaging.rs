@@ -221,6 +221,7 @@ fn starts(system: &System) {
             ("/etc/metaftpd.auth", &users),
             ("/var/log/ftpd.log", &log),
             ("/run/ftpd.pid", &pid),
+            ("/run/ftpd.socket", &scratch.join("socket")),
         ],
     );
     run(Command::new(system.file("usr/sbin/ftpd"))

@@ -1,0 +1,97 @@
+//! Sessions that the real inetd and xinetd start, in a network of their own.
+
+#![allow(clippy::unwrap_used, reason = "whatever fails shall end the test")]
+
+use std::fs;
+use std::path::PathBuf;
+use std::process::Command;
+
+use tests::{Scratch, binaries, require};
+
+const PORT: u16 = 2121;
+
+/// Starts a superserver by these words, and moves a file through it in both directions, twice.
+#[track_caller]
+fn serve(scratch: &Scratch, superserver: &str) {
+    let place = scratch.path().display();
+    let script = format!(
+        "set -e
+        ip link set lo up
+        {superserver} &
+        left=100
+        until curl -s ftp://fred:secret@127.0.0.1:{PORT}/ >list; do left=$((left - 1)); test $left -gt 0; sleep 0.1; done
+        for name in one two; do
+            echo $name >$name
+            curl -sS -T $name ftp://fred:secret@127.0.0.1:{PORT}/
+            test \"$(curl -sS ftp://fred:secret@127.0.0.1:{PORT}/$name)\" = $name
+            test \"$(cat {place}/home/$name)\" = $name
+        done
+        if curl -s ftp://fred:wrong@127.0.0.1:{PORT}/; then exit 1; fi"
+    );
+    let output = Command::new("unshare")
+        .args(["--net", "--pid", "--fork", "--kill-child", "--mount-proc"])
+        .args(["sh", "-c", &script])
+        .current_dir(scratch.path())
+        .output()
+        .unwrap();
+    let log = fs::read_to_string(scratch.join("log")).unwrap_or_default();
+    assert!(output.status.success(), "{output:?}\n{log}");
+    // Descriptor 2 is the client's: what there is to tell is in the file.
+    assert!(log.contains("login of 'fred' from 127.0.0.1"), "{log}");
+}
+
+/// The files of a server, and the words that start a session of it; `None` where that cannot be tried.
+fn server(scratch: &Scratch) -> Option<(PathBuf, String)> {
+    let programs = ["unshare", "ip", "curl"];
+    if !require::root() || !require::programs(&programs) {
+        return None;
+    }
+    let home = scratch.directory("home");
+    tests::scratch::mode(&home, 0o777);
+    let entry = format!("fred:plain::secret:nobody:{}:\n", home.display());
+    let place = scratch.path().display();
+    let settings = format!("ChHome\nAuthFile={place}/users\nLogFile={place}/log\n");
+    for (name, text) in [("users", entry), ("conf", settings)] {
+        fs::write(scratch.join(name), text).unwrap();
+        tests::scratch::mode(&scratch.join(name), 0o600);
+    }
+    Some((binaries::path("ftpd"), format!("-inetd -f {place}/conf")))
+}
+
+#[test]
+fn inetd_starts_a_session_for_each_client() {
+    let scratch = Scratch::new();
+    let Some((program, words)) = server(&scratch) else {
+        return;
+    };
+    if !require::programs(&["inetd"]) {
+        return;
+    }
+    let program = program.display();
+    let line = format!("127.0.0.1:{PORT} stream tcp nowait root {program} ftpd {words}\n");
+    fs::write(scratch.join("inetd.conf"), line).unwrap();
+    serve(&scratch, "inetd -i ./inetd.conf");
+}
+
+#[test]
+fn xinetd_starts_a_session_for_each_client() {
+    let scratch = Scratch::new();
+    let Some((program, words)) = server(&scratch) else {
+        return;
+    };
+    // Debian has only one of both at a time.
+    if require::find("xinetd").is_none() {
+        println!("skipped: xinetd is not installed");
+        return;
+    }
+    let service = format!(
+        "service ftpd\n{{\ntype = UNLISTED\nport = {PORT}\nbind = 127.0.0.1\nsocket_type = stream\nprotocol = tcp\n\
+         wait = no\nuser = root\nserver = {}\nserver_args = {words}\n}}\n",
+        program.display()
+    );
+    fs::write(scratch.join("xinetd.conf"), service).unwrap();
+    serve(
+        &scratch,
+        "xinetd -dontfork -stayalive -f ./xinetd.conf -pidfile ./pid",
+    );
+}
