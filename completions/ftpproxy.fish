@@ -8,6 +8,21 @@ complete -c ftpproxy -l tls-port -d 'Port where TLS begins at once, such as 990;
 complete -c ftpproxy -l tls-min-version -d 'The oldest version of TLS [default: 1.2]' -r -f -a "1.2\t''
 1.3\t''"
 complete -c ftpproxy -l tls-cipher-suites -d 'Cipher suites by their IANA names, or all [default: all]' -r
+complete -c ftpproxy -l tls-required -d 'What of clients must be under TLS: names and passwords, data, or all [default: off]' -r -f -a "off\t''
+login\t''
+data\t''
+all\t''"
+complete -c ftpproxy -l tls-data-binding -d 'Whether clients\' data must resume the control connection\'s TLS session [default: prefer]' -r -f -a "require\t''
+prefer\t''
+off\t''"
+complete -c ftpproxy -l server-tls -d 'TLS towards servers, whose certificates are always verified [default: off]' -r -f -a "off\t''
+prefer\t''
+require\t''
+implicit\t''"
+complete -c ftpproxy -l server-ca -d 'Authorities that certify servers, in PEM; by default the system\'s' -r -F
+complete -c ftpproxy -l server-tls-name -d 'The name in the certificate of Server, if it is another' -r
+complete -c ftpproxy -l server-tls-max-version -d 'The newest TLS towards servers; 1.3 where they give tickets enough [default: 1.2]' -r -f -a "1.2\t''
+1.3\t''"
 complete -c ftpproxy -l targets -d 'Where clients may go: HOST, NETWORK or HOST=NETWORK, with :PORTS' -r
 complete -c ftpproxy -l server -d 'Where all clients go, by default where each of them says' -r
 complete -c ftpproxy -l proxy -d 'Serve connections that a firewall redirects here, and go where they went' -r

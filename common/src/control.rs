@@ -1,19 +1,17 @@
 //! The control connection as lines in and replies out, with deadlines. Used by every program that speaks FTP.
 
 use std::os::fd::{AsFd, AsRawFd, BorrowedFd, OwnedFd};
-use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use nix::errno::Errno;
 use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
 use nix::sys::socket::{MsgFlags, recv, send};
-use rustls::ServerConfig;
 use zeroize::Zeroize;
 
 use crate::proto::line::{Input, LineReader};
 use crate::proto::reply::{Mark, Reply};
 use crate::proto::request::Request;
-use crate::tls::{Fault, Follows, Halt, Stream};
+use crate::tls::{Fault, Follows, Halt, Side, Stream};
 
 /// The client is gone or does not read.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -57,10 +55,10 @@ impl Control {
     ///
     /// # Errors
     /// The configuration cannot be used.
-    pub fn secure(&mut self, config: Arc<ServerConfig>) -> Result<(), Fault> {
+    pub fn secure(&mut self, side: impl Into<Side>) -> Result<(), Fault> {
         // SECURITY: what came in the clear must not be taken for what comes under TLS (CVE-2011-1575).
         self.reader = LineReader::default();
-        self.layer = Layer::Tls(Box::new(Stream::for_control(config)?));
+        self.layer = Layer::Tls(Box::new(Stream::for_control(side.into())?));
         Ok(())
     }
 

@@ -13,6 +13,7 @@ use crate::proxy;
 use crate::pump::Pipe;
 use crate::sandbox::{self, EmptyRoot, Role};
 use crate::sys::{self, Fork};
+use crate::tls::Trusted;
 
 /// What all sessions of a gateway are started with.
 #[derive(Clone, Copy, Debug)]
@@ -20,6 +21,8 @@ pub struct Gateway<'a> {
     pub rules: Rules<'a>,
     /// Only root needs and can use it.
     pub empty_root: Option<&'a EmptyRoot>,
+    /// Who certifies servers, where they are spoken to under TLS.
+    pub trusted: Option<&'a Trusted>,
 }
 
 /// Serves one client: forks the network half and stays as the trusted half. Tells how the session ended; the process
@@ -47,6 +50,7 @@ pub fn serve(gateway: &Gateway<'_>, client: Client) -> Status {
             let terms = proxy::Terms {
                 entrance,
                 certificates: tls.map(|offer| offer.certificates),
+                trusted: gateway.trusted.cloned(),
             };
             sys::exit(network_half(gateway, socket, Asker::over(asker), ends, terms).code())
         }

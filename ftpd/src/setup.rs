@@ -49,6 +49,7 @@ impl Setup {
         Some(Gateway {
             rules,
             empty_root: self.empty_root.as_ref(),
+            trusted: None,
         })
     }
 }

@@ -4,7 +4,7 @@ use std::process::ExitCode;
 
 use common::cli::out::{complain, print};
 use common::sandbox::is_root;
-use common::settings::GatewayConfig;
+use common::settings::{GatewayConfig, ServerTls};
 use common::{clock, tls};
 use nix::unistd::{AccessFlags, access};
 
@@ -40,6 +40,9 @@ pub(crate) fn answer(config: &GatewayConfig) -> ExitCode {
             }
         }
         Err(why) => errors.push(why),
+    }
+    if config.upstream.mode != ServerTls::Off {
+        errors.extend(tls::Trusted::read(&config.upstream.authorities).err());
     }
     for error in &errors {
         complain("ftpproxy", error);

@@ -12,9 +12,10 @@ use common::listener::{Listener, Ran, Renewal, Status};
 use common::log::{Log, Places};
 use common::rate::Rates;
 use common::sandbox::{Bounding, EmptyRoot, Programs, drop_bounding, is_root};
-use common::settings::{GatewayConfig, LogFormat, Run};
+use common::settings::{GatewayConfig, LogFormat, Run, ServerTls, UpstreamTls};
 use common::startup::{self, apart, because};
 use common::sys;
+use common::tls::Trusted;
 
 /// What every session is started with: made once by the listener, before the first fork.
 #[derive(Debug)]
@@ -24,6 +25,8 @@ pub(crate) struct Setup {
     /// Only root needs and can use it.
     pub(crate) empty_root: Option<EmptyRoot>,
     pub(crate) log: Log,
+    /// Who certifies servers.
+    pub(crate) trusted: Option<Trusted>,
 }
 
 impl Setup {
@@ -37,6 +40,7 @@ impl Setup {
                 user,
             },
             empty_root: self.empty_root.as_ref(),
+            trusted: self.trusted.as_ref(),
         }
     }
 }
@@ -77,6 +81,7 @@ fn start(config: GatewayConfig) -> Result<(Listener, Setup), String> {
         true => Some(EmptyRoot::new().map_err(|error| error.to_string())?),
         false => None,
     };
+    let trusted = trusted(&config.upstream)?;
     let awaited = match config.run {
         Run::Background => Some(startup::leave_terminal()?),
         Run::Foreground | Run::Inetd => None,
@@ -107,6 +112,16 @@ fn start(config: GatewayConfig) -> Result<(Listener, Setup), String> {
         programs,
         empty_root,
         log,
+        trusted,
     };
     Ok((listener, setup))
+}
+
+/// Reads who certifies servers, if they are spoken to under TLS.
+fn trusted(upstream: &UpstreamTls) -> Result<Option<Trusted>, String> {
+    if upstream.mode == ServerTls::Off {
+        return Ok(None);
+    }
+    let files = upstream.authorities.clone();
+    apart(move || Trusted::read(&files)).map(Some)
 }

@@ -12,3 +12,5 @@ mod servers;
 mod session;
 mod tls;
 mod trees;
+mod trust;
+mod upstream;

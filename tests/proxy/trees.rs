@@ -8,12 +8,13 @@ use tests::server::Login;
 use tests::{GatewaySetup, Scratch, Server, Setup, require, tree};
 
 use crate::servers::{Twin, program};
+use crate::trust::Trust;
 
 /// Moves a tree up and down again for each way of data connections.
 fn a_tree_survives(at: &Login, set_up: impl Fn(GatewaySetup) -> GatewaySetup) {
     let scratch = Scratch::new();
     let sample = scratch.directory("sample");
-    furnish(&sample);
+    furnish(&sample, 4, 10);
     let mut number = 0;
     for setting in ["NoPassive=no", "NoPassive=yes"] {
         let gateway = GatewaySetup::to_here().setting(setting);
@@ -39,12 +40,55 @@ fn a_tree_survives(at: &Login, set_up: impl Fn(GatewaySetup) -> GatewaySetup) {
     }
 }
 
+/// The same with TLS on the client's side, on the server's, and on both.
+#[expect(clippy::print_stdout, reason = "a test tells what it has covered")]
+fn a_tree_survives_tls(at: &Login, trust: &Trust) {
+    let scratch = Scratch::new();
+    let sample = scratch.directory("sample");
+    furnish(&sample, 1, 4);
+    let clients = [Program::Lftp, Program::Curl];
+    let sides = [(true, false), (false, true), (true, true)];
+    let all = sides.map(|side| clients.map(|client| (side, client)));
+    for ((client_side, server_side), client) in all.into_iter().flatten() {
+        let mut gateway = GatewaySetup::to_here();
+        if client_side {
+            gateway = trust.certify_gateway(gateway).setting("TLSRequired=all");
+            // curl uses a ticket once, and where it only sends it takes no new ones.
+            let strict = client == Program::Lftp;
+            let binding = if strict { "require" } else { "prefer" };
+            gateway = gateway.setting(&format!("TLSDataBinding={binding}"));
+        }
+        if server_side {
+            gateway = trust.believe(gateway, "require");
+        }
+        let gateway = gateway.setting(&format!("Server={}", at.address)).start();
+        let login = Login {
+            certificate: client_side.then(|| trust.certificate()),
+            ..gateway.login_there(at)
+        };
+        for mode in [Mode::Passive, Mode::Active] {
+            let way =
+                format!("{client:?} {mode:?}, TLS: client {client_side}, server {server_side}");
+            if !client.can(mode, &login) {
+                println!("{way}: this client cannot");
+                continue;
+            }
+            println!("{way}");
+            let remote = format!("{client:?}{mode:?}{client_side}{server_side}");
+            client.up(&login, mode, &sample, &remote);
+            let down = scratch.directory(&remote);
+            client.down(&login, mode, &remote, &down, &sample);
+            tree::assert_same(&sample, &down);
+        }
+    }
+}
+
 /// A tree with what is easily lost on the way: an empty file, a large one, blanks, depth.
-fn furnish(at: &Path) {
-    for directory in 0..4 {
+fn furnish(at: &Path, directories: usize, files: usize) {
+    for directory in 0..directories {
         let directory = at.join(format!("level {directory}/below/deeper"));
         std::fs::create_dir_all(&directory).unwrap();
-        for file in 0..10usize {
+        for file in 0..files {
             let octets = [b'a', b'\n', 0, 255].repeat(file * 251);
             std::fs::write(directory.join(format!("file {file}.bin")), octets).unwrap();
         }
@@ -78,7 +122,7 @@ fn to_our_own_server_through_ftpd() {
     }
     let scratch = Scratch::new();
     let sample = scratch.directory("sample");
-    furnish(&sample);
+    furnish(&sample, 4, 10);
     let server = Server::start();
     for (number, setting) in ["ProxyActive=no", "ProxyActive=yes"].iter().enumerate() {
         let gateway = GatewaySetup::to_here().by_ftpd().setting(setting).start();
@@ -93,20 +137,43 @@ fn to_our_own_server_through_ftpd() {
     }
 }
 
-fn to_a_twin(name: &str) {
-    if !ready() || !require::root() {
-        return;
+#[test]
+fn to_our_own_server_under_tls_on_either_side() {
+    if ready() {
+        let trust = Trust::new();
+        let server = trust
+            .certify(Setup::new())
+            .setting("TLSDataBinding=require");
+        let server = server.start();
+        a_tree_survives_tls(&server.login, &trust);
+        assert!(!server.log.text().contains("did not resume"));
     }
+}
+
+fn twin(name: &str) -> Option<std::path::PathBuf> {
     let programs = ["useradd", "userdel", "usermod", "chpasswd"];
-    if !require::programs(&programs) {
-        return;
+    if !ready() || !require::root() || !require::programs(&programs) {
+        return None;
     }
-    let Some(program) = program(name) else {
+    let found = program(name);
+    if found.is_none() {
         require::missing(&format!("{name}, as packaging/peers.sh unpacks it"));
-        return;
-    };
-    let program: &Path = &program;
-    a_tree_survives(&Twin::start(name, program).login, |gateway| gateway);
+    }
+    found
+}
+
+fn to_a_twin(name: &str) {
+    if let Some(program) = twin(name) {
+        a_tree_survives(&Twin::start(name, &program).login, |gateway| gateway);
+    }
+}
+
+fn to_a_twin_under_tls(name: &str) {
+    if let Some(program) = twin(name) {
+        let trust = Trust::new();
+        let twin = Twin::start_with(name, &program, Some(&trust.pem()));
+        a_tree_survives_tls(&twin.login, &trust);
+    }
 }
 
 #[test]
@@ -122,4 +189,19 @@ fn to_proftpd() {
 #[test]
 fn to_pure_ftpd() {
     to_a_twin("pure-ftpd");
+}
+
+#[test]
+fn to_vsftpd_under_tls_on_either_side() {
+    to_a_twin_under_tls("vsftpd");
+}
+
+#[test]
+fn to_proftpd_under_tls_on_either_side() {
+    to_a_twin_under_tls("proftpd");
+}
+
+#[test]
+fn to_pure_ftpd_under_tls_on_either_side() {
+    to_a_twin_under_tls("pure-ftpd");
 }

@@ -179,6 +179,7 @@ impl Gateway {
             address: self.address,
             name: format!("{}@{}", at.name, at.address),
             password: at.password.clone(),
+            certificate: None,
         }
     }
 
@@ -186,6 +187,7 @@ impl Gateway {
     pub fn login_there(&self, at: &Login) -> Login {
         Login {
             address: self.address,
+            certificate: None,
             ..at.clone()
         }
     }

@@ -58,6 +58,7 @@ impl Vsftpd {
             address,
             name: "anonymous".into(),
             password: "x".into(),
+            certificate: None,
         };
         let peer = Vsftpd {
             child,

@@ -55,8 +55,15 @@ impl Program {
 
     /// Whether it can open data connections this way. Over the IPv6 loopback lftp 4.9 names `::` in EPRT instead of
     /// its own address, which a server that connects to its client only has to refuse.
+    /// And from 7.87.0 to 7.88.1 curl sends files in the clear on active connections, whatever it was told.
     pub fn can(self, mode: Mode, login: &Login) -> bool {
-        self != Program::Lftp || mode == Mode::Passive || login.address.is_ipv4()
+        match (self, mode) {
+            (Program::Lftp, Mode::Active) => login.address.is_ipv4(),
+            (Program::Curl, Mode::Active) => {
+                login.certificate.is_none() || !curl_forgets_tls_where_it_is_active()
+            }
+            _ => true,
+        }
     }
 
     /// Uploads the tree `local` as the new directory `remote`.
@@ -156,19 +163,37 @@ fn credentials(login: &Login) -> String {
     format!("user = \"{}:{}\"\n", login.name, login.password)
 }
 
+/// Whether this curl is one of those.
+pub fn curl_forgets_tls_where_it_is_active() -> bool {
+    let said = Command::new("curl").arg("--version").output().unwrap();
+    let said = String::from_utf8_lossy(&said.stdout).into_owned();
+    ["curl 7.87.", "curl 7.88."]
+        .iter()
+        .any(|version| said.starts_with(version))
+}
+
 #[track_caller]
 fn curl_tree(login: &Login, mode: Mode, files: &Path, entry: impl Fn(&str) -> String) {
     let mut configuration = credentials(login);
+    if let Some(certificate) = &login.certificate {
+        let _ = writeln!(
+            configuration,
+            "ssl-reqd\ncacert = \"{}\"",
+            quoted(certificate)
+        );
+    }
     for file in names(files) {
         configuration.push_str(&entry(&file));
     }
     let mut command = Command::new("curl");
     // curl 7.88 sleeps a whole second where the reply to EPSV comes before it waits for it, as it may on the loopback
     // interface, whatever the server. Another transfer at its side wakes it.
-    command.args(curl_flags(mode)).args([
-        "--parallel",
-        "--parallel-max",
-        "4",
+    command.args(curl_flags(mode));
+    // Under TLS its transfers share their sessions: a data connection would resume that of another control connection.
+    if login.certificate.is_none() {
+        command.args(["--parallel", "--parallel-max", "4"]);
+    }
+    command.args([
         "--no-progress-meter",
         "--fail-early",
         "--ftp-create-dirs",
@@ -182,8 +207,16 @@ fn curl_tree(login: &Login, mode: Mode, files: &Path, entry: impl Fn(&str) -> St
 #[track_caller]
 fn lftp(login: &Login, mode: Mode, script: &str) {
     let passive = if mode == Mode::Passive { "on" } else { "off" };
+    let tls = match &login.certificate {
+        None => "set ftp:ssl-allow no".to_owned(),
+        Some(certificate) => format!(
+            "set ftp:ssl-force yes\nset ftp:ssl-protect-data yes\nset ftp:ssl-protect-list yes\n\
+             set ssl:check-hostname no\nset ssl:ca-file \"{}\"",
+            quoted(certificate)
+        ),
+    };
     let script = format!(
-        "set cmd:fail-exit yes\nset net:timeout 30\nset net:max-retries 1\nset ftp:ssl-allow no\n\
+        "set cmd:fail-exit yes\nset net:timeout 30\nset net:max-retries 1\n{tls}\n\
          set ftp:passive-mode {passive}\nset ftp:charset UTF-8\nset file:charset UTF-8\nset ftp:list-options -a\n\
          open -u \"{},{}\" \"{}\"\n{script}\n",
         login.name,

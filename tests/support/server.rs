@@ -22,6 +22,8 @@ pub struct Login {
     pub address: SocketAddr,
     pub name: String,
     pub password: String,
+    /// Whom a client has to trust that goes there under TLS; without it goes in the clear.
+    pub certificate: Option<PathBuf>,
 }
 
 /// What a server is to be like, before it starts.
@@ -347,6 +349,7 @@ impl Setup {
                 address: SocketAddr::new(self.bind, 0),
                 name: self.account.name.clone(),
                 password: self.account.password.clone(),
+                certificate: None,
             },
             home,
             log,
@@ -372,6 +375,7 @@ impl Setup {
                 address: SocketAddr::new(self.bind, 0),
                 name: self.account.name.clone(),
                 password: self.account.password.clone(),
+                certificate: None,
             },
             home,
             log: Log::default(),

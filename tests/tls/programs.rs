@@ -6,21 +6,12 @@ use std::net::{TcpListener, TcpStream};
 use std::path::Path;
 use std::process::Command;
 
-use tests::real::finish;
+use tests::real::{curl_forgets_tls_where_it_is_active, finish};
 use tests::require;
 
 use crate::client::{Ending, Secure, finish as end, handshake};
 use crate::server::start;
 use crate::ways::{Errand, files, walk};
-
-/// From 7.87.0 to 7.88.1 curl sends files in the clear on active connections, whatever it was told and has asked for.
-fn curl_forgets_tls_where_it_is_active() -> bool {
-    let said = Command::new("curl").arg("--version").output().unwrap();
-    let said = String::from_utf8_lossy(&said.stdout).into_owned();
-    ["curl 7.87.", "curl 7.88."]
-        .iter()
-        .any(|version| said.starts_with(version))
-}
 
 fn curl(errand: &Errand, name: &str) -> Command {
     let scheme = if errand.way.implicit { "ftps" } else { "ftp" };

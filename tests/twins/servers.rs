@@ -30,6 +30,13 @@ pub(crate) fn program(name: &str) -> Option<PathBuf> {
     program.exists().then_some(program)
 }
 
+/// Where ProFTPD's TLS is, which is a package of its own.
+fn proftpd_modules() -> Option<PathBuf> {
+    let target = Path::new(env!("CARGO_TARGET_TMPDIR")).parent()?;
+    let modules = target.join("peers/proftpd-mod-crypto/usr/lib/proftpd");
+    modules.is_dir().then_some(modules)
+}
+
 /// A running server with the files that the transcripts speak of.
 pub(crate) struct Twin {
     child: Child,
@@ -42,6 +49,12 @@ pub(crate) struct Twin {
 
 impl Twin {
     pub(crate) fn start(name: &str, program: &Path) -> Twin {
+        Twin::start_with(name, program, None)
+    }
+
+    /// With a certificate and its key in one file: it offers TLS, and data under TLS has to resume the session of its control
+    /// connection where the server can demand that.
+    pub(crate) fn start_with(name: &str, program: &Path, pem: Option<&Path>) -> Twin {
         let scratch = Scratch::new();
         let user = SystemUser::with_groups(0);
         set_password(&user.name);
@@ -60,6 +73,7 @@ impl Twin {
                 home: &home,
                 user: &user,
                 address: free_address(),
+                pem,
             };
             match place.start(name, program) {
                 Ok((child, left)) => {
@@ -67,6 +81,7 @@ impl Twin {
                         address: place.address,
                         name: user.name.clone(),
                         password: PASSWORD.into(),
+                        certificate: None,
                     };
                     return Twin {
                         child,
@@ -165,6 +180,7 @@ struct Place<'a> {
     home: &'a Path,
     user: &'a SystemUser,
     address: SocketAddr,
+    pem: Option<&'a Path>,
 }
 
 impl Place<'_> {
@@ -218,7 +234,7 @@ impl Place<'_> {
         )
         .unwrap();
         let empty = self.scratch.directory("empty");
-        let settings = format!(
+        let mut settings = format!(
             "listen=YES\nbackground=NO\nlisten_address={}\nlisten_port={}\nanonymous_enable=NO\nlocal_enable=YES\n\
              write_enable=YES\nlocal_root={}\nchroot_local_user=YES\nallow_writeable_chroot=YES\nlocal_umask=022\n\
              check_shell=NO\nascii_upload_enable=YES\nascii_download_enable=YES\nasync_abor_enable=YES\n\
@@ -229,6 +245,13 @@ impl Place<'_> {
             self.user.name,
             empty.display(),
         );
+        if let Some(pem) = self.pem {
+            let pem = pem.display();
+            settings += &format!(
+                "ssl_enable=YES\nrsa_cert_file={pem}\nrsa_private_key_file={pem}\nrequire_ssl_reuse=YES\n\
+                 force_local_logins_ssl=NO\nforce_local_data_ssl=NO\nssl_ciphers=HIGH\n"
+            );
+        }
         (vec![self.file("vsftpd.conf", &settings)], vec![service])
     }
 
@@ -242,7 +265,7 @@ impl Place<'_> {
         );
         let passwd = self.file("passwd", &passwd);
         let group = self.file("group", &format!("{name}:x:{gid}:\n"));
-        let settings = format!(
+        let mut settings = format!(
             "ServerName twin\nServerType standalone\nSocketBindTight on\nDefaultAddress {}\nPort {}\nUseIPv6 off\nUseReverseDNS off\n\
              User nobody\nGroup nogroup\nAuthOrder mod_auth_file.c\nAuthUserFile {}\nAuthGroupFile {}\n\
              RequireValidShell off\nDefaultRoot {}\nAllowOverwrite on\nAllowStoreRestart on\nWtmpLog off\nTransferLog none\n\
@@ -255,6 +278,15 @@ impl Place<'_> {
             self.scratch.join("scoreboard").display(),
             self.scratch.join("pid").display(),
         );
+        if let (Some(pem), Some(modules)) = (self.pem, proftpd_modules()) {
+            settings += &format!(
+                "ModulePath {}\nLoadModule mod_tls.c\nTLSEngine on\nTLSLog none\nTLSProtocol TLSv1.2 TLSv1.3\n\
+                 TLSECCertificateFile {pem}\nTLSECCertificateKeyFile {pem}\nTLSRequired off\nTLSVerifyClient off\n\
+                 TLSSessionTickets on\n",
+                modules.display(),
+                pem = pem.display(),
+            );
+        }
         let file = self.file("proftpd.conf", &settings);
         (
             vec!["-n".into(), "-q".into(), "-c".into(), file],
@@ -265,10 +297,15 @@ impl Place<'_> {
     fn pure_ftpd(&self) -> (Vec<PathBuf>, Vec<PathBuf>) {
         let listen = format!("{},{}", self.address.ip(), self.address.port());
         let pid = self.scratch.join("pid").display().to_string();
-        let arguments = [
+        let mut arguments = [
             "-S", &listen, "-4", "-E", "-H", "-l", "unix", "-A", "-u", "1", "-f", "none", "-g",
             &pid,
-        ];
-        (arguments.map(PathBuf::from).to_vec(), Vec::new())
+        ]
+        .map(PathBuf::from)
+        .to_vec();
+        if let Some(pem) = self.pem {
+            arguments.extend(["-Y".into(), "1".into(), "-2".into(), pem.to_owned()]);
+        }
+        (arguments, Vec::new())
     }
 }

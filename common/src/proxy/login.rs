@@ -20,6 +20,10 @@ pub(super) struct Who {
 impl Session<'_> {
     /// USER: the name for the server, and where that is if it is not known.
     pub(super) fn user(&mut self, argument: &[u8]) -> Result<Reply, End> {
+        if self.config.required.for_login() && !self.client.is_secure() {
+            let text = "Log in under TLS here: AUTH TLS first.";
+            return Ok(Reply::new(Code::NOT_LOGGED_IN, text));
+        }
         if self.who.logged_in {
             let text = "Already logged in: please begin anew on another connection.";
             return Ok(Reply::new(Code::BAD_SEQUENCE, text));
@@ -102,6 +106,7 @@ impl Session<'_> {
         let client = self.ends.client();
         match answer.outcome() {
             Outcome::Complete => {
+                self.protect_server()?;
                 let user = self.account_name();
                 self.who.checking = false;
                 match self.ask_dialer(&DialRequest::LoggedIn { user })? {
@@ -185,7 +190,7 @@ impl Session<'_> {
             return Ok(Err(not_dialled(DialFault::UnknownHost)));
         };
         let port = destination.port;
-        let reached = self.dial(&DialRequest::Dial { host, port })?;
+        let reached = self.dial(&DialRequest::Dial { host, port }, Some(&destination.host))?;
         if reached.is_ok() {
             self.destination = Some(destination);
         }

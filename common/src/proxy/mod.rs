@@ -10,6 +10,7 @@ mod security;
 mod server;
 mod session;
 mod transfer;
+mod upstream;
 
 pub use security::{Agreement, Terms};
 pub use session::{Setup, serve, take_over};

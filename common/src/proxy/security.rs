@@ -15,13 +15,17 @@ use crate::proto::args::DataLevel;
 use crate::proto::reply::{Code, Reply};
 use crate::proto::verbs::{self, Command, Verb};
 use crate::pump::{OpenError, Watch, Wire, secure};
-use crate::settings::CloseNotify;
-use crate::tls::{Certificates, Policy, ServerConfig, server_config};
+use crate::settings::{CloseNotify, DataBinding};
+use crate::tls::{
+    Certificates, Fault, Policy, ServerConfig, Trusted, resuming_only, server_config,
+};
 
 /// What the gateway offers of TLS.
 pub struct Terms {
     /// None where TLS is not offered.
     pub certificates: Option<Arc<Certificates>>,
+    /// Who certifies servers; none where they are not spoken to under TLS.
+    pub trusted: Option<Trusted>,
     pub entrance: Entrance,
 }
 
@@ -109,6 +113,9 @@ impl Session<'_> {
                 let text = "TLS has the levels C and P only.";
                 Reply::new(Code::LEVEL_NOT_SUPPORTED, text)
             }
+            (Some(_), Some(DataLevel::Clear)) if self.config.required.for_data() => {
+                Reply::new(Code::POLICY_REFUSED, "Data must be under TLS here.")
+            }
             (Some(agreement), Some(level)) => {
                 agreement.data = level;
                 Reply::new(Code::OK, "Data will be so from here to you.")
@@ -173,18 +180,41 @@ impl Session<'_> {
         agreement.is_some_and(|agreement| agreement.data == DataLevel::Private)
     }
 
-    /// Does the handshake of the client's data connection. The flag says that ABOR has come.
+    /// Whether data may go as the client has chosen it.
+    pub(super) fn permits_data(&self) -> bool {
+        self.has_private_data() || !self.config.required.for_data()
+    }
+
+    /// Does the handshake of the client's data connection, if it wants its data under TLS. The flag says that ABOR has come.
     pub(super) fn secure_data(
         &mut self,
         socket: OwnedFd,
     ) -> Result<Result<Wire, (OpenError, bool)>, End> {
-        let agreement = self.agreement.as_ref().ok_or(End::Broken)?;
-        let config = Arc::clone(&agreement.config);
+        let Some(agreement) = self.agreement.as_ref().filter(|_| self.has_private_data()) else {
+            return Ok(Ok(socket.into()));
+        };
+        let binding = self.config.binding;
+        let config = match binding {
+            DataBinding::Require => resuming_only(&agreement.config),
+            DataBinding::Prefer | DataBinding::Off => Arc::clone(&agreement.config),
+        };
         let deadline = Instant::now() + self.config.data_timeout;
         let server = self.server.as_ref().ok_or(End::Broken)?;
         let mut watch = Watch::new(&mut self.client, server.as_fd(), self.config.permitted);
         let secured = secure(socket, config, CloseNotify::Strict, deadline, &mut watch);
         let aborted = watch.aborted;
+        // SECURITY: whoever comes from the client's address may be somebody else behind the same router.
+        let unbound = match &secured {
+            Ok(secured) => !secured.resumed() && binding == DataBinding::Prefer,
+            Err(error) => *error == OpenError::Insecure(Fault::NotResumed),
+        };
+        if unbound {
+            let client = self.ends.client();
+            let refused = if secured.is_err() { ": refused" } else { "" };
+            self.log.line(&format!(
+                "data connection from {client} did not resume the TLS session of its control connection{refused}"
+            ));
+        }
         Ok(secured.map(Wire::Tls).map_err(|error| (error, aborted)))
     }
 }

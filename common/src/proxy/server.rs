@@ -1,12 +1,16 @@
 //! The server's side of a gateway's session: commands out, whole replies in. Waits for nothing.
 
+use std::fmt;
 use std::net::SocketAddr;
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 use std::time::Duration;
 
+use nix::poll::PollFlags;
+
 use crate::control::{Control, Lost};
 use crate::proto::answer::{Answer, AnswerFault, Assembler};
 use crate::proto::request::Request;
+use crate::tls::{Fault, Upstream};
 
 /// Why there is no more to expect of a server.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -17,6 +21,44 @@ pub(super) enum ServerFault {
     Speech(AnswerFault),
     /// It sent a reply that nothing was asked for.
     Unasked,
+    /// It offers no TLS, and has to.
+    NoTls,
+    /// It takes no data under TLS, and has to.
+    ClearData,
+    /// There is no TLS with it.
+    Insecure(Fault),
+}
+
+impl fmt::Display for ServerFault {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            ServerFault::Lost => "it closed the connection",
+            ServerFault::Speech(fault) => fault.text(),
+            ServerFault::Unasked => "it sent a reply that nothing was asked for",
+            ServerFault::NoTls => "it offers no TLS, which ServerTLS requires",
+            ServerFault::ClearData => "it takes no data under TLS, which ServerTLS requires",
+            ServerFault::Insecure(fault) => return write!(f, "no TLS: {fault}"),
+        })
+    }
+}
+
+impl ServerFault {
+    /// What a client hears of it.
+    pub(super) fn for_client(self) -> String {
+        match self {
+            ServerFault::Lost | ServerFault::Speech(_) | ServerFault::Unasked => {
+                "The connection to the server broke.".to_owned()
+            }
+            ServerFault::NoTls => {
+                "The server offers no TLS, without which this gateway goes nowhere.".to_owned()
+            }
+            ServerFault::ClearData => {
+                "The server takes no data under TLS, without which this gateway moves none."
+                    .to_owned()
+            }
+            ServerFault::Insecure(fault) => format!("There is no TLS with the server: {fault}."),
+        }
+    }
 }
 
 impl From<Lost> for ServerFault {
@@ -33,6 +75,10 @@ pub(super) struct Server {
     pub(super) address: SocketAddr,
     /// It has refused PASV.
     pub(super) prefers_extended: bool,
+    /// How it is spoken to under TLS.
+    pub(super) upstream: Option<Upstream>,
+    /// It has agreed to have data under TLS too.
+    pub(super) protects_data: bool,
 }
 
 impl Server {
@@ -43,7 +89,34 @@ impl Server {
             assembler: Assembler::default(),
             address,
             prefers_extended: address.is_ipv6(),
+            upstream: None,
+            protects_data: false,
         }
+    }
+
+    /// Goes over to TLS; [`handshake`](Self::handshake) has to follow.
+    pub(super) fn secure(&mut self, upstream: Upstream) -> Result<(), ServerFault> {
+        self.upstream = Some(upstream.clone());
+        self.control.secure(upstream).map_err(ServerFault::Insecure)
+    }
+
+    /// Goes on with the handshake; `Some` is what to wait for before the next call.
+    pub(super) fn handshake(&mut self) -> Result<Option<PollFlags>, ServerFault> {
+        let done = self.control.handshake();
+        done.map_err(|Lost| match self.control.fault() {
+            Some(fault) => ServerFault::Insecure(fault),
+            None => ServerFault::Lost,
+        })
+    }
+
+    pub(super) fn is_secure(&self) -> bool {
+        self.control.is_secure()
+    }
+
+    /// Version and cipher suite, for the log.
+    pub(super) fn describe(&self) -> String {
+        let tls = self.control.tls();
+        tls.map_or("no TLS".to_owned(), |stream| stream.describe())
     }
 
     /// Sends a command.

@@ -1,6 +1,5 @@
 //! One session of a gateway: what the client says, in its order, and where it goes.
 
-use std::net::SocketAddr;
 use std::os::fd::{AsFd, OwnedFd};
 use std::time::{Duration, Instant};
 
@@ -20,7 +19,7 @@ use crate::listener::Status;
 use crate::log::Log;
 use crate::net::Ends;
 use crate::proto::answer::{Answer, Outcome};
-use crate::proto::destination::Destination;
+use crate::proto::destination::{Destination, Host};
 use crate::proto::line::Input;
 use crate::proto::reply::{Code, Reply};
 use crate::proto::request::Request;
@@ -114,11 +113,11 @@ pub(super) struct Session<'a> {
 
 /// What a wait has brought; nothing everywhere if its time was over.
 #[derive(Clone, Copy, Debug)]
-struct Woken {
+pub(super) struct Woken {
     client: PollFlags,
     server: PollFlags,
     dialer: PollFlags,
-    timed_out: bool,
+    pub(super) timed_out: bool,
 }
 
 /// Serves a client until its session is over.
@@ -198,7 +197,7 @@ impl<'a> Session<'a> {
     /// Greets by the server's own words, if it is known already.
     fn greeting(&mut self) -> Result<Reply, End> {
         if self.given {
-            let reached = self.dial(&DialRequest::DialGiven)?;
+            let reached = self.dial(&DialRequest::DialGiven, None)?;
             return reached.map_err(End::NotDialled);
         }
         let text = self.config.banner.as_deref();
@@ -374,7 +373,7 @@ impl<'a> Session<'a> {
 
     /// SECURITY: a reply that came before its command would be taken for the reply to the next one, and all that follow
     /// for others' (CVE-2021-22947 is of this kind).
-    fn check_unasked(&mut self) -> Result<(), End> {
+    pub(super) fn check_unasked(&mut self) -> Result<(), End> {
         let server = self.server.as_mut().ok_or(End::Broken)?;
         if !server.has_unasked()? {
             return match server.is_open() {
@@ -410,10 +409,18 @@ impl<'a> Session<'a> {
         }
     }
 
-    /// Goes to a server and hears its greeting; `Err` is why there is none.
-    pub(super) fn dial(&mut self, request: &DialRequest) -> Result<Result<Reply, Reply>, End> {
+    /// Goes to a server, which the client may have named, and hears its greeting; `Err` is why there is none.
+    pub(super) fn dial(
+        &mut self,
+        request: &DialRequest,
+        host: Option<&Host>,
+    ) -> Result<Result<Reply, Reply>, End> {
         match self.ask_dialer(request)? {
-            (DialAnswer::Dialled { server }, Some(socket)) => self.greeted(socket, server).map(Ok),
+            (DialAnswer::Dialled { server }, Some(socket)) => {
+                self.server = Some(Server::new(socket, server, self.config.answer_timeout));
+                let greeting = self.meet(host)?;
+                Ok(Ok(greeting.relay_as(Code::SERVICE_READY)))
+            }
             (DialAnswer::NotDialled { why, last }, None) => {
                 let reply = super::login::not_dialled(why);
                 match last || self.given {
@@ -427,17 +434,8 @@ impl<'a> Session<'a> {
         }
     }
 
-    fn greeted(&mut self, socket: OwnedFd, address: SocketAddr) -> Result<Reply, End> {
-        self.server = Some(Server::new(socket, address, self.config.answer_timeout));
-        let greeting = self.last_answer()?;
-        match greeting.outcome() {
-            Outcome::Complete => Ok(greeting.relay_as(Code::SERVICE_READY)),
-            _ => Err(End::Dismissed(greeting)),
-        }
-    }
-
     /// Takes what the client says while something else is waited for, so that its end is seen.
-    fn look_after_client(&mut self, woken: Woken) -> Result<(), End> {
+    pub(super) fn look_after_client(&mut self, woken: Woken) -> Result<(), End> {
         if woken
             .client
             .intersects(PollFlags::POLLERR | PollFlags::POLLHUP)
@@ -478,7 +476,7 @@ impl<'a> Session<'a> {
     }
 
     /// Waits for something to happen. The end of the dialer is the end of the session.
-    fn wait(
+    pub(super) fn wait(
         &self,
         server: PollFlags,
         dialer: PollFlags,
@@ -543,15 +541,8 @@ impl<'a> Session<'a> {
                 (Some(closing("The server does not answer.")), Status::Ended)
             }
             End::Server(fault) => {
-                self.tell_of_server(match fault {
-                    ServerFault::Lost => "it closed the connection",
-                    ServerFault::Speech(fault) => fault.text(),
-                    ServerFault::Unasked => "it sent a reply that nothing was asked for",
-                });
-                (
-                    Some(closing("The connection to the server broke.")),
-                    Status::Ended,
-                )
+                self.tell_of_server(&fault.to_string());
+                (Some(closing(&fault.for_client())), Status::Ended)
             }
             End::TooManySessions => {
                 let text = "This user has too many sessions; please try later.";
@@ -566,7 +557,7 @@ impl<'a> Session<'a> {
         status
     }
 
-    fn tell_of_server(&self, what: &str) {
+    pub(super) fn tell_of_server(&self, what: &str) {
         let server = match &self.server {
             Some(server) => server.address.to_string(),
             None => "not reached yet".to_owned(),

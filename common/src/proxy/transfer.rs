@@ -1,7 +1,10 @@
 //! A transfer through a gateway: the server's data connection, then the client's, then octets from one to the other.
 
+use std::net::Shutdown;
 use std::os::fd::{AsFd, OwnedFd};
 use std::time::{Duration, Instant};
+
+use socket2::SockRef;
 
 use super::data::{ClientSide, DataChannel, ServerSide};
 use super::server::ServerFault;
@@ -12,7 +15,7 @@ use crate::proto::reply::{Code, Reply};
 use crate::proto::request::Request;
 use crate::proto::verbs::Verb;
 use crate::pump::{
-    self, DataConnection, Flow, Interrupt, OpenError, Pace, Relay, RelayTls, Watch, accept,
+    self, DataConnection, Flow, Interrupt, OpenError, Pace, Relay, RelayTls, Watch, Wire, accept,
     await_connect, reset,
 };
 use crate::rate::Direction;
@@ -49,6 +52,10 @@ impl Session<'_> {
             let text = "Use PASV, EPSV, PORT or EPRT first.";
             return Ok(Reply::new(Code::NO_DATA_CONNECTION, text));
         };
+        if !self.permits_data() {
+            let text = "Data must be under TLS here: AUTH TLS, PBSZ 0 and PROT P first.";
+            return Ok(Reply::new(Code::DATA_LEVEL_REFUSED, text));
+        }
         let request = match request(verb, argument) {
             Ok(request) => request,
             Err(reply) => return Ok(reply),
@@ -74,7 +81,11 @@ impl Session<'_> {
         };
         let complete = ended.is_ok();
         let reply = match ended {
-            Ok(()) => self.last_answer()?.relay(),
+            Ok(held) => {
+                let answer = self.last_answer()?;
+                held.into_iter().for_each(Wire::leave);
+                answer.relay()
+            }
             Err(cut) => self.settle(cut)?,
         };
         self.log_transfer(
@@ -164,42 +175,50 @@ impl Session<'_> {
         client: DataConnection,
         server: OwnedFd,
         direction: Direction,
-    ) -> Result<(u64, Result<(), Cut>), End> {
-        let client = client.begin(&mut self.client, &mark.mark())?;
-        if self.has_private_data() {
-            return self.relay_tls(client, server, direction);
-        }
-        let flow = match direction {
-            Direction::Download => Relay::new(server, client, &self.pipe),
-            Direction::Upload => Relay::new(client, server, &self.pipe),
+    ) -> Result<(u64, Result<Option<Wire>, Cut>), End> {
+        let cut = |(error, aborted)| {
+            let why = Why::Open(error);
+            Ok((0, Err(Cut { why, aborted })))
         };
-        let upstream = self.server.as_ref().ok_or(End::Broken)?;
-        let watch = Watch::new(&mut self.client, upstream.as_fd(), self.config.permitted);
-        Ok(run(flow, Relay::reset, watch, self.config.stall_timeout))
-    }
-
-    /// The same where the client's side is under TLS.
-    fn relay_tls(
-        &mut self,
-        client: OwnedFd,
-        server: OwnedFd,
-        direction: Direction,
-    ) -> Result<(u64, Result<(), Cut>), End> {
+        let server = match self.secure_server_data(server)? {
+            Ok(wire) => wire,
+            Err(failed) => return cut(failed),
+        };
+        let client = client.begin(&mut self.client, &mark.mark())?;
         let client = match self.secure_data(client)? {
             Ok(wire) => wire,
-            Err((error, aborted)) => {
+            Err(failed) => {
                 reset(&server);
-                let why = Why::Open(error);
-                return Ok((0, Err(Cut { why, aborted })));
+                return cut(failed);
             }
         };
-        let flow = match direction {
-            Direction::Download => RelayTls::new(server.into(), client),
-            Direction::Upload => RelayTls::new(client, server.into()),
+        let (from, to) = match direction {
+            Direction::Download => (server, client),
+            Direction::Upload => (client, server),
         };
         let upstream = self.server.as_ref().ok_or(End::Broken)?;
         let watch = Watch::new(&mut self.client, upstream.as_fd(), self.config.permitted);
-        Ok(run(flow, RelayTls::reset, watch, self.config.stall_timeout))
+        let stall = self.config.stall_timeout;
+        let (from, to) = match (from, to) {
+            (Wire::Clear(from), Wire::Clear(to)) => {
+                let flow = Relay::new(from, to, &self.pipe);
+                let (moved, ended) = run(flow, Relay::reset, watch, stall);
+                return Ok((moved, ended.map(|_| None)));
+            }
+            wires => wires,
+        };
+        let (moved, ended) = run(RelayTls::new(from, to), RelayTls::reset, watch, stall);
+        let held = ended.map(|flow| match (direction, flow.into_target()) {
+            // Until the server has said that it has all: what it sent meanwhile, tickets say, would be answered by a reset,
+            // which could overtake the data. In the clear the end of the connection is the end of the data.
+            (Direction::Upload, target @ Wire::Tls(_)) => {
+                // Some servers wait for FIN behind close_notify.
+                let _ = SockRef::from(&target).shutdown(Shutdown::Write);
+                Some(target)
+            }
+            (Direction::Upload | Direction::Download, _) => None,
+        });
+        Ok((moved, held))
     }
 
     /// Comes to terms with the server after a transfer that was cut off, and finds what the client is to hear. Of ABOR's two
@@ -269,16 +288,16 @@ impl Session<'_> {
     }
 }
 
-/// Runs a flow to its end.
+/// Runs a flow to its end, and gives it back if that is a good one.
 fn run<F: Flow>(
     mut flow: F,
     reset: fn(F),
     mut watch: Watch<'_>,
     stall: Duration,
-) -> (u64, Result<(), Cut>) {
+) -> (u64, Result<F, Cut>) {
     let outcome = pump::run(&mut flow, &mut watch, &mut Pace::default(), stall);
     let ended = match outcome.end {
-        pump::End::Complete => Ok(()),
+        pump::End::Complete => Ok(flow),
         end => {
             // No part may pass for a whole file.
             reset(flow);

@@ -2,12 +2,10 @@
 
 use std::net::{IpAddr, SocketAddr};
 use std::os::fd::{AsFd, OwnedFd};
-use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use nix::errno::Errno;
 use nix::poll::PollFlags;
-use rustls::ServerConfig;
 use socket2::{SockRef, Socket};
 
 use super::wire::Secured;
@@ -19,7 +17,7 @@ use crate::proto::reply::Mark;
 use crate::proxied::Incoming;
 use crate::settings::CloseNotify;
 use crate::settings::networks::Networks;
-use crate::tls::{Fault, Halt};
+use crate::tls::{Fault, Halt, Side};
 
 /// A data connection that stands; the mark was not sent yet.
 #[derive(Debug)]
@@ -224,12 +222,12 @@ pub fn await_connect(
 /// It failed or did not end before the deadline, or the attendant ended the wait.
 pub fn secure(
     socket: OwnedFd,
-    config: Arc<ServerConfig>,
+    side: impl Into<Side>,
     close_notify: CloseNotify,
     deadline: Instant,
     attendant: &mut dyn Attendant,
 ) -> Result<Box<Secured>, OpenError> {
-    let secured = Secured::new(socket, config, close_notify).map_err(OpenError::Insecure)?;
+    let secured = Secured::new(socket, side.into(), close_notify).map_err(OpenError::Insecure)?;
     let mut secured = Box::new(secured);
     loop {
         let events = match secured.handshake() {

@@ -162,8 +162,14 @@ impl RelayTls {
         }
     }
 
+    /// Gives where it went, once all is there.
+    pub fn into_target(self) -> Wire {
+        self.to
+    }
+
     /// As [`Relay::reset`].
-    pub fn reset(self) {
+    pub fn reset(mut self) {
+        self.to.look();
         reset(&self.from);
         reset(&self.to);
     }

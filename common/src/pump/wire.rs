@@ -2,16 +2,17 @@
 //! every chain. Under TLS it is the only way to the socket.
 
 use std::os::fd::{AsFd, AsRawFd, BorrowedFd, OwnedFd};
-use std::sync::Arc;
 
 use nix::errno::Errno;
 use nix::poll::PollFlags;
 use nix::sys::socket::{MsgFlags, recv, send};
-use rustls::ServerConfig;
 
 use super::Step;
 use crate::settings::CloseNotify;
-use crate::tls::{Fault, Follows, Halt, Stream};
+use crate::tls::{Fault, Follows, Halt, Side, Stream};
+
+/// So many pieces that nobody asked for are taken before a connection is closed.
+const MOST_LOOKS: u32 = 16;
 
 /// A data connection; what cannot be done now is the [`Step`] that tells why.
 pub enum Wire {
@@ -74,15 +75,29 @@ impl Wire {
     }
 }
 
+impl Wire {
+    /// Takes what has arrived at a connection that only sends: a server's tickets, which its next data connections need.
+    pub(super) fn look(&mut self) {
+        if let Wire::Tls(tls) = self {
+            tls.look();
+        }
+    }
+
+    /// Closes a connection that only sent.
+    pub fn leave(mut self) {
+        self.look();
+    }
+}
+
 impl Secured {
     pub(super) fn new(
         socket: OwnedFd,
-        config: Arc<ServerConfig>,
+        side: Side,
         close_notify: CloseNotify,
     ) -> Result<Secured, Fault> {
         Ok(Secured {
             socket,
-            stream: Stream::for_data(config)?,
+            stream: Stream::for_data(side)?,
             close_notify,
         })
     }
@@ -99,6 +114,19 @@ impl Secured {
     /// Whether it continues the TLS session of the control connection, or of another one of the same configuration.
     pub fn resumed(&self) -> bool {
         self.stream.resumed()
+    }
+
+    fn look(&mut self) {
+        let mut buffer = [0; 4096];
+        // SECURITY: who sends where nothing is to be sent is not listened to for ever.
+        for _ in 0..MOST_LOOKS {
+            if !matches!(
+                self.stream.receive(self.socket.as_fd(), &mut buffer),
+                Ok(1..)
+            ) {
+                break;
+            }
+        }
     }
 
     fn receive(&mut self, buffer: &mut [u8]) -> Result<usize, Halt> {

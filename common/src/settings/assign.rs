@@ -76,7 +76,11 @@ pub struct SettingError {
 
 impl fmt::Display for SettingError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{}: {}", self.origin, self.message)
+        match self.origin {
+            // Nobody has said anything: there is no place to point at.
+            Origin::Default => f.write_str(&self.message),
+            _ => write!(f, "{}: {}", self.origin, self.message),
+        }
     }
 }
 

@@ -8,8 +8,11 @@ use super::networks::Networks;
 use super::table::{Kind, Set, Setting, Settings, setting};
 use super::targets::Targets;
 use super::value::{Value, Wrong, Zero};
-use super::{Bind, CipherSuites, Limits, LogLevel, Run, Tls, TlsVersion, permitted};
-use crate::proto::destination::Destination;
+use super::{
+    Bind, CipherSuites, DataBinding, Limits, LogLevel, Run, ServerTls, Tls, TlsRequired,
+    TlsVersion, UpstreamTls, permitted,
+};
+use crate::proto::destination::{Destination, Host};
 use crate::proto::verbs::VerbSet;
 
 /// Everything that a running `ftpproxy` was told. Without [`targets`](Self::targets) it goes nowhere.
@@ -27,6 +30,11 @@ pub struct GatewayConfig {
     pub banner: Option<String>,
     /// What clients are offered of TLS; without a certificate nothing.
     pub tls: Tls,
+    /// What of theirs must not travel in the clear.
+    pub required: TlsRequired,
+    pub binding: DataBinding,
+    /// TLS towards servers.
+    pub upstream: UpstreamTls,
     /// Where clients may go.
     pub targets: Targets,
     /// Where all of them go.
@@ -76,6 +84,9 @@ impl Default for GatewayConfig {
             user: 60631,
             banner: None,
             tls: Tls::default(),
+            required: TlsRequired::Off,
+            binding: DataBinding::Prefer,
+            upstream: UpstreamTls::default(),
             targets: Targets::default(),
             server: None,
             transparent: false,
@@ -118,6 +129,11 @@ impl GatewayConfig {
             return Err(("DataConnectionHighPort", text));
         }
         self.tls.settle()?;
+        if self.tls.certificates.is_empty() && self.required != TlsRequired::Off {
+            return Err(("TLSRequired", "TLSRequired needs a Certificate".to_owned()));
+        }
+        let upstream = self.upstream.settle(&self.tls, self.server.is_some());
+        upstream.map_err(|(key, text)| (key, text.to_owned()))?;
         if self.targets.is_empty() {
             let text = "Targets says nothing, so nobody could go anywhere: name networks and hosts with their ports, such as \
                         -targets ftp.example.org,192.0.2.0/24:21";
@@ -174,6 +190,12 @@ const TABLE: &[Setting] = &[
     setting("TLSPort",               &["tls-port"],        "tls.port",              Text("PORT"),     "",       "Port where TLS begins at once, such as 990; by default there is none",   Gateway(|c, v| { c.tls.port = Some(v.port(0)?); Ok(()) })),
     setting("TLSMinVersion",         &["tls-min-version"], "tls.min-version",       Choice(&["1.2", "1.3"]), "1.2", "The oldest version of TLS",                                          Gateway(|c, v| { c.tls.least = TlsVersion::parse(v.text)?; Ok(()) })),
     setting("TLSCipherSuites",       &["tls-cipher-suites"],"tls.cipher-suites",    Text("LIST"),     "all",    "Cipher suites by their IANA names, or all",                              Gateway(|c, v| { c.tls.suites = CipherSuites::parse(v.text)?; Ok(()) })),
+    setting("TLSRequired",           &["tls-required"],    "tls.required",          Choice(&["off", "login", "data", "all"]), "off", "What of clients must be under TLS: names and passwords, data, or all",   Gateway(|c, v| { c.required = TlsRequired::parse(v.text)?; Ok(()) })),
+    setting("TLSDataBinding",        &["tls-data-binding"],"tls.data-binding",      Choice(&["require", "prefer", "off"]), "prefer", "Whether clients' data must resume the control connection's TLS session",  Gateway(|c, v| { c.binding = DataBinding::parse(v.text)?; Ok(()) })),
+    setting("ServerTLS",             &["server-tls"],      "servers.tls",           Choice(&["off", "prefer", "require", "implicit"]), "off", "TLS towards servers, whose certificates are always verified",    Gateway(|c, v| { c.upstream.mode = ServerTls::parse(v.text)?; Ok(()) })),
+    setting("ServerCA",              &["server-ca"],       "servers.ca",            Files,            "",       "Authorities that certify servers, in PEM; by default the system's",      Gateway(|c, v| { c.upstream.authorities = v.paths()?; Ok(()) })),
+    setting("ServerTLSName",         &["server-tls-name"], "servers.tls-name",      Text("NAME"),     "",       "The name in the certificate of Server, if it is another",                Gateway(|c, v| { c.upstream.name = Some(tls_name(v)?); Ok(()) })),
+    setting("ServerTLSMaxVersion",   &["server-tls-max-version"], "servers.tls-max-version", Choice(&["1.2", "1.3"]), "1.2", "The newest TLS towards servers; 1.3 where they give tickets enough",      Gateway(|c, v| { c.upstream.newest = TlsVersion::parse(v.text)?; Ok(()) })),
     setting("Targets",               &["targets"],         "servers.targets",       Text("LIST"),     "",       "Where clients may go: HOST, NETWORK or HOST=NETWORK, with :PORTS",       Gateway(|c, v| { c.targets = Targets::parse(v.text)?; Ok(()) })),
     setting("Server",                &["server"],          "servers.server",        Text("HOST:PORT"),"",       "Where all clients go, by default where each of them says",               Gateway(|c, v| { c.server = Some(destination(v)?); Ok(()) })),
     setting("Transparent",           &["proxy"],           "servers.transparent",   Switch,           "no",     "Serve connections that a firewall redirects here, and go where they went",Gateway(|c, v| { c.transparent = v.switch()?; Ok(()) })),
@@ -208,6 +230,13 @@ fn destination(value: Value) -> Result<Destination, Wrong> {
     Destination::parse(value.text.as_bytes()).map_err(|_| {
         Wrong::Not("a host with or without a port, such as ftp.example.org:21".to_owned())
     })
+}
+
+fn tls_name(value: Value) -> Result<String, Wrong> {
+    match Host::parse(value.text) {
+        Ok(Host::Name(name)) => Ok(name),
+        _ => Err(Wrong::Not("the name of a host".to_owned())),
+    }
 }
 
 fn no_passive(config: &mut GatewayConfig, value: Value) -> Result<(), Wrong> {
@@ -252,7 +281,16 @@ mod tests {
             ("LogLevel", _) => "commands",
             ("PermittedCommands", _) => "READ",
             ("Server", _) => "ftp.example.org",
-            ("TLSMinVersion", _) => "1.3",
+            ("ServerTLS" | "TLSDataBinding", _) => {
+                if setting.key == "ServerTLS" {
+                    "implicit"
+                } else {
+                    "off"
+                }
+            }
+            ("ServerTLSName", _) => "ftp.example.org",
+            ("TLSRequired", _) => "all",
+            ("TLSMinVersion" | "ServerTLSMaxVersion", _) => "1.3",
             ("TLSCipherSuites", _) => "TLS_AES_128_GCM_SHA256",
             (_, Kind::Switch) => "yes",
             (_, Kind::File | Kind::Files) => "/some/where",
@@ -296,6 +334,29 @@ mod tests {
         };
         assert_eq!(settled(&[]), Err("Targets"));
         assert_eq!(settled(&[("Targets", "192.0.2.0/24")]), Ok(()));
+        let target = ("Targets", "*.example.org");
+        let require = ("ServerTLS", "require");
+        for (lines, key) in [
+            (&[("ServerCA", "/x")][..], "ServerCA"),
+            (&[("ServerTLSName", "a.example")], "ServerTLSName"),
+            (&[require, ("ServerTLSName", "a.example")], "ServerTLSName"),
+            (&[require, ("TLSMinVersion", "1.3")], "TLSMinVersion"),
+            (
+                &[require, ("TLSCipherSuites", "TLS_AES_128_GCM_SHA256")],
+                "TLSCipherSuites",
+            ),
+            (&[("TLSRequired", "all")], "TLSRequired"),
+        ] {
+            let lines: Vec<_> = [target].iter().chain(lines).copied().collect();
+            assert_eq!(settled(&lines), Err(key));
+        }
+        let newest = [
+            target,
+            require,
+            ("TLSMinVersion", "1.3"),
+            ("ServerTLSMaxVersion", "1.3"),
+        ];
+        assert_eq!(settled(&newest), Ok(()));
         let server = ("Server", "ftp.example.org");
         assert_eq!(settled(&[("Targets", "a.example"), server]), Err("Server"));
         assert_eq!(settled(&[("Targets", "*.example.org"), server]), Ok(()));

@@ -75,6 +75,8 @@ impl Leading {
         (!self.targets.is_empty()).then(|| GatewayConfig {
             user: server.session_user,
             tls: server.tls.clone(),
+            required: session.protection.required,
+            binding: session.protection.binding,
             targets: self.targets.clone(),
             server: None,
             transparent: self.transparent,

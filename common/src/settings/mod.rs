@@ -27,6 +27,7 @@ pub mod table;
 pub mod targets;
 mod tls;
 pub mod toml;
+mod upstream;
 pub mod value;
 
 pub use assign::{Origin, SettingError, check_user_setting};
@@ -47,6 +48,7 @@ pub use read::gateway::{DEFAULT_FILE as DEFAULT_GATEWAY_FILE, load as load_gatew
 pub use read::{DEFAULT_FILE, Loaded, Source};
 pub use scheme::{NoScheme, Scheme};
 pub use tls::{CipherSuite, CipherSuites, ClientTrust, Tls, TlsVersion, UnknownHost};
+pub use upstream::{ServerTls, UpstreamTls};
 
 use std::path::PathBuf;
 use std::time::Duration;

@@ -217,6 +217,11 @@ impl CipherSuites {
         self.0.iter().copied()
     }
 
+    /// Whether there is one of this version.
+    pub(super) fn has(&self, version: TlsVersion) -> bool {
+        self.all().any(|suite| suite.version == version)
+    }
+
     /// Those of a version and of newer ones.
     fn of(&self, least: TlsVersion) -> impl Iterator<Item = CipherSuite> {
         self.all().filter(move |suite| suite.version >= least)

@@ -18,7 +18,7 @@ use crate::channel::Asker;
 use crate::settings::{CipherSuites, TlsVersion, UnknownHost};
 
 /// The protocol in ALPN. A client that offers others only is refused: it is no client of ours (RFC 7301 §3.2).
-const PROTOCOL: &[u8] = b"ftp";
+pub(super) const PROTOCOL: &[u8] = b"ftp";
 
 /// So many sessions of TLS 1.2 are kept for the data connections of one control connection.
 const KEPT_SESSIONS: usize = 32;
@@ -45,12 +45,8 @@ pub fn server_config(
     witness: Option<Witness>,
 ) -> Result<ServerConfig, Error> {
     let resolver = Arc::new(Resolver::new(certificates, channel, policy.unknown_host));
-    let versions: &[&SupportedProtocolVersion] = match policy.least {
-        TlsVersion::V1_2 => &[&TLS13, &TLS12],
-        TlsVersion::V1_3 => &[&TLS13],
-    };
     let mut config = ServerConfig::builder_with_provider(Arc::new(provider(&policy.suites)))
-        .with_protocol_versions(versions)?
+        .with_protocol_versions(versions(policy.least))?
         .with_client_cert_verifier(match witness {
             Some(witness) => Arc::new(witness),
             None => WebPkiClientVerifier::no_client_auth(),
@@ -73,8 +69,19 @@ pub fn anew(config: &ServerConfig) -> Result<ServerConfig, Error> {
     Ok(config)
 }
 
+/// All versions, the newest first.
+pub(super) const BOTH: &[&SupportedProtocolVersion] = &[&TLS13, &TLS12];
+
+/// The versions from one on.
+pub(super) fn versions(least: TlsVersion) -> &'static [&'static SupportedProtocolVersion] {
+    match least {
+        TlsVersion::V1_2 => BOTH,
+        TlsVersion::V1_3 => &BOTH[..1],
+    }
+}
+
 /// The cryptography with these suites alone.
-fn provider(suites: &CipherSuites) -> CryptoProvider {
+pub(super) fn provider(suites: &CipherSuites) -> CryptoProvider {
     let mut provider = aws_lc_rs::default_provider();
     let known = std::mem::take(&mut provider.cipher_suites);
     provider.cipher_suites = suites

@@ -2,7 +2,7 @@
 
 use std::fmt;
 
-use rustls::{AlertDescription, Error};
+use rustls::{AlertDescription, CertificateError, Error};
 
 use super::binding::NOT_RESUMED;
 
@@ -13,7 +13,7 @@ pub enum Fault {
     Truncated,
     /// What came is no TLS, or not in its place.
     NotTls,
-    /// The client refused to go on.
+    /// The other end refused to go on.
     Alert(AlertDescription),
     /// The client knows no version, cipher suite or group that is offered here.
     Incompatible,
@@ -31,8 +31,22 @@ pub enum Fault {
     Forged,
     /// The client's certificate is not accepted.
     ClientCertificate,
+    /// Nor is that of a server.
+    ServerCertificate(Doubt),
     /// The handshake cannot be signed now, or another trouble of this side.
     Ours,
+}
+
+/// What is wrong with a server's certificate.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Doubt {
+    Expired,
+    NotValidYet,
+    /// It is for others.
+    OtherName,
+    /// No authority that is trusted has signed it.
+    UnknownIssuer,
+    Other,
 }
 
 impl fmt::Display for Fault {
@@ -40,7 +54,7 @@ impl fmt::Display for Fault {
         let text = match self {
             Fault::Truncated => "the connection ended without close_notify",
             Fault::NotTls => "what came is not TLS as it should be",
-            Fault::Alert(alert) => return write!(f, "the client sent the alert {alert:?}"),
+            Fault::Alert(alert) => return write!(f, "the other side sent the alert {alert:?}"),
             Fault::Incompatible => "no TLS version or cipher suite in common",
             Fault::OtherProtocol => "the client wants another protocol than FTP (ALPN)",
             Fault::NoCertificate => "there is no certificate for the name that the client asks for",
@@ -51,9 +65,37 @@ impl fmt::Display for Fault {
             }
             Fault::Forged => "the data was changed on its way",
             Fault::ClientCertificate => "the client's certificate is not accepted",
-            Fault::Ours => "the server cannot do TLS now",
+            Fault::ServerCertificate(doubt) => match doubt {
+                Doubt::Expired => "the server's certificate has expired",
+                Doubt::NotValidYet => "the server's certificate is not valid yet",
+                Doubt::OtherName => "the server's certificate is for another name",
+                Doubt::UnknownIssuer => {
+                    "nobody who is trusted here has signed the server's certificate"
+                }
+                Doubt::Other => "the server's certificate is not accepted",
+            },
+            Fault::Ours => "TLS is not possible now",
         };
         f.write_str(text)
+    }
+}
+
+impl Fault {
+    /// What a client sees of a server.
+    pub(super) fn of_server(error: Error) -> Fault {
+        use CertificateError as Wrong;
+        Fault::ServerCertificate(match error {
+            Error::InvalidCertificate(wrong) => match wrong {
+                Wrong::Expired | Wrong::ExpiredContext { .. } => Doubt::Expired,
+                Wrong::NotValidYet | Wrong::NotValidYetContext { .. } => Doubt::NotValidYet,
+                Wrong::NotValidForName | Wrong::NotValidForNameContext { .. } => Doubt::OtherName,
+                // An authority of the same name may be another one.
+                Wrong::UnknownIssuer | Wrong::BadSignature => Doubt::UnknownIssuer,
+                _ => Doubt::Other,
+            },
+            Error::NoCertificatesPresented => Doubt::Other,
+            error => return error.into(),
+        })
     }
 }
 

@@ -81,7 +81,7 @@ fn trust(settings: &ClientTrust) -> Result<Option<Trust>, String> {
 }
 
 /// The certificates of authorities in a file.
-fn authorities(path: &Path) -> Result<Vec<CertificateDer<'static>>, String> {
+pub(super) fn authorities(path: &Path) -> Result<Vec<CertificateDer<'static>>, String> {
     let wrong = |text: &str| format!("{}: {text}", path.display());
     let (_, octets) = read(path, LONGEST_FILE)?;
     let all: Vec<_> = CertificateDer::pem_slice_iter(&octets)

@@ -16,6 +16,7 @@ pub mod signer;
 mod stream;
 #[cfg(test)]
 pub(crate) mod testing;
+mod upstream;
 
 use std::os::fd::OwnedFd;
 use std::path::Path;
@@ -27,11 +28,12 @@ pub use self::binding::resuming_only;
 pub use self::certificates::{Certificates, Chain, KeyKind};
 use self::clients::Clients;
 pub use self::config::{Policy, anew, server_config};
-pub use self::fault::Fault;
+pub use self::fault::{Doubt, Fault};
 pub use self::message::Shape;
 pub use self::remote::RemoteKey;
 pub use self::signer::Door;
-pub use self::stream::{Follows, Halt, Stream};
+pub use self::stream::{Follows, Halt, Side, Stream};
+pub use self::upstream::{SYSTEM_AUTHORITIES, Trusted, Upstream};
 
 use crate::settings::Tls;
 

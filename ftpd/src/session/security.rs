@@ -104,6 +104,7 @@ impl Terms {
     pub(super) fn for_gateway(self) -> proxy::Terms {
         proxy::Terms {
             certificates: self.certificates,
+            trusted: None,
             entrance: self.entrance,
         }
     }

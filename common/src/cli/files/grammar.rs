@@ -42,6 +42,7 @@ const GRAMMAR: &[(&str, &str)] = &[
     ),
     ("LOW-HIGH", "Two ports, both of which belong to the range."),
     ("MODE", "Permission bits in octal, from 000 to 777."),
+    ("NAME", "The name of a host, as its certificate has it."),
     ("NUMBER", "Decimal digits, without a sign."),
     (
         "PATH[,USER[,DIR]]",

@@ -173,6 +173,7 @@ const GATEWAY: &[Call] = calls![
     SYS_recvmsg,
     SYS_sendmsg: NoFastOpenMessage,
     SYS_accept4,
+    SYS_shutdown,
     SYS_setsockopt: QuickAckOrLinger,
     SYS_getsockopt,
     SYS_getpeername,

@@ -18,9 +18,7 @@ use ureq::tls::{Certificate, RootCerts, TlsConfig};
 use crate::digest::hex;
 use crate::hooks::Webhook;
 use crate::sinks::Notice;
-
-/// Where Debian and its relatives keep the certificates that everybody trusts.
-const SYSTEM: &str = "/etc/ssl/certs/ca-certificates.crt";
+use crate::tls::SYSTEM_AUTHORITIES;
 
 const LONGEST_FILE: u64 = 4 << 20;
 const LONGEST_KEY: usize = 4096;
@@ -47,7 +45,10 @@ pub(super) enum Answer {
 impl Client {
     /// Reads the files that the hook names. `Err` is a sentence without their content.
     pub(super) fn new(hook: &Webhook) -> Result<Client, String> {
-        let roots = hook.ca_file.as_deref().unwrap_or(Path::new(SYSTEM));
+        let roots = hook
+            .ca_file
+            .as_deref()
+            .unwrap_or(Path::new(SYSTEM_AUTHORITIES));
         let tls = TlsConfig::builder()
             .root_certs(RootCerts::from(certificates(roots)?))
             .unversioned_rustls_crypto_provider(Arc::new(default_provider()))

@@ -64,7 +64,7 @@ impl Scene {
 }
 
 fn accept(server: Arc<ServerConfig>, socket: &std::os::fd::OwnedFd) {
-    let mut stream = Stream::for_data(server).unwrap();
+    let mut stream = Stream::for_data(server.into()).unwrap();
     let fd = socket.as_fd();
     until_done(socket, || stream.handshake(fd)).unwrap();
     let mut octet = [0];

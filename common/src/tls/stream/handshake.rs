@@ -9,7 +9,7 @@ use super::{Follows, Halt, Stream};
 use crate::tls::Fault;
 
 impl Stream {
-    /// Goes on with the handshake. Tickets of TLS 1.3, which are left to be sent at its end, go with what is sent next:
+    /// Goes on with the handshake. A server's tickets of TLS 1.3, which are left to be sent at its end, go with what is sent next:
     /// a client that only sends, and may have closed by the time they arrive, would answer them by a reset that takes what is
     /// still under way with it.
     ///
@@ -18,9 +18,10 @@ impl Stream {
     pub fn handshake(&mut self, socket: BorrowedFd<'_>) -> Result<(), Halt> {
         loop {
             let (advance, _) = self.advance(socket, &mut [])?;
-            if !self.connection.is_handshaking() {
-                let version = self.connection.protocol_version();
-                self.withholds = version == Some(ProtocolVersion::TLSv1_3);
+            let state = self.connection.state();
+            if !state.is_handshaking() {
+                let newest = state.protocol_version() == Some(ProtocolVersion::TLSv1_3);
+                self.withholds = newest && self.connection.is_server();
                 return match self.withholds {
                     true => Ok(()),
                     false => self.flush(socket, Follows::Nothing),
@@ -36,27 +37,27 @@ impl Stream {
 
     /// Whether the handshake is still going on.
     pub fn is_handshaking(&self) -> bool {
-        self.connection.is_handshaking()
+        self.connection.state().is_handshaking()
     }
 
     /// Whether the client continued a session of this configuration's, instead of making a new one.
     pub fn resumed(&self) -> bool {
         matches!(
-            self.connection.handshake_kind(),
+            self.connection.state().handshake_kind(),
             Some(HandshakeKind::Resumed)
         )
     }
 
     /// The client's own certificate, if it has shown one, now or in the session that it continued.
     pub fn client_certificate(&self) -> Option<&[u8]> {
-        let chain = self.connection.peer_certificates()?;
+        let chain = self.connection.state().peer_certificates()?;
         chain.first().map(AsRef::as_ref)
     }
 
     /// Version and cipher suite, for the log.
     pub fn describe(&self) -> String {
-        let version = self.connection.protocol_version();
-        let suite = self.connection.negotiated_cipher_suite();
+        let state = self.connection.state();
+        let (version, suite) = (state.protocol_version(), state.negotiated_cipher_suite());
         match (version, suite) {
             (Some(version), Some(suite)) => format!("{version:?} {:?}", suite.suite()),
             _ => "no TLS yet".to_owned(),

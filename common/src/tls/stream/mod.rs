@@ -1,18 +1,18 @@
 //! One end of a TLS connection over a socket that somebody else polls: nothing here waits, and there is no task and no
 //! thread. It does not own the socket.
 
+mod connection;
 mod handshake;
 mod records;
 
 use std::os::fd::{AsRawFd, BorrowedFd};
-use std::sync::Arc;
 
 use nix::errno::Errno;
 use nix::poll::PollFlags;
 use nix::sys::socket::{MsgFlags, send};
-use rustls::ServerConfig;
-use rustls::server::UnbufferedServerConnection;
 
+pub use self::connection::Side;
+use self::connection::{Connection, Make};
 use self::records::Advance;
 use super::Fault;
 use super::buffer::Buffer;
@@ -61,9 +61,9 @@ impl Follows {
     }
 }
 
-/// The server's end.
+/// One end, the server's or the client's.
 pub struct Stream {
-    connection: UnbufferedServerConnection,
+    connection: Connection,
     /// Records as they came.
     incoming: Buffer,
     /// Octets that were opened before anybody wanted them; never more than one piece's records held.
@@ -76,7 +76,7 @@ pub struct Stream {
     saturated: bool,
     /// What is ready to be sent is to go with what is sent next.
     withholds: bool,
-    /// The client will send nothing more, and has said so.
+    /// The other end will send nothing more, and has said so.
     ended: bool,
     closing: bool,
     /// Why there is nothing more to be understood.
@@ -88,21 +88,21 @@ impl Stream {
     ///
     /// # Errors
     /// The configuration cannot be used.
-    pub fn for_control(config: Arc<ServerConfig>) -> Result<Stream, Fault> {
-        Stream::new(config, LONGEST_RECORD)
+    pub fn for_control(side: Side) -> Result<Stream, Fault> {
+        Stream::new(side, LONGEST_RECORD)
     }
 
     /// For files.
     ///
     /// # Errors
     /// The configuration cannot be used.
-    pub fn for_data(config: Arc<ServerConfig>) -> Result<Stream, Fault> {
-        Stream::new(config, PIECE)
+    pub fn for_data(side: Side) -> Result<Stream, Fault> {
+        Stream::new(side, PIECE)
     }
 
-    fn new(config: Arc<ServerConfig>, piece: usize) -> Result<Stream, Fault> {
+    fn new(side: Side, piece: usize) -> Result<Stream, Fault> {
         Ok(Stream {
-            connection: UnbufferedServerConnection::new(config)?,
+            connection: Connection::new(side)?,
             incoming: Buffer::default(),
             opened: Buffer::default(),
             outgoing: Buffer::default(),
@@ -239,9 +239,9 @@ impl Stream {
     /// # Errors
     /// As [`flush`](Self::flush).
     pub fn close(&mut self, socket: BorrowedFd<'_>) -> Result<(), Halt> {
-        if !self.closing && !self.connection.is_handshaking() {
+        if !self.closing && !self.connection.state().is_handshaking() {
             self.closing = true;
-            self.write(socket, |traffic, room| traffic.queue_close_notify(room))?;
+            self.write(socket, Make::CloseNotify)?;
         }
         self.flush(socket, Follows::Nothing)
     }

@@ -6,9 +6,9 @@ use std::os::fd::{AsRawFd, BorrowedFd};
 use nix::errno::Errno;
 use nix::poll::PollFlags;
 use nix::sys::socket::{MsgFlags, recv};
-use rustls::unbuffered::{ConnectionState, EncodeError, EncryptError, UnbufferedStatus};
 
-use super::{FIRST_PIECE, Follows, Halt, LONGEST_FLIGHT, LONGEST_RECORD, PIECE, Stream};
+use super::connection::{Make, Reached, Stepped};
+use super::{FIRST_PIECE, Follows, Halt, LONGEST_FLIGHT, PIECE, Stream};
 use crate::tls::Fault;
 
 /// How far the records that are here lead.
@@ -23,31 +23,17 @@ pub(super) enum Advance {
 
 impl Stream {
     pub(super) fn seal(&mut self, socket: BorrowedFd<'_>, octets: &[u8]) -> Result<(), Halt> {
-        self.write(socket, |traffic, room| traffic.encrypt(octets, room))
+        self.write(socket, Make::Data(octets))
     }
 
     /// Has records made, once everything is done that has to come before them.
-    pub(super) fn write(
-        &mut self,
-        socket: BorrowedFd<'_>,
-        mut make: impl FnMut(&mut WriteTraffic<'_>, &mut [u8]) -> Result<usize, EncryptError>,
-    ) -> Result<(), Halt> {
+    pub(super) fn write(&mut self, socket: BorrowedFd<'_>, make: Make<'_>) -> Result<(), Halt> {
         while self.advance(socket, &mut [])?.0 == Advance::Opened {}
-        let UnbufferedStatus { discard, state } = self
+        let incoming = self.incoming.queued_mut();
+        let discard = self
             .connection
-            .process_tls_records(self.incoming.queued_mut());
-        let Ok(ConnectionState::WriteTraffic(mut traffic)) = state else {
-            return Err(Fault::Ours.into());
-        };
-        let mut least = 1;
-        let written = loop {
-            match make(&mut traffic, self.outgoing.room(least)) {
-                Ok(written) => break written,
-                Err(EncryptError::InsufficientSize(size)) => least = size.required_size,
-                Err(EncryptError::EncryptExhausted) => return Err(Fault::Ours.into()),
-            }
-        };
-        self.outgoing.filled(written);
+            .write(incoming, make, &mut self.outgoing)
+            .ok_or(Fault::Ours)?;
         self.incoming.discard(discard);
         Ok(())
     }
@@ -72,76 +58,38 @@ impl Stream {
 
     fn try_advance(&mut self, out: &mut [u8]) -> Result<(Advance, usize), Fault> {
         loop {
-            let UnbufferedStatus { discard, state } = self
-                .connection
-                .process_tls_records(self.incoming.queued_mut());
-            let mut discard = discard;
-            let mut count = 0;
-            let advance = match state? {
-                ConnectionState::ReadTraffic(mut traffic) => {
-                    while let Some(record) = traffic.next_record() {
-                        let record = record?;
-                        discard += record.discard;
-                        let fits = record.payload.len().min(out.len() - count);
-                        let (head, tail) = record.payload.split_at(fits);
-                        out[count..count + fits].copy_from_slice(head);
-                        count += fits;
-                        self.opened.put(tail);
-                    }
-                    Some(Advance::Opened)
-                }
-                ConnectionState::EncodeTlsData(mut data) => {
-                    let mut least = 1;
-                    let written = loop {
-                        match data.encode(self.outgoing.room(least)) {
-                            Ok(written) => break written,
-                            Err(EncodeError::InsufficientSize(size)) => least = size.required_size,
-                            Err(EncodeError::AlreadyEncoded) => return Err(Fault::Ours),
-                        }
-                    };
-                    self.outgoing.filled(written);
-                    None
-                }
-                // It has its place among what is sent.
-                ConnectionState::TransmitTlsData(data) => {
-                    data.done();
-                    None
-                }
-                ConnectionState::BlockedHandshake | ConnectionState::WriteTraffic(_) => {
-                    Some(if self.ended {
-                        Advance::Ended
-                    } else {
-                        Advance::Starved
-                    })
-                }
-                ConnectionState::PeerClosed | ConnectionState::Closed => {
-                    self.ended = true;
-                    Some(Advance::Ended)
-                }
-                // Early data is never offered.
-                _ => return Err(Fault::Ours),
-            };
+            let Stepped {
+                discard,
+                count,
+                reached,
+            } = self.connection.step(
+                self.incoming.queued_mut(),
+                out,
+                &mut self.opened,
+                &mut self.outgoing,
+            )?;
             self.incoming.discard(discard);
-            if let Some(advance) = advance {
-                return Ok((advance, count));
-            }
+            let advance = match reached {
+                Reached::Data => Advance::Opened,
+                Reached::Made => continue,
+                Reached::Waiting if self.ended => Advance::Ended,
+                Reached::Waiting => Advance::Starved,
+                Reached::End => {
+                    self.ended = true;
+                    Advance::Ended
+                }
+            };
+            return Ok((advance, count));
         }
     }
 
-    /// Tells the client why it is over, as far as that is possible without waiting.
+    /// Tells the other end why it is over, as far as that is possible without waiting.
     fn tell_alert(&mut self, socket: BorrowedFd<'_>) {
         // SECURITY: no further than what is to be sent: rustls remembers where in the records the next messages of a handshake
         // are, and would look for them.
-        while self.connection.wants_write() {
-            match self.connection.process_tls_records(&mut []).state {
-                Ok(ConnectionState::EncodeTlsData(mut data)) => {
-                    // An alert is a record of a few octets.
-                    let Ok(written) = data.encode(self.outgoing.room(LONGEST_RECORD)) else {
-                        break;
-                    };
-                    self.outgoing.filled(written);
-                }
-                _ => break,
+        while self.connection.state().wants_write() {
+            if !self.connection.encode_alert(&mut self.outgoing) {
+                break;
             }
         }
         let _ = self.flush(socket, Follows::Nothing);
@@ -149,7 +97,7 @@ impl Stream {
 
     /// Receives more records.
     pub(super) fn fill(&mut self, socket: BorrowedFd<'_>) -> Result<(), Halt> {
-        let most = if self.connection.is_handshaking() {
+        let most = if self.connection.state().is_handshaking() {
             LONGEST_FLIGHT
         } else {
             self.piece
@@ -185,5 +133,3 @@ impl Stream {
         Ok(())
     }
 }
-
-type WriteTraffic<'c> = rustls::unbuffered::WriteTraffic<'c, rustls::server::ServerConnectionData>;

@@ -2,14 +2,16 @@
 
 use std::io::{ErrorKind, Read, Write};
 use std::os::fd::{AsFd, OwnedFd};
+use std::sync::Arc;
 
+use rustls::ServerConfig;
 use rustls::version::{TLS12, TLS13};
 
 use super::*;
 use crate::tls::testing::{Pki, client, exchange, sockets, until_done};
 
 fn accept(config: &Arc<ServerConfig>, socket: &OwnedFd) -> Result<Stream, Halt> {
-    let mut stream = Stream::for_data(Arc::clone(config)).unwrap();
+    let mut stream = Stream::for_data(Arc::clone(config).into()).unwrap();
     until_done(socket, || stream.handshake(socket.as_fd()))?;
     Ok(stream)
 }
