@@ -7,6 +7,7 @@ mod clear;
 mod client;
 mod clients;
 mod data;
+mod gnutls;
 mod handshake;
 mod login;
 mod pki;

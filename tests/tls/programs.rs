@@ -335,21 +335,3 @@ fn a_client_by_rustls_moves_files() {
         },
     );
 }
-
-#[test]
-fn gnutls_cli_talks_by_starttls() {
-    if !require::programs(&["gnutls-cli"]) {
-        return;
-    }
-    let (_, server) = start(&[]);
-    let login = &server.login;
-    let mut command = Command::new("gnutls-cli");
-    command
-        .arg("--x509cafile")
-        .arg(server.scratch.join("certificate.pem"))
-        .args(["--starttls-proto=ftp", "--port"])
-        .args([&login.address.port().to_string(), "localhost"]);
-    let said = format!("USER {}\r\nPASS {}\r\nQUIT\r\n", login.name, login.password);
-    finish(&mut command, &said);
-    server.log.line_with(&["login of", &login.name]);
-}
