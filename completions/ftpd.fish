@@ -150,6 +150,9 @@ complete -c ftpd -l logonhook -d 'Program after a login; it gets the user' -r
 complete -c ftpd -l logoffhook -d 'Program after the end of a session, in whichever way; it gets the user' -r
 complete -c ftpd -l connectuphook -d 'Program before each data connection, waited for; a failure refuses it' -r
 complete -c ftpd -l connectdownhook -d 'Program after each data connection, waited for' -r
+complete -c ftpd -l event-spool -d 'Directory that keeps events of uploads until their hooks are done' -r -f -a "(__fish_complete_directories)"
+complete -c ftpd -l event-spool-full -d 'What becomes of an upload whose event cannot be kept there [default: refuse]' -r -f -a "refuse\t''
+accept\t''"
 complete -c ftpd -l targets -d 'Servers that clients may be led to: HOST, NETWORK or HOST=NETWORK, with :PORTS' -r
 complete -c ftpd -l proxyclients -d 'Who is led to Targets: anybody by USER name@host, or users by SITE PROXY [default: anybody]' -r -f -a "anybody\t''
 users\t''"

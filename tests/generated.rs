@@ -123,7 +123,7 @@ fn the_examples_of_hooks_are_hooks() {
         .split("\n\n")
         .filter(|text| text.contains("    [[hook]]"));
     let blocks: Vec<_> = blocks.map(str::to_owned).collect();
-    assert_eq!(blocks.len(), 5, "{blocks:#?}");
+    assert_eq!(blocks.len(), 7, "{blocks:#?}");
     texts.extend(blocks);
     for text in texts {
         let scratch = Scratch::new();

@@ -2,40 +2,53 @@
 //! in it before the client hears that its upload has arrived, and leaves it when everybody has it. What a crash leaves is
 //! delivered again, under the same id.
 //!
-//! Each event is a file whose name is its id. It has two lines, its kind and its JSON; a file without the second line's
-//! end was never acknowledged.
+//! Each event is a file whose name is its id. It has two lines, a note of its keeper's and its JSON; a file without the second
+//! line's end was never acknowledged.
 
 use std::fs::File;
 use std::io::{Read, Write};
-use std::os::fd::{AsFd, OwnedFd};
+use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 use std::path::Path;
 
 use nix::dir::Dir;
 use nix::errno::Errno;
-use nix::fcntl::{AtFlags, OFlag, open, openat, renameat};
+use nix::fcntl::{AtFlags, FcntlArg, OFlag, fcntl, open, openat, renameat};
 use nix::sys::stat::{Mode, fstat};
 use nix::unistd::{Uid, UnlinkatFlags, faccessat, fsync, unlinkat};
 
-use crate::hooks::{Id, Kind};
-use crate::sinks::Notice;
+use crate::hooks::Id;
 
 /// What the first line begins with.
 const HEAD: &str = "ftpd-event 1 ";
 
+/// The file that is locked.
+const LOCK: &str = ".lock";
+
 /// No event is longer; a longer file is somebody else's.
 const LONGEST_EVENT: u64 = 1 << 20;
 
-/// The directory.
+/// The directory. Nobody else opens it meanwhile.
 #[derive(Debug)]
 pub struct Spool {
     directory: OwnedFd,
+    /// Locked for all processes that inherit it, until the last of them has ended.
+    lock: OwnedFd,
+}
+
+/// An event as it is kept.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Entry {
+    pub id: Id,
+    /// What its keeper must know beside it, on one line.
+    pub note: String,
+    pub json: String,
 }
 
 /// What a crash has left.
 #[derive(Debug, Default)]
 pub struct Left {
     /// To be delivered again, in the order of their ids, which is that of time.
-    pub notices: Vec<Notice>,
+    pub entries: Vec<Entry>,
     /// Names of files that are no events.
     pub strange: Vec<String>,
 }
@@ -60,18 +73,27 @@ impl Spool {
             AtFlags::AT_EACCESS,
         )
         .map_err(|errno| say(errno.desc()))?;
-        Ok(Spool { directory })
+        let lock = lock(directory.as_fd()).map_err(|errno| match errno {
+            Errno::EAGAIN | Errno::EACCES => say("another server uses it"),
+            errno => say(errno.desc()),
+        })?;
+        Ok(Spool { directory, lock })
+    }
+
+    /// What must stay open.
+    pub fn descriptors(&self) -> [BorrowedFd<'_>; 2] {
+        [self.directory.as_fd(), self.lock.as_fd()]
     }
 
     /// Keeps an event. When this returns `Ok` the event survives a power cut; else nothing of it is kept.
-    pub fn put(&self, notice: &Notice) -> Result<(), Errno> {
-        let name = notice.id.to_string();
+    pub fn put(&self, entry: &Entry) -> Result<(), Errno> {
+        let name = entry.id.to_string();
         let unfinished = format!(".{name}");
-        let kept = self.write(&unfinished, notice).and_then(|()| {
+        let kept = self.write(&unfinished, entry).and_then(|()| {
             renameat(
-                &self.directory,
+                self.as_fd(),
                 unfinished.as_str(),
-                &self.directory,
+                self.as_fd(),
                 name.as_str(),
             )
         });
@@ -79,7 +101,7 @@ impl Spool {
             let _ = self.remove(&unfinished);
             return Err(errno);
         }
-        fsync(&self.directory).inspect_err(|_| {
+        fsync(self.as_fd()).inspect_err(|_| {
             let _ = self.remove(&name);
         })
     }
@@ -96,68 +118,84 @@ impl Spool {
     pub fn left(&self) -> Result<Left, Errno> {
         let mut left = Left::default();
         let flags = OFlag::O_DIRECTORY | OFlag::O_CLOEXEC;
-        let mut entries = Dir::openat(&self.directory, ".", flags, Mode::empty())?;
-        for entry in entries.iter() {
-            let entry = entry?;
-            let Ok(name) = entry.file_name().to_str() else {
+        let mut files = Dir::openat(self.as_fd(), ".", flags, Mode::empty())?;
+        for file in files.iter() {
+            let file = file?;
+            let Ok(name) = file.file_name().to_str() else {
                 left.strange
-                    .push(entry.file_name().to_string_lossy().into_owned());
+                    .push(file.file_name().to_string_lossy().into_owned());
                 continue;
             };
             match name.strip_prefix('.') {
-                Some("" | ".") => {}
-                Some(unfinished) if id(unfinished).is_some() => self.remove(name)?,
-                _ => match id(name).and_then(|id| self.read(name, id)) {
-                    Some(notice) => left.notices.push(notice),
+                Some("" | "." | "lock") => {}
+                Some(unfinished) if Id::parse(unfinished).is_some() => self.remove(name)?,
+                _ => match Id::parse(name).and_then(|id| self.read(name, id)) {
+                    Some(entry) => left.entries.push(entry),
                     None => left.strange.push(name.to_owned()),
                 },
             }
         }
-        left.notices.sort_by_key(|notice| notice.id);
+        left.entries.sort_by_key(|entry| entry.id);
         Ok(left)
     }
 
-    fn write(&self, name: &str, notice: &Notice) -> Result<(), Errno> {
+    fn write(&self, name: &str, entry: &Entry) -> Result<(), Errno> {
         let flags =
             OFlag::O_CREAT | OFlag::O_EXCL | OFlag::O_WRONLY | OFlag::O_NOFOLLOW | OFlag::O_CLOEXEC;
         let mode = Mode::S_IRUSR | Mode::S_IWUSR;
-        let mut file = File::from(openat(&self.directory, name, flags, mode)?);
-        let text = format!("{HEAD}{}\n{}\n", notice.kind.name(), notice.json);
+        let mut file = File::from(openat(self.as_fd(), name, flags, mode)?);
+        let text = format!("{HEAD}{}\n{}\n", entry.note, entry.json);
         let errno =
             |error: std::io::Error| Errno::from_raw(error.raw_os_error().unwrap_or_default());
         file.write_all(text.as_bytes()).map_err(errno)?;
         fsync(file.as_fd())
     }
 
-    fn read(&self, name: &str, id: Id) -> Option<Notice> {
+    fn read(&self, name: &str, id: Id) -> Option<Entry> {
         let flags = OFlag::O_RDONLY | OFlag::O_NOFOLLOW | OFlag::O_NONBLOCK | OFlag::O_CLOEXEC;
-        let file = openat(&self.directory, name, flags, Mode::empty()).ok()?;
+        let file = openat(self.as_fd(), name, flags, Mode::empty()).ok()?;
         let mut text = String::new();
         File::from(file)
             .take(LONGEST_EVENT)
             .read_to_string(&mut text)
             .ok()?;
-        let (kind, json) = text.strip_prefix(HEAD)?.split_once('\n')?;
+        let (note, json) = text.strip_prefix(HEAD)?.split_once('\n')?;
         let json = json
             .strip_suffix('\n')
             .filter(|json| !json.contains('\n'))?;
-        Some(Notice {
+        Some(Entry {
             id,
-            kind: Kind::find(kind)?,
+            note: note.to_owned(),
             json: json.to_owned(),
         })
     }
 
     fn remove(&self, name: &str) -> Result<(), Errno> {
-        unlinkat(&self.directory, name, UnlinkatFlags::NoRemoveDir)
+        unlinkat(self.as_fd(), name, UnlinkatFlags::NoRemoveDir)
     }
 }
 
-/// The id that is a file's name.
-fn id(name: &str) -> Option<Id> {
-    let octets = u128::from_str_radix(name, 16).ok()?.to_be_bytes();
-    let id = Id::from_bytes(octets);
-    (id.to_string() == name).then_some(id)
+/// Takes the lock of a directory.
+fn lock(directory: BorrowedFd<'_>) -> Result<OwnedFd, Errno> {
+    let flags = OFlag::O_RDWR | OFlag::O_CREAT | OFlag::O_NOFOLLOW | OFlag::O_CLOEXEC;
+    let file = openat(directory, LOCK, flags, Mode::S_IRUSR | Mode::S_IWUSR)?;
+    // Of the whole file, and of the open file rather than of a process: it outlives the one that takes it.
+    let short = |number: i32| i16::try_from(number).map_err(|_| Errno::EINVAL);
+    let whole = nix::libc::flock {
+        l_type: short(nix::libc::F_WRLCK)?,
+        l_whence: short(nix::libc::SEEK_SET)?,
+        l_start: 0,
+        l_len: 0,
+        l_pid: 0,
+    };
+    fcntl(&file, FcntlArg::F_OFD_SETLK(&whole))?;
+    Ok(file)
+}
+
+impl AsFd for Spool {
+    fn as_fd(&self) -> BorrowedFd<'_> {
+        self.directory.as_fd()
+    }
 }
 
 #[cfg(test)]
@@ -169,10 +207,10 @@ mod tests {
     /// Tells a second run of this test program which directory is its.
     const WRITER: &str = "FTPD_TEST_SPOOL";
 
-    fn notice(number: u128, octets: usize) -> Notice {
-        Notice {
+    fn entry(number: u128, octets: usize) -> Entry {
+        Entry {
             id: Id::from_bytes(number.to_be_bytes()),
-            kind: Kind::Upload,
+            note: "user=1000".to_owned(),
             json: format!("{{\"n\":{number},\"x\":\"{}\"}}", "x".repeat(octets)),
         }
     }
@@ -184,9 +222,9 @@ mod tests {
             return;
         };
         let spool = Spool::open(Path::new(&path)).unwrap();
-        let first = spool.left().unwrap().notices.len() as u128;
+        let first = spool.left().unwrap().entries.len() as u128;
         for number in first.. {
-            match spool.put(&notice(number, 3000)) {
+            match spool.put(&entry(number, 3000)) {
                 Ok(()) => eprintln!("safe {number}"),
                 Err(errno) => {
                     eprintln!("failed {errno:?}");
@@ -219,22 +257,28 @@ mod tests {
         let directory = tempfile::tempdir().unwrap();
         let spool = Spool::open(directory.path()).unwrap();
         for number in [3, 1, 2] {
-            spool.put(&notice(number, 10)).unwrap();
+            spool.put(&entry(number, 10)).unwrap();
         }
-        let again = Spool::open(directory.path()).unwrap();
-        assert_eq!(
-            again.left().unwrap().notices,
-            [1, 2, 3].map(|n| notice(n, 10))
+        assert!(
+            Spool::open(directory.path())
+                .unwrap_err()
+                .contains("another server")
         );
-        again.delivered(notice(2, 0).id).unwrap();
-        again.delivered(notice(2, 0).id).unwrap();
-        assert_eq!(spool.left().unwrap().notices, [1, 3].map(|n| notice(n, 10)));
+        drop(spool);
+        let spool = Spool::open(directory.path()).unwrap();
         assert_eq!(
-            spool.put(&notice(1, 10)),
+            spool.left().unwrap().entries,
+            [1, 2, 3].map(|n| entry(n, 10))
+        );
+        spool.delivered(entry(2, 0).id).unwrap();
+        spool.delivered(entry(2, 0).id).unwrap();
+        assert_eq!(spool.left().unwrap().entries, [1, 3].map(|n| entry(n, 10)));
+        assert_eq!(
+            spool.put(&entry(1, 10)),
             Ok(()),
             "the same event is kept once"
         );
-        assert_eq!(spool.left().unwrap().notices.len(), 2);
+        assert_eq!(spool.left().unwrap().entries.len(), 2);
     }
 
     #[test]
@@ -243,14 +287,14 @@ mod tests {
         let spool = Spool::open(directory.path()).unwrap();
         let make = |name: &str, text: &str| {
             let flags = OFlag::O_CREAT | OFlag::O_WRONLY;
-            let file = openat(&spool.directory, name, flags, Mode::S_IRUSR).unwrap();
+            let file = openat(spool.as_fd(), name, flags, Mode::S_IRUSR).unwrap();
             File::from(file).write_all(text.as_bytes()).unwrap();
         };
         let name = |number: u128| format!("{number:032x}");
         make("README", "hello");
         make(&name(1), "ftpd-event 1 upload\n{}");
         make(&name(2), "ftpd-event 2 upload\n{}\n");
-        make(&name(3), "ftpd-event 1 uplod\n{}\n");
+        make(&name(3), "ftpd-event 1 user=1\n{}\n{}\n");
         make(&format!(".{}", name(4)), "ftpd-ev");
         let mut left = spool.left().unwrap();
         left.strange.sort();
@@ -258,9 +302,9 @@ mod tests {
             left.strange,
             [name(1), name(2), name(3), "README".to_owned()]
         );
-        assert_eq!(left.notices, []);
+        assert_eq!(left.entries, []);
         let gone = openat(
-            &spool.directory,
+            spool.as_fd(),
             format!(".{}", name(4)).as_str(),
             OFlag::O_RDONLY,
             Mode::empty(),
@@ -308,14 +352,14 @@ mod tests {
             }
             let left = Spool::open(directory.path()).unwrap().left().unwrap();
             assert_eq!(left.strange, [""; 0]);
-            assert!(left.notices.len() as u128 >= safe, "round {round}");
+            assert!(left.entries.len() as u128 >= safe, "round {round}");
             // One more may be safe without having been said.
-            safe = left.notices.len() as u128;
+            safe = left.entries.len() as u128;
             assert!(
-                left.notices
+                left.entries
                     .iter()
                     .zip(0..)
-                    .all(|(left, n)| *left == notice(n, 3000))
+                    .all(|(left, n)| *left == entry(n, 3000))
             );
         }
     }
@@ -349,7 +393,7 @@ mod tests {
             .count();
         let files: Vec<_> = text
             .lines()
-            .filter(|line| id(line.trim_start_matches('.')).is_some())
+            .filter(|line| Id::parse(line.trim_start_matches('.')).is_some())
             .collect();
         assert!(safe > 0 && files.len() == safe, "{text}");
         assert!(files.iter().all(|name| !name.starts_with('.')), "{text}");

@@ -10,7 +10,7 @@ use common::auth::{Identity, session_group};
 use common::cli;
 use common::entrances;
 use common::gateway;
-use common::hookd::{self, Interest, Introduction};
+use common::hookd::{self, Interest, Introduction, Stage};
 use common::hooks::Hook;
 use common::jail::Names;
 use common::listener::{
@@ -21,6 +21,7 @@ use common::lookup::Found;
 use common::net::{self, Ends};
 use common::sandbox::{Bounding, EmptyRoot, Programs, drop_bounding, is_root};
 use common::settings::{Config, Run, ServerConfig, Source};
+use common::spool::Spool;
 use common::startup::{
     self, apart, because, detach_standard_descriptors, leave_terminal, raise_descriptor_limit,
 };
@@ -94,7 +95,7 @@ pub(crate) fn serve_inetd(config: Config) -> ExitCode {
     }
     // There is nobody to tell what goes wrong here but the log file.
     warm_up();
-    let prepared = prepare(config).and_then(|(mut setup, sinks)| {
+    let prepared = prepare(config).and_then(|(mut setup, sinks, _)| {
         setup.log = start_logger(&setup, sinks)?;
         setup.found = start_lookup(&setup)?;
         let hooks = introduce_single_session(&setup, ends)?;
@@ -138,7 +139,7 @@ fn start(config: Config) -> Result<(Listener, Setup, Option<PidFile>), String> {
         config.server.tls.port,
     )?;
     let run = config.server.run;
-    let (mut setup, sinks) = prepare(config)?;
+    let (mut setup, sinks, spool) = prepare(config)?;
     let awaited = match run {
         Run::Background => Some(leave_terminal()?),
         Run::Foreground | Run::Inetd => None,
@@ -175,7 +176,7 @@ fn start(config: Config) -> Result<(Listener, Setup, Option<PidFile>), String> {
         };
         drop_bounding(bounding).map_err(|error| error.to_string())?;
     }
-    let hooks = start_hooks(&setup)?;
+    let hooks = start_hooks(&setup, spool)?;
     warm_up();
     let signer = start_signer(&setup).inspect_err(|_| {
         // Where it fails, nobody is told.
@@ -215,8 +216,11 @@ pub(crate) fn signer_for(
     )
 }
 
-/// Everything that is made once, before the first fork. The log is added when the logger runs.
-fn prepare(config: Config) -> Result<(Setup, Sinks), String> {
+/// What is made once, before the first fork: for all sessions, for the logger, and for hookd.
+type Prepared = (Setup, Sinks, Option<Spool>);
+
+/// Makes everything that is made once. The log is added when the logger runs.
+fn prepare(config: Config) -> Result<Prepared, String> {
     look(&config.server)?;
     startup::leave_no_core()?;
     let sinks = open_log(&config.server)?;
@@ -239,7 +243,12 @@ fn prepare(config: Config) -> Result<(Setup, Sinks), String> {
     let leading = &config.server.leading;
     let gateway = leading.gateway(&config.server, &config.session);
     let hooks = config.server.hooks();
-    let (interest, longest_hook) = (Interest::of(&hooks), hookd::longest(&hooks));
+    let spool = config.server.spool.as_deref();
+    let spool = spool.filter(|_| !hooks.is_empty()).map(Spool::open);
+    let spool = spool.transpose().map_err(because("EventSpool"))?;
+    let spool_full = spool.as_ref().map(|_| config.server.spool_full);
+    let interest = Interest::of(&hooks, spool_full);
+    let longest_hook = hookd::longest(&hooks);
     Ok((
         Setup {
             config,
@@ -254,6 +263,7 @@ fn prepare(config: Config) -> Result<(Setup, Sinks), String> {
             log: Log::nowhere(),
         },
         sinks,
+        spool,
     ))
 }
 
@@ -321,21 +331,23 @@ pub(crate) fn lookup_for(setup: &Setup, server: &ServerConfig) -> Result<Found, 
 }
 
 /// Starts the process that runs hooks, if there are any.
-fn start_hooks(setup: &Setup) -> Result<Option<Hooks>, String> {
-    hook_recipe(setup)
+fn start_hooks(setup: &Setup, spool: Option<Spool>) -> Result<Option<Hooks>, String> {
+    hook_recipe(setup, spool)
         .map(|recipe| Hooks::start(recipe).map_err(because("hooks")))
         .transpose()
 }
 
-fn hook_recipe(setup: &Setup) -> Option<hookd::Recipe> {
+fn hook_recipe(setup: &Setup, spool: Option<Spool>) -> Option<hookd::Recipe> {
     let server = &setup.config.server;
     let hooks = server.hooks();
     let [.., user, _] = server.own_uids();
     let log = setup.log.clone();
     let programs = setup.programs.clone();
-    (!hooks.is_empty()).then_some(hookd::Recipe {
+    (!hooks.is_empty()).then(|| hookd::Recipe {
         hooks,
         user,
+        spool,
+        spool_full: server.spool_full,
         programs,
         results: server.hooks.log.clone(),
         log,
@@ -344,7 +356,7 @@ fn hook_recipe(setup: &Setup) -> Option<hookd::Recipe> {
 
 /// Starts a hookd for the one session of inetd.
 fn introduce_single_session(setup: &Setup, ends: Ends) -> Result<Option<ToHooks>, String> {
-    let Some(recipe) = hook_recipe(setup) else {
+    let Some(recipe) = hook_recipe(setup, None) else {
         return Ok(None);
     };
     let introduce = || {
@@ -353,10 +365,11 @@ fn introduce_single_session(setup: &Setup, ends: Ends) -> Result<Option<ToHooks>
         let (channel, theirs) = hookd::channel()?;
         let session = Introduction::Session {
             number: 0,
+            id: hookd::fresh_id(),
             process: std::process::id(),
             client: ends.peer,
             server: ends.local,
-            again: false,
+            stage: Stage::New,
         };
         door.introduce(&session, Some(theirs.as_fd()))?;
         let door = Some(door);

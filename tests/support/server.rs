@@ -38,8 +38,7 @@ pub struct Setup {
     penalties: bool,
     flags: Vec<String>,
     settings: Vec<String>,
-    /// Lines of a TOML file, which has no settings but these.
-    toml: Vec<String>,
+    toml: String,
     entries: Vec<String>,
     methods: String,
     jail: Vec<String>,
@@ -63,7 +62,7 @@ impl Setup {
             penalties: false,
             flags: Vec::new(),
             settings: Vec::new(),
-            toml: Vec::new(),
+            toml: String::new(),
             entries: Vec::new(),
             methods: "native".to_owned(),
             jail: vec!["-chhome".to_owned()],
@@ -131,8 +130,15 @@ impl Setup {
     }
 
     /// Adds the lines of a `[[hook]]` to the configuration, which then is a TOML file: settings are to be flags.
-    pub fn hook(mut self, lines: &str) -> Setup {
-        self.toml.push(format!("[[hook]]\n{lines}"));
+    pub fn hook(self, lines: &str) -> Setup {
+        self.toml(&format!("[[hook]]\n{lines}"))
+    }
+
+    /// Adds lines to a configuration file in TOML, which then is the only one. `{scratch}` is the directory.
+    pub fn toml(mut self, lines: &str) -> Setup {
+        let scratch = self.scratch.path().to_str().unwrap();
+        self.toml.push_str(&lines.replace("{scratch}", scratch));
+        self.toml.push('\n');
         self
     }
 
@@ -246,7 +252,7 @@ impl Setup {
         entries.extend(self.entries.iter().cloned());
         let auth = self.scratch.join("auth");
         fs::write(&auth, entries.join("\n") + "\n").unwrap();
-        let configuration = self.write_configuration();
+        let configuration = self.configuration();
         for file in [&auth, &configuration] {
             mode(file, 0o600);
         }
@@ -283,27 +289,28 @@ impl Setup {
         (command, home)
     }
 
-    fn write_configuration(&self) -> PathBuf {
+    /// Writes the configuration file.
+    fn configuration(&self) -> PathBuf {
         let mut settings = self.settings.clone();
-        if !self.toml.is_empty() {
-            assert!(settings.is_empty(), "say by flags: {settings:?}");
-            let lines = self.toml.join("\n");
-            let head = if self.penalties {
-                ""
-            } else {
-                "[limits]\npenalty = 0\n"
-            };
-            let configuration = self.scratch.join("ftpd.toml");
-            fs::write(&configuration, format!("{head}{lines}\n")).unwrap();
-            return configuration;
-        }
         let given = |line: &String| line.starts_with("Penalty=");
         if !self.penalties && !settings.iter().any(given) {
             settings.push("Penalty=0".to_owned());
         }
-        let configuration = self.scratch.join("ftpd.conf");
-        fs::write(&configuration, settings.join("\n") + "\n").unwrap();
-        configuration
+        let (name, text) = match self.toml.as_str() {
+            "" => ("ftpd.conf", settings.join("\n") + "\n"),
+            toml => {
+                assert!(self.settings.is_empty(), "one file has one format");
+                let penalty = if self.penalties {
+                    ""
+                } else {
+                    "limits.penalty = \"0\"\n"
+                };
+                ("ftpd.toml", format!("{penalty}{toml}"))
+            }
+        };
+        let path = self.scratch.join(name);
+        fs::write(&path, text).unwrap();
+        path
     }
 
     /// Starts the daemon in the foreground and waits until it says that it listens.

@@ -7,7 +7,7 @@ use std::time::Duration;
 use crate::auth::Secret;
 use crate::charset::Charset;
 use crate::digest::Algorithm;
-use crate::hookd::{Arguments, Reason, Said};
+use crate::hookd::{Arguments, Listed, Reason, Said, VersionWords};
 use crate::jail::Failure;
 use crate::messages;
 use crate::path::{LONGEST_PATH, VirtualPath};
@@ -58,6 +58,8 @@ messages! {
         6 => Peer { client: SocketAddr, server: SocketAddr },
         /// The client wants to another server. → `Leads`, and from then on this half leads there.
         7 => Lead,
+        /// The control connection is under TLS, which hooks are to hear. → `Taken`.
+        8 => Secured { version: Listed<VersionWords> },
     }
 }
 

@@ -1,39 +1,61 @@
 //! Hookd's own loop: hears the door and the sessions, hands what happens to programs and sinks, and answers who waits. It waits
 //! for nobody.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashMap, VecDeque};
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 use std::rc::Rc;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use nix::errno::Errno;
 use nix::poll::{PollFd, PollFlags, poll};
+use nix::sys::stat::fstat;
 
-use super::guest::{Guest, Heard, Identity, of_daemon};
-use super::message::{Answer, Introduction, LONGEST_MESSAGE, Request, Told};
+use super::guest::{Guest, Heard, Identity, Owed, of_daemon, take_datagram};
+use super::keeping::{Keeping, Kept};
+use super::message::{
+    Answer, Introduction, LONGEST_MESSAGE, Parting, Request, Stage, Told, Verdict,
+};
 use super::outlet::Outlets;
 use super::program::{Conclusion, Offer, Programs};
 use super::question::{Asker, Questions, Word};
+use super::queue::Urgency;
 use crate::control::until;
-use crate::hooks::{Event, Kind, Phase};
+use crate::hooks::{Event, Id, Kind, Outcome, Phase};
 use crate::log::Log;
+use crate::settings::SpoolFull;
 use crate::sys::{self, Wait};
 use crate::wire::{Wire, decode};
 
 /// So many messages of one session are taken before the others have their turn.
 const TURN: usize = 64;
 
-pub(super) struct Desk {
+/// How long the listener is left alone that has too much to do to hear who has gone.
+const PAUSE: Duration = Duration::from_millis(100);
+
+pub(super) struct Desk<'a> {
     door: Option<OwnedFd>,
     log: Log,
     programs: Programs,
     outlets: Outlets,
     guests: BTreeMap<u64, Guest>,
     questions: Questions,
+    keeping: Keeping<'a>,
+    /// Uploads that are kept if nobody refuses them, by their questions.
+    keeps: HashMap<u64, Kept>,
+    spool_full: SpoolFull,
+    /// What sessions were owed by the hookd before.
+    owed: HashMap<Id, Owed>,
+    /// What the listener is yet to hear.
+    partings: VecDeque<Parting>,
 }
 
-impl Desk {
-    pub(super) fn new(door: OwnedFd, programs: Programs, outlets: Outlets, log: Log) -> Desk {
+impl<'a> Desk<'a> {
+    pub(super) fn new(
+        door: OwnedFd,
+        (programs, outlets): (Programs, Outlets),
+        (keeping, spool_full): (Keeping<'a>, SpoolFull),
+        log: Log,
+    ) -> Desk<'a> {
         Desk {
             door: Some(door),
             log,
@@ -41,11 +63,27 @@ impl Desk {
             outlets,
             guests: BTreeMap::new(),
             questions: Questions::default(),
+            keeping,
+            keeps: HashMap::new(),
+            spool_full,
+            owed: HashMap::new(),
+            partings: VecDeque::new(),
         }
+    }
+
+    /// Goes on with what is left of the hookd before.
+    fn take_over(&mut self) {
+        let left = self.keeping.take_over();
+        self.owed = left.owed;
+        for kept in left.events {
+            self.tell_again(kept);
+        }
+        self.keeping.settle();
     }
 
     /// Serves until the door is closed, all sessions have ended, and all that they owed has run.
     pub(super) fn serve(&mut self) -> i32 {
+        self.take_over();
         while !self.is_over() {
             let ready = match self.wait() {
                 Ok(ready) => ready,
@@ -64,7 +102,14 @@ impl Desk {
             self.conclude(failed);
             let now = Instant::now();
             self.programs.tell_of_drops(now);
-            self.outlets.work(now);
+            for id in self.outlets.work(now) {
+                self.keeping.done(id);
+            }
+            for kept in self.keeping.overdue(now) {
+                self.tell_again(kept);
+            }
+            self.keeping.settle();
+            self.part();
         }
         0
     }
@@ -87,7 +132,13 @@ impl Desk {
         fds.extend(outlets.map(|(fd, flags)| PollFd::new(fd, flags)));
         fds.extend(self.guests.values().map(Guest::channel).map(readable));
         fds.extend(self.door.as_ref().map(AsFd::as_fd).map(readable));
-        let deadlines = [self.programs.deadline(), self.outlets.deadline()];
+        let heard = (!self.partings.is_empty()).then(|| Instant::now() + PAUSE);
+        let deadlines = [
+            self.programs.deadline(),
+            self.outlets.deadline(),
+            self.keeping.deadline(),
+            heard,
+        ];
         poll(&mut fds, until(deadlines.into_iter().flatten().min()))?;
         let has_ended = |&place: &usize| {
             let events = fds.get(place).and_then(PollFd::revents);
@@ -99,17 +150,30 @@ impl Desk {
     fn hear_door(&mut self) {
         while let Some(door) = &self.door {
             let mut octets = Vec::new();
-            let heard = sys::receive_datagram(door.as_fd(), &mut octets, LONGEST_MESSAGE, Wait::No);
+            let heard =
+                sys::receive_datagram(door.as_fd(), &mut octets, LONGEST_MESSAGE, Wait::Peek);
             match heard {
                 Ok(datagram) if datagram.length == 0 => self.door = None,
-                Ok(datagram) => match (decode(&octets), datagram.descriptor) {
-                    (Ok(introduction), descriptor) => self.introduce(introduction, descriptor),
-                    (Err(_), _) => self.log.line("hooks: the door brought what is no message"),
-                },
-                Err(Errno::EINTR) => {}
+                Ok(datagram) => {
+                    match (decode(&octets), datagram.descriptor) {
+                        (Ok(introduction), descriptor) => self.introduce(introduction, descriptor),
+                        (Err(_), _) => self.log.line("hooks: the door brought what is no message"),
+                    }
+                    // Whatever comes of it is written down before it is gone.
+                    self.keeping.settle();
+                    self.take_from_door();
+                }
+                // It was closed before all was read that hookd has said: what was said to hookd is still there.
+                Err(Errno::EINTR | Errno::ECONNRESET) => {}
                 Err(Errno::EAGAIN) => return,
                 Err(_) => self.door = None,
             }
+        }
+    }
+
+    fn take_from_door(&self) {
+        if let Some(door) = &self.door {
+            take_datagram(door.as_fd());
         }
     }
 
@@ -118,34 +182,70 @@ impl Desk {
             (
                 Introduction::Session {
                     number,
+                    id,
                     process,
                     client,
                     server,
-                    again,
+                    stage,
                 },
                 Some(channel),
             ) => {
-                // One that begins anew: what it said before comes before.
-                self.hear_guest(number);
-                self.end_guest(number);
-                let mut guest = Guest::new(channel, process, client, server);
-                if again {
-                    send(guest.channel(), &Answer::Again);
-                } else {
-                    let event = guest.event(Told::new(Kind::Connect));
-                    self.tell(event, None);
+                if !self.guests.contains_key(&number) {
+                    self.end_former(id);
+                    let mut guest = Guest::new(channel, (id, process), (client, server));
+                    guest.recall(self.owed.remove(&id).unwrap_or_default());
+                    self.guests.insert(number, guest);
                 }
-                self.guests.insert(number, guest);
+                match stage {
+                    Stage::New => self.tell_of_connection(number),
+                    Stage::Fronted => {}
+                    Stage::Again => {
+                        if let Some(guest) = self.guests.get(&number) {
+                            send(guest.channel(), &Answer::Again);
+                        }
+                    }
+                }
             }
             (Introduction::User { number, user }, root) => {
                 if let Some(guest) = self.guests.get_mut(&number) {
                     guest.introduce(user, root);
                 }
             }
-            (Introduction::Daemon { kind, reason }, None) => {
-                self.tell(of_daemon(kind, reason.as_slice()), None);
+            (
+                Introduction::Passed {
+                    number,
+                    client,
+                    server,
+                    stage,
+                },
+                None,
+            ) => {
+                if let Some(guest) = self.guests.get_mut(&number) {
+                    guest.passed(client, server);
+                }
+                if stage == Stage::New {
+                    self.tell_of_connection(number);
+                }
             }
+            (Introduction::Daemon { happened }, None) => self.tell(of_daemon(&happened), None),
             _ => {}
+        }
+    }
+
+    fn tell_of_connection(&mut self, number: u64) {
+        if let Some(guest) = self.guests.get_mut(&number) {
+            let event = guest.event(Told::new(Kind::Connect));
+            self.tell(event, None);
+        }
+    }
+
+    /// Ends what a session was before it began anew: what it said then comes before.
+    fn end_former(&mut self, session: Id) {
+        let of = |(_, guest): &(&u64, &Guest)| guest.session() == session;
+        let former = self.guests.iter().find(of).map(|(&number, _)| number);
+        if let Some(number) = former {
+            self.hear_guest(number);
+            self.end_guest(number);
         }
     }
 
@@ -169,40 +269,70 @@ impl Desk {
                 Heard::End => return true,
                 Heard::Request(request, file) => (*request, file),
             };
+            let (before, identity) = (guest.owed().clone(), guest.identity.clone());
             match request {
-                Request::Recall { data, logged_in } => guest.recall(data, logged_in),
                 Request::Tell { told } => {
-                    let (phase, identity) = (told.phase(), guest.identity.clone());
-                    let event = guest.event(told);
+                    let phase = told.phase();
+                    let mut event = guest.event(told);
+                    self.keeping.set_apart(&mut event);
                     self.tell_in(phase, event, identity);
                 }
+                // It is asked twice where another hookd has begun meanwhile.
+                Request::Ask {
+                    number: question, ..
+                } if guest.asked.replace(question) == Some(question) => {}
                 Request::Ask {
                     number: question,
                     phase,
                     told,
                 } => {
-                    // It is asked twice where another hookd has begun meanwhile.
-                    if guest.asked.replace(question) == Some(question) {
-                        continue;
-                    }
                     let asker = Asker {
                         guest: number,
                         number: question,
                     };
-                    let identity = guest.identity.clone();
-                    let event = guest.event(told);
+                    let mut event = guest.event(told);
+                    self.keeping.set_apart(&mut event);
                     self.ask(asker, event, phase, identity, file);
                 }
+            }
+            if let Some(guest) = self.guests.get(&number) {
+                if *guest.owed() != before {
+                    self.keeping.owe(guest.session(), guest.owed());
+                }
+                // Whatever comes of it is written down before it is gone.
+                self.keeping.settle();
+                guest.take();
             }
         }
         false
     }
 
     fn end_guest(&mut self, number: u64) {
-        if let Some(mut guest) = self.guests.remove(&number) {
-            let identity = guest.identity.clone();
-            for event in guest.farewell() {
-                self.tell(event, identity.clone());
+        let Some(mut guest) = self.guests.remove(&number) else {
+            return;
+        };
+        let identity = guest.identity.clone();
+        for kept in self.keeping.of_ended(guest.session()) {
+            self.tell_again(kept);
+        }
+        for event in guest.farewell() {
+            self.tell(event, identity.clone());
+        }
+        self.keeping.owe_nothing(guest.session());
+        self.keeping.settle();
+        self.partings.push_back(Parting::Over { number });
+    }
+
+    /// Tells the listener whose channels it need not keep any more.
+    fn part(&mut self) {
+        while let (Some(parting), Some(door)) = (self.partings.front(), &self.door) {
+            let mut octets = Vec::new();
+            parting.put(&mut octets);
+            match sys::send_datagram(door.as_fd(), &octets, None) {
+                Ok(()) => drop(self.partings.pop_front()),
+                Err(Errno::EINTR) => {}
+                // The listener is busy, or gone.
+                Err(_) => return,
             }
         }
     }
@@ -216,16 +346,35 @@ impl Desk {
         file: Option<OwnedFd>,
     ) {
         let question = self.questions.open(asker);
+        let event = Rc::new(event);
+        if phase == Phase::Accept {
+            let kept = self.kept(&event, identity.as_deref(), file.as_ref());
+            self.keeps.insert(question, kept);
+        }
         let offer = Offer {
-            event: Rc::new(event),
+            event,
             phase,
             identity,
             file: file.map(Rc::new),
             question: Some(question),
+            urgency: Urgency::MayWait,
         };
         self.spread(&offer);
         // All hooks are asked by now.
         self.heard(question, Word::Nothing);
+    }
+
+    /// An upload as it is to be kept until everybody has heard of it.
+    fn kept(&self, event: &Event, identity: Option<&Identity>, file: Option<&OwnedFd>) -> Kept {
+        let stat = file.and_then(|file| fstat(file).ok());
+        let mut event = event.clone();
+        event.act.outcome = Some(Outcome::Success);
+        Kept {
+            event,
+            phase: Phase::After,
+            identity: identity.cloned(),
+            file: stat.map(|stat| (stat.st_dev, stat.st_ino)),
+        }
     }
 
     /// Tells what has happened to every hook that is for it.
@@ -240,33 +389,91 @@ impl Desk {
             identity,
             file: None,
             question: None,
+            urgency: Urgency::MayWait,
         };
         self.spread(&offer);
     }
 
+    /// Tells what was written down.
+    fn tell_again(&mut self, kept: Kept) {
+        self.tell_in(kept.phase, kept.event, kept.identity.map(Rc::new));
+    }
+
     /// Hands an event to every hook that is for it.
     fn spread(&mut self, offer: &Offer) {
-        self.outlets.take(&offer.event, offer.phase);
-        let unheard = self.programs.take(offer, &mut self.questions);
+        let has_happened = matches!(offer.phase, Phase::After | Phase::Error);
+        let spooled = has_happened && self.keeping.told(&offer.event);
+        let urgency = if spooled {
+            Urgency::Kept
+        } else {
+            offer.urgency
+        };
+        let offer = Offer {
+            event: Rc::clone(&offer.event),
+            identity: offer.identity.clone(),
+            file: offer.file.clone(),
+            urgency,
+            ..*offer
+        };
+        let written = self.outlets.take(&offer.event, offer.phase, urgency);
+        let (run, unheard) = self.programs.take(&offer, &mut self.questions);
+        if has_happened {
+            let kept = Kept {
+                event: Event::clone(&offer.event),
+                phase: offer.phase,
+                identity: offer.identity.as_deref().cloned(),
+                file: None,
+            };
+            self.keeping.delivering(&kept, written + run, spooled);
+        }
         self.conclude(unheard);
     }
 
     fn conclude(&mut self, conclusions: Vec<Conclusion>) {
-        for Conclusion { question, word } in conclusions {
-            if let Some(question) = question {
-                self.heard(question, word);
+        for conclusion in conclusions {
+            if let Some(id) = conclusion.of {
+                self.keeping.done(id);
+            }
+            if let Some(question) = conclusion.question {
+                self.heard(question, conclusion.word);
             }
         }
     }
 
     /// One more hook of a question was heard.
     fn heard(&mut self, question: u64, word: Word) {
-        if let Some((asker, verdict)) = self.questions.heard(question, word)
-            && let Some(guest) = self.guests.get(&asker.guest)
+        let Some((asker, mut verdict)) = self.questions.heard(question, word) else {
+            return;
+        };
+        if let Some(mut kept) = self.keeps.remove(&question)
+            && !matches!(verdict, Verdict::Refuse { .. })
         {
+            kept.named(&verdict);
+            if !self.keep(kept) {
+                verdict = Verdict::NoRoom;
+            }
+        }
+        if let Some(guest) = self.guests.get(&asker.guest) {
             let number = asker.number;
             send(guest.channel(), &Answer::Verdict { number, verdict });
         }
+    }
+
+    /// Keeps an upload before it gets its name; whether it may.
+    fn keep(&mut self, kept: Kept) -> bool {
+        let id = kept.event.id;
+        let Err(errno) = self.keeping.keep(kept) else {
+            return true;
+        };
+        let (may, what) = match self.spool_full {
+            SpoolFull::Refuse => (false, "the upload is refused"),
+            SpoolFull::Accept => (true, "the upload is accepted without"),
+        };
+        let why = errno.desc();
+        self.log.line(&format!(
+            "hooks: event {id} cannot be spooled: {why}; {what}"
+        ));
+        may
     }
 }
 

@@ -4,19 +4,20 @@ use std::net::SocketAddr;
 use std::os::fd::{AsFd, AsRawFd, BorrowedFd, OwnedFd};
 use std::os::unix::ffi::OsStringExt;
 use std::rc::Rc;
-use std::time::Instant;
 
 use nix::errno::Errno;
 use nix::fcntl::{OFlag, OpenHow, ResolveFlag, openat2, readlink};
 
-use super::message::{Introduced, LONGEST_MESSAGE, Request, Told};
+use super::message::{
+    Happened, Introduced, LONGEST_MESSAGE, Listed, Request, Told, VersionWords, fresh_id,
+};
 use crate::hooks::{
     Act, CommandLine, DataConnection, Event, Id, Kind, Name, Path, Session, Text, Time, User,
 };
 use crate::net;
 use crate::path::VirtualPath;
 use crate::sys::{self, Wait};
-use crate::wire::decode;
+use crate::wire::{decode, fields};
 
 /// So often openat2(2) is tried again when a rename came between.
 const RESOLVE_TRIES: u32 = 16;
@@ -30,14 +31,22 @@ pub(super) struct Guest {
     pub(super) identity: Option<Rc<Identity>>,
     /// The user's `/`.
     root: Option<OwnedFd>,
-    /// The data connection whose end is owed.
-    data: Option<DataConnection>,
-    /// Whether a logout is owed.
-    logged_in: bool,
-    since: Instant,
+    owed: Owed,
     /// The number of the last question, which may come twice.
     pub(super) asked: Option<u32>,
 }
+
+/// What hooks are to be told when the session ends.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub(super) struct Owed {
+    /// The end of a data connection.
+    data: Option<DataConnection>,
+    /// A logout.
+    logged_in: bool,
+    tls: Option<Listed<VersionWords>>,
+}
+
+fields! { Owed: data, logged_in, tls }
 
 /// A uid with its groups.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -56,16 +65,16 @@ pub(super) enum Heard {
 }
 
 impl Guest {
+    /// A session by its id and process, and the client's end and ours of its connection.
     pub(super) fn new(
         channel: OwnedFd,
-        process: u32,
-        client: SocketAddr,
-        server: SocketAddr,
+        (id, process): (Id, u32),
+        (client, server): (SocketAddr, SocketAddr),
     ) -> Guest {
         Guest {
             channel,
             session: Session {
-                id: fresh_id(),
+                id,
                 pid: process,
                 client: net::canonical(client),
                 server: net::canonical(server),
@@ -75,15 +84,33 @@ impl Guest {
             },
             identity: None,
             root: None,
-            data: None,
-            logged_in: false,
-            since: Instant::now(),
+            owed: Owed::default(),
             asked: None,
         }
     }
 
     pub(super) fn channel(&self) -> BorrowedFd<'_> {
         self.channel.as_fd()
+    }
+
+    pub(super) fn session(&self) -> Id {
+        self.session.id
+    }
+
+    /// Whose connection it is, as a front end has said it.
+    pub(super) fn passed(&mut self, client: SocketAddr, server: SocketAddr) {
+        self.session.client = net::canonical(client);
+        self.session.server = net::canonical(server);
+    }
+
+    pub(super) fn owed(&self) -> &Owed {
+        &self.owed
+    }
+
+    /// Takes over what the hookd before was told.
+    pub(super) fn recall(&mut self, owed: Owed) {
+        self.session.tls = owed.tls.as_ref().map(Listed::as_str);
+        self.owed = owed;
     }
 
     /// Gives the session to a user.
@@ -107,33 +134,37 @@ impl Guest {
         self.root = root;
     }
 
-    /// Takes the next message.
+    /// Looks at the next message, which stays until [`take`](Self::take).
     pub(super) fn hear(&self) -> Heard {
         let mut octets = Vec::new();
-        match sys::receive_datagram(self.channel(), &mut octets, LONGEST_MESSAGE, Wait::No) {
+        match sys::receive_datagram(self.channel(), &mut octets, LONGEST_MESSAGE, Wait::Peek) {
             Ok(datagram) if datagram.length == 0 => Heard::End,
             Ok(datagram) => match decode(&octets) {
                 Ok(request) => Heard::Request(Box::new(request), datagram.descriptor),
                 Err(_) => Heard::End,
             },
-            Err(Errno::EAGAIN | Errno::EINTR) => Heard::Nothing,
+            // Who closes without having read its answers is told by an error first; what it has said is behind that.
+            Err(Errno::EAGAIN | Errno::EINTR | Errno::ECONNRESET) => Heard::Nothing,
             Err(_) => Heard::End,
         }
     }
 
-    /// Takes over what the hookd before was told.
-    pub(super) fn recall(&mut self, data: Option<DataConnection>, logged_in: bool) {
-        self.data = data;
-        self.logged_in = logged_in;
+    /// Takes the message away that was heard: whatever comes of it is written down.
+    pub(super) fn take(&self) {
+        take_datagram(self.channel());
     }
 
     /// Makes the event of what was told.
     pub(super) fn event(&mut self, told: Told) -> Event {
         match told.kind {
-            Kind::DataUp => self.data = told.data,
-            Kind::DataDown => self.data = None,
-            Kind::Login => self.logged_in = true,
+            Kind::DataUp => self.owed.data = told.data,
+            Kind::DataDown => self.owed.data = None,
+            Kind::Login => self.owed.logged_in = true,
             _ => {}
+        }
+        if told.tls.is_some() {
+            self.owed.tls = told.tls;
+            self.session.tls = told.tls.as_ref().map(Listed::as_str);
         }
         let real = |path: &Option<VirtualPath>| path.as_ref().and_then(|path| self.real(path));
         let real_path = real(&told.path);
@@ -149,7 +180,7 @@ impl Guest {
         }
         let reason = told.reason.as_ref().map(|reason| reason.as_slice());
         Event {
-            id: fresh_id(),
+            id: told.id,
             time: Time::now(),
             kind: told.kind,
             session: Some(session),
@@ -161,11 +192,13 @@ impl Guest {
                 temporary,
                 target: path(&told.target),
                 size: told.size,
+                offset: told.offset,
                 transferred: told.transferred,
                 duration: told.duration,
                 mode: told.mode,
                 data: told.data,
                 outcome: told.outcome,
+                limit: told.limit.as_ref().map(Listed::as_str),
                 reason: reason.map(|reason| Text::cut(&String::from_utf8_lossy(reason))),
                 command: told.command.as_ref().and_then(|command| {
                     CommandLine::new(command.verb, command.arguments.as_slice()).ok()
@@ -183,16 +216,16 @@ impl Guest {
     /// What is owed when the session has ended.
     pub(super) fn farewell(&mut self) -> Vec<Event> {
         let mut events = Vec::new();
-        if let Some(data) = self.data.take() {
+        if let Some(data) = self.owed.data.take() {
             let told = Told {
                 data: Some(data),
                 ..Told::new(Kind::DataDown)
             };
             events.push(self.event(told));
         }
-        if self.logged_in {
+        if self.owed.logged_in {
             let told = Told {
-                duration: Some(self.since.elapsed()),
+                duration: Some(self.session.id.age(Time::now())),
                 ..Told::new(Kind::Logout)
             };
             events.push(self.event(told));
@@ -221,26 +254,31 @@ impl Guest {
     }
 }
 
+/// Takes away a datagram that is there, as it was looked at.
+pub(super) fn take_datagram(channel: BorrowedFd<'_>) {
+    let mut octets = Vec::new();
+    while let Err(Errno::EINTR | Errno::ECONNRESET) =
+        sys::receive_datagram(channel, &mut octets, LONGEST_MESSAGE, Wait::No)
+    {}
+}
+
 /// An event that is no session's.
-pub(super) fn of_daemon(kind: Kind, reason: &[u8]) -> Event {
+pub(super) fn of_daemon(happened: &Happened) -> Event {
+    let reason = happened.reason.as_slice();
     let reason = (!reason.is_empty()).then(|| Text::cut(&String::from_utf8_lossy(reason)));
     Event {
         id: fresh_id(),
         time: Time::now(),
-        kind,
+        kind: happened.kind,
         session: None,
         act: Act {
             reason,
+            client: happened.client,
+            duration: happened.duration,
+            limit: happened.limit.as_ref().map(Listed::as_str),
             ..Act::default()
         },
     }
-}
-
-fn fresh_id() -> Id {
-    let mut chance = [0; 10];
-    // Without chance the time alone makes it differ.
-    let _ = getrandom::fill(&mut chance);
-    Id::new(Time::now(), chance)
 }
 
 fn resolve(root: BorrowedFd<'_>, directory: &[u8]) -> Option<Vec<u8>> {
@@ -269,10 +307,42 @@ fn join(mut directory: Vec<u8>, name: &[u8]) -> Vec<u8> {
 }
 
 /// The path of another name in the same directory.
-fn beside(path: &Path, name: &[u8]) -> Option<Path> {
+pub(super) fn beside(path: &Path, name: &[u8]) -> Option<Path> {
     let octets = path.as_bytes();
     let slash = octets.iter().rposition(|&octet| octet == b'/')?;
     let mut beside = octets.get(..=slash)?.to_vec();
     beside.extend_from_slice(name);
     Path::new(beside).ok()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::channel;
+    use super::super::message::Answer;
+    use super::*;
+    use crate::wire::Wire;
+
+    #[test]
+    fn what_was_said_is_heard_from_who_has_closed_without_hearing_the_answers() {
+        let (ours, theirs) = channel().unwrap();
+        let ends = "192.0.2.1:2000".parse().unwrap();
+        let guest = Guest::new(theirs, (fresh_id(), 1), (ends, ends));
+        let mut octets = Vec::new();
+        Answer::Again.put(&mut octets);
+        sys::send_datagram(guest.channel(), &octets, None).unwrap();
+        let told = Told::new(Kind::Login);
+        octets.clear();
+        Request::Tell { told: told.clone() }.put(&mut octets);
+        sys::send_datagram(ours.as_fd(), &octets, None).unwrap();
+        drop(ours);
+        let heard = |guest: &Guest| match (guest.hear(), guest.hear()) {
+            (Heard::Nothing, heard) | (heard, _) => heard,
+        };
+        let Heard::Request(request, None) = heard(&guest) else {
+            panic!("nothing was heard");
+        };
+        assert!(matches!(*request, Request::Tell { told: heard } if heard == told));
+        guest.take();
+        assert!(matches!(guest.hear(), Heard::End));
+    }
 }

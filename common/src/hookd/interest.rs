@@ -3,6 +3,7 @@
 use super::message::Told;
 use crate::hooks::{Hook, Kind, KindSet, Mode, OnFailure, Phase};
 use crate::proto::verbs::{Verb, VerbSet};
+use crate::settings::SpoolFull;
 
 /// What the hooks of a configuration are for, whomever they are for.
 #[derive(Clone, Copy, Debug, Default)]
@@ -51,7 +52,8 @@ impl Set {
 }
 
 impl Interest {
-    pub fn of(hooks: &[Hook]) -> Interest {
+    /// What hooks are for. `spool`: what becomes of uploads that cannot be spooled, where they are.
+    pub fn of(hooks: &[Hook], spool: Option<SpoolFull>) -> Interest {
         let mut interest = Interest::default();
         for hook in hooks {
             let of_phase = &mut interest.0[hook.phase as usize];
@@ -72,6 +74,17 @@ impl Interest {
             }
             if hook.mode == Mode::Veto && hook.on_failure == OnFailure::Deny {
                 of_phase.closed.add(hook);
+            }
+        }
+        if let Some(full) = spool
+            && interest.has(Kind::Upload, Phase::After)
+        {
+            // Nobody need accept them, but hookd must have them before they are acknowledged.
+            let of_phase = &mut interest.0[Phase::Accept as usize];
+            of_phase.any.kinds.insert(Kind::Upload);
+            of_phase.waited.kinds.insert(Kind::Upload);
+            if full == SpoolFull::Refuse {
+                of_phase.closed.kinds.insert(Kind::Upload);
             }
         }
         interest
@@ -147,9 +160,13 @@ mod tests {
         let told = hook(&[Kind::Upload], &[]);
         let mut asked = hook(&[Kind::Delete], &[]);
         (asked.phase, asked.mode) = (Phase::Before, Mode::Veto);
-        let interest = Interest::of(&[told, asked]);
+        let kept = Interest::of(std::slice::from_ref(&told), Some(SpoolFull::Refuse));
+        let interest = Interest::of(&[told, asked], None);
         let upload = Told::new(Kind::Upload);
         let delete = Told::new(Kind::Delete);
+        assert!(kept.waits(&upload, Phase::Accept));
+        assert!(kept.fails_closed(&upload, Phase::Accept));
+        assert!(!interest.has(Kind::Upload, Phase::Accept));
         assert!(interest.has(Kind::Upload, Phase::After));
         assert!(!interest.waits(&upload, Phase::After));
         assert!(!interest.concerns(&upload, Phase::Before));
@@ -162,7 +179,7 @@ mod tests {
     fn a_command_is_told_by_its_verb() {
         let mut asked = hook(&[], &["DELE", "SITE CHMOD"]);
         (asked.phase, asked.mode) = (Phase::Before, Mode::Veto);
-        let interest = Interest::of(&[asked]);
+        let interest = Interest::of(&[asked], None);
         let told = |verb: &str| Told {
             command: Some(Commanded {
                 verb: Verb::find(verb).unwrap(),

@@ -1,10 +1,12 @@
 //! What crosses the channels of hookd. Keeper names what it did and virtual paths; who the session is, the listener said before.
 
-use std::net::SocketAddr;
+use std::net::{IpAddr, SocketAddr};
 use std::time::Duration;
 
 use crate::channel::UserName;
-use crate::hooks::{Connection, DataConnection, Kind, Outcome, Phase};
+use crate::hooks::{
+    Connection, DataConnection, Id, Kind, LIMITS, Outcome, Phase, TLS_VERSIONS, Time,
+};
 use crate::messages;
 use crate::path::VirtualPath;
 use crate::proto::line::LONGEST_LINE;
@@ -28,12 +30,127 @@ messages! {
     /// Through the door, from the listener, or where there is none from keeper as root.
     #[derive(Clone, Debug)]
     pub enum Introduction {
-        /// A session, with the end of its channel. `again`: it was there before.
-        1 => Session { number: u64, process: u32, client: SocketAddr, server: SocketAddr, again: bool },
+        /// A session, with the end of its channel. A `number` is of one channel, an `id` of a session with all of them.
+        1 => Session { number: u64, id: Id, process: u32, client: SocketAddr, server: SocketAddr, stage: Stage },
         /// Whose session it is now, with its root directory.
         2 => User { number: u64, user: Introduced },
         /// Something that no session did.
-        3 => Daemon { kind: Kind, reason: Reason },
+        3 => Daemon { happened: Happened },
+        /// Whose connection it is, as a front end has said it.
+        4 => Passed { number: u64, client: SocketAddr, server: SocketAddr, stage: Stage },
+    }
+}
+
+messages! {
+    /// How far a session has come that is introduced.
+    #[derive(Clone, Copy, Debug, PartialEq, Eq)]
+    pub enum Stage {
+        /// It has begun.
+        1 => New,
+        /// It has begun, and whose it is will be said by [`Introduction::Passed`].
+        2 => Fronted,
+        /// It was there before, and may wait for an answer.
+        3 => Again,
+    }
+}
+
+messages! {
+    /// Hookd to the listener, through the door.
+    #[derive(Clone, Copy, Debug, PartialEq, Eq)]
+    pub(super) enum Parting {
+        /// A channel has ended, and all that came through it is taken.
+        1 => Over { number: u64 },
+    }
+}
+
+/// What no session did.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Happened {
+    pub kind: Kind,
+    pub reason: Reason,
+    pub client: Option<IpAddr>,
+    pub duration: Option<Duration>,
+    /// The setting whose limit was hit, of [`LIMITS`].
+    pub limit: Option<Listed<LimitWords>>,
+}
+
+impl Happened {
+    /// Something of which nothing more is known.
+    pub fn new(kind: Kind) -> Happened {
+        Happened {
+            kind,
+            reason: Reason::default(),
+            client: None,
+            duration: None,
+            limit: None,
+        }
+    }
+
+    /// With a reason, as much of it as there is room for.
+    pub fn because(self, reason: &str) -> Happened {
+        let reason = reason.as_bytes();
+        let reason = reason.get(..LONGEST_TEXT).unwrap_or(reason);
+        Happened {
+            reason: Reason::new(reason).unwrap_or_default(),
+            ..self
+        }
+    }
+}
+
+fields! { Happened: kind, reason, client, duration, limit }
+
+/// One of the words of a list, as its place.
+pub trait Words {
+    const ALL: &'static [&'static str];
+}
+
+/// [`LIMITS`].
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct LimitWords;
+
+impl Words for LimitWords {
+    const ALL: &'static [&'static str] = LIMITS;
+}
+
+/// [`TLS_VERSIONS`].
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct VersionWords;
+
+impl Words for VersionWords {
+    const ALL: &'static [&'static str] = TLS_VERSIONS;
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Listed<W: Words> {
+    place: u8,
+    of: std::marker::PhantomData<W>,
+}
+
+impl<W: Words> Listed<W> {
+    pub fn find(word: &str) -> Option<Listed<W>> {
+        let place = W::ALL.iter().position(|&one| one == word)?;
+        let place = u8::try_from(place).ok()?;
+        let of = std::marker::PhantomData;
+        Some(Listed { place, of })
+    }
+
+    pub fn as_str(&self) -> &'static str {
+        W::ALL
+            .get(usize::from(self.place))
+            .copied()
+            .unwrap_or_default()
+    }
+}
+
+impl<W: Words> Wire for Listed<W> {
+    fn put(&self, out: &mut Vec<u8>) {
+        out.push(self.place);
+    }
+    fn take(input: &mut &[u8]) -> Result<Self, Malformed> {
+        let place = u8::take(input)?;
+        let of = std::marker::PhantomData;
+        let known = usize::from(place) < W::ALL.len();
+        known.then_some(Listed { place, of }).ok_or(Malformed)
     }
 }
 
@@ -92,8 +209,6 @@ messages! {
         1 => Tell { told: Told },
         /// → `Verdict` with the number of the question.
         2 => Ask { number: u32, phase: Phase, told: Told },
-        /// To a hookd that was just started: what was told to the one before.
-        3 => Recall { data: Option<DataConnection>, logged_in: bool },
     }
 }
 
@@ -118,12 +233,16 @@ messages! {
         3 => Say { text: Said },
         /// Nobody said no, and the uploaded file is to have this name.
         4 => Rename { name: Octets<255> },
+        /// Nobody said no, but the event cannot be kept until it is delivered: there is no room.
+        5 => NoRoom,
     }
 }
 
 /// What a session did, or is about to do.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Told {
+    /// The event's, also where it is told again.
+    pub id: Id,
     pub kind: Kind,
     pub path: Option<VirtualPath>,
     pub from: Option<VirtualPath>,
@@ -131,6 +250,7 @@ pub struct Told {
     /// The name of the file before it is accepted, in the directory of `path`.
     pub temporary: Option<Octets<255>>,
     pub size: Option<u64>,
+    pub offset: Option<u64>,
     pub transferred: Option<u64>,
     pub duration: Option<Duration>,
     pub mode: Option<u32>,
@@ -142,6 +262,10 @@ pub struct Told {
     pub command: Option<Commanded>,
     /// The working directory.
     pub directory: Option<VirtualPath>,
+    /// By the word of the network half, which alone knows it.
+    pub tls: Option<Listed<VersionWords>>,
+    /// The setting whose limit was hit.
+    pub limit: Option<Listed<LimitWords>>,
 }
 
 /// A command of the client's and, once there is one, its reply.
@@ -177,12 +301,14 @@ impl Told {
     /// Something of which nothing more is known.
     pub fn new(kind: Kind) -> Told {
         Told {
+            id: fresh_id(),
             kind,
             path: None,
             from: None,
             target: None,
             temporary: None,
             size: None,
+            offset: None,
             transferred: None,
             duration: None,
             mode: None,
@@ -192,6 +318,8 @@ impl Told {
             login: None,
             command: None,
             directory: None,
+            tls: None,
+            limit: None,
         }
     }
 
@@ -215,8 +343,25 @@ impl Told {
 
 fields! {
     Told:
-    kind, path, from, target, temporary, size, transferred, duration, mode, data, outcome, reason,
-    login, command, directory
+    id, kind, path, from, target, temporary, size, offset, transferred, duration, mode, data, outcome,
+    reason, login, command, directory, tls, limit
+}
+
+/// A number that no other event or session has.
+pub fn fresh_id() -> Id {
+    let mut chance = [0; 10];
+    // Without chance the time alone makes it differ.
+    let _ = getrandom::fill(&mut chance);
+    Id::new(Time::now(), chance)
+}
+
+impl Wire for Id {
+    fn put(&self, out: &mut Vec<u8>) {
+        out.extend_from_slice(self.as_bytes());
+    }
+    fn take(input: &mut &[u8]) -> Result<Self, Malformed> {
+        u128::take(input).map(|number| Id::from_bytes(number.to_le_bytes()))
+    }
 }
 
 impl Wire for Kind {

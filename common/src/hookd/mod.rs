@@ -5,6 +5,8 @@ mod child;
 mod desk;
 mod guest;
 mod interest;
+mod keeping;
+mod ledger;
 mod message;
 mod outlet;
 mod program;
@@ -21,6 +23,7 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use nix::errno::Errno;
+use nix::fcntl::{FcntlArg, OFlag, fcntl};
 use nix::sys::prctl;
 use nix::sys::signal::{SigSet, SigmaskHow, Signal, sigprocmask};
 use nix::sys::socket::{AddressFamily, SockFlag, SockType, setsockopt, socketpair, sockopt};
@@ -29,12 +32,16 @@ use nix::unistd::Pid;
 
 pub use self::interest::Interest;
 pub use self::message::{
-    Arguments, Commanded, Introduced, Introduction, Reason, Said, Told, Verdict,
+    Arguments, Commanded, Happened, Introduced, Introduction, Listed, Reason, Said, Stage, Told,
+    Verdict, VersionWords, fresh_id,
 };
 pub use self::reach::Reach;
 
 use self::desk::Desk;
 use self::guest::Identity;
+use self::keeping::Keeping;
+use self::ledger::{Book, Ledger};
+use self::message::{LONGEST_MESSAGE, Parting};
 use self::outlet::{Outlets, Posting};
 use self::program::{Identities, Programs};
 use self::results::Results;
@@ -42,8 +49,10 @@ use crate::auth;
 use crate::hooks::{Action, Hook, Mode, RunAs};
 use crate::log::Log;
 use crate::sandbox;
-use crate::sys::{self, Fork};
-use crate::wire::Wire;
+use crate::settings::SpoolFull;
+use crate::spool::Spool;
+use crate::sys::{self, Fork, Wait};
+use crate::wire::{Wire, decode};
 
 /// How long the door is waited at. Hookd waits for nobody, so there is soon room.
 const PATIENCE: TimeVal = TimeVal::new(5, 0);
@@ -54,6 +63,10 @@ pub struct Recipe {
     pub hooks: Vec<Hook>,
     /// The uid and gid of hooks that say nothing else.
     pub user: u32,
+    /// Where events of uploads are kept until all hooks are done with them.
+    pub spool: Option<Spool>,
+    /// What becomes of an upload whose event cannot be kept.
+    pub spool_full: SpoolFull,
     /// What the processes of webhooks are confined with.
     pub programs: sandbox::Programs,
     /// A file that tells of programs beside the log.
@@ -67,12 +80,16 @@ pub struct Door(OwnedFd);
 
 /// What is behind the door. It outlives any single hookd, so that nothing that was said is lost.
 #[derive(Debug)]
-pub struct Behind(OwnedFd);
+pub struct Behind {
+    door: OwnedFd,
+    /// What hookds have not done yet.
+    book: Book,
+}
 
 /// Makes a door and what is behind it.
 ///
 /// # Errors
-/// What socketpair(2) says.
+/// What socketpair(2) and memfd_create(2) say.
 pub fn door() -> Result<(Door, Behind), Errno> {
     let (door, behind) = socketpair(
         AddressFamily::Unix,
@@ -81,7 +98,13 @@ pub fn door() -> Result<(Door, Behind), Errno> {
         SockFlag::SOCK_CLOEXEC,
     )?;
     setsockopt(&door, sockopt::SendTimeout, &PATIENCE)?;
-    Ok((Door(door), Behind(behind)))
+    // Hookd waits for nobody, also not for the listener.
+    fcntl(&behind, FcntlArg::F_SETFL(OFlag::O_NONBLOCK))?;
+    let behind = Behind {
+        door: behind,
+        book: Book::new()?,
+    };
+    Ok((Door(door), behind))
 }
 
 /// Makes a session's channel: keeper's end, and hookd's.
@@ -111,6 +134,17 @@ impl Door {
         introduction.put(&mut octets);
         sys::send_datagram(self.0.as_fd(), &octets, descriptor)
     }
+
+    /// The number of a channel that has ended, and that need not be kept for the next hookd any more.
+    pub fn parting(&self) -> Option<u64> {
+        let mut octets = Vec::new();
+        let heard =
+            sys::receive_datagram(self.0.as_fd(), &mut octets, LONGEST_MESSAGE, Wait::No).ok()?;
+        if heard.length == 0 {
+            return None;
+        }
+        decode(&octets).ok().map(|Parting::Over { number }| number)
+    }
 }
 
 impl AsFd for Door {
@@ -136,21 +170,31 @@ impl Recipe {
     /// # Errors
     /// What fork(2) and dup(2) say.
     pub fn start(&self, behind: &Behind) -> Result<Pid, Errno> {
-        let door = nix::unistd::dup(&behind.0)?;
+        let door = nix::unistd::dup(&behind.door)?;
+        let book = nix::unistd::dup(&behind.book)?;
         match sys::fork()? {
             Fork::Parent(process) => Ok(process),
-            Fork::Child => sys::exit(self.run(door)),
+            Fork::Child => sys::exit(self.run(door, book)),
         }
     }
 
     /// Hookd's own process, from its start to its end.
-    fn run(&self, door: OwnedFd) -> i32 {
-        let mut kept = vec![door.as_fd()];
+    fn run(&self, door: OwnedFd, book: OwnedFd) -> i32 {
+        let mut kept = vec![door.as_fd(), book.as_fd()];
+        kept.extend(self.spool.iter().flat_map(Spool::descriptors));
         kept.extend(self.log.descriptor());
         if let Err(errno) = sys::keep_only(&kept).and_then(|()| leave()) {
             self.log.line(&format!("hooks: cannot start: {errno}"));
             return 1;
         }
+        let ledger = match Ledger::open(book) {
+            Ok(ledger) => ledger,
+            Err(errno) => {
+                self.log.line(&format!("hooks: ledger: {errno}"));
+                return 1;
+            }
+        };
+        let keeping = Keeping::new(ledger, self.spool.as_ref(), self.log.clone());
         let hooks = self.hooks.iter().cloned();
         let (run, write): (Vec<_>, Vec<_>) =
             hooks.partition(|hook| matches!(hook.action, Action::Exec(_)));
@@ -170,7 +214,9 @@ impl Recipe {
         let results = Results::new(self.log.clone(), self.results.as_deref());
         let programs = Programs::new(run, identities, results);
         let outlets = Outlets::new(write, &posting);
-        Desk::new(door, programs, outlets, self.log.clone()).serve()
+        let doers = (programs, outlets);
+        let keepers = (keeping, self.spool_full);
+        Desk::new(door, doers, keepers, self.log.clone()).serve()
     }
 
     /// The identity that a hook names.

@@ -9,6 +9,7 @@ use nix::sys::signal::{Signal, kill};
 use nix::sys::wait::waitpid;
 use nix::unistd::Pid;
 
+use super::queue::Urgency;
 use super::quota::Quota;
 use crate::hooks::{Action, Event, Hook, Id, Phase, Webhook};
 use crate::log::Log;
@@ -62,7 +63,7 @@ impl Outlets {
     }
 
     /// Takes an event for every sink that is for it; gives how many have it.
-    pub(super) fn take(&mut self, event: &Event, phase: Phase) -> usize {
+    pub(super) fn take(&mut self, event: &Event, phase: Phase, urgency: Urgency) -> usize {
         let now = Instant::now();
         let mut json = None;
         let mut count = 0;
@@ -75,7 +76,11 @@ impl Outlets {
                 kind: event.kind,
                 json: json.get_or_insert_with(|| event.to_json()).clone(),
             };
-            if outlet.quota.allows(now) && outlet.sink.push(notice) {
+            let allowed = outlet.quota.allows(now);
+            if urgency == Urgency::Kept {
+                outlet.sink.push_kept(notice);
+                count += 1;
+            } else if allowed && outlet.sink.push(notice) {
                 count += 1;
             } else {
                 outlet.quota.dropped();

@@ -10,10 +10,10 @@ use super::child::{Child, Ended, Ending, Whom};
 use super::guest::Identity;
 use super::quarantine;
 use super::question::{Questions, Word};
-use super::queue::{Job, Queue};
+use super::queue::{Job, Queue, Urgency};
 use super::results::Results;
 use super::speech;
-use crate::hooks::{Action, Event, Exec, Hook, Mode, OnFailure, Output, Phase, RunAs};
+use crate::hooks::{Action, Event, Exec, Hook, Id, Mode, OnFailure, Output, Phase, RunAs};
 
 /// The exit status by which a program says no. Any other one but 0 is a failure of its own.
 const REFUSES: i32 = 1;
@@ -36,10 +36,13 @@ pub(super) struct Offer {
     pub(super) file: Option<Rc<OwnedFd>>,
     /// The question that waits for the hooks.
     pub(super) question: Option<u64>,
+    pub(super) urgency: Urgency,
 }
 
 /// What came of one hook for one event.
 pub(super) struct Conclusion {
+    /// The event, if it had happened.
+    pub(super) of: Option<Id>,
     pub(super) question: Option<u64>,
     pub(super) word: Word,
 }
@@ -87,10 +90,14 @@ impl Programs {
         deadlines.chain(due).min()
     }
 
-    /// Takes an event for every hook that is for it; gives what is decided without running anything.
-    pub(super) fn take(&mut self, offer: &Offer, questions: &mut Questions) -> Vec<Conclusion> {
+    /// Takes an event for every hook that is for it; gives how many have it, and what is decided without running anything.
+    pub(super) fn take(
+        &mut self,
+        offer: &Offer,
+        questions: &mut Questions,
+    ) -> (usize, Vec<Conclusion>) {
         let now = Instant::now();
-        let mut unheard = Vec::new();
+        let (mut taken, mut unheard) = (0, Vec::new());
         for queue in &mut self.queues {
             if !queue.hook.is_for(&offer.event, offer.phase) {
                 continue;
@@ -101,18 +108,22 @@ impl Programs {
                 identity: offer.identity.clone(),
                 file: offer.file.clone(),
                 question,
+                urgency: offer.urgency,
             };
             if let Some(id) = question {
                 questions.join(id);
             }
-            if queue.push(job, now).is_err() {
+            if queue.push(job, now).is_ok() {
+                taken += 1;
+            } else {
                 unheard.push(Conclusion {
+                    of: None,
                     question,
                     word: word_of_failure(&queue.hook),
                 });
             }
         }
-        unheard
+        (taken, unheard)
     }
 
     /// Looks after what runs, given which programs have ended.
@@ -202,6 +213,7 @@ impl Programs {
             quarantine_file(&self.results, hook, job);
         }
         Conclusion {
+            of: matches!(queue.hook.phase, Phase::After | Phase::Error).then_some(job.event.id),
             question: job.question,
             word,
         }

@@ -78,11 +78,12 @@ mod tests {
     use std::os::fd::AsFd;
 
     use super::super::guest::of_daemon;
+    use super::super::message::Happened;
     use super::*;
     use crate::hooks::Kind;
 
     fn event(path: &[u8]) -> Event {
-        let mut event = of_daemon(Kind::Upload, b"");
+        let mut event = of_daemon(&Happened::new(Kind::Upload));
         event.act.path = EventPath::new(path).ok();
         event
     }

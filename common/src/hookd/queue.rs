@@ -18,6 +18,16 @@ pub(super) struct Job {
     pub(super) file: Option<Rc<OwnedFd>>,
     /// The question that waits for it.
     pub(super) question: Option<u64>,
+    pub(super) urgency: Urgency,
+}
+
+/// Whether an event may be dropped.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Urgency {
+    /// Where there is no place for it.
+    MayWait,
+    /// It is in the spool, and waits there as long as it must.
+    Kept,
 }
 
 #[derive(Debug)]
@@ -42,7 +52,8 @@ impl Queue {
     pub(super) fn push(&mut self, job: Job, now: Instant) -> Result<(), Job> {
         let free = self.running < self.hook.concurrency;
         let room = usize::try_from(self.hook.queue).unwrap_or(usize::MAX);
-        if !self.quota.allows(now) || (!free && self.waiting.len() >= room) {
+        let fits = self.quota.allows(now) && (free || self.waiting.len() < room);
+        if !fits && job.urgency == Urgency::MayWait {
             self.quota.dropped();
             return Err(job);
         }
@@ -71,16 +82,18 @@ impl Queue {
 
 #[cfg(test)]
 mod tests {
+    use super::super::message::Happened;
     use super::*;
     use crate::hooks::{Action, Exec, Kind, Trigger};
     use crate::proto::verbs::VerbSet;
 
     fn job() -> Job {
         Job {
-            event: Rc::new(super::super::guest::of_daemon(Kind::Start, b"")),
+            event: Rc::new(super::super::guest::of_daemon(&Happened::new(Kind::Start))),
             identity: None,
             file: None,
             question: None,
+            urgency: Urgency::MayWait,
         }
     }
 
@@ -101,6 +114,11 @@ mod tests {
         assert!(queue.next().is_none(), "one at a time");
         assert!(queue.push(job(), now).is_err());
         assert_eq!(queue.quota.news(now), Some(1));
+        let kept = Job {
+            urgency: Urgency::Kept,
+            ..job()
+        };
+        assert!(queue.push(kept, now).is_ok(), "what is kept is not dropped");
         queue.done();
         assert!(queue.next().is_some());
     }

@@ -7,7 +7,7 @@ use nix::errno::Errno;
 use nix::poll::{PollFd, PollFlags, poll};
 
 use super::interest::Interest;
-use super::message::{Answer, LONGEST_MESSAGE, Request, Told, Verdict};
+use super::message::{Answer, LONGEST_MESSAGE, Listed, Request, Told, Verdict, VersionWords};
 use crate::control::until;
 use crate::hooks::{DataConnection, Kind, Phase};
 use crate::sys::{self, Wait};
@@ -28,7 +28,8 @@ pub struct Reach {
     lost: u64,
     /// The data connection that hooks were told of, and not yet of its end.
     data: Option<DataConnection>,
-    logged_in: bool,
+    /// What protects the control connection, by the word of the network half.
+    tls: Option<Listed<VersionWords>>,
 }
 
 impl Reach {
@@ -40,8 +41,13 @@ impl Reach {
             next: 1,
             lost: 0,
             data: None,
-            logged_in: false,
+            tls: None,
         }
+    }
+
+    /// Has all that is told from now on be of a session under TLS.
+    pub fn secured(&mut self, version: Listed<VersionWords>) {
+        self.tls = Some(version);
     }
 
     pub fn interest(&self) -> &Interest {
@@ -59,7 +65,8 @@ impl Reach {
     }
 
     /// Tells, if anybody wants to know, and asks where somebody is to be waited for. A file may ride on the question.
-    pub fn say(&mut self, phase: Phase, told: Told, file: Option<BorrowedFd<'_>>) -> Verdict {
+    pub fn say(&mut self, phase: Phase, mut told: Told, file: Option<BorrowedFd<'_>>) -> Verdict {
+        told.tls = self.tls;
         if !self.interest.concerns(&told, phase) {
             return Verdict::Pass;
         }
@@ -81,7 +88,6 @@ impl Reach {
 
     /// Tells of the login; its end will be told by hookd itself.
     pub fn logged_in(&mut self) {
-        self.logged_in = true;
         self.say(Phase::After, Told::new(Kind::Login), None);
     }
 
@@ -106,7 +112,7 @@ impl Reach {
             Verdict::Pass | Verdict::Say { .. } | Verdict::Rename { .. } => {
                 self.say(Phase::After, told, None)
             }
-            refused @ Verdict::Refuse { .. } => {
+            refused @ (Verdict::Refuse { .. } | Verdict::NoRoom) => {
                 // Hooks that were run before it shall hear the end.
                 self.data_down();
                 refused
@@ -128,14 +134,8 @@ impl Reach {
 
     /// Reads what hookd says unasked: that it is another one now.
     pub fn attend(&mut self) {
-        // Without time to wait there is only what has come already.
-        while let Some(answer) = self.receive(Instant::now()) {
-            if let Answer::Again = answer
-                && self.send(&self.recall(), None).is_err()
-            {
-                self.lost += 1;
-            }
-        }
+        // Without time to wait there is only what has come already. Nobody waits for an answer now.
+        while self.receive(Instant::now()).is_some() {}
     }
 
     /// None where there is no answer.
@@ -158,19 +158,8 @@ impl Reach {
                 } if answered == number => return Some(verdict),
                 // To a question that was given up.
                 Answer::Verdict { .. } => {}
-                Answer::Again => {
-                    let recall = self.recall();
-                    self.send_until(&recall, None, deadline).ok()?;
-                    self.send_until(&question, file, deadline).ok()?;
-                }
+                Answer::Again => self.send_until(&question, file, deadline).ok()?,
             }
-        }
-    }
-
-    fn recall(&self) -> Request {
-        Request::Recall {
-            data: self.data,
-            logged_in: self.logged_in,
         }
     }
 

@@ -1,7 +1,7 @@
 //! Something that happened, with all that is known about it. Pure: who makes an event brings time and chance.
 
 use std::fmt;
-use std::net::SocketAddr;
+use std::net::{IpAddr, SocketAddr};
 use std::time::Duration;
 
 pub use jiff::Timestamp as Time;
@@ -43,6 +43,20 @@ impl Id {
     pub fn as_bytes(&self) -> &[u8; 16] {
         &self.0
     }
+
+    /// Reads the 32 digits.
+    pub fn parse(text: &str) -> Option<Id> {
+        let id = Id(u128::from_str_radix(text, 16).ok()?.to_be_bytes());
+        (id.to_string() == text).then_some(id)
+    }
+
+    /// How long ago the number was made.
+    pub fn age(&self, now: Time) -> Duration {
+        let mut milliseconds = [0; 8];
+        milliseconds[2..].copy_from_slice(&self.0[..6]);
+        let now = u64::try_from(now.as_millisecond()).unwrap_or_default();
+        Duration::from_millis(now.saturating_sub(u64::from_be_bytes(milliseconds)))
+    }
 }
 
 impl fmt::Display for Id {
@@ -50,6 +64,12 @@ impl fmt::Display for Id {
         self.0.iter().try_for_each(|octet| write!(f, "{octet:02x}"))
     }
 }
+
+/// The versions of TLS as events name them.
+pub const TLS_VERSIONS: &[&str] = &["TLSv1.2", "TLSv1.3"];
+
+/// The settings whose limits events name.
+pub const LIMITS: &[&str] = &["MaxClients", "MaxPerAddress", "MaxPerUser", "processes"];
 
 /// The session that an event is of.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -59,7 +79,7 @@ pub struct Session {
     pub pid: u32,
     pub client: SocketAddr,
     pub server: SocketAddr,
-    /// The version of TLS on the control connection.
+    /// The version of TLS on the control connection, of [`TLS_VERSIONS`].
     pub tls: Option<&'static str>,
     /// What the client said with USER.
     pub login: Option<Name>,
@@ -80,6 +100,8 @@ pub struct User {
 /// What the event is about.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct Act {
+    /// The client, where it has no session.
+    pub client: Option<IpAddr>,
     pub command: Option<CommandLine>,
     /// The working directory, as the client sees it.
     pub directory: Option<Path>,
@@ -113,7 +135,7 @@ pub struct Act {
     pub outcome: Option<Outcome>,
     /// Why it is not a success, or why the session ended.
     pub reason: Option<Text>,
-    /// The setting whose limit was hit.
+    /// The setting whose limit was hit, of [`LIMITS`].
     pub limit: Option<&'static str>,
     /// Octets that the session received and sent for transfers.
     pub moved: Option<(u64, u64)>,
@@ -190,6 +212,13 @@ pub enum Connection {
 }
 
 impl Connection {
+    pub const ALL: [Connection; 4] = [
+        Connection::FromClient,
+        Connection::ToClient,
+        Connection::ToServer,
+        Connection::FromServer,
+    ];
+
     /// The word that hooks get.
     pub fn name(self) -> &'static str {
         match self {
@@ -215,6 +244,14 @@ pub enum Outcome {
 }
 
 impl Outcome {
+    pub const ALL: [Outcome; 5] = [
+        Outcome::Success,
+        Outcome::Failed,
+        Outcome::Refused,
+        Outcome::Aborted,
+        Outcome::TimedOut,
+    ];
+
     /// The word in JSON.
     pub fn name(self) -> &'static str {
         match self {
@@ -239,6 +276,10 @@ mod tests {
         assert!(earlier < later && earlier.to_string() < later.to_string());
         assert_eq!(later.to_string(), "019ab697e80100000000000000000000");
         assert_eq!(Id::from_bytes(*later.as_bytes()), later);
+        assert_eq!(Id::parse(&later.to_string()), Some(later));
+        assert_eq!(Id::parse("019AB697E80100000000000000000000"), None);
+        assert_eq!(later.age(at(1_764_000_002_001)), Duration::from_secs(2));
+        assert_eq!(later.age(at(0)), Duration::ZERO);
     }
 
     #[test]

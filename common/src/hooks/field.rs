@@ -57,7 +57,7 @@ pub const FIELDS: &[Field] = &[
     field("event",               TEXT,   "The kind of event",                                                |e| word(e.kind.name())),
     field("session",             TEXT,   "Of this session alone, as `id`",                                   |e| text(session(e)?.id)),
     field("pid",                 NUMBER, "Process that serves the session",                                  |e| number(session(e)?.pid)),
-    field("client_address",      TEXT,   "The client's address",                                             |e| text(session(e)?.client.ip())),
+    field("client_address",      TEXT,   "The client's address",                                             |e| text(session(e).map(|s| s.client.ip()).or(e.act.client)?)),
     field("client_port",         NUMBER, "The client's port",                                                |e| number(session(e)?.client.port())),
     field("server_address",      TEXT,   "The address that the client has connected to",                     |e| text(session(e)?.server.ip())),
     field("server_port",         NUMBER, "The port that the client has connected to",                        |e| number(session(e)?.server.port())),
@@ -239,6 +239,7 @@ pub(super) mod tests {
                 }),
             }),
             act: Act {
+                client: None,
                 command: CommandLine::new(Verb::find("STOR").unwrap(), b"in/a b.txt").ok(),
                 directory: path("/"),
                 path: path("/in/a b.txt"),

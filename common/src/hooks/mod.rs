@@ -7,6 +7,7 @@ mod field;
 mod hook;
 mod kind;
 mod matching;
+mod reading;
 mod script;
 mod template;
 pub mod toml;
@@ -14,7 +15,8 @@ mod variable;
 
 pub use bounded::{Name, Path, Text, TooLong};
 pub use event::{
-    Act, CommandLine, Connection, DataConnection, Event, Id, Outcome, Session, Time, User,
+    Act, CommandLine, Connection, DataConnection, Event, Id, LIMITS, Outcome, Session,
+    TLS_VERSIONS, Time, User,
 };
 pub use field::{FIELDS, Field, SCHEMA_VERSION, Value};
 pub use hook::{

@@ -2,6 +2,7 @@
 
 use super::{Listener, Port, Renewal};
 use crate::entrances::Change;
+use crate::hookd::Happened;
 use crate::hooks::Kind;
 use crate::rate::Rates;
 use crate::settings::Limits;
@@ -42,7 +43,7 @@ impl Listener {
     /// Tells hooks that the settings were read anew, and what came of it.
     pub fn tell_reload(&self, outcome: &str) {
         if let Some(hooks) = &self.hooks {
-            hooks.tell(Kind::Reload, outcome);
+            hooks.tell(Happened::new(Kind::Reload).because(outcome));
         }
     }
 }

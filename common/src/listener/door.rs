@@ -9,6 +9,8 @@ use super::logins::Logins;
 use super::penalties::{Offence, Penalties, Source};
 use super::status::Status;
 use crate::channel::Refusal;
+use crate::hookd::{Happened, Listed};
+use crate::hooks::Kind;
 use crate::net::Ends;
 use crate::settings::Limits;
 
@@ -53,6 +55,15 @@ impl Refusal {
         }
     }
 
+    /// The setting whose limit it is, or what there is too little of.
+    fn limit(self) -> &'static str {
+        match self {
+            Refusal::Full => "MaxClients",
+            Refusal::PerAddress | Refusal::Banned => "MaxPerAddress",
+            Refusal::Exhausted => "processes",
+        }
+    }
+
     fn remark(self) -> &'static str {
         match self {
             Refusal::Full => "MaxClients is reached",
@@ -73,6 +84,8 @@ pub(super) struct Door {
     untold: u64,
     /// Lines for the log.
     news: Vec<String>,
+    /// What hooks are to hear.
+    happened: Vec<Happened>,
 }
 
 impl Door {
@@ -84,6 +97,7 @@ impl Door {
             told: None,
             untold: 0,
             news: Vec::new(),
+            happened: Vec::new(),
         }
     }
 
@@ -159,6 +173,12 @@ impl Door {
         if self.untold > 0 {
             line.push_str(&format!("; {} more since the last such line", self.untold));
         }
+        // As seldom as the log: hooks shall not be what a flood of connections brings down.
+        self.happened.push(Happened {
+            client: Some(client),
+            limit: Listed::find(refusal.limit()),
+            ..Happened::new(Kind::LimitHit).because(refusal.remark())
+        });
         self.news.push(line);
         (self.told, self.untold) = (Some(now), 0);
     }
@@ -182,6 +202,11 @@ impl Door {
         let source = Source::of(client);
         if let Some(length) = self.penalties.add_after(waited, source, offence, now) {
             let seconds = length.as_secs_f64().ceil();
+            self.happened.push(Happened {
+                client: Some(client),
+                duration: Some(length),
+                ..Happened::new(Kind::Ban).because("too many failures")
+            });
             self.news.push(format!(
                 "{source}: banned for {seconds} s after too many failures"
             ));
@@ -202,6 +227,10 @@ impl Door {
     /// When [`turn`](Self::turn) has something to do by itself.
     pub(super) fn next_turn(&self) -> Option<Instant> {
         self.penalties.next_end()
+    }
+
+    pub(super) fn happened(&mut self) -> Vec<Happened> {
+        std::mem::take(&mut self.happened)
     }
 
     pub(super) fn news(&mut self) -> Vec<String> {

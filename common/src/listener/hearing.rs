@@ -25,7 +25,7 @@ impl Sessions {
         (sender, report, descriptor): reports::Received,
         door: &mut Door,
         leases: &mut Leases,
-        hooks: Option<&Hooks>,
+        hooks: Option<&mut Hooks>,
     ) -> Result<(), Option<Pid>> {
         // SECURITY: the sender is the kernel's word, and nobody leaves the group of its session.
         let group = getpgid(Some(sender)).map_err(|_| None)?;
@@ -47,7 +47,11 @@ impl Sessions {
                 if door.awaits_header(&session.ends) =>
             {
                 let envelope = Envelope::of(pipe).ok_or(Some(group))?;
-                envelope.send(&self.readmit(group, Passed { client, server }, door));
+                let passed = Passed { client, server };
+                if let Some((hooks, who)) = hooks.zip(session.acquaintance) {
+                    hooks.passed(who, passed);
+                }
+                envelope.send(&self.readmit(group, passed, door));
                 Ok(())
             }
             (Some(Report::Admit), Some(pipe)) if session.user().is_none() => {

@@ -1,18 +1,18 @@
 //! Hookd, as the listener sees it: started, started again when it has died, and told who the sessions are.
 
-use std::os::fd::{AsFd, OwnedFd};
+use std::collections::BTreeMap;
+use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 use std::time::{Duration, Instant};
 
 use nix::errno::Errno;
 use nix::poll::{PollFd, PollFlags, poll};
 use nix::unistd::Pid;
 
-use super::sessions::Sessions;
 use crate::control::until;
-use crate::hookd::{self, Behind, Door, Introduced, Introduction, Reason, Recipe};
-use crate::hooks::Kind;
+use crate::hookd::{self, Behind, Door, Happened, Introduced, Introduction, Recipe, Stage};
+use crate::hooks::{Id, Kind};
 use crate::log::Log;
-use crate::net::Ends;
+use crate::net::{Ends, Passed};
 use crate::sys;
 
 /// A hookd that ends sooner is not followed by another one at once.
@@ -29,12 +29,29 @@ pub struct Hooks {
     /// When the next one is to be started.
     again: Option<Instant>,
     deaths: u64,
+    /// The channels to sessions, until hookd has taken all that came through them: also those of sessions that have ended.
+    known: BTreeMap<u64, Known>,
+    next: u64,
 }
 
-/// A session's side of hooks.
+/// How hookd knows a session: by a number of its channel, and an id of its own.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Acquaintance {
+    number: u64,
+    id: Id,
+}
+
+/// What the next hookd is to know.
 #[derive(Debug)]
-pub(super) struct Introductions {
-    /// Hookd's end of the channel, for the next hookd.
+struct Known {
+    id: Id,
+    process: u32,
+    ends: Ends,
+    /// How it is to be introduced.
+    stage: Stage,
+    /// What a front end has said, and how that is to be introduced.
+    passed: Option<(Passed, Stage)>,
+    /// Hookd's end of the channel.
     channel: OwnedFd,
     user: Option<(Introduced, OwnedFd)>,
 }
@@ -55,75 +72,123 @@ impl Hooks {
             since: Instant::now(),
             again: None,
             deaths: 0,
+            known: BTreeMap::new(),
+            next: 0,
         })
     }
 
-    /// Introduces a session by hookd's end of its channel.
+    /// Becomes readable when a channel has ended.
+    pub(super) fn descriptor(&self) -> BorrowedFd<'_> {
+        self.door.as_fd()
+    }
+
+    /// Introduces a session by hookd's end of its channel; `former`: it goes on with another keeper.
     pub(super) fn introduce(
-        &self,
-        number: u64,
+        &mut self,
         process: Pid,
         ends: Ends,
         channel: OwnedFd,
-        again: bool,
-    ) -> Introductions {
-        let introductions = Introductions {
+        stage: Stage,
+        former: Option<Acquaintance>,
+    ) -> Acquaintance {
+        self.next += 1;
+        let number = self.next;
+        let is_heard = self.is_heard();
+        let id = former.map_or_else(hookd::fresh_id, |former| former.id);
+        let mut known = Known {
+            id,
+            process: u32::try_from(process.as_raw()).unwrap_or_default(),
+            ends,
+            stage,
+            passed: ends.passed.map(|passed| (passed, Stage::Again)),
             channel,
             user: None,
         };
-        self.say_session(&introductions, number, process, ends, again);
-        introductions
+        self.say_session(number, &known);
+        if is_heard {
+            known.stage = Stage::Again;
+        }
+        self.known.insert(number, known);
+        Acquaintance { number, id }
     }
 
-    fn say_session(
-        &self,
-        introductions: &Introductions,
-        number: u64,
-        process: Pid,
-        ends: Ends,
-        again: bool,
-    ) {
+    fn say_session(&self, number: u64, known: &Known) {
         let session = Introduction::Session {
             number,
-            process: u32::try_from(process.as_raw()).unwrap_or_default(),
-            client: ends.peer,
-            server: ends.local,
-            again,
+            id: known.id,
+            process: known.process,
+            client: known.ends.peer,
+            server: known.ends.local,
+            stage: known.stage,
         };
-        self.say(&session, Some(&introductions.channel));
+        self.say(&session, Some(&known.channel));
+        if let Some((passed, stage)) = known.passed {
+            self.say_passed(number, passed, stage);
+        }
+        if let Some((user, root)) = &known.user {
+            let user = user.clone();
+            self.say(&Introduction::User { number, user }, Some(root));
+        }
+    }
+
+    fn say_passed(&self, number: u64, passed: Passed, stage: Stage) {
+        let Passed { client, server } = passed;
+        let introduction = Introduction::Passed {
+            number,
+            client,
+            server,
+            stage,
+        };
+        self.say(&introduction, None);
+    }
+
+    /// Tells whose connection it is, as a front end has said it.
+    pub(super) fn passed(&mut self, who: Acquaintance, passed: Passed) {
+        self.say_passed(who.number, passed, Stage::New);
+        let stage = match self.is_heard() {
+            true => Stage::Again,
+            false => Stage::New,
+        };
+        if let Some(known) = self.known.get_mut(&who.number) {
+            known.passed = Some((passed, stage));
+        }
     }
 
     /// Introduces the user of a session.
-    pub(super) fn introduce_user(
-        &self,
-        number: u64,
-        introductions: &mut Introductions,
-        user: Introduced,
-        root: OwnedFd,
-    ) {
+    pub(super) fn introduce_user(&mut self, who: Acquaintance, user: Introduced, root: OwnedFd) {
+        let number = who.number;
         let introduction = Introduction::User {
             number,
             user: user.clone(),
         };
         self.say(&introduction, Some(&root));
-        introductions.user = Some((user, root));
+        if let Some(known) = self.known.get_mut(&number) {
+            known.user = Some((user, root));
+        }
     }
 
     /// Tells of what no session did.
-    pub(super) fn tell(&self, kind: Kind, reason: &str) {
-        let reason = reason.as_bytes();
-        let reason = reason.get(..512).unwrap_or(reason);
-        let reason = Reason::new(reason).unwrap_or_default();
-        self.say(&Introduction::Daemon { kind, reason }, None);
+    pub(super) fn tell(&self, happened: Happened) {
+        self.say(&Introduction::Daemon { happened }, None);
     }
 
     fn say(&self, introduction: &Introduction, descriptor: Option<&OwnedFd>) {
+        let of_session = !matches!(introduction, Introduction::Daemon { .. });
+        if of_session && !self.is_heard() {
+            // The next one is told of all sessions, and nobody makes room before that.
+            return;
+        }
         let said = self
             .door
             .introduce(introduction, descriptor.map(AsFd::as_fd));
         if let Err(errno) = said {
             self.recipe.log.line(&format!("hooks: not told: {errno}"));
         }
+    }
+
+    /// Whether a hookd hears, now or when it comes to it.
+    fn is_heard(&self) -> bool {
+        self.again.is_none()
     }
 
     /// Hears that a child has ended.
@@ -145,8 +210,11 @@ impl Hooks {
         self.again = Some(now + pause);
     }
 
-    /// Starts another hookd when it is time.
-    pub(super) fn look(&mut self, sessions: &Sessions, log: &Log) {
+    /// Hears which channels have ended, and starts another hookd when it is time.
+    pub(super) fn look(&mut self, log: &Log) {
+        while let Some(number) = self.door.parting() {
+            self.known.remove(&number);
+        }
         let now = Instant::now();
         if self.again.is_none_or(|again| again > now) {
             return;
@@ -154,11 +222,13 @@ impl Hooks {
         match self.recipe.start(&self.behind) {
             Ok(process) => {
                 (self.process, self.since, self.again) = (process, now, None);
-                for (number, process, ends, introductions) in sessions.introductions() {
-                    self.say_session(introductions, number, process, ends, true);
-                    if let Some((user, root)) = &introductions.user {
-                        let user = user.clone();
-                        self.say(&Introduction::User { number, user }, Some(root));
+                for (&number, known) in &self.known {
+                    self.say_session(number, known);
+                }
+                for known in self.known.values_mut() {
+                    known.stage = Stage::Again;
+                    if let Some((_, stage)) = &mut known.passed {
+                        *stage = Stage::Again;
                     }
                 }
             }
@@ -176,7 +246,7 @@ impl Hooks {
 
     /// Waits for what hookd owes, but not for ever: it ends when nobody can tell it anything any more.
     pub(super) fn leave(self, patience: Duration) {
-        self.tell(Kind::Stop, "");
+        self.tell(Happened::new(Kind::Stop));
         let process = self.process;
         drop(self);
         if let Ok(ended) = sys::watch_process(process) {

@@ -51,7 +51,7 @@ use self::sessions::Sessions;
 use crate::activity::Page;
 use crate::channel::{Refusal, UserName};
 use crate::control::until;
-use crate::hookd;
+use crate::hookd::{self, Happened, Stage};
 use crate::hooks::Kind;
 use crate::log::Log;
 use crate::net::{self, Ends};
@@ -213,7 +213,7 @@ impl Listener {
     /// Tells hooks of its sessions.
     pub fn with_hooks(self, hooks: Option<Hooks>) -> Listener {
         if let Some(hooks) = &hooks {
-            hooks.tell(Kind::Start, "");
+            hooks.tell(Happened::new(Kind::Start));
         }
         Listener { hooks, ..self }
     }
@@ -246,7 +246,7 @@ impl Listener {
                 renewal.look(&self.log);
             }
             if let Some(hooks) = &mut self.hooks {
-                hooks.look(&self.sessions, &self.log);
+                hooks.look(&self.log);
             }
             if let Some(reinitialised) = self.reinitialise() {
                 return Ran::Reinitialise(reinitialised);
@@ -280,6 +280,7 @@ impl Listener {
         ready.extend((self.ports.iter()).map(|port| PollFd::new(port.socket.as_fd(), accepted)));
         let renewal = self.renewal.as_ref();
         let awaited = renewal.into_iter().flat_map(Renewal::awaited);
+        let awaited = awaited.chain(self.hooks.iter().map(Hooks::descriptor));
         ready.extend(awaited.map(|fd| PollFd::new(fd, PollFlags::POLLIN)));
         let operator = self.operator.as_ref();
         let awaited = operator.into_iter().flat_map(Operator::awaited);
@@ -376,11 +377,17 @@ impl Listener {
         };
         match sys::fork() {
             Ok(Fork::Parent(child)) => {
-                let exempt = self.door.exempts(ends.client()) && !self.door.awaits_header(&ends);
-                let number = self.sessions.add(child, ends, exempt);
+                let is_fronted = self.door.awaits_header(&ends);
+                let exempt = self.door.exempts(ends.client()) && !is_fronted;
+                self.sessions.add(child, ends, exempt);
                 self.sessions.tells_on(child, page);
-                if let (Some(hooks), Some(theirs)) = (&self.hooks, theirs) {
-                    let introduced = hooks.introduce(number, child, ends, theirs, false);
+                if let (Some(hooks), Some(theirs)) = (&mut self.hooks, theirs) {
+                    let stage = if is_fronted {
+                        Stage::Fronted
+                    } else {
+                        Stage::New
+                    };
+                    let introduced = hooks.introduce(child, ends, theirs, stage, None);
                     self.sessions.introduced(child, introduced);
                 }
                 // Both halves of a session are a group, which neither can leave: so they can be ended together. The child
@@ -432,7 +439,7 @@ impl Listener {
                 received,
                 &mut self.door,
                 &mut self.leases,
-                self.hooks.as_ref(),
+                self.hooks.as_mut(),
             ) {
                 self.log.line(&format!(
                     "session {group}: ended: it broke the rules of its reports"
@@ -447,6 +454,11 @@ impl Listener {
         self.door.turn(Instant::now());
         for line in self.door.news() {
             self.log.line(&line);
+        }
+        for happened in self.door.happened() {
+            if let Some(hooks) = &self.hooks {
+                hooks.tell(happened);
+            }
         }
     }
 }

@@ -10,7 +10,7 @@ use nix::unistd::{Pid, getpgid};
 use super::answers::Envelope;
 use super::census::{Census, Counted};
 use super::door::{Door, Judgement, Tally};
-use super::hooks::{Hooks, Introductions};
+use super::hooks::{Acquaintance, Hooks};
 use super::penalties::{Offence, Source};
 use super::reports::Verdict;
 use super::status::Status;
@@ -50,7 +50,7 @@ pub(super) struct Session {
     /// The former trusted half has left its channel: another one is to take it.
     handover: Option<Handover>,
     /// How hookd knows it.
-    introductions: Option<Introductions>,
+    pub(super) acquaintance: Option<Acquaintance>,
     /// Where it tells what it does.
     pub(super) page: Option<Page>,
     /// The operator wants it to end.
@@ -97,8 +97,8 @@ pub(super) struct Sessions {
 }
 
 impl Sessions {
-    /// Notes a session; gives its number.
-    pub(super) fn add(&mut self, keeper: Pid, ends: Ends, exempt: bool) -> u64 {
+    /// Notes a session.
+    pub(super) fn add(&mut self, keeper: Pid, ends: Ends, exempt: bool) {
         self.came += 1;
         let session = Session {
             keeper: Some(keeper),
@@ -114,14 +114,13 @@ impl Sessions {
             changer: None,
             guesses: 0,
             handover: None,
-            introductions: None,
+            acquaintance: None,
             page: None,
             kicked: false,
         };
         self.forget(keeper);
         self.census.add(session.counted(keeper));
         self.all.insert(keeper, session);
-        self.came
     }
 
     /// Notes where a session tells what it does.
@@ -139,19 +138,10 @@ impl Sessions {
     }
 
     /// Notes how hookd knows a session.
-    pub(super) fn introduced(&mut self, group: Pid, introductions: Introductions) {
+    pub(super) fn introduced(&mut self, group: Pid, acquaintance: Acquaintance) {
         if let Some(session) = self.all.get_mut(&group) {
-            session.introductions = Some(introductions);
+            session.acquaintance = Some(acquaintance);
         }
-    }
-
-    /// All that hookd is to know, for another one.
-    pub(super) fn introductions(&self) -> impl Iterator<Item = (u64, Pid, Ends, &Introductions)> {
-        self.all.iter().filter_map(|(group, session)| {
-            let introductions = session.introductions.as_ref()?;
-            let process = session.keeper.unwrap_or(*group);
-            Some((session.number, process, session.ends, introductions))
-        })
     }
 
     pub(super) fn len(&self) -> usize {
@@ -379,20 +369,15 @@ impl Sessions {
 }
 
 impl Session {
-    /// Which one it is since the start.
-    pub(super) fn number(&self) -> u64 {
-        self.number
-    }
-
     /// Tells hookd whose session it is; `Err` if it may not be anybody's now.
     pub(super) fn introduce_user(
         &mut self,
-        hooks: Option<&Hooks>,
+        hooks: Option<&mut Hooks>,
         user: Introduced,
         root: OwnedFd,
     ) -> Result<(), ()> {
-        let (hooks, introductions) = hooks.zip(self.introductions.as_mut()).ok_or(())?;
-        hooks.introduce_user(self.number, introductions, user, root);
+        let (hooks, acquaintance) = hooks.zip(self.acquaintance).ok_or(())?;
+        hooks.introduce_user(acquaintance, user, root);
         Ok(())
     }
 

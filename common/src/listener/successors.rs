@@ -6,7 +6,7 @@ use nix::unistd::{Pid, setpgid};
 use super::{
     Listener, PasswordChange, Reinitialised, Renewal, Status, ToHooks, unblock_termination,
 };
-use crate::hookd;
+use crate::hookd::{self, Stage};
 use crate::sys::{self, Fork};
 
 impl Listener {
@@ -22,9 +22,10 @@ impl Listener {
             match sys::fork() {
                 // In the listener, so that no signal to the group can come between; it fails if the session has ended.
                 Ok(Fork::Parent(child)) if setpgid(child, group).is_ok() => {
-                    if let (Some(hooks), Some(theirs)) = (&self.hooks, theirs) {
-                        let (number, ends) = (session.number(), session.ends);
-                        let introduced = hooks.introduce(number, child, ends, theirs, true);
+                    if let (Some(hooks), Some(theirs)) = (&mut self.hooks, theirs) {
+                        let (former, ends) = (session.acquaintance, session.ends);
+                        let stage = Stage::Again;
+                        let introduced = hooks.introduce(child, ends, theirs, stage, former);
                         self.sessions.introduced(group, introduced);
                     }
                     self.sessions.replaced(group, child);

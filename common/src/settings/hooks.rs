@@ -3,6 +3,7 @@
 use std::path::PathBuf;
 
 use super::assign::{Origin, SettingError};
+use super::value::Wrong;
 use crate::hooks::Hook;
 use crate::hooks::directive::{Directive, Directives};
 
@@ -12,6 +13,25 @@ pub struct Hooks {
     pub all: Vec<Placed>,
     /// Where the results of programs are written beside the log.
     pub log: Option<PathBuf>,
+}
+
+/// What becomes of an upload whose event cannot be kept in the spool.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum SpoolFull {
+    /// The client is told that there is no room (452), and the file does not get its name.
+    Refuse,
+    /// It is as any other, and only its event can be lost.
+    Accept,
+}
+
+impl SpoolFull {
+    pub(super) fn parse(text: &str) -> Result<SpoolFull, Wrong> {
+        match text.to_ascii_lowercase().as_str() {
+            "refuse" => Ok(SpoolFull::Refuse),
+            "accept" => Ok(SpoolFull::Accept),
+            _ => Err(Wrong::Not("refuse or accept".to_owned())),
+        }
+    }
 }
 
 /// A hook, and what asks for it.

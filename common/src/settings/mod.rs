@@ -54,6 +54,7 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use self::hooks::Hooks;
+pub use self::hooks::SpoolFull;
 use self::networks::{CharsetNetworks, Networks};
 use self::peers::Peers;
 use self::rules::{Advertised, ClientList, PortMap, Rules};
@@ -158,6 +159,9 @@ pub struct ServerConfig {
     pub hooks: Hooks,
     /// Sessions that are led to other servers.
     pub leading: Leading,
+    /// Keeps events of uploads until their hooks are done.
+    pub spool: Option<PathBuf>,
+    pub spool_full: SpoolFull,
 }
 
 impl Default for ServerConfig {
@@ -208,6 +212,8 @@ impl Default for ServerConfig {
             active_sources: SourcePorts::default(),
             hooks: Hooks::default(),
             leading: Leading::default(),
+            spool: None,
+            spool_full: SpoolFull::Refuse,
         }
     }
 }

@@ -21,6 +21,7 @@ fn of_server(config: &Config, origins: &Origins) -> Vec<&'static str> {
         ("LongestBan", true),
         ("TotalDownloadRate", total.download.is_some()),
         ("TotalUploadRate", total.upload.is_some()),
+        ("EventSpool", config.server.spool.is_some()),
     ];
     let asked = asked.into_iter().chain(own);
     asked
@@ -76,6 +77,9 @@ fn sentence(key: &str) -> String {
     let instead = match key {
         "TotalDownloadRate" | "TotalUploadRate" | "UserDownloadRate" | "UserUploadRate" => {
             "DownloadRate and UploadRate work there"
+        }
+        "EventSpool" => {
+            "hooks are run there too, but what they have not heard ends with the system"
         }
         _ => "whatever starts ftpd there has limits of its own",
     };

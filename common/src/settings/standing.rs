@@ -34,6 +34,10 @@ const STANDING: &[(&str, Keep)] = &[
     }),
     // They are hookd's, which was started with them.
     ("UploadHook and other hooks", hooks),
+    ("EventSpool", |new, old| keep(&mut new.spool, &old.spool)),
+    ("EventSpoolFull", |new, old| {
+        keep(&mut new.spool_full, &old.spool_full)
+    }),
 ];
 
 fn hooks(new: &mut ServerConfig, old: &ServerConfig) -> bool {

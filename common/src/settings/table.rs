@@ -1,6 +1,7 @@
 //! THE settings table. Flags, `Key=Value` files, help, manual and completions follow from [`TABLE`] and from nowhere
 //! else. Pure: no I/O.
 
+use super::hooks::SpoolFull;
 use super::networks::{CharsetNetworks, Networks};
 use super::peers::Peers;
 use super::rules::{ClientList, PortMap, Rules};
@@ -228,6 +229,8 @@ pub const TABLE: &[Setting] = &[
     setting("LogoffHook", &["logoffhook"], "hooks.logout", Text("PATH[,USER[,DIR]]"), "", "Program after the end of a session, in whichever way; it gets the user", Server(|c, v| script(c, v, Event::Logout))).also(&["LogoutHook"]),
     setting("ConnectUpHook", &["connectuphook", "dcus"], "hooks.data-up", Text("PATH[,USER[,DIR]]"), "", "Program before each data connection, waited for; a failure refuses it", Server(|c, v| script(c, v, Event::DataUp))).also(&["DataConnectUpScript"]),
     setting("ConnectDownHook", &["connectdownhook", "dcds"], "hooks.data-down", Text("PATH[,USER[,DIR]]"), "", "Program after each data connection, waited for", Server(|c, v| script(c, v, Event::DataDown))).also(&["DataConnectDownScript"]),
+    setting("EventSpool",            &["event-spool"],            "hooks.spool",           Directory,        "",                   "Directory that keeps events of uploads until their hooks are done", Server(|c, v| { c.spool = Some(v.path()?); Ok(()) })),
+    setting("EventSpoolFull",        &["event-spool-full"],       "hooks.spool-full",      Choice(&["refuse", "accept"]), "refuse", "What becomes of an upload whose event cannot be kept there",          Server(|c, v| { c.spool_full = SpoolFull::parse(v.text)?; Ok(()) })),
     setting("Targets",               &["targets"],                "proxy.targets",         Text("LIST"),     "",                   "Servers that clients may be led to: HOST, NETWORK or HOST=NETWORK, with :PORTS", Server(|c, v| { c.leading.targets = Targets::parse(v.text)?; Ok(()) })),
     setting("ProxyClients",          &["proxyclients"],           "proxy.clients",         Choice(&["anybody", "users"]), "anybody", "Who is led to Targets: anybody by USER name@host, or users by SITE PROXY", Server(|c, v| { c.leading.who = Led::parse(v.text)?; Ok(()) })),
     setting("Transparent",           &["proxy"],                  "proxy.transparent",     Switch,           "no",                 "Serve only connections that a firewall redirects here, and go where they went", Server(|c, v| { c.leading.transparent = v.switch()?; Ok(()) })),
@@ -432,6 +435,7 @@ mod tests {
             ("ProxyClients", _) => "users",
             ("AllowedNetworks", _) => "10.0.0.0/8",
             ("Durability", _) => "rename",
+            ("EventSpoolFull", _) => "accept",
             ("Locks", _) => "Mandatory",
             ("Enabled", _) => "no",
             ("Expires", _) => "2027-01-31",

@@ -121,6 +121,11 @@ impl Sink {
         true
     }
 
+    /// Takes an event that waits somewhere in any case, as many as there may be.
+    pub fn push_kept(&mut self, notice: Notice) {
+        self.waiting.push_back(notice);
+    }
+
     /// How many events wait.
     pub fn waiting(&self) -> usize {
         self.waiting.len()

@@ -130,6 +130,8 @@ pub fn write_all(descriptor: impl AsFd, octets: &[u8]) -> Result<(), Errno> {
 pub enum Wait {
     Yes,
     No,
+    /// It does not wait, and what it gives stays to be received again.
+    Peek,
 }
 
 /// Receives one datagram of at most `most` octets into a buffer that is emptied first. The buffer's room is
@@ -163,6 +165,7 @@ pub fn receive_datagram(
         | match wait {
             Wait::Yes => 0,
             Wait::No => libc::MSG_DONTWAIT,
+            Wait::Peek => libc::MSG_DONTWAIT | libc::MSG_PEEK,
         };
     // SAFETY: the header points to `most` octets that `reserve` has made room for, and to the control room, both alive.
     let received = unsafe { libc::recvmsg(socket.as_raw_fd(), &raw mut header, flags) };

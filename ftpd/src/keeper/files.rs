@@ -258,6 +258,7 @@ impl Files {
                     room: upload.room(),
                     contested: upload.is_contested(),
                 };
+                self.hooked.receives(&path, upload.start());
                 self.upload = Some(upload);
                 Ok((created, Some(descriptor)))
             }
@@ -412,7 +413,7 @@ impl Files {
                 }
                 let (upload, answered) = self.unpacking()?.file(&path, size)?;
                 self.upload = Some(upload);
-                self.hooked.receives(&place);
+                self.hooked.receives(&place, 0);
                 Ok(answered)
             }
             FileRequest::CommitEntry { mode, modified } => {

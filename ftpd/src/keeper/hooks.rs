@@ -4,8 +4,8 @@ use std::net::SocketAddr;
 use std::time::Instant;
 
 use common::channel::{FileAnswer, FileRequest};
-use common::hookd::{Commanded, Reach, Told, Verdict};
-use common::hooks::{Connection, DataConnection, Kind, Outcome, Phase};
+use common::hookd::{self, Commanded, Reach, Told, Verdict};
+use common::hooks::{Connection, DataConnection, Id, Kind, Outcome, Phase};
 use common::jail::{Failure, Sealed, Upload};
 use common::log::Log;
 use common::path::VirtualPath;
@@ -31,7 +31,10 @@ pub(super) struct Hooked {
 /// A transfer.
 #[derive(Clone)]
 struct Going {
+    /// Of whatever event comes of it.
+    id: Id,
     path: VirtualPath,
+    offset: u64,
     since: Instant,
 }
 
@@ -66,7 +69,7 @@ impl Hooked {
             (self.passed, self.moved) = (None, None);
             return match self.reach.say(Phase::Before, told, None) {
                 Verdict::Refuse { text } => FileAnswer::Vetoed { text },
-                Verdict::Pass | Verdict::Say { .. } | Verdict::Rename { .. } => {
+                Verdict::Pass | Verdict::Say { .. } | Verdict::Rename { .. } | Verdict::NoRoom => {
                     self.passed = Some((verb, path));
                     FileAnswer::Done
                 }
@@ -85,7 +88,9 @@ impl Hooked {
         match self.reach.say(phase, told, None) {
             Verdict::Say { text } => FileAnswer::Said { text },
             // It is over, whatever they say.
-            Verdict::Pass | Verdict::Refuse { .. } | Verdict::Rename { .. } => FileAnswer::Done,
+            Verdict::Pass | Verdict::Refuse { .. } | Verdict::Rename { .. } | Verdict::NoRoom => {
+                FileAnswer::Done
+            }
         }
     }
 
@@ -146,19 +151,15 @@ impl Hooked {
 
     /// Asks before an act that no request of its own names.
     pub(super) fn ask_before(&mut self, told: Told) -> Option<FileAnswer> {
-        match self.reach.say(Phase::Before, told, None) {
-            Verdict::Pass | Verdict::Say { .. } | Verdict::Rename { .. } => None,
-            Verdict::Refuse { text } => Some(FileAnswer::Vetoed { text }),
-        }
+        refusal(self.reach.say(Phase::Before, told, None))
     }
 
     /// Tells of an act that is done; the end of a transfer is told when that comes.
     pub(super) fn after(&mut self, told: Option<Told>) {
         let Some(told) = told else { return };
         match (told.kind, &told.path) {
-            (Kind::Upload, Some(path)) => {
-                self.upload = Some(Going::new(path));
-            }
+            // There is nothing to tell before its end.
+            (Kind::Upload, _) => {}
             (Kind::Download, Some(path)) => {
                 self.sent(false, 0);
                 self.download = Some(Going::new(path));
@@ -176,9 +177,10 @@ impl Hooked {
         }
     }
 
-    /// An upload has begun that no request of its own names.
-    pub(super) fn receives(&mut self, path: &VirtualPath) {
-        self.upload = Some(Going::new(path));
+    /// An upload has begun, at this place of its file.
+    pub(super) fn receives(&mut self, path: &VirtualPath, offset: u64) {
+        let going = Going::new(path);
+        self.upload = Some(Going { offset, ..going });
     }
 
     /// Completes an upload: asks the hooks that accept it, gives it its name, and tells. Nobody is told of what went wrong in
@@ -236,6 +238,10 @@ impl Hooked {
             Verdict::Refuse { text } => {
                 sealed.refuse()?;
                 return Ok(FileAnswer::Vetoed { text });
+            }
+            Verdict::NoRoom => {
+                sealed.refuse()?;
+                return Err(Failure::NoSpace);
             }
         }
         let size = sealed.publish(durability)?;
@@ -295,23 +301,35 @@ impl Hooked {
             destination,
             connection,
         };
-        match self.reach.data_up(data) {
-            Verdict::Pass | Verdict::Say { .. } | Verdict::Rename { .. } => None,
-            Verdict::Refuse { text } => Some(FileAnswer::Vetoed { text }),
-        }
+        refusal(self.reach.data_up(data))
+    }
+}
+
+/// What a verdict answers, if it is no leave.
+fn refusal(verdict: Verdict) -> Option<FileAnswer> {
+    match verdict {
+        Verdict::Pass | Verdict::Say { .. } | Verdict::Rename { .. } => None,
+        Verdict::Refuse { text } => Some(FileAnswer::Vetoed { text }),
+        Verdict::NoRoom => Some(FileAnswer::Failed {
+            why: Failure::NoSpace,
+        }),
     }
 }
 
 impl Going {
     fn new(path: &VirtualPath) -> Going {
         Going {
+            id: hookd::fresh_id(),
             path: path.clone(),
+            offset: 0,
             since: Instant::now(),
         }
     }
 
     fn told(&self, kind: Kind) -> Told {
         Told {
+            id: self.id,
+            offset: (self.offset > 0).then_some(self.offset),
             duration: Some(self.since.elapsed()),
             ..Told::about(kind, &self.path)
         }
@@ -389,7 +407,7 @@ mod tests {
         let exec = Exec::new("/bin/true".into(), Vec::new());
         let mut hook = Hook::new(trigger, Action::Exec(Box::new(exec)));
         (hook.phase, hook.mode, hook.on_failure) = (Phase::Before, Mode::Veto, OnFailure::Ignore);
-        let reach = Reach::new(None, Interest::of(&[hook]), Duration::ZERO);
+        let reach = Reach::new(None, Interest::of(&[hook], None), Duration::ZERO);
         Hooked::new(reach, VirtualPath::root())
     }
 

@@ -27,7 +27,7 @@ use common::channel::{
 };
 use common::control::until;
 use common::dialer::{Dialer, Visit};
-use common::hookd::{Door, Interest, Introduced, Introduction, Reach, Reason, Told};
+use common::hookd::{Door, Interest, Introduced, Introduction, Listed, Reach, Reason, Told};
 use common::hooks::{Kind, Outcome, Phase};
 use common::jail::Failure;
 use common::listener::{
@@ -264,6 +264,13 @@ impl Keeper<'_> {
                     let answered = channel.answer(ticket, &LoginAnswer::Leads, None);
                     return answered.map(|()| Entered::Led).map_err(Status::from);
                 }
+                Some((ticket, LoginRequest::Secured { version })) => {
+                    self.reach.secured(version);
+                    channel
+                        .answer(ticket, &LoginAnswer::Taken, None)
+                        .map_err(Status::from)?;
+                    continue;
+                }
                 Some((ticket, LoginRequest::Enter { user })) => {
                     match self.enter_by_certificate(channel, ticket, &user, deadline)? {
                         Some(login) => return Ok(Entered::User(Box::new(login), ticket)),
@@ -417,6 +424,12 @@ impl Keeper<'_> {
         let asked = self.reports.logged_in(granted.name.clone(), most);
         if self.verdict(channel, asked, deadline)? == Verdict::TooMany {
             self.tell_of_failure(typed, &format_args!("MaxPerUser of {most} is reached"));
+            let told = Told {
+                login: Some(typed.clone()),
+                limit: Listed::find("MaxPerUser"),
+                ..Told::new(Kind::LimitHit)
+            };
+            self.reach.say(Phase::After, told, None);
             #[expect(
                 clippy::let_underscore_must_use,
                 reason = "the session ends, heard or not"

@@ -147,6 +147,8 @@ pub(crate) struct Visitor {
     strange_lines: u32,
     /// Whether keeper accepts the client's certificate, once it was asked.
     certified: Option<bool>,
+    /// Whether keeper has heard of TLS.
+    told_of_tls: bool,
     /// Those that it has done, with the only channel to the signer that keeper gives.
     handshakes: Option<Handshakes>,
 }
@@ -544,6 +546,7 @@ impl Visitor {
             utf8: Utf8::default(),
             strange_lines: 0,
             certified: None,
+            told_of_tls: false,
             handshakes: None,
         }
     }

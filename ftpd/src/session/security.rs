@@ -5,6 +5,7 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use common::channel::{LoginAnswer, LoginRequest, PROOF_PART};
+use common::hookd::Listed;
 use common::listener::Entrance;
 use common::proto::args::DataLevel;
 use common::proto::reply::{Code, Reply};
@@ -237,6 +238,24 @@ impl Session {
 }
 
 impl Session {
+    /// Tells keeper that TLS protects the login, once.
+    pub(crate) fn tell_of_tls(&mut self) -> Result<(), End> {
+        let stream = self.link.control.tls();
+        let version = stream.and_then(|stream| stream.version());
+        let version = version.and_then(Listed::find);
+        let Stage::Visitor(visitor) = &mut self.stage else {
+            return Err(End::Broken);
+        };
+        let Some(version) = version.filter(|_| !visitor.told_of_tls) else {
+            return Ok(());
+        };
+        visitor.told_of_tls = true;
+        match visitor.channel.call(&LoginRequest::Secured { version })? {
+            (LoginAnswer::Taken, None) => Ok(()),
+            _ => Err(End::Broken),
+        }
+    }
+
     /// Shows keeper the proof of who the client is, which the handshake has made; once, before the first login. Whether there
     /// is a certificate that keeper accepts.
     pub(crate) fn present_certificate(&mut self) -> Result<bool, End> {

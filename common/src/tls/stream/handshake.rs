@@ -54,6 +54,15 @@ impl Stream {
         chain.first().map(AsRef::as_ref)
     }
 
+    /// The version, as events name it.
+    pub fn version(&self) -> Option<&'static str> {
+        match self.connection.state().protocol_version()? {
+            ProtocolVersion::TLSv1_2 => Some("TLSv1.2"),
+            ProtocolVersion::TLSv1_3 => Some("TLSv1.3"),
+            _ => None,
+        }
+    }
+
     /// Version and cipher suite, for the log.
     pub fn describe(&self) -> String {
         let state = self.connection.state();

@@ -36,6 +36,7 @@ pub(in crate::session) fn user(session: &mut Session, name: Vec<u8>) -> Result<R
         }
         Stage::Changing => return Err(End::Broken.into()),
     }
+    session.tell_of_tls()?;
     if session.present_certificate()? && enter_by_certificate(session)? {
         return Ok(Reply::new(
             Code::LOGGED_IN_BY_CERTIFICATE,
