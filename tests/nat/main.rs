@@ -7,6 +7,7 @@ mod active;
 mod advertised;
 mod attempt;
 mod families;
+mod filters;
 mod lab;
 mod relay;
 mod strangers;
