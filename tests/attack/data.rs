@@ -4,8 +4,8 @@
 
 use std::net::{Ipv4Addr, SocketAddr, TcpListener};
 
-use tests::client::{connect_from, ended, eprt_line, port_line};
-use tests::{Client, Data, DataConnection, Server, Setup};
+use tests::client::{connect_from, ended, eprt_line, port_line, reset};
+use tests::{Client, Data, DataConnection, Server, Setup, wait};
 
 const SERVER: Ipv4Addr = Ipv4Addr::new(127, 21, 10, 1);
 const CLIENT: Ipv4Addr = Ipv4Addr::new(127, 21, 11, 1);
@@ -146,4 +146,58 @@ fn attack_38_passive_ports_cannot_be_guessed() {
     assert!(chi < 65.0, "χ² is {chi}");
     let near = ports.windows(2).filter(|two| two[0].abs_diff(two[1]) < 16);
     assert!(near.count() < 20, "one port tells the next");
+}
+
+/// Connects and takes that back at once, so that the connection is gone before anybody accepts it.
+fn connect_and_reset(from: Ipv4Addr, server: SocketAddr) {
+    reset(&connect_from(from, server));
+}
+
+#[test]
+fn attack_41_resets_before_anybody_accepts_keep_nobody_out() {
+    // No more than fit into a queue at a time, from an address that may have many.
+    let server = Setup::new()
+        .on(SERVER.into())
+        .setting("MaxPerAddress=0")
+        .setting("MaxUnauthenticated=0")
+        .start();
+    server.put("file", b"content");
+    let before = server.process().descriptors().len();
+    for _ in 0..500 {
+        connect_and_reset(STRANGER, server.address());
+    }
+    let mut client = logged_in(&server);
+    let port = client.passive_address(Data::Pasv);
+    for _ in 0..300 {
+        connect_and_reset(STRANGER, port);
+    }
+    let data = connect_from(CLIENT, port);
+    client.begin("RETR file");
+    assert_eq!(DataConnection::Open(data).read_all(), b"content");
+    client.expect_reply(226);
+    client.expect("QUIT", 221);
+    client.expect_end();
+    wait::until("nothing is left of them", || {
+        server.keepers().is_empty() && server.process().descriptors().len() == before
+    });
+}
+
+#[test]
+fn attack_41_a_client_that_resets_its_own_data_connection_keeps_its_session() {
+    let server = Setup::new().on(SERVER.into()).start();
+    server.put("file", b"content");
+    let mut client = logged_in(&server);
+    for _ in 0..20 {
+        let port = client.passive_address(Data::Epsv);
+        connect_and_reset(CLIENT, port);
+        client.send("RETR file");
+        // It was the client's connection, and it is gone: nothing was moved.
+        let mark = client.reply();
+        if mark.code == 150 {
+            client.expect_reply(426);
+        } else {
+            assert_eq!(mark.code, 425, "{mark}");
+        }
+    }
+    assert!(comes_in(&mut client, "EPSV", CLIENT));
 }
