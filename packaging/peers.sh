@@ -1,10 +1,10 @@
 #!/usr/bin/env bash
-# Unpacks Debian's FTP servers side by side into a directory, for the tests that play the same conversations with them:
+# Unpacks Debian's FTP servers, and xinetd, side by side into a directory, for the tests that play the same conversations with them:
 # `peers.sh DIRECTORY`; with ProFTPD's TLS, which is a package of its own. As packages they exclude one another. Starts nothing; needs root for missing libraries only.
 set -eu
 
 directory=${1:?usage: peers.sh DIRECTORY}
-packages='vsftpd proftpd-core proftpd-mod-crypto pure-ftpd'
+packages='vsftpd proftpd-core proftpd-mod-crypto pure-ftpd xinetd'
 
 missing=()
 for package in $packages; do

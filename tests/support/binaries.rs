@@ -10,6 +10,18 @@ pub fn root() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("..")
 }
 
+/// Where `packaging/peers.sh` has put a program that Debian does not install beside others of its kind.
+pub fn peer(package: &str, name: &str) -> Option<PathBuf> {
+    let test = std::env::current_exe().ok()?;
+    let target = test.ancestors().find(|path| path.join("peers").is_dir())?;
+    let program = target
+        .join("peers")
+        .join(package)
+        .join("usr/sbin")
+        .join(name);
+    program.exists().then_some(program)
+}
+
 /// Where a program of this workspace is, up to date: a result about yesterday's program is worse than none, and
 /// `cargo test --package tests` builds only the tests.
 #[track_caller]

@@ -21,13 +21,7 @@ pub(crate) fn program(name: &str) -> Option<PathBuf> {
     } else {
         name
     };
-    let target = Path::new(env!("CARGO_TARGET_TMPDIR")).parent()?;
-    let program = target
-        .join("peers")
-        .join(package)
-        .join("usr/sbin")
-        .join(name);
-    program.exists().then_some(program)
+    tests::binaries::peer(package, name)
 }
 
 /// Where ProFTPD's TLS is, which is a package of its own.
