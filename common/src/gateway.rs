@@ -112,13 +112,11 @@ fn network_half(
     let mut kept = vec![socket.as_fd(), dialer.as_fd()];
     kept.extend(pipe.descriptors());
     kept.extend(log.descriptor());
-    let entered = sandbox::enter_empty(
-        Role::Gateway,
-        programs,
-        config.user,
-        gateway.empty_root,
-        &kept,
-    );
+    let spared = log.descriptor().map_or(Ok(()), sandbox::spare);
+    let entered = spared.and_then(|()| {
+        let root = gateway.empty_root;
+        sandbox::enter_empty(Role::Gateway, programs, config.user, root, &kept)
+    });
     if let Err(error) = entered {
         broken("sandbox", &error);
         return Status::SandboxFailed;

@@ -77,6 +77,15 @@ pub fn enter_empty(
     seccomp::apply(programs, role)
 }
 
+/// Keeps this process from ending what it shares with others by shutdown(2), which some roles may call. SECURITY: a gateway that was
+/// taken over would silence the log of all sessions.
+///
+/// # Errors
+/// The step that failed; the process must end.
+pub fn spare(shared: BorrowedFd<'_>) -> Result<(), SandboxError> {
+    seccomp::spare(shared)
+}
+
 /// Becomes a process that asks the system's name services and changes nothing: nobody, as `enter_empty` makes it, but with
 /// files to read and sockets to ask by. Of the descriptors above 2 only `kept` stay open.
 ///

@@ -8,7 +8,7 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 use common::auth::Identity;
 use common::sandbox::{
     EmptyRoot, Kept, Programs, Role, SandboxError, become_user, enter_empty, enter_lookup,
-    seal_dialer,
+    seal_dialer, spare,
 };
 use common::sys::{self, Fork};
 use nix::errno::Errno;
@@ -43,7 +43,7 @@ pub(crate) struct Hands {
     /// One end of a channel.
     pub(crate) channel: OwnedFd,
     /// The other end.
-    other: OwnedFd,
+    pub(crate) other: OwnedFd,
     /// A TCP socket that is neither bound nor connected.
     pub(crate) tcp: OwnedFd,
     /// An open file.
@@ -137,7 +137,10 @@ impl Machine {
             Role::Session => enter_empty(role, &self.programs, SESSION_USER, root, &kept),
             Role::Logger => enter_empty(role, &self.programs, SESSION_USER + 1, root, &kept),
             Role::Signer => enter_empty(role, &self.programs, SESSION_USER + 2, root, &kept),
-            Role::Gateway => enter_empty(role, &self.programs, SESSION_USER, root, &kept),
+            Role::Gateway => {
+                spare(hands.other.as_fd())?;
+                enter_empty(role, &self.programs, SESSION_USER, root, &kept)
+            }
             Role::Dialer => {
                 enter_lookup(&self.programs, SESSION_USER + 3, &kept)?;
                 seal_dialer(&self.programs)

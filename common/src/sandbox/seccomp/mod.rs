@@ -3,6 +3,8 @@
 
 mod tree;
 
+use std::os::fd::{AsRawFd, BorrowedFd};
+
 use nix::libc;
 use seccompiler::BpfProgram;
 
@@ -260,6 +262,33 @@ pub(super) fn apply(programs: &Programs, role: Role) -> Result<(), SandboxError>
         Role::Verifier => &programs.verifier,
     };
     seccompiler::apply_filter(program).map_err(broken)
+}
+
+/// Keeps this process from shutting a descriptor down, and from duplicating it to do so by another number; what its role may do
+/// otherwise is for [`apply`], which comes later.
+pub(super) fn spare(shared: BorrowedFd<'_>) -> Result<(), SandboxError> {
+    use seccompiler::{
+        SeccompAction, SeccompCmpArgLen as Len, SeccompCmpOp as Op, SeccompCondition as Condition,
+        SeccompFilter, SeccompRule, TargetArch,
+    };
+    let number = u64::from(shared.as_raw_fd().unsigned_abs());
+    let duplicate = u64::from(libc::F_DUPFD_CLOEXEC.unsigned_abs());
+    let program = || -> Result<BpfProgram, seccompiler::BackendError> {
+        let it = || Condition::new(0, Len::Dword, Op::Eq, number);
+        let duplicates = Condition::new(1, Len::Dword, Op::Eq, duplicate)?;
+        let rules = [
+            (libc::SYS_shutdown, vec![SeccompRule::new(vec![it()?])?]),
+            (
+                libc::SYS_fcntl,
+                vec![SeccompRule::new(vec![it()?, duplicates])?],
+            ),
+        ];
+        let arch = TargetArch::try_from(std::env::consts::ARCH)?;
+        let (rest, these) = (SeccompAction::Allow, SeccompAction::KillProcess);
+        SeccompFilter::new(rules.into_iter().collect(), rest, these, arch)?.try_into()
+    };
+    let program = program().map_err(broken)?;
+    seccompiler::apply_filter(&program).map_err(broken)
 }
 
 fn broken(error: impl std::fmt::Display) -> SandboxError {
