@@ -5,6 +5,7 @@ use std::fs;
 use std::path::Path;
 use std::time::Duration;
 
+use nix::errno::Errno;
 use nix::sys::signal::{Signal, kill};
 use nix::unistd::Pid;
 
@@ -66,9 +67,24 @@ impl Process {
     }
 
     /// Sends a signal to this very process.
+    #[track_caller]
     pub fn signal(&self, signal: Signal) {
-        assert!(self.runs(), "process {} has ended already", self.pid);
-        kill(Pid::from_raw(self.pid), signal).unwrap();
+        let sent = self.signal_if_there(signal);
+        assert!(sent, "process {} has ended already", self.pid);
+    }
+
+    /// Sends a signal to this very process, which may end by itself meanwhile; whether it was there.
+    pub fn signal_if_there(&self, signal: Signal) -> bool {
+        if !self.runs() {
+            return false;
+        }
+        match kill(Pid::from_raw(self.pid), signal) {
+            Err(Errno::ESRCH) => false,
+            sent => {
+                sent.unwrap();
+                true
+            }
+        }
     }
 
     /// `/proc/PID/status` as key and value.
