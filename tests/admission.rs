@@ -3,8 +3,7 @@
 
 #![allow(clippy::unwrap_used, reason = "whatever fails shall end the test")]
 
-use std::net::{Ipv4Addr, TcpListener, TcpStream};
-use std::os::fd::OwnedFd;
+use std::net::Ipv4Addr;
 use std::thread;
 
 use nix::sys::signal::Signal;
@@ -290,14 +289,9 @@ fn a_password_is_not_changed_without_the_old_one_or_into_nonsense() {
 
 #[test]
 fn what_needs_the_daemon_is_refused_under_inetd() {
-    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
-    let ours = TcpStream::connect(listener.local_addr().unwrap()).unwrap();
-    let (theirs, _) = listener.accept().unwrap();
-    let mut server = Setup::new().inetd(OwnedFd::from(theirs));
+    let (mut server, mut client) = Setup::new().inetd_for_client();
     let (name, old) = (server.login.name.clone(), server.login.password.clone());
     let before = line_of(&server, &name);
-    let mut client = Client::over(ours);
-    client.expect_reply(220);
     client.login(&name, &old);
     for line in [&format!("SITE PSWD \"{old}\" a-new-one"), "SITE WHO"] {
         let reply = client.expect(line, 502);

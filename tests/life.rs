@@ -3,7 +3,6 @@
 #![allow(clippy::unwrap_used, reason = "whatever fails shall end the test")]
 
 use std::net::{TcpListener, TcpStream};
-use std::os::fd::OwnedFd;
 use std::os::unix::fs::symlink;
 
 use nix::sys::signal::Signal;
@@ -163,12 +162,7 @@ fn a_port_in_use_is_said_and_ends_the_server() {
 #[test]
 fn inetd_hands_over_one_session() {
     for setup in [Setup::new(), Setup::rootless()] {
-        let listener = TcpListener::bind("127.0.0.1:0").unwrap();
-        let ours = TcpStream::connect(listener.local_addr().unwrap()).unwrap();
-        let (theirs, _) = listener.accept().unwrap();
-        let mut server = setup.inetd(OwnedFd::from(theirs));
-        let mut client = Client::over(ours);
-        client.expect_reply(220);
+        let (mut server, mut client) = setup.inetd_for_client();
         client.login(&server.login.name, &server.login.password);
         client.upload(Data::Epsv, "file", b"content");
         assert_eq!(client.download(Data::Eprt, "file"), b"content");

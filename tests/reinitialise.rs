@@ -2,8 +2,7 @@
 
 #![allow(clippy::unwrap_used, reason = "whatever fails shall end the test")]
 
-use std::net::{TcpListener, TcpStream};
-use std::os::fd::OwnedFd;
+use std::net::TcpStream;
 
 use nix::sys::signal::Signal;
 use tests::processes::Process;
@@ -145,12 +144,7 @@ fn without_a_listener_the_client_is_told_to_come_again() {
     client.expect_end();
     network.wait_for_end();
     keeper.wait_for_end();
-    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
-    let ours = TcpStream::connect(listener.local_addr().unwrap()).unwrap();
-    let (theirs, _) = listener.accept().unwrap();
-    let mut inetd = Setup::new().inetd(OwnedFd::from(theirs));
-    let mut client = Client::over(ours);
-    client.expect_reply(220);
+    let (mut inetd, mut client) = Setup::new().inetd_for_client();
     client.login(&inetd.login.name, &inetd.login.password);
     client.expect("REIN", 421);
     client.expect_end();

@@ -1,10 +1,7 @@
 //! The directory that keeps events of uploads, when it is full or not to be had, and hooks under inetd.
 
-use std::net::{TcpListener, TcpStream};
-use std::os::fd::OwnedFd;
-
 use tests::mounts::{self, Mounted};
-use tests::{Client, Data, Server, Setup, wait};
+use tests::{Data, Server, Setup, wait};
 
 use crate::events::events;
 use crate::scripts::Script;
@@ -74,12 +71,7 @@ fn hooks_run_for_the_one_session_of_inetd() {
              [[hook]]\non = [\"data_down\"]\nmode = \"wait\"\nexec = [\"{exec}\", \"%{{connection}}\"]\n\
              [[hook]]\non = [\"logout\"]\nexec = [\"{late}\"]\n"
         ));
-        let listener = TcpListener::bind("127.0.0.1:0").unwrap();
-        let ours = TcpStream::connect(listener.local_addr().unwrap()).unwrap();
-        let (theirs, _) = listener.accept().unwrap();
-        let mut server = setup.inetd(OwnedFd::from(theirs));
-        let mut client = Client::over(ours);
-        client.expect_reply(220);
+        let (mut server, mut client) = setup.inetd_for_client();
         client.login(&server.login.name, &server.login.password);
         client.upload(Data::Epsv, "file", b"content");
         assert_eq!(

@@ -1,14 +1,14 @@
 //! Situations S0 to S3 of the table in README.md in which nothing but a filter or address translation stands between client
 //! and server, over IPv4 and over IPv6.
 
-use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, TcpListener, TcpStream};
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, TcpListener};
 
-use tests::client::{ended, port_line};
-use tests::wait::PATIENCE;
-use tests::{Data, DataConnection, Setup, require};
+use tests::client::port_line;
+use tests::{Data, Setup, require};
 
 use super::attempt::{Attempt, attempt, log_in};
-use super::lab::{CLIENT, CONTENT, Lab, Place, SERVER};
+use super::lab::{CLIENT, Lab, Place, SERVER};
+use super::strangers::{steal, the_client_gets_its_file};
 
 const SERVER_V6: Ipv6Addr = Ipv6Addr::new(0xfd00, 2, 0, 0, 0, 0, 0, 2);
 /// The server's gateway, as the world sees it.
@@ -119,15 +119,8 @@ fn attack_38_scenario_4_12_over_ipv6_who_comes_first_gets_nothing() {
     let server = lab.serve_at(Place::Server, for_both(Setup::new()));
     let mut client = log_in(&server.login, SERVER_V6);
     let port = client.passive_address(Data::Epsv);
-    let thief = lab.at(Place::ServersGateway, || {
-        TcpStream::connect_timeout(&port, PATIENCE).unwrap()
-    });
-    client.send("RETR file");
-    assert!(ended(&thief), "something came to the thief");
-    let data = TcpStream::connect_timeout(&port, PATIENCE).unwrap();
-    client.expect_reply(150);
-    assert_eq!(DataConnection::Open(data).read_all(), CONTENT);
-    client.expect_reply(226);
+    let thief = steal(&lab, port);
+    the_client_gets_its_file(&mut client, port, &thief);
     server.log.line_with(&[
         "data connection from [fd00:2::1]",
         "dropped: it is not the client fd00:1::2",

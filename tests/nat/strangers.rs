@@ -41,11 +41,21 @@ fn scenario_4_3_behind_address_translation_port_is_refused_before_a_packet_leave
 }
 
 /// Comes to a port before its owner does, from the server's own network.
-fn steal(lab: &Lab, port: SocketAddr) -> TcpStream {
+pub(crate) fn steal(lab: &Lab, port: SocketAddr) -> TcpStream {
     let stolen = lab.at(Place::ServersGateway, || {
         TcpStream::connect_timeout(&port, PATIENCE)
     });
     stolen.unwrap()
+}
+
+/// Moves a file by a passive port to which somebody else came first.
+pub(crate) fn the_client_gets_its_file(client: &mut Client, port: SocketAddr, thief: &TcpStream) {
+    client.send("RETR file");
+    assert!(ended(thief), "something came to the thief");
+    let data = TcpStream::connect_timeout(&port, PATIENCE).unwrap();
+    client.expect_reply(150);
+    assert_eq!(DataConnection::Open(data).read_all(), CONTENT);
+    client.expect_reply(226);
 }
 
 /// Begins to connect, and waits for nothing.
@@ -64,12 +74,7 @@ fn attack_38_scenario_4_12_who_comes_first_gets_nothing_and_the_client_its_file(
     let mut client = log_in(&server.login, SERVER);
     let port = client.passive_address(Data::Pasv);
     let thief = steal(&lab, port);
-    client.send("RETR file");
-    assert!(ended(&thief), "something came to the thief");
-    let data = TcpStream::connect_timeout(&port, PATIENCE).unwrap();
-    client.expect_reply(150);
-    assert_eq!(DataConnection::Open(data).read_all(), CONTENT);
-    client.expect_reply(226);
+    the_client_gets_its_file(&mut client, port, &thief);
     let line = server.log.line_with(&["data connection from 10.2.0.1"]);
     assert!(
         line.contains("dropped: it is not the client 10.1.0.2"),

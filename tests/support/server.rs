@@ -1,7 +1,7 @@
 //! Starts `ftpd` for a test and ends it with the test, even if that panics. Knows the command line, not the code.
 
 use std::fs;
-use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr, TcpListener, TcpStream};
 use std::os::unix::process::CommandExt;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
@@ -364,6 +364,18 @@ impl Setup {
             servants: Vec::new(),
             has_starter: !self.starter.is_empty(),
         }
+    }
+
+    /// Starts one session as inetd does, for a client that has read the greeting.
+    #[track_caller]
+    pub fn inetd_for_client(self) -> (Server, Client) {
+        let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+        let ours = TcpStream::connect(listener.local_addr().unwrap()).unwrap();
+        let (theirs, _) = listener.accept().unwrap();
+        let server = self.inetd(theirs.into());
+        let mut client = Client::over(ours);
+        client.expect_reply(220);
+        (server, client)
     }
 
     /// Starts one session as inetd does: the connection is descriptors 0, 1 and 2.
