@@ -107,6 +107,5 @@ fn put_to_use(config: Config, made: Made, setup: &mut Setup, listener: &mut List
     listener.set_limits(server.limits.clone(), server.total_rates);
     setup.log.set_level(server.log_level);
     setup.gateway = server.leading.gateway(server, &config.session);
-    setup.gateway = server.leading.gateway(server, &config.session);
     setup.config = config;
 }
