@@ -65,22 +65,32 @@ pub fn interface_addresses(name: &str) -> io::Result<Vec<IpAddr>> {
         let why = format!("there is no interface {name}");
         return Err(io::Error::new(io::ErrorKind::NotFound, why));
     }
-    let mut addresses: Vec<IpAddr> = all.filter_map(|found| ip(&found.address?)).collect();
+    let addresses = all.filter_map(|found| ip(&found.address?));
+    let mut addresses: Vec<IpAddr> = addresses.filter(means_the_same_everywhere).collect();
     addresses.sort_by_key(IpAddr::is_ipv6);
     Ok(addresses)
 }
 
-/// The addresses of this machine, but for those that mean something on one link only.
-pub fn machine_addresses() -> Vec<IpAddr> {
+/// All addresses of this machine; none where the system does not tell.
+pub fn own_addresses() -> Vec<IpAddr> {
     let all = nix::ifaddrs::getifaddrs().into_iter().flatten();
     all.filter_map(|found| ip(&found.address?)).collect()
 }
 
+/// The addresses of this machine, but for those that mean something on one link only.
+pub fn machine_addresses() -> Vec<IpAddr> {
+    let mut all = own_addresses();
+    all.retain(means_the_same_everywhere);
+    all
+}
+
 fn ip(address: &SockaddrStorage) -> Option<IpAddr> {
     let v4 = address.as_sockaddr_in().map(|v4| IpAddr::V4(v4.ip()));
-    let v6 = address.as_sockaddr_in6().map(|v6| v6.ip());
-    let v6 = v6.filter(|v6| !v6.is_unicast_link_local());
-    v4.or(v6.map(IpAddr::V6))
+    v4.or_else(|| address.as_sockaddr_in6().map(|v6| IpAddr::V6(v6.ip())))
+}
+
+fn means_the_same_everywhere(address: &IpAddr) -> bool {
+    !matches!(address, IpAddr::V6(v6) if v6.is_unicast_link_local())
 }
 
 /// Opens a listener for one data connection on `ip`, on a random port of the range.

@@ -23,7 +23,7 @@ use crate::tls::Offer;
 use nix::errno::Errno;
 use nix::poll::{PollFd, PollFlags, poll};
 
-use self::reach::{Reached, Unreached, is_own, reach};
+use self::reach::{Reached, Unreached, reach};
 
 /// So many servers that are not reached, and the session is over.
 const MOST_MISSES: u32 = 3;
@@ -172,7 +172,8 @@ impl<'a> Dialer<'a> {
             DialRequest::DialGiven => match self.visit.given.take() {
                 // SECURITY: a rule that redirects the gateway's own connections would make one session of another for ever.
                 Some(server)
-                    if self.rules.config.transparent && is_own(self.visit.ends.client()) =>
+                    if self.rules.config.transparent
+                        && net::own_addresses().contains(&self.visit.ends.client()) =>
                 {
                     let client = self.visit.ends.client();
                     let text =

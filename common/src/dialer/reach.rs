@@ -11,7 +11,6 @@ use crate::net;
 use crate::proto::destination::{Destination, Host};
 use crate::settings::targets::{Forbidden, Targets};
 use nix::errno::Errno;
-use nix::ifaddrs::getifaddrs;
 use nix::poll::{PollFd, PollFlags, poll};
 use socket2::SockRef;
 
@@ -84,7 +83,7 @@ fn permitted(targets: &Targets, destination: &Destination) -> Result<Vec<IpAddr>
     };
     addresses.dedup();
     addresses.truncate(MOST_ADDRESSES);
-    let own = own_addresses();
+    let own = net::own_addresses();
     for &address in &addresses {
         targets
             .judge(host, address, *port, &own)
@@ -108,24 +107,6 @@ fn addresses(name: &str, port: u16) -> Result<Vec<IpAddr>, Unreached> {
     let found = (name, port).to_socket_addrs();
     let found = found.map_err(|error| unreached(DialFault::UnknownHost, error.to_string()))?;
     Ok(found.map(|found| found.ip().to_canonical()).collect())
-}
-
-/// Whether an address is this machine's.
-pub(super) fn is_own(address: IpAddr) -> bool {
-    own_addresses().contains(&address)
-}
-
-/// The addresses of this machine's interfaces.
-fn own_addresses() -> Vec<IpAddr> {
-    let Ok(interfaces) = getifaddrs() else {
-        return Vec::new();
-    };
-    let ip = |address: nix::sys::socket::SockaddrStorage| {
-        let v4 = address.as_sockaddr_in().map(|v4| IpAddr::V4(v4.ip()));
-        v4.or_else(|| address.as_sockaddr_in6().map(|v6| IpAddr::V6(v6.ip())))
-    };
-    let addresses = interfaces.filter_map(|interface| interface.address);
-    addresses.filter_map(ip).collect()
 }
 
 fn connect(
