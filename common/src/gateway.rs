@@ -65,18 +65,12 @@ pub fn serve(gateway: &Gateway<'_>, client: Client) -> Status {
                 began: Instant::now(),
             };
             drop((socket, asker));
-            match sys::watch_process(session) {
+            match halves::watch(session, rules.log) {
                 Ok(ended) => {
                     let status = Dialer::new(rules, visit).stay(answerer, &ended);
                     halves::outlive(session, &ended, status)
                 }
-                Err(errno) => {
-                    gateway
-                        .rules
-                        .log
-                        .line(&format!("pidfd_open failed: {errno}"));
-                    Status::Broken
-                }
+                Err(status) => status,
             }
         }
     }

@@ -32,6 +32,17 @@ pub fn part<C>(channel: Result<C, Errno>, client: IpAddr, log: &Log) -> Result<(
     })
 }
 
+/// Tells when the network half has ended, for the trusted half that stays.
+///
+/// # Errors
+/// What the session ends with; the log says why.
+pub fn watch(session: Pid, log: &Log) -> Result<OwnedFd, Status> {
+    sys::watch_process(session).map_err(|errno| {
+        log.line(&format!("pidfd_open failed: {errno}"));
+        Status::Broken
+    })
+}
+
 /// Waits for the end of the network half, whose channel is closed; how the session ended. `ended` tells of that end, and
 /// `status` is what the trusted half saw itself.
 pub fn outlive(session: Pid, ended: &OwnedFd, status: Status) -> Status {

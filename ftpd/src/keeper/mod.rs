@@ -98,12 +98,9 @@ pub(crate) fn serve(setup: &Setup, client: Client) -> Status {
                 visitor: Visitor::new(setup, tls.as_ref()),
                 tls,
             };
-            match sys::watch_process(session) {
+            match halves::watch(session, &setup.log) {
                 Ok(ended) => keeper.stay(&ended, answerer, false),
-                Err(errno) => {
-                    setup.log.line(&format!("pidfd_open failed: {errno}"));
-                    Status::Broken
-                }
+                Err(status) => status,
             }
         }
     }
