@@ -14,11 +14,9 @@ use crate::listener::Entrance;
 use crate::proto::args::DataLevel;
 use crate::proto::reply::{Code, Reply};
 use crate::proto::verbs::{self, Command, Verb};
-use crate::pump::{OpenError, Watch, Wire, secure};
-use crate::settings::{CloseNotify, DataBinding};
-use crate::tls::{
-    Certificates, Fault, Policy, ServerConfig, Trusted, resuming_only, server_config,
-};
+use crate::pump::{OpenError, Watch, Wire, secure, unbound};
+use crate::settings::CloseNotify;
+use crate::tls::{Certificates, Policy, ServerConfig, Trusted, bound, server_config};
 
 /// What the gateway offers of TLS.
 pub struct Terms {
@@ -194,26 +192,14 @@ impl Session<'_> {
             return Ok(Ok(socket.into()));
         };
         let binding = self.config.binding;
-        let config = match binding {
-            DataBinding::Require => resuming_only(&agreement.config),
-            DataBinding::Prefer | DataBinding::Off => Arc::clone(&agreement.config),
-        };
+        let config = bound(&agreement.config, binding);
         let deadline = Instant::now() + self.config.data_timeout;
         let server = self.server.as_ref().ok_or(End::Broken)?;
         let mut watch = Watch::new(&mut self.client, server.as_fd(), self.config.permitted);
         let secured = secure(socket, config, CloseNotify::Strict, deadline, &mut watch);
         let aborted = watch.aborted;
-        // SECURITY: whoever comes from the client's address may be somebody else behind the same router.
-        let unbound = match &secured {
-            Ok(secured) => !secured.resumed() && binding == DataBinding::Prefer,
-            Err(error) => *error == OpenError::Insecure(Fault::NotResumed),
-        };
-        if unbound {
-            let client = self.ends.client();
-            let refused = if secured.is_err() { ": refused" } else { "" };
-            self.log.line(&format!(
-                "data connection from {client} did not resume the TLS session of its control connection{refused}"
-            ));
+        if let Some(text) = unbound(&secured, binding, self.ends.client()) {
+            self.log.line(&text);
         }
         Ok(secured.map(Wire::Tls).map_err(|error| (error, aborted)))
     }

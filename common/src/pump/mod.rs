@@ -24,7 +24,9 @@ use nix::poll::{PollFd, PollFlags, poll};
 pub use attend::Watch;
 pub use consume::{Consume, Consumer};
 pub use measure::Measure;
-pub use open::{Arrival, DataConnection, OpenError, accept, await_connect, secure, take_arrival};
+pub use open::{
+    Arrival, DataConnection, OpenError, accept, await_connect, secure, take_arrival, unbound,
+};
 pub use pace::{Lessor, Pace};
 pub use receive::Receive;
 pub use relay::{Pipe, Relay, RelayTls, reset};

@@ -15,8 +15,8 @@ use crate::net::canonical;
 use crate::proto::proxied::Header;
 use crate::proto::reply::Mark;
 use crate::proxied::Incoming;
-use crate::settings::CloseNotify;
 use crate::settings::networks::Networks;
+use crate::settings::{CloseNotify, DataBinding};
 use crate::tls::{Fault, Halt, Side};
 
 /// A data connection that stands; the mark was not sent yet.
@@ -248,4 +248,23 @@ pub fn secure(
             Woken::Interrupted(interrupt) => return Err(OpenError::Interrupted(interrupt)),
         }
     }
+}
+
+/// What there is to log of a handshake that does not continue the TLS session of its control connection.
+///
+/// SECURITY: whoever comes from the same address may be somebody else behind the same router. Only the client itself can
+/// resume its session.
+pub fn unbound(
+    secured: &Result<Box<Secured>, OpenError>,
+    binding: DataBinding,
+    client: IpAddr,
+) -> Option<String> {
+    let refused = match secured {
+        Ok(secured) if !secured.resumed() && binding == DataBinding::Prefer => "",
+        Err(OpenError::Insecure(Fault::NotResumed)) => ": refused",
+        Ok(_) | Err(_) => return None,
+    };
+    Some(format!(
+        "data connection from {client} did not resume the TLS session of its control connection{refused}"
+    ))
 }

@@ -7,13 +7,22 @@ use rustls::server::{ClientHello, ResolvesServerCert};
 use rustls::sign::{CertifiedKey, Signer, SigningKey};
 use rustls::{Error, ServerConfig, SignatureAlgorithm, SignatureScheme};
 
+use crate::settings::DataBinding;
+
 /// What [`Fault`](super::Fault) knows a handshake by that resumes nothing.
 pub(super) const NOT_RESUMED: &str = "the session is not resumed";
 
-/// The same configuration for those alone who resume one of its sessions.
+/// The same configuration for data connections, where need be for those alone who resume one of its sessions.
 ///
 /// SECURITY: to refuse a client after its handshake is too late: in TLS 1.2 it has got a ticket by then, and would resume that.
-pub fn resuming_only(config: &ServerConfig) -> Arc<ServerConfig> {
+pub fn bound(config: &Arc<ServerConfig>, binding: DataBinding) -> Arc<ServerConfig> {
+    match binding {
+        DataBinding::Require => resuming_only(config),
+        DataBinding::Prefer | DataBinding::Off => Arc::clone(config),
+    }
+}
+
+fn resuming_only(config: &ServerConfig) -> Arc<ServerConfig> {
     let mut config = config.clone();
     config.cert_resolver = Arc::new(Mute(config.cert_resolver));
     Arc::new(config)

@@ -24,7 +24,7 @@ use std::sync::Arc;
 
 use nix::errno::Errno;
 
-pub use self::binding::resuming_only;
+pub use self::binding::bound;
 pub use self::certificates::{Certificates, Chain, KeyKind};
 use self::clients::Clients;
 pub use self::config::{Policy, anew, server_config};

@@ -10,10 +10,10 @@ use common::listener::Entrance;
 use common::proto::args::DataLevel;
 use common::proto::reply::{Code, Reply};
 use common::proxy;
-use common::pump::{OpenError, Secured, Watch, Wire, secure};
+use common::pump::{OpenError, Secured, Watch, Wire, secure, unbound};
 use common::settings::{DataBinding, Protection, RequiredByName};
 use common::tls::clients::{Clients, Kept, Proof, Witness};
-use common::tls::{Certificates, Fault, Policy, ServerConfig, anew, resuming_only, server_config};
+use common::tls::{Certificates, Fault, Policy, ServerConfig, anew, bound, server_config};
 use common::wire::Octets;
 use nix::poll::PollFlags;
 
@@ -338,10 +338,7 @@ pub(crate) fn protect(link: &mut Link, user: &mut User, socket: OwnedFd) -> Resu
         return Ok(socket.into());
     };
     let protection = user.account.protection;
-    let config = match protection.binding {
-        DataBinding::Require => resuming_only(&security.handshakes.config),
-        DataBinding::Prefer | DataBinding::Off => Arc::clone(&security.handshakes.config),
-    };
+    let config = bound(&security.handshakes.config, protection.binding);
     let deadline = user.deadline_for_data();
     let mut watch = Watch::new(
         &mut link.control,
@@ -357,18 +354,8 @@ pub(crate) fn protect(link: &mut Link, user: &mut User, socket: OwnedFd) -> Resu
     );
     let aborted = watch.aborted;
     let secured = secured.and_then(|secured| link.same_client(secured));
-    // SECURITY: whoever comes from the same address may be somebody else behind the same router. Only the client itself can
-    // resume its session.
-    let unbound = match &secured {
-        Ok(secured) => !secured.resumed() && protection.binding == DataBinding::Prefer,
-        Err(error) => *error == OpenError::Insecure(Fault::NotResumed),
-    };
-    if unbound {
-        let client = link.ends.client();
-        let refused = if secured.is_err() { ": refused" } else { "" };
-        link.tell_of_stranger(&format!(
-            "data connection from {client} did not resume the TLS session of its control connection{refused}"
-        ));
+    if let Some(text) = unbound(&secured, protection.binding, link.ends.client()) {
+        link.tell_of_stranger(&text);
     }
     let secured = match secured {
         Ok(secured) => secured,
