@@ -91,6 +91,15 @@ const SHOWN: usize = 100;
 const BEFORE: usize = 60;
 
 impl SettingError {
+    /// What is wrong with a key, at the place that has set it.
+    pub(super) fn of(key: &str, message: String, origins: &Origins) -> SettingError {
+        let made = origins.get(key).map(|(origin, _)| origin.clone());
+        SettingError {
+            origin: made.unwrap_or(Origin::Default),
+            message,
+        }
+    }
+
     /// Adds the line of a TOML file that it is about, with a mark below the place.
     pub(super) fn show(&mut self, text: &str) {
         let Origin::Toml { at, .. } = &self.origin else {

@@ -102,37 +102,8 @@ fn load(source: &Source) -> Result<Loaded, Vec<SettingError>> {
             .unwrap_or(Origin::Default);
         errors.push(SettingError { origin, message });
     }
-    if let Err((key, message)) = config.server.tls.settle() {
-        let made = origins.get(key).map(|(origin, _)| origin.clone());
-        let origin = made.unwrap_or(Origin::Default);
-        errors.push(SettingError { origin, message });
-    }
-    if let Err((key, message)) = config.server.leading.settle() {
-        let made = origins.get(key).map(|(origin, _)| origin.clone());
-        let origin = made.unwrap_or(Origin::Default);
-        errors.push(SettingError { origin, message });
-    }
-    if let Some(key) = config.unmet_tls() {
-        let made = origins.get(key).map(|(origin, _)| origin.clone());
-        errors.push(SettingError {
-            origin: made.unwrap_or(Origin::Default),
-            message: format!(
-                "{key} needs a Certificate: without TLS nobody could log in or move files"
-            ),
-        });
-    }
-    if let Some((key, message)) = config.unmet_certificates() {
-        let made = origins.get(key).map(|(origin, _)| origin.clone());
-        let origin = made.unwrap_or(Origin::Default);
-        errors.push(SettingError { origin, message });
-    }
-    if config.server.proxy_data && config.server.limits.front_ends.is_none() {
-        let made = origins.get("ProxyData").map(|(origin, _)| origin.clone());
-        errors.push(SettingError {
-            origin: made.unwrap_or(Origin::Default),
-            message: "ProxyData needs ProxyNetworks, which say who may send the header".to_owned(),
-        });
-    }
+    let misfits = misfits(&config).into_iter();
+    errors.extend(misfits.map(|(key, message)| SettingError::of(key, message, &origins)));
     errors.extend(shared::unshared(&config, &origins));
     if !errors.is_empty() {
         errors.sort_by_key(|error| error.origin.order());
@@ -159,6 +130,29 @@ fn load(source: &Source) -> Result<Loaded, Vec<SettingError>> {
         warnings,
         origins,
     })
+}
+
+/// What does not fit together once all sources have been applied: the key to correct, and why.
+fn misfits(config: &Config) -> Vec<(&'static str, String)> {
+    let server = &config.server;
+    let without_tls = config.unmet_tls().map(|key| {
+        let text =
+            format!("{key} needs a Certificate: without TLS nobody could log in or move files");
+        (key, text)
+    });
+    let headers = server.proxy_data && server.limits.front_ends.is_none();
+    let headers = headers.then(|| {
+        let text = "ProxyData needs ProxyNetworks, which say who may send the header";
+        ("ProxyData", text.to_owned())
+    });
+    let all = [
+        server.tls.settle().err(),
+        server.leading.settle().err(),
+        without_tls,
+        config.unmet_certificates(),
+        headers,
+    ];
+    all.into_iter().flatten().collect()
 }
 
 /// What file and command line say together.

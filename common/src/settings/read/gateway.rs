@@ -1,7 +1,7 @@
 //! Reads the configuration of `ftpproxy`.
 
 use super::{Said, Source, gather};
-use crate::settings::assign::{Origin, SettingError};
+use crate::settings::assign::SettingError;
 use crate::settings::{FTPPROXY, GatewayConfig};
 
 /// The file that is read where no `-f` names one.
@@ -21,11 +21,7 @@ pub fn load(source: &Source) -> Result<GatewayConfig, Vec<SettingError>> {
     if errors.is_empty()
         && let Err((key, message)) = config.settle()
     {
-        let made = origins.get(key).map(|(origin, _)| origin.clone());
-        errors.push(SettingError {
-            origin: made.unwrap_or(Origin::Default),
-            message,
-        });
+        errors.push(SettingError::of(key, message, &origins));
     }
     if errors.is_empty() {
         return Ok(config);
