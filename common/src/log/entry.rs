@@ -20,17 +20,18 @@ pub(super) fn encode(text: &str, facts: &Facts<'_>, longest: usize) -> Vec<u8> {
     let mut message: Vec<u8> = text.bytes().map(in_text).collect();
     message.truncate(longest / 2);
     for (name, fact) in facts {
-        let mut piece = vec![SEPARATOR];
-        piece.extend_from_slice(name.as_bytes());
+        let before = message.len();
+        message.push(SEPARATOR);
+        message.extend_from_slice(name.as_bytes());
         match fact {
             Fact::Text(octets) => {
-                piece.push(b'=');
-                piece.extend(octets.iter().copied().map(in_text));
+                message.push(b'=');
+                message.extend(octets.iter().copied().map(in_text));
             }
-            Fact::Number(number) => piece.extend_from_slice(format!("#{number}").as_bytes()),
+            Fact::Number(number) => message.extend_from_slice(format!("#{number}").as_bytes()),
         }
-        if message.len() + piece.len() <= longest {
-            message.extend(piece);
+        if message.len() > longest {
+            message.truncate(before);
         }
     }
     message

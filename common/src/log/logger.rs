@@ -1,6 +1,5 @@
 //! The logger process: takes entries off the queue and writes them down. It can open nothing.
 
-use std::fs::File;
 use std::io::Write;
 use std::os::fd::{AsFd, OwnedFd};
 
@@ -59,7 +58,7 @@ pub fn start(
     let (queue, writers) = queue()?;
     let starter = getpid();
     match sys::fork()? {
-        Fork::Parent(_) => Ok(Log::of(writers, level, sinks.places)),
+        Fork::Parent(_) => Ok(Log::of(writers, level, sinks)),
         Fork::Child => {
             drop(writers);
             // The file with the rules of the zone is not to be had later.
@@ -177,11 +176,8 @@ impl Logger {
                 }
             }
         }
-        match collected.reopened {
-            Some((Reopen::Main, file)) => self.sinks.main = Some(File::from(file)),
-            Some((Reopen::Transfers, file)) => self.sinks.transfers = Some(File::from(file)),
-            Some((Reopen::Syslog, socket)) => self.sinks.syslog = Some(socket),
-            None => {}
+        if let Some((what, opened)) = collected.reopened {
+            self.sinks.take(what, opened);
         }
     }
 

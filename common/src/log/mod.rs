@@ -33,16 +33,19 @@ pub struct Log {
     /// The session that entries are about, by its process group.
     session: Option<u64>,
     places: Arc<Places>,
+    /// Somebody reads facts.
+    wants_facts: bool,
 }
 
 impl Log {
-    fn of(queue: OwnedFd, level: LogLevel, places: Places) -> Log {
+    fn of(queue: OwnedFd, level: LogLevel, sinks: Sinks) -> Log {
         Log {
             queue: Some(Arc::new(queue)),
             level,
             dropped: Arc::default(),
             session: None,
-            places: Arc::new(places),
+            wants_facts: sinks.want_facts(),
+            places: Arc::new(sinks.places),
         }
     }
 
@@ -59,6 +62,7 @@ impl Log {
             dropped: Arc::default(),
             session: None,
             places: Arc::default(),
+            wants_facts: false,
         }
     }
 
@@ -77,6 +81,11 @@ impl Log {
         if self.level >= LogLevel::Transfers {
             self.line(&text());
         }
+    }
+
+    /// Whether anybody is told of transfers.
+    pub fn tells_of_transfers(&self) -> bool {
+        self.level >= LogLevel::Transfers || self.places.transfers.is_some()
     }
 
     /// The end of a transfer, which the log of transfers wants too.
@@ -133,12 +142,12 @@ impl Log {
             line.push_str(&format!("({lost} lines lost) "));
         }
         line.push_str(text);
-        let mut told: Vec<(&'static str, Fact<'_>)> = Vec::with_capacity(facts.len() + 1);
-        told.extend(
-            self.session
-                .map(|session| ("session", Fact::Number(session))),
-        );
-        told.extend_from_slice(facts);
+        let mut told: Vec<(&'static str, Fact<'_>)> = Vec::new();
+        if self.wants_facts {
+            let session = self.session.map(Fact::Number);
+            told.extend(session.map(|session| ("session", session)));
+            told.extend_from_slice(facts);
+        }
         let octets = entry::encode(&line, &told, LONGEST);
         let flags = MsgFlags::MSG_DONTWAIT | MsgFlags::MSG_NOSIGNAL;
         if send(queue.as_raw_fd(), &octets, flags).is_err() {

@@ -44,15 +44,24 @@ impl Sinks {
             ..Sinks::default()
         };
         for (what, opened) in places.reopen() {
-            let opened = opened?;
-            match what {
-                Reopen::Main => sinks.main = Some(File::from(opened)),
-                Reopen::Transfers => sinks.transfers = Some(File::from(opened)),
-                Reopen::Syslog => sinks.syslog = Some(opened),
-            }
+            sinks.take(what, opened?);
         }
         sinks.places = places;
         Ok(sinks)
+    }
+
+    /// Writes there from now on.
+    pub(super) fn take(&mut self, what: Reopen, opened: OwnedFd) {
+        match what {
+            Reopen::Main => self.main = Some(File::from(opened)),
+            Reopen::Transfers => self.transfers = Some(File::from(opened)),
+            Reopen::Syslog => self.syslog = Some(opened),
+        }
+    }
+
+    /// Whether anything but sentences is written.
+    pub(super) fn want_facts(&self) -> bool {
+        self.format == LogFormat::Json || self.transfers.is_some() || self.syslog.is_some()
     }
 
     /// Writes lines to the standard error of the program as well.

@@ -10,6 +10,9 @@ use super::{Link, User};
 
 /// Tells of a transfer that has ended. `name` is the path as the client gave it, in octets of the disk.
 pub(crate) fn transfer(link: &Link, user: &User, direction: Direction, name: &[u8], ended: &Ended) {
+    if !link.log.tells_of_transfers() {
+        return;
+    }
     let representation = user.representation;
     let archive = match representation.structure {
         Structure::Archive => " of an archive",
