@@ -11,7 +11,7 @@ use nix::sys::memfd::{MFdFlags, memfd_create};
 use nix::sys::uio::{pread, pwrite};
 use nix::unistd::ftruncate;
 
-use crate::wire::{self, Malformed, Octets, Wire};
+use crate::wire::{self, Octets, Wire, fields};
 
 /// The size of a page, in octets.
 const SIZE: usize = 512;
@@ -31,24 +31,7 @@ pub struct Activity {
     pub total: u64,
 }
 
-impl Wire for Activity {
-    fn put(&self, out: &mut Vec<u8>) {
-        self.verb.put(out);
-        self.argument.put(out);
-        self.since.put(out);
-        self.moved.put(out);
-        self.total.put(out);
-    }
-    fn take(input: &mut &[u8]) -> Result<Self, Malformed> {
-        Ok(Activity {
-            verb: Wire::take(input)?,
-            argument: Wire::take(input)?,
-            since: Wire::take(input)?,
-            moved: Wire::take(input)?,
-            total: Wire::take(input)?,
-        })
-    }
-}
+fields! { Activity: verb, argument, since, moved, total }
 
 impl Activity {
     /// How long it has been doing that.

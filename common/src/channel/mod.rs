@@ -248,9 +248,9 @@ impl<P: Phase> Asker<P> {
     }
 }
 
-impl Asker<PreLogin> {
-    /// Goes on to the next phase, after the answer that said so.
-    pub fn log_in(self) -> Asker<LoggedIn> {
+impl<P: Phase> Asker<P> {
+    /// The same channel in another phase.
+    fn turn<Q: Phase>(self) -> Asker<Q> {
         Asker {
             socket: self.socket,
             next: self.next,
@@ -261,26 +261,21 @@ impl Asker<PreLogin> {
 }
 
 impl Asker<PreLogin> {
+    /// Goes on to the next phase, after the answer that said so.
+    pub fn log_in(self) -> Asker<LoggedIn> {
+        self.turn()
+    }
+
     /// Goes on to be led, after the answer that said so.
     pub fn lead(self) -> Asker<Dialling> {
-        Asker {
-            socket: self.socket,
-            next: self.next,
-            forgotten: self.forgotten,
-            phase: PhantomData,
-        }
+        self.turn()
     }
 }
 
 impl Asker<LoggedIn> {
     /// Goes back to the first phase, after the answer that said so.
     pub fn log_out(self) -> Asker<PreLogin> {
-        Asker {
-            socket: self.socket,
-            next: self.next,
-            forgotten: self.forgotten,
-            phase: PhantomData,
-        }
+        self.turn()
     }
 }
 
@@ -314,14 +309,9 @@ impl<P: Phase> Answerer<P> {
 impl Answerer<PreLogin> {
     /// Goes on to the next phase, after having become the user.
     pub fn log_in(self) -> Answerer<LoggedIn> {
-        Answerer {
-            socket: self.socket,
-            phase: PhantomData,
-        }
+        Answerer::over(self.socket)
     }
-}
 
-impl Answerer<PreLogin> {
     /// Goes on to lead, having said so.
     pub fn lead(self) -> Answerer<Dialling> {
         Answerer::over(self.socket)
@@ -331,19 +321,12 @@ impl Answerer<PreLogin> {
 impl Answerer<LoggedIn> {
     /// Takes over a channel that a former keeper has left with the request `number` unanswered.
     pub fn take_over(channel: OwnedFd, number: u32) -> (Self, Ticket) {
-        let answerer = Answerer {
-            socket: channel,
-            phase: PhantomData,
-        };
-        (answerer, Ticket(number))
+        (Answerer::over(channel), Ticket(number))
     }
 
     /// Goes back to the first phase, having said so.
     pub fn log_out(self) -> Answerer<PreLogin> {
-        Answerer {
-            socket: self.socket,
-            phase: PhantomData,
-        }
+        Answerer::over(self.socket)
     }
 }
 
