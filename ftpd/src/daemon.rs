@@ -160,16 +160,11 @@ fn start(config: Config) -> Result<(Listener, Setup, Option<PidFile>), String> {
     raise_descriptor_limit();
     if is_root() {
         // Programs that modules of PAM start, such as the one that makes home directories, are nothing without.
-        let bounding = if setup
-            .config
-            .server
-            .hooks()
-            .iter()
-            .any(Hook::needs_privileges)
-        {
+        let server = &setup.config.server;
+        let bounding = if server.hooks().any(Hook::needs_privileges) {
             // Programs that run as root are to have its capabilities.
             Bounding::Whole
-        } else if setup.config.server.auth_methods.need_pam() {
+        } else if server.auth_methods.need_pam() {
             Bounding::Modules
         } else {
             Bounding::Empty
@@ -242,7 +237,7 @@ fn prepare(config: Config) -> Result<Prepared, String> {
     };
     let leading = &config.server.leading;
     let gateway = leading.gateway(&config.server, &config.session);
-    let hooks = config.server.hooks();
+    let hooks: Vec<Hook> = config.server.hooks().cloned().collect();
     let spool = config.server.spool.as_deref();
     let spool = spool.filter(|_| !hooks.is_empty()).map(Spool::open);
     let spool = spool.transpose().map_err(because("EventSpool"))?;
@@ -339,18 +334,16 @@ fn start_hooks(setup: &Setup, spool: Option<Spool>) -> Result<Option<Hooks>, Str
 
 fn hook_recipe(setup: &Setup, spool: Option<Spool>) -> Option<hookd::Recipe> {
     let server = &setup.config.server;
-    let hooks = server.hooks();
+    let hooks: Vec<Hook> = server.hooks().cloned().collect();
     let [.., user, _] = server.own_uids();
-    let log = setup.log.clone();
-    let programs = setup.programs.clone();
     (!hooks.is_empty()).then(|| hookd::Recipe {
         hooks,
         user,
         spool,
         spool_full: server.spool_full,
-        programs,
+        programs: setup.programs.clone(),
         results: server.hooks.log.clone(),
-        log,
+        log: setup.log.clone(),
     })
 }
 

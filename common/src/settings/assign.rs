@@ -138,6 +138,15 @@ pub(super) type Origins = BTreeMap<&'static str, (Origin, String)>;
 
 /// Finds the setting of a key that a file or a user's entry names, or says why there is none.
 pub(super) fn lookup(settings: &Settings, key: &str) -> Result<&'static Setting, String> {
+    lookup_among(settings, key, &[])
+}
+
+/// The same where the key may be meant to be one of these words, too.
+pub(super) fn lookup_among(
+    settings: &Settings,
+    key: &str,
+    words: &[&str],
+) -> Result<&'static Setting, String> {
     if let Some(setting) = settings.find(key) {
         return match setting.scope() {
             Scope::CommandLine => Err(format!(
@@ -157,6 +166,7 @@ pub(super) fn lookup(settings: &Settings, key: &str) -> Result<&'static Setting,
         .filter(|setting| setting.scope() != Scope::CommandLine)
         .flat_map(Setting::keys);
     let hint = nearest(key, keys)
+        .or_else(|| nearest(key, words.iter().copied()))
         .map(|name| format!(", did you mean \"{name}\"?"))
         .unwrap_or_default();
     Err(format!("unknown key \"{}\"{hint}", shown(key)))

@@ -73,6 +73,16 @@ pub enum ServerData {
     Active,
 }
 
+impl ServerData {
+    /// A switch that has the servers do it.
+    pub(super) fn parse(value: Value) -> Result<ServerData, Wrong> {
+        Ok(match value.switch()? {
+            true => ServerData::Active,
+            false => ServerData::Passive,
+        })
+    }
+}
+
 impl Default for GatewayConfig {
     fn default() -> Self {
         GatewayConfig {
@@ -199,7 +209,7 @@ const TABLE: &[Setting] = &[
     setting("Targets",               &["targets"],         "servers.targets",       Text("LIST"),     "",       "Where clients may go: HOST, NETWORK or HOST=NETWORK, with :PORTS",       Gateway(|c, v| { c.targets = Targets::parse(v.text)?; Ok(()) })),
     setting("Server",                &["server"],          "servers.server",        Text("HOST:PORT"),"",       "Where all clients go, by default where each of them says",               Gateway(|c, v| { c.server = Some(destination(v)?); Ok(()) })),
     setting("Transparent",           &["proxy"],           "servers.transparent",   Switch,           "no",     "Serve connections that a firewall redirects here, and go where they went",Gateway(|c, v| { c.transparent = v.switch()?; Ok(()) })),
-    setting("NoPassive",             &["nopasv"],          "servers.active",        Switch,           "no",     "Have servers open the data connections to the gateway",                  Gateway(no_passive)),
+    setting("NoPassive",             &["nopasv"],          "servers.active",        Switch,           "no",     "Have servers open the data connections to the gateway",                  Gateway(|c, v| { c.server_data = ServerData::parse(v)?; Ok(()) })),
     setting("NoDaemon",              &["nodemon"],         "run.foreground",        Switch,           "no",     "Stay in the foreground",                                                 Gateway(foreground)),
     setting("ProxyUser",             &["proxyuser"],       "run.user",              Text("UID"),      "60631",  "Uid and gid of what reads the network; three behind it are taken too",     Gateway(|c, v| { c.user = v.unprivileged_id()?; Ok(()) })),
     setting("ServLogFile",           &["servlogfile"],     "log.file",              File,             "",       "Append log lines to this file",                                          Gateway(|c, v| { c.log_file = Some(v.log_path()?); Ok(()) })),
@@ -239,14 +249,6 @@ fn tls_name(value: Value) -> Result<String, Wrong> {
     }
 }
 
-fn no_passive(config: &mut GatewayConfig, value: Value) -> Result<(), Wrong> {
-    config.server_data = match value.switch()? {
-        true => ServerData::Active,
-        false => ServerData::Passive,
-    };
-    Ok(())
-}
-
 fn foreground(config: &mut GatewayConfig, value: Value) -> Result<(), Wrong> {
     config.run = match value.switch()? {
         true => Run::Foreground,
@@ -281,13 +283,8 @@ mod tests {
             ("LogLevel", _) => "commands",
             ("PermittedCommands", _) => "READ",
             ("Server", _) => "ftp.example.org",
-            ("ServerTLS" | "TLSDataBinding", _) => {
-                if setting.key == "ServerTLS" {
-                    "implicit"
-                } else {
-                    "off"
-                }
-            }
+            ("ServerTLS", _) => "implicit",
+            ("TLSDataBinding", _) => "off",
             ("ServerTLSName", _) => "ftp.example.org",
             ("TLSRequired", _) => "all",
             ("TLSMinVersion" | "ServerTLSMaxVersion", _) => "1.3",

@@ -2,9 +2,8 @@
 
 use std::path::Path;
 
-use super::assign::{Assignment, Origin, SettingError, lookup};
+use super::assign::{Assignment, Origin, SettingError, lookup_among};
 use super::hooks::{Hooks, Lines};
-use super::nearest::nearest;
 use super::table::{Kind, Setting, Settings};
 use crate::hooks::directive::Directive;
 
@@ -85,13 +84,9 @@ fn parse_line<'a>(settings: &Settings, octets: &'a [u8]) -> Result<Line<'a>, Str
     {
         return Ok(Line::Directive(directive, text.unwrap_or_default()));
     }
-    let setting = lookup(settings, key).map_err(|why| {
-        let directive = nearest(key, Directive::ALL.map(Directive::name));
-        match directive.filter(|_| settings.hooks && !why.contains(", did you mean")) {
-            Some(name) => format!("{why}, did you mean \"{name}\"?"),
-            None => why,
-        }
-    })?;
+    let directives = Directive::ALL.map(Directive::name);
+    let words: &[&str] = if settings.hooks { &directives } else { &[] };
+    let setting = lookup_among(settings, key, words)?;
     match text {
         Some(text) => Ok(Line::Setting(setting, text)),
         None if setting.kind == Kind::Switch => Ok(Line::Setting(setting, "")),

@@ -226,9 +226,9 @@ impl ServerConfig {
     }
 
     /// All that is to be done when something happens.
-    pub fn hooks(&self) -> Vec<Hook> {
+    pub fn hooks(&self) -> impl Iterator<Item = &Hook> {
         let placed = self.hooks.all.iter().map(|placed| &placed.hook);
-        self.scripts.iter().chain(placed).cloned().collect()
+        self.scripts.iter().chain(placed)
     }
 
     /// The same with their places in the configuration.

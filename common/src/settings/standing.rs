@@ -42,7 +42,7 @@ const STANDING: &[(&str, Keep)] = &[
 
 fn hooks(new: &mut ServerConfig, old: &ServerConfig) -> bool {
     // Where in the file they stand does not matter.
-    let others = new.hooks() != old.hooks();
+    let others = !new.hooks().eq(old.hooks());
     new.scripts.clone_from(&old.scripts);
     new.hooks.clone_from(&old.hooks);
     others

@@ -110,7 +110,7 @@ pub const TABLE: &[Setting] = &[
     //      key                     flags                         TOML name                kind              default               documentation                                                             what it sets
     setting("Port",                  &["port", "p"],              "listen.port",           Text("PORT"),     "21",                 "Port of the control connection; 0 is any free one",                      Server(|c, v| { c.port = v.port(0)?; Ok(()) })),
     setting("BindAddress",           &["bindaddress", "i"],       "listen.address",        Text("PLACES"),   "",                   "Addresses and interfaces to listen on, with :PORT or not; by default all", Server(|c, v| c.bind.name(v.text))),
-    setting("IPv4Only",              &["4"],                      "listen.ipv4-only",      Switch,           "no",                 "Listen on IPv4 addresses only",                                          CommandLine(ipv4_only)),
+    setting("IPv4Only",              &["4"],                      "listen.ipv4-only",      Switch,           "no",                 "Listen on IPv4 addresses only",                                          CommandLine(|c, v| c.bind.narrow(v))),
     setting("ProxyNetworks",         &["proxynetworks"],          "listen.proxy-networks", Text("LIST"),     "",                   "Front ends whose connections begin with a header of the PROXY protocol", Server(|c, v| { c.limits.front_ends = Some(Networks::parse(v.text)?); Ok(()) })),
     setting("Certificate",           &["cert"],                   "tls.certificate",       Files,            "",                   "Certificate chains in PEM; more than one: by the host that clients name",  Server(|c, v| { c.tls.certificates = v.paths()?; Ok(()) })),
     setting("CertificateKey",        &["key"],                    "tls.key",               Files,            "",                   "The key to each certificate; by default it is in the certificate's file",  Server(|c, v| { c.tls.keys = v.paths()?; Ok(()) })),
@@ -234,7 +234,7 @@ pub const TABLE: &[Setting] = &[
     setting("Targets",               &["targets"],                "proxy.targets",         Text("LIST"),     "",                   "Servers that clients may be led to: HOST, NETWORK or HOST=NETWORK, with :PORTS", Server(|c, v| { c.leading.targets = Targets::parse(v.text)?; Ok(()) })),
     setting("ProxyClients",          &["proxyclients"],           "proxy.clients",         Choice(&["anybody", "users"]), "anybody", "Who is led to Targets: anybody by USER name@host, or users by SITE PROXY", Server(|c, v| { c.leading.who = Led::parse(v.text)?; Ok(()) })),
     setting("Transparent",           &["proxy"],                  "proxy.transparent",     Switch,           "no",                 "Serve only connections that a firewall redirects here, and go where they went", Server(|c, v| { c.leading.transparent = v.switch()?; Ok(()) })),
-    setting("ProxyActive",           &["proxyactive"],            "proxy.active",          Switch,           "no",                 "Have the servers of Targets open the data connections",                  Server(proxy_active)),
+    setting("ProxyActive",           &["proxyactive"],            "proxy.active",          Switch,           "no",                 "Have the servers of Targets open the data connections",                  Server(|c, v| { c.leading.server_data = ServerData::parse(v)?; Ok(()) })),
     setting("ConnectTimeout",        &["connecttimeout"],         "proxy.connect-timeout", Text("TIME"),     "30",                 "How long the way to a server of Targets may take, its name's look-up too", Server(|c, v| { c.leading.connect_timeout = v.interval(Zero::Refuse)?; Ok(()) })),
     setting("AnswerTimeout",         &["answertimeout"],          "proxy.answer-timeout",  Text("TIME"),     "300",                "How long a server of Targets may take to answer a command",              Server(|c, v| { c.leading.answer_timeout = v.interval(Zero::Refuse)?; Ok(()) })),
 ];
@@ -320,10 +320,6 @@ impl Setting {
     }
 }
 
-fn ipv4_only(config: &mut ServerConfig, value: Value) -> Result<(), Wrong> {
-    config.bind.narrow(value)
-}
-
 fn script(config: &mut ServerConfig, value: Value, event: Event) -> Result<(), Wrong> {
     config
         .scripts
@@ -335,14 +331,6 @@ fn run(config: &mut ServerConfig, value: Value, run: Run) -> Result<(), Wrong> {
     if value.switch()? {
         config.run = run;
     }
-    Ok(())
-}
-
-fn proxy_active(config: &mut ServerConfig, value: Value) -> Result<(), Wrong> {
-    config.leading.server_data = match value.switch()? {
-        true => ServerData::Active,
-        false => ServerData::Passive,
-    };
     Ok(())
 }
 
