@@ -18,23 +18,32 @@ use crate::sys;
 /// How long sessions get to end after the listener was told to stop.
 const STOP_GRACE: Duration = Duration::from_secs(10);
 
+/// What signals ask for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub(super) enum Asked {
+    Nothing,
+    Reload,
+    /// Whatever else is asked for.
+    Stop,
+}
+
 impl Listener {
-    /// Reads the signals that came; true if one of them says stop.
-    pub(super) fn handle_signals(&mut self) -> bool {
-        let mut stop = false;
+    /// Reads the signals that came, and does what is to be done at once.
+    pub(super) fn handle_signals(&mut self) -> Asked {
+        let mut asked = Asked::Nothing;
         while let Ok(Some(info)) = self.signals.read_signal() {
             match i32::try_from(info.ssi_signo)
                 .ok()
                 .and_then(|number| Signal::try_from(number).ok())
             {
-                Some(Signal::SIGTERM | Signal::SIGINT) => stop = true,
+                Some(Signal::SIGTERM | Signal::SIGINT) => asked = Asked::Stop,
                 Some(Signal::SIGCHLD) => self.reap(),
-                Some(Signal::SIGHUP) => self.reload = true,
+                Some(Signal::SIGHUP) => asked = asked.max(Asked::Reload),
                 Some(Signal::SIGUSR1) => self.reopen_log(),
                 _ => {}
             }
         }
-        stop
+        asked
     }
 
     /// Goes on in a new log file, if the old one was renamed.

@@ -11,7 +11,6 @@ use nix::unistd::Pid;
 use crate::control::until;
 use crate::hookd::{self, Behind, Door, Happened, Introduced, Introduction, Recipe, Stage};
 use crate::hooks::{Id, Kind};
-use crate::log::Log;
 use crate::net::{Ends, Passed};
 use crate::sys;
 
@@ -211,7 +210,7 @@ impl Hooks {
     }
 
     /// Hears which channels have ended, and starts another hookd when it is time.
-    pub(super) fn look(&mut self, log: &Log) {
+    pub(super) fn look(&mut self) {
         while let Some(number) = self.door.parting() {
             self.known.remove(&number);
         }
@@ -233,7 +232,8 @@ impl Hooks {
                 }
             }
             Err(errno) => {
-                log.line(&format!("hooks: hookd cannot be started: {errno}"));
+                let line = format!("hooks: hookd cannot be started: {errno}");
+                self.recipe.log.line(&line);
                 self.again = Some(now + SHORTEST_LIFE);
             }
         }

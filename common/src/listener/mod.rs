@@ -43,6 +43,7 @@ pub use reports::{Reports, Verdict};
 pub use status::Status;
 
 use self::door::{Door, Judgement};
+use self::ends::Asked;
 use self::leases::Leases;
 use self::penalties::Source;
 use self::reports::Inbox;
@@ -145,8 +146,6 @@ pub struct Listener {
     hooks: Option<Hooks>,
     operator: Option<Operator>,
     log: Log,
-    /// Whether somebody wants the settings to be read anew.
-    reload: bool,
 }
 
 /// How a run of the listener came to its end, in which process.
@@ -206,7 +205,6 @@ impl Listener {
             hooks: None,
             operator: None,
             log,
-            reload: false,
         })
     }
 
@@ -232,13 +230,13 @@ impl Listener {
             if paused.is_some_and(|end| Instant::now() >= end) {
                 paused = None;
             }
-            let wants_stop = self.handle_signals();
-            if wants_stop {
-                self.stop();
-                return Ran::Stopped;
-            }
-            if std::mem::take(&mut self.reload) {
-                return Ran::Reload(Box::new(self));
+            match self.handle_signals() {
+                Asked::Nothing => {}
+                Asked::Reload => return Ran::Reload(Box::new(self)),
+                Asked::Stop => {
+                    self.stop();
+                    return Ran::Stopped;
+                }
             }
             self.hear();
             self.answer_operator();
@@ -246,7 +244,7 @@ impl Listener {
                 renewal.look(&self.log);
             }
             if let Some(hooks) = &mut self.hooks {
-                hooks.look(&self.log);
+                hooks.look();
             }
             if let Some(reinitialised) = self.reinitialise() {
                 return Ran::Reinitialise(reinitialised);
