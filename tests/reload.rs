@@ -30,8 +30,7 @@ fn new_sessions_have_new_settings_and_running_ones_keep_theirs() {
         &["settings: read anew"],
     );
     early.expect("MKD early", 257);
-    let stream = TcpStream::connect(server.address()).unwrap();
-    let mut late = Client::over(stream);
+    let mut late = Client::connect_quietly(server.address());
     assert!(late.expect_reply(220).text().contains("After"));
     late.login(&server.login.name, &server.login.password);
     late.expect("MKD late", 550);
@@ -49,8 +48,7 @@ fn a_configuration_that_is_wrong_changes_nothing_and_the_log_says_where() {
     );
     assert!(line.contains("ftpd.conf:3: Idle"), "{line}");
     // One client is there already.
-    let stream = TcpStream::connect(server.address()).unwrap();
-    let mut late = Client::over(stream);
+    let mut late = Client::connect_quietly(server.address());
     assert!(late.expect_reply(220).text().contains("Before"));
     session.expect("NOOP", 200);
     // And what is missing is no reason to end.
@@ -65,8 +63,7 @@ fn limits_change_and_nobody_has_to_go() {
     let server = Setup::new().start();
     let mut sessions = [server.logged_in(), server.logged_in()];
     reload(&server, &["MaxClients=1"], &["settings: read anew"]);
-    let stream = TcpStream::connect(server.address()).unwrap();
-    Client::over(stream).expect_reply(421);
+    Client::connect_quietly(server.address()).expect_reply(421);
     for session in &mut sessions {
         session.expect("NOOP", 200);
     }
@@ -81,8 +78,7 @@ fn what_needs_a_restart_is_named_and_the_rest_changes() {
         &["SessionUser", "needs a restart"],
     );
     server.log.line_with(&["settings: read anew"]);
-    let stream = TcpStream::connect(server.address()).unwrap();
-    let mut late = Client::over(stream);
+    let mut late = Client::connect_quietly(server.address());
     assert!(late.expect_reply(220).text().contains("After"));
 }
 

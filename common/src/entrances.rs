@@ -39,6 +39,13 @@ pub struct Port {
     pub gate: Gate,
 }
 
+impl Port {
+    /// Where it listens.
+    fn address(&self) -> Option<SocketAddr> {
+        self.socket.local_addr().ok()?.as_socket()
+    }
+}
+
 /// What becomes of the ports that are open, for other settings.
 #[derive(Debug)]
 pub struct Change {
@@ -187,14 +194,8 @@ fn listen_at(address: SocketAddr, both_families: bool) -> io::Result<Socket> {
 
 /// Why the port could not be opened, with what to do about it.
 fn cannot_listen(bind: &Bind, address: SocketAddr, error: &io::Error, there: &[Port]) -> String {
-    let number = |port: &Port| {
-        port.socket
-            .local_addr()
-            .ok()?
-            .as_socket()
-            .map(|at| at.port())
-    };
-    let ours = (there.iter()).any(|port| number(port) == Some(address.port()));
+    let listens = |at: SocketAddr| at.port() == address.port();
+    let ours = (there.iter()).any(|port| port.address().is_some_and(listens));
     let hint = match error.kind() {
         io::ErrorKind::PermissionDenied => {
             "; ports below 1024 need root or CAP_NET_BIND_SERVICE, a higher one does not: -port 2121"
@@ -224,8 +225,7 @@ fn cannot_listen(bind: &Bind, address: SocketAddr, error: &io::Error, there: &[P
 /// Tells the log where clients may come.
 pub fn announce(ports: &[Port], log: &Log) {
     for port in ports {
-        let address = port.socket.local_addr().ok();
-        if let Some(address) = address.and_then(|address| address.as_socket()) {
+        if let Some(address) = port.address() {
             let how = match port.gate.entrance {
                 Entrance::Plain => "",
                 Entrance::Tls => ", with implicit TLS",
