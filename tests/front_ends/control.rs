@@ -265,8 +265,7 @@ fn the_header_comes_before_tls_and_nothing_is_said_in_the_clear() {
         .setting(TRUSTED)
         .setting("MaxPerAddress=1")
         .start();
-    let listening = server.log.line_with(&["listening on", "implicit TLS"]);
-    let address = tests::log::address_in(&listening);
+    let address = server.log.implicit();
     let _first = greeted(&server, CLIENT);
     // Neither who sends no header nor who is not admitted hears a word.
     for octets in [b"\x16\x03\x01\x00\x05hello".to_vec(), line(CLIENT, address)] {

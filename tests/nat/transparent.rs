@@ -4,9 +4,8 @@ use std::net::{IpAddr, Ipv6Addr, SocketAddr};
 
 use tests::{Client, Data, Gateway, GatewaySetup, Server, Setup, wait};
 
-use crate::lab::{CONTENT, Lab, Place, SERVER};
+use crate::lab::{CONTENT, Lab, Place, SERVER, SERVER_V6};
 
-const SERVER_V6: Ipv6Addr = Ipv6Addr::new(0xfd00, 2, 0, 0, 0, 0, 0, 2);
 /// Passive ports, which are redirected too: after EPSV clients go to the server's address.
 const PORTS: &str = "50000:50999";
 
@@ -43,6 +42,22 @@ fn server(lab: &Lab, address: IpAddr) -> Server {
     server
 }
 
+/// Both ways in every mode, to a server of each family.
+fn moves_files(gateway: &Gateway, four: &Server, six: &Server, what: &str) {
+    for (server, ways) in [(four, &Data::ALL[..]), (six, &[Data::Epsv, Data::Eprt])] {
+        let mut client = Client::connect(server.address());
+        client.login(&server.login.name, &server.login.password);
+        for &how in ways {
+            assert_eq!(client.download(how, "file"), CONTENT, "{how:?}, {what}");
+            client.upload(how, "up", what.as_bytes());
+            assert_eq!(server.content("up"), what.as_bytes());
+        }
+        client.expect("QUIT", 221);
+        let place = server.address().to_string();
+        gateway.log.line_with(&["connected to", &place]);
+    }
+}
+
 #[test]
 fn redirected_clients_move_files_in_every_mode() {
     let Some(lab) = Lab::new() else { return };
@@ -50,18 +65,7 @@ fn redirected_clients_move_files_in_every_mode() {
     let six = server(&lab, SERVER_V6.into());
     for setting in ["NoPassive=no", "NoPassive=yes"] {
         let gateway = gateway(&lab, setting);
-        for (server, ways) in [(&four, &Data::ALL[..]), (&six, &[Data::Epsv, Data::Eprt])] {
-            let mut client = Client::connect(server.address());
-            client.login(&server.login.name, &server.login.password);
-            for &how in ways {
-                assert_eq!(client.download(how, "file"), CONTENT, "{how:?}, {setting}");
-                client.upload(how, "up", setting.as_bytes());
-                assert_eq!(server.content("up"), setting.as_bytes());
-            }
-            client.expect("QUIT", 221);
-            let place = server.address().to_string();
-            gateway.log.line_with(&["connected to", &place]);
-        }
+        moves_files(&gateway, &four, &six, setting);
         drop(gateway);
         for table in ["iptables", "ip6tables"] {
             lab.run(
@@ -78,18 +82,7 @@ fn ftpd_serves_redirected_clients_as_well() {
     let four = server(&lab, SERVER.into());
     let six = server(&lab, SERVER_V6.into());
     let setup = GatewaySetup::to("10.2.0.0/24,[fd00:2::/64]:21").by_ftpd();
-    let gateway = start(&lab, setup);
-    for (server, ways) in [(&four, &Data::ALL[..]), (&six, &[Data::Epsv, Data::Eprt])] {
-        let mut client = Client::connect(server.address());
-        client.login(&server.login.name, &server.login.password);
-        for &how in ways {
-            assert_eq!(client.download(how, "file"), CONTENT, "{how:?}");
-            client.upload(how, "up", CONTENT);
-            assert_eq!(server.content("up"), CONTENT);
-        }
-        let place = server.address().to_string();
-        gateway.log.line_with(&["connected to", &place]);
-    }
+    moves_files(&start(&lab, setup), &four, &six, "ftpd");
 }
 
 #[test]

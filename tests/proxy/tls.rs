@@ -27,11 +27,6 @@ fn gateway(scratch: &Scratch, server: &Server) -> (Gateway, PathBuf) {
     (gateway, certificate)
 }
 
-fn implicit_port(gateway: &Gateway) -> u16 {
-    let line = gateway.log.line_with(&["listening on", "implicit TLS"]);
-    tests::log::address_in(&line).port()
-}
-
 #[test]
 fn curl_moves_files_under_tls_to_a_server_without() {
     if !require::programs(&["curl"]) {
@@ -44,7 +39,7 @@ fn curl_moves_files_under_tls_to_a_server_without() {
     std::fs::write(&original, &octets).unwrap();
     let ways = [
         ("ftp", gateway.address.port()),
-        ("ftps", implicit_port(&gateway)),
+        ("ftps", gateway.log.implicit().port()),
     ];
     for (scheme, port) in ways {
         let curl = |name: &str| {

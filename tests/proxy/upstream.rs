@@ -16,11 +16,6 @@ fn strict(trust: &Trust) -> Server {
         .start()
 }
 
-fn implicit(server: &Server) -> SocketAddr {
-    let line = server.log.line_with(&["listening on", "implicit TLS"]);
-    tests::log::address_in(&line)
-}
-
 #[track_caller]
 fn log_in(gateway: &Gateway, server: &Server, at: SocketAddr) -> Client {
     let mut client = gateway.connect();
@@ -37,7 +32,7 @@ fn data_goes_both_ways_under_tls_whoever_opens_the_connections() {
     for version in ["1.2", "1.3"] {
         for (how, at) in [
             ("require", server.address()),
-            ("implicit", implicit(&server)),
+            ("implicit", server.log.implicit()),
         ] {
             for setting in ["NoPassive=no", "NoPassive=yes"] {
                 let gateway = GatewaySetup::to_here().setting(setting);

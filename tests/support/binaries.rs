@@ -10,15 +10,16 @@ pub fn root() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("..")
 }
 
-/// Where `packaging/peers.sh` has put a program that Debian does not install beside others of its kind.
-pub fn peer(package: &str, name: &str) -> Option<PathBuf> {
+/// Where `packaging/peers.sh` has unpacked what Debian does not install beside others of its kind.
+pub fn unpacked(package: &str) -> Option<PathBuf> {
     let test = std::env::current_exe().ok()?;
     let target = test.ancestors().find(|path| path.join("peers").is_dir())?;
-    let program = target
-        .join("peers")
-        .join(package)
-        .join("usr/sbin")
-        .join(name);
+    Some(target.join("peers").join(package))
+}
+
+/// A program from there.
+pub fn peer(package: &str, name: &str) -> Option<PathBuf> {
+    let program = unpacked(package)?.join("usr/sbin").join(name);
     program.exists().then_some(program)
 }
 

@@ -68,6 +68,14 @@ impl Log {
     }
 }
 
+impl Log {
+    /// Where the port is at which TLS comes first.
+    #[track_caller]
+    pub fn implicit(&self) -> SocketAddr {
+        address_in(&self.line_with(&["listening on", "implicit TLS"]))
+    }
+}
+
 /// The address in a server's line about where it listens.
 #[track_caller]
 pub fn address_in(line: &str) -> SocketAddr {

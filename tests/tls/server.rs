@@ -152,6 +152,5 @@ pub(crate) fn start_as(setup: Setup, settings: &[&str]) -> (Authority, Server) {
 
 /// Where the port is at which TLS comes first.
 pub(crate) fn implicit(server: &Server) -> std::net::SocketAddr {
-    let line = server.log.line_with(&["listening on", "implicit TLS"]);
-    tests::log::address_in(&line)
+    server.log.implicit()
 }

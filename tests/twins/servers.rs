@@ -26,8 +26,7 @@ pub(crate) fn program(name: &str) -> Option<PathBuf> {
 
 /// Where ProFTPD's TLS is, which is a package of its own.
 fn proftpd_modules() -> Option<PathBuf> {
-    let target = Path::new(env!("CARGO_TARGET_TMPDIR")).parent()?;
-    let modules = target.join("peers/proftpd-mod-crypto/usr/lib/proftpd");
+    let modules = tests::binaries::unpacked("proftpd-mod-crypto")?.join("usr/lib/proftpd");
     modules.is_dir().then_some(modules)
 }
 

@@ -516,6 +516,14 @@ pub fn argument(verb: Verb, line: &[u8]) -> &[u8] {
     }
 }
 
+/// The same for those who shall not see secrets: empty where it may be one.
+pub fn shown_argument(verb: Verb, line: &[u8]) -> &[u8] {
+    match verb.spec().secret {
+        true => b"",
+        false => argument(verb, line),
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

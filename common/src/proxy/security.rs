@@ -14,9 +14,9 @@ use crate::listener::Entrance;
 use crate::proto::args::DataLevel;
 use crate::proto::reply::{Code, Reply};
 use crate::proto::verbs::{self, Command, Verb};
-use crate::pump::{OpenError, Watch, Wire, secure, unbound};
+use crate::pump::{OpenError, Secured, Watch, Wire, secure, unbound};
 use crate::settings::CloseNotify;
-use crate::tls::{Certificates, Policy, ServerConfig, Trusted, bound, server_config};
+use crate::tls::{Certificates, Policy, ServerConfig, Side, Trusted, bound, server_config};
 
 /// What the gateway offers of TLS.
 pub struct Terms {
@@ -193,14 +193,23 @@ impl Session<'_> {
         };
         let binding = self.config.binding;
         let config = bound(&agreement.config, binding);
-        let deadline = Instant::now() + self.config.data_timeout;
-        let server = self.server.as_ref().ok_or(End::Broken)?;
-        let mut watch = Watch::new(&mut self.client, server.as_fd(), self.config.permitted);
-        let secured = secure(socket, config, CloseNotify::Strict, deadline, &mut watch);
-        let aborted = watch.aborted;
+        let (secured, aborted) = self.shake_hands(socket, config)?;
         if let Some(text) = unbound(&secured, binding, self.ends.client()) {
             self.log.line(&text);
         }
         Ok(secured.map(Wire::Tls).map_err(|error| (error, aborted)))
+    }
+
+    /// Does the handshake of a data connection, on either side. The flag says that ABOR has come.
+    pub(super) fn shake_hands(
+        &mut self,
+        socket: OwnedFd,
+        side: impl Into<Side>,
+    ) -> Result<(Result<Box<Secured>, OpenError>, bool), End> {
+        let deadline = Instant::now() + self.config.data_timeout;
+        let server = self.server.as_ref().ok_or(End::Broken)?;
+        let mut watch = Watch::new(&mut self.client, server.as_fd(), self.config.permitted);
+        let secured = secure(socket, side, CloseNotify::Strict, deadline, &mut watch);
+        Ok((secured, watch.aborted))
     }
 }

@@ -23,7 +23,7 @@ use crate::proto::destination::{Destination, Host};
 use crate::proto::line::Input;
 use crate::proto::reply::{Code, Reply};
 use crate::proto::request::Request;
-use crate::proto::verbs::{self, CommandError, Verb, site};
+use crate::proto::verbs::{self, CommandError, Verb};
 use crate::pump::Pipe;
 use crate::settings::GatewayConfig;
 
@@ -206,11 +206,11 @@ impl<'a> Session<'a> {
     }
 
     fn obey(&mut self, line: &[u8]) -> Result<Reply, End> {
-        let (word, argument) = verbs::split(line);
-        if word.eq_ignore_ascii_case(b"SITE") && is_proxy(argument) {
-            return self.site_proxy(site_argument(argument));
-        }
+        let (_, argument) = verbs::split(line);
         let verb = match verbs::verb(line) {
+            Ok(verb) if verb.spec().verb == "SITE PROXY" => {
+                return self.site_proxy(verbs::argument(verb, line));
+            }
             // No list of permitted commands takes TLS away.
             Ok(verb) if self.config.permitted.with_tls().contains(verb) => verb,
             Ok(_) | Err(CommandError::NotOffered) => {
@@ -579,12 +579,4 @@ pub(super) fn request(verb: Verb, argument: &[u8]) -> Result<Request, Reply> {
         false => Request::new(word, argument)
             .map_err(|_| Reply::new(Code::BAD_ARGUMENT, "The argument holds a line end.")),
     }
-}
-
-fn is_proxy(rest: &[u8]) -> bool {
-    site::words(rest).0.eq_ignore_ascii_case(b"PROXY")
-}
-
-fn site_argument(rest: &[u8]) -> &[u8] {
-    site::words(rest).1
 }

@@ -2,7 +2,7 @@
 //! which resume the session of that. What the client has of TLS has nothing to do with it.
 
 use std::net::SocketAddr;
-use std::os::fd::{AsFd, OwnedFd};
+use std::os::fd::OwnedFd;
 use std::time::Instant;
 
 use nix::poll::PollFlags;
@@ -13,8 +13,8 @@ use crate::proto::answer::{Answer, Outcome};
 use crate::proto::destination::Host;
 use crate::proto::reply::Code;
 use crate::proto::request::Request;
-use crate::pump::{OpenError, Watch, Wire, secure};
-use crate::settings::{CloseNotify, ServerTls};
+use crate::pump::{OpenError, Wire};
+use crate::settings::ServerTls;
 use crate::tls::Upstream;
 
 impl Session<'_> {
@@ -93,11 +93,10 @@ impl Session<'_> {
             let request = Request::new(verb, argument).map_err(|_| End::Broken)?;
             protected = self.ask(&request)?.outcome() == Outcome::Complete;
         }
-        if !protected && self.config.upstream.mode != ServerTls::Prefer {
-            return Err(ServerFault::ClearData.into());
-        }
-        if !protected {
-            self.tell_of_server("it takes no data under TLS");
+        match self.config.upstream.mode {
+            _ if protected => {}
+            ServerTls::Prefer => self.tell_of_server("it takes no data under TLS"),
+            _ => return Err(ServerFault::ClearData.into()),
         }
         if let Some(server) = &mut self.server {
             server.protects_data = protected;
@@ -114,10 +113,7 @@ impl Session<'_> {
         let Some(upstream) = server.upstream.clone().filter(|_| server.protects_data) else {
             return Ok(Ok(socket.into()));
         };
-        let deadline = Instant::now() + self.config.data_timeout;
-        let mut watch = Watch::new(&mut self.client, server.as_fd(), self.config.permitted);
-        let secured = secure(socket, upstream, CloseNotify::Strict, deadline, &mut watch);
-        let aborted = watch.aborted;
+        let (secured, aborted) = self.shake_hands(socket, upstream)?;
         if let Err(OpenError::Insecure(fault)) = secured {
             self.tell_of_server(&format!("TLS of a data connection failed: {fault}"));
         }

@@ -67,10 +67,7 @@ impl Session {
             return Ok(self.not_permitted(verb));
         }
         log_line(&self.link.log, line, spec);
-        let argument = match spec.secret {
-            true => &[],
-            false => verbs::split(line).1,
-        };
+        let argument = verbs::shown_argument(verb, line);
         self.link.teller.begin(spec.verb, argument);
         if spec.between
             && let Stage::User(user) = &mut self.stage

@@ -27,6 +27,19 @@ pub(crate) enum Denied {
     Vetoed(Reason),
 }
 
+impl Denied {
+    /// Why it was not done; any other answer is a bug of keeper.
+    fn of(answer: FileAnswer) -> Result<Denied, End> {
+        Ok(match answer {
+            FileAnswer::Failed { why } => Denied::Failed(why),
+            FileAnswer::NotPermitted => Denied::NotPermitted,
+            FileAnswer::TargetRefused => Denied::TargetRefused,
+            FileAnswer::Vetoed { text } => Denied::Vetoed(text),
+            _ => return Err(End::Broken),
+        })
+    }
+}
+
 /// A file to be sent.
 pub(crate) struct Opened {
     pub(crate) file: OwnedFd,
@@ -98,21 +111,14 @@ macro_rules! expect {
     ($answer:expr, $pattern:pat => $value:expr) => {
         match $answer {
             ($pattern, _) => Ok(Ok($value)),
-            (FileAnswer::Failed { why }, _) => Ok(Err(Denied::Failed(why))),
-            (FileAnswer::NotPermitted, _) => Ok(Err(Denied::NotPermitted)),
-            (FileAnswer::TargetRefused, _) => Ok(Err(Denied::TargetRefused)),
-            (FileAnswer::Vetoed { text }, _) => Ok(Err(Denied::Vetoed(text))),
-            _ => Err(End::Broken),
+            (answer, _) => Denied::of(answer).map(Err),
         }
     };
     ($answer:expr, $pattern:pat, fd => |$fd:ident| $value:expr) => {
         match $answer {
             ($pattern, Some($fd)) => Ok(Ok($value)),
-            (FileAnswer::Failed { why }, None) => Ok(Err(Denied::Failed(why))),
-            (FileAnswer::NotPermitted, None) => Ok(Err(Denied::NotPermitted)),
-            (FileAnswer::TargetRefused, None) => Ok(Err(Denied::TargetRefused)),
-            (FileAnswer::Vetoed { text }, None) => Ok(Err(Denied::Vetoed(text))),
-            _ => Err(End::Broken),
+            (answer, None) => Denied::of(answer).map(Err),
+            (_, Some(_)) => Err(End::Broken),
         }
     };
 }

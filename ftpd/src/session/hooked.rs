@@ -24,10 +24,7 @@ impl Session {
         if !self.interest.of_command(verb) {
             return None;
         }
-        let arguments = match verb.spec().secret {
-            true => b"",
-            false => verbs::argument(verb, line),
-        };
+        let arguments = verbs::shown_argument(verb, line);
         let from = match verb.spec().verb {
             "RNTO" => pending.rename_from.clone(),
             "SITE CPTO" => pending.copy_from.clone(),

@@ -7,17 +7,10 @@ use common::proto::destination::{Destination, split_login};
 use common::proto::reply::{Code, Reply};
 use common::proxy;
 use common::pump::Pipe;
-use common::settings::targets::Targets;
 use common::settings::{GatewayConfig, Led};
 
+use super::security::clear_login_refused;
 use super::{End, Session, Stage, Stop};
-
-/// Where clients of this server may be led.
-#[derive(Clone, Debug)]
-pub(crate) struct Leading {
-    pub(crate) targets: Targets,
-    pub(crate) who: Led,
-}
 
 /// A session that goes on at another server.
 pub(crate) struct Leave {
@@ -35,16 +28,13 @@ pub(super) fn site_proxy(session: &mut Session, to: &Destination) -> Result<Repl
         let text = "This server cannot be reached from here.";
         return Ok(Reply::new(Code::UNAVAILABLE, text));
     }
+    if leading.who == Led::Users {
+        session.user()?;
+    }
     let line = format!("SITE PROXY {} {}", to.host, to.port).into_bytes();
     let dialer = match &session.stage {
-        Stage::Visitor(_) if leading.who == Led::Users => {
-            return Ok(Reply::new(Code::NOT_LOGGED_IN, "Please log in first."));
-        }
         // The name and the password come later, and shall not come in the clear.
-        Stage::Visitor(_) if session.refuses_clear(b"") => {
-            let text = "Logins must be under TLS here: AUTH TLS first.";
-            return Ok(Reply::new(Code::NOT_LOGGED_IN, text));
-        }
+        Stage::Visitor(_) if session.refuses_clear(b"") => return Ok(clear_login_refused()),
         Stage::Visitor(_) => session.leave_as_visitor()?,
         Stage::User(_) => match std::mem::replace(&mut session.stage, Stage::Changing) {
             Stage::User(user) => user.files.lead()?,
@@ -52,8 +42,7 @@ pub(super) fn site_proxy(session: &mut Session, to: &Destination) -> Result<Repl
         },
         Stage::Changing => return Err(End::Broken.into()),
     };
-    session.leave = Some(Leave { dialer, line });
-    Err(End::Led.into())
+    Err(session.leave_for(dialer, line))
 }
 
 impl Session {
@@ -69,8 +58,12 @@ impl Session {
         }
         let dialer = self.leave_as_visitor()?;
         let line = [b"USER ", name].concat();
+        Err(self.leave_for(dialer, line))
+    }
+
+    fn leave_for(&mut self, dialer: Asker<Dialling>, line: Vec<u8>) -> Stop {
         self.leave = Some(Leave { dialer, line });
-        Err(End::Led.into())
+        End::Led.into()
     }
 
     fn leave_as_visitor(&mut self) -> Result<Asker<Dialling>, End> {

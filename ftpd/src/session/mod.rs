@@ -38,6 +38,7 @@ use common::proto::representation::Representation;
 use common::proto::verbs::VerbSet;
 use common::pump::Pipe;
 use common::sandbox::{self, Role};
+use common::settings::Leading;
 use common::settings::networks::Networks;
 use nix::errno::Errno;
 use nix::poll::{PollFd, PollFlags, poll};
@@ -45,7 +46,7 @@ use zeroize::Zeroize;
 
 use self::data::DataChannel;
 use self::files::Files;
-use self::lead::{Leading, Leave};
+use self::lead::Leave;
 use self::names::Names;
 use self::paces::Paces;
 use self::security::{Agreement, Handshakes, Terms, Turn};
@@ -290,22 +291,17 @@ pub(crate) fn run(
         Err(end) => end,
     };
     match (session.leave.take(), &setup.gateway, pipe) {
-        (Some(leave), Some(gateway), Some(pipe)) if end == End::Led => {
-            session.go(leave, gateway, pipe)
-        }
+        (Some(leave), Some(gateway), Some(pipe)) => session.go(leave, gateway, pipe),
         _ => session.farewell(end),
     }
 }
 
 /// Where clients may be led, if they may, and what octets pass through on their way there.
 fn leading(setup: &Setup) -> std::io::Result<Option<(Leading, Pipe)>> {
-    let Some(gateway) = &setup.gateway else {
+    if setup.gateway.is_none() {
         return Ok(None);
-    };
-    let leading = Leading {
-        targets: gateway.targets.clone(),
-        who: setup.config.server.leading.who,
-    };
+    }
+    let leading = setup.config.server.leading.clone();
     Ok(Some((leading, Pipe::new()?)))
 }
 

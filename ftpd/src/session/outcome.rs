@@ -19,7 +19,7 @@ pub(crate) fn about(typed: &[u8]) -> impl FnOnce(Denied) -> Reply {
         if let Denied::Vetoed(_) = denied {
             return file(denied);
         }
-        let (code, why) = reason(denied);
+        let (code, why) = reason(&denied);
         let mut text = typed[..typed.len().min(LONGEST_NAME_SHOWN)].to_vec();
         if text.len() < typed.len() {
             text.extend_from_slice(b"...");
@@ -35,13 +35,13 @@ pub(crate) fn file(denied: Denied) -> Reply {
     if let Denied::Vetoed(veto) = denied {
         return Reply::new(Code::UNAVAILABLE, veto.as_slice().to_vec());
     }
-    let (code, text) = reason(denied);
+    let (code, text) = reason(&denied);
     Reply::new(code, text)
 }
 
 /// Why something with a file did not work, as a sentence.
 pub(crate) fn text(why: Failure) -> &'static str {
-    reason(Denied::Failed(why)).1
+    reason(&Denied::Failed(why)).1
 }
 
 /// The failure that says the same.
@@ -53,9 +53,9 @@ pub(crate) fn failure(denied: Denied) -> Failure {
 }
 
 /// The reply code and the sentence for it.
-pub(crate) fn reason(denied: Denied) -> (Code, &'static str) {
+pub(crate) fn reason(denied: &Denied) -> (Code, &'static str) {
     let why = match denied {
-        Denied::Failed(why) => why,
+        Denied::Failed(why) => *why,
         Denied::NotPermitted => return (Code::UNAVAILABLE, "Permission denied."),
         Denied::TargetRefused | Denied::Vetoed(_) => return (Code::UNAVAILABLE, "Refused."),
     };

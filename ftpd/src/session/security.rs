@@ -146,6 +146,12 @@ impl Terms {
     }
 }
 
+/// What a login in the clear hears where that must not be.
+pub(crate) fn clear_login_refused() -> Reply {
+    let text = "Logins must be under TLS here: AUTH TLS first.";
+    Reply::new(Code::NOT_LOGGED_IN, text)
+}
+
 impl Session {
     /// Where TLS comes first, it comes before the greeting.
     pub(super) fn begin_secure(&mut self) -> Result<(), End> {

@@ -9,7 +9,6 @@ use rustls::unbuffered::{
 };
 use rustls::{CommonState, Error, ServerConfig};
 
-use super::LONGEST_RECORD;
 use crate::tls::buffer::Buffer;
 use crate::tls::{Fault, Upstream};
 
@@ -222,13 +221,8 @@ fn write<Data>(
 }
 
 fn encode_alert<Data>(status: UnbufferedStatus<'_, '_, Data>, outgoing: &mut Buffer) -> bool {
-    let Ok(ConnectionState::EncodeTlsData(mut data)) = status.state else {
-        return false;
-    };
-    // An alert is a record of a few octets.
-    match data.encode(outgoing.room(LONGEST_RECORD)) {
-        Ok(written) => outgoing.filled(written),
-        Err(_) => return false,
+    match status.state {
+        Ok(ConnectionState::EncodeTlsData(data)) => encode(data, outgoing).is_ok(),
+        _ => false,
     }
-    true
 }

@@ -138,7 +138,7 @@ impl Received {
     /// The reply for an archive that was read to its end, or to where it was refused.
     pub(super) fn reply(&self, names: Names, confirmation: Option<&Confirmation>) -> Reply {
         let entries = self.entries;
-        let Some(why) = self.refused.clone() else {
+        let Some(why) = &self.refused else {
             let mut text = format!("Transfer complete, {entries} entries.");
             for (count, what) in [
                 (self.left_out, "links and special files were left out."),

@@ -14,6 +14,7 @@ use crate::session::data::DataChannel;
 use crate::session::files::Files;
 use crate::session::names::Names;
 use crate::session::paces::Paces;
+use crate::session::security::clear_login_refused;
 use crate::session::{End, Pending, Session, Stage, Stop, User, Visitor};
 
 pub(in crate::session) fn user(session: &mut Session, name: Vec<u8>) -> Result<Reply, Stop> {
@@ -25,10 +26,7 @@ pub(in crate::session) fn user(session: &mut Session, name: Vec<u8>) -> Result<R
         // Before a password is on its way.
         Stage::Visitor(visitor) if refused => {
             visitor.user = None;
-            return Ok(Reply::new(
-                Code::NOT_LOGGED_IN,
-                "Logins must be under TLS here: AUTH TLS first.",
-            ));
+            return Ok(clear_login_refused());
         }
         Stage::Visitor(visitor) => visitor.user = Some(name),
         Stage::User(_) => {
