@@ -193,14 +193,19 @@ fn json_value(value: &Value<'_>) -> (&'static str, String) {
     }
 }
 
-/// A string in JSON. What ends a line for some readers of Unicode is escaped too, so that an event is always one line.
+/// A string in JSON. What ends a line for some readers of Unicode, or moves a terminal, is escaped too, so that an event is
+/// always one line.
 fn quoted(text: &str) -> String {
-    serde_json::Value::from(text)
-        .to_string()
-        .replace('\u{7f}', "\\u007f")
-        .replace('\u{85}', "\\u0085")
-        .replace('\u{2028}', "\\u2028")
-        .replace('\u{2029}', "\\u2029")
+    let mut quoted = String::new();
+    for c in serde_json::Value::from(text).to_string().chars() {
+        match c {
+            '\u{7f}'..='\u{9f}' | '\u{2028}' | '\u{2029}' => {
+                quoted.push_str(&format!("\\u{:04x}", u32::from(c)));
+            }
+            c => quoted.push(c),
+        }
+    }
+    quoted
 }
 
 #[cfg(test)]
