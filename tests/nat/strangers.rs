@@ -257,11 +257,26 @@ fn attack_37_scenario_4_14_no_form_of_port_leads_to_anybody_else() {
 #[test]
 fn attack_37_any_target_is_not_this_machine_and_no_service() {
     let Some(lab) = Lab::new() else { return };
-    let server = lab.serve(Setup::new().setting("port_promiscuous=YES"));
+    // This machine has others than the one to which the client has come.
+    lab.run(Place::Server, "ip addr add 198.51.100.7/32 dev lo");
+    lab.run(Place::Server, "ip addr add 2001:db8::7/128 dev lo");
+    let everywhere = Setup::new().on("::".parse().unwrap());
+    let server = lab.serve_at(Place::Server, everywhere.setting("port_promiscuous=YES"));
     lab.count_connects(Place::Server);
+    let address: std::net::IpAddr = "fd00:2::2".parse().unwrap();
+    let mut client = log_in(&server.login, address);
+    for line in [
+        "EPRT |2|fd00:2::2|51400|",
+        "EPRT |2|2001:db8::7|51400|",
+        "EPRT |2|::ffff:198.51.100.7|51400|",
+        "EPRT |2|::1|51400|",
+    ] {
+        refused(&mut client, &[line], 501);
+    }
     let mut client = log_in(&server.login, SERVER);
     for line in [
         "PORT 10,2,0,2,200,200",
+        "PORT 198,51,100,7,200,200",
         "PORT 127,0,0,1,200,200",
         "PORT 10,2,0,1,0,25",
         "PORT 169,254,169,254,200,200",

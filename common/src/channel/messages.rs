@@ -410,7 +410,7 @@ fields! { Protection: required, binding, close_notify, clear_commands }
 impl Wire for Peers {
     fn put(&self, out: &mut Vec<u8>) {
         self.bound.put(out);
-        // There are at most 64.
+        // There are at most 64 of each.
         u8::try_from(self.networks().len())
             .unwrap_or(u8::MAX)
             .put(out);
@@ -419,6 +419,8 @@ impl Wire for Peers {
             address.put(out);
             prefix.put(out);
         }
+        u8::try_from(self.own().len()).unwrap_or(u8::MAX).put(out);
+        self.own().iter().for_each(|address| address.put(out));
     }
     fn take(input: &mut &[u8]) -> Result<Self, Malformed> {
         let bound = bool::take(input)?;
@@ -426,7 +428,9 @@ impl Wire for Peers {
             let (address, prefix) = (Wire::take(input)?, u8::take(input)?);
             Network::of_parts(address, prefix).ok_or(Malformed)
         });
-        Peers::told(networks.collect::<Result<_, _>>()?, bound).ok_or(Malformed)
+        let networks = networks.collect::<Result<_, _>>()?;
+        let own = (0..u8::take(input)?).map(|_| Wire::take(input));
+        Peers::told(networks, bound, own.collect::<Result<_, _>>()?).ok_or(Malformed)
     }
 }
 
@@ -515,14 +519,15 @@ mod tests {
     fn peers_round_trip() {
         for list in ["client+tls", "any", "10.0.0.0/8+2001:db8::/32+tls"] {
             let rules = Peers::coming(list).unwrap();
-            let peers = rules.values().next().unwrap();
+            let own = vec!["192.0.2.1".parse().unwrap(), "::1".parse().unwrap()];
+            let peers = rules.values().next().unwrap().clone().seen_from(own);
             let mut out = Vec::new();
             peers.put(&mut out);
-            assert_eq!(decode::<Peers>(&out).as_ref(), Ok(peers));
+            assert_eq!(decode::<Peers>(&out), Ok(peers));
         }
         // Bits behind the prefix.
         assert_eq!(
-            decode::<Peers>(&[0, 1, 4, 10, 0, 0, 1, 0, 0, 8]),
+            decode::<Peers>(&[0, 1, 4, 10, 0, 0, 1, 0, 0, 8, 0]),
             Err(Malformed)
         );
     }

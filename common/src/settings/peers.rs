@@ -11,6 +11,8 @@ pub const FIRST_CLIENT_PORT: u16 = 1024;
 
 /// So many networks can a rule name, so that they fit into a message.
 const MOST_NETWORKS: usize = 64;
+/// So many addresses of this machine are told in one; who decides knows all.
+const MOST_OWN_TOLD: usize = 64;
 
 /// Who may take part in data connections. The client itself always may; that is all without a setting.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -18,6 +20,8 @@ pub struct Peers {
     networks: Vec<Network>,
     /// Anybody who continues the TLS session of the control connection.
     pub bound: bool,
+    /// The addresses of this machine, which "any" does not mean.
+    own: Vec<IpAddr>,
 }
 
 impl Peers {
@@ -72,6 +76,11 @@ impl Peers {
         (Network::ALL.iter()).any(|all| self.networks.contains(all))
     }
 
+    /// The same, for a machine that has these addresses.
+    pub fn seen_from(self, own: Vec<IpAddr>) -> Peers {
+        Peers { own, ..self }
+    }
+
     /// Whether somebody of this address may come to the client's passive port. `under_tls`: it will have to continue the
     /// client's TLS session.
     pub fn admit(&self, client: IpAddr, other: IpAddr, under_tls: bool) -> bool {
@@ -86,7 +95,8 @@ impl Peers {
     pub fn target(&self, between: Between, target: SocketAddr) -> Option<SocketAddr> {
         let ip = target.ip().to_canonical();
         let fits = ip.is_ipv4() == between.server.is_ipv4() && target.port() >= FIRST_CLIENT_PORT;
-        let inner = ip.is_loopback() || is_link_local(ip) || ip == between.server;
+        let own = ip == between.server || self.own.contains(&ip);
+        let inner = own || ip.is_loopback() || is_link_local(ip);
         let named = match (inner, is_host(ip)) {
             (_, false) => false,
             (true, true) => self.closely(ip),
@@ -110,9 +120,19 @@ impl Peers {
         &self.networks
     }
 
+    /// The addresses of this machine, to be told: not all where there are very many.
+    pub fn own(&self) -> &[IpAddr] {
+        &self.own[..self.own.len().min(MOST_OWN_TOLD)]
+    }
+
     /// Peers as they were told.
-    pub fn told(networks: Vec<Network>, bound: bool) -> Option<Peers> {
-        (networks.len() <= MOST_NETWORKS).then_some(Peers { networks, bound })
+    pub fn told(networks: Vec<Network>, bound: bool, own: Vec<IpAddr>) -> Option<Peers> {
+        let fit = networks.len() <= MOST_NETWORKS && own.len() <= MOST_OWN_TOLD;
+        fit.then_some(Peers {
+            networks,
+            bound,
+            own,
+        })
     }
 }
 
@@ -214,6 +234,22 @@ mod tests {
         assert!(leads("192.0.2.99", "192.0.2.99:8080"));
         assert!(!leads("192.0.2.99", "192.0.2.99:25"));
         assert!(!leads("224.0.0.0/4", "224.0.0.1:8080"));
+    }
+
+    #[test]
+    fn any_target_is_no_other_address_of_this_machine_either() {
+        let between = between("192.0.2.1", "192.0.2.99");
+        let leads = |text: &str, target: &str| {
+            let peers = peers(text).seen_from(vec![ip("10.0.0.1"), ip("2001:db8::99")]);
+            peers.target(between, target.parse().unwrap()).is_some()
+        };
+        assert!(!leads("any", "10.0.0.1:8080"));
+        assert!(!leads("any", "[::ffff:10.0.0.1]:8080"));
+        assert!(leads("any", "10.0.0.2:8080"));
+        assert!(leads("any+10.0.0.1", "10.0.0.1:8080"));
+        let peers = peers("any").seen_from(vec![ip("192.0.2.1")]);
+        let itself = "192.0.2.1:8080".parse().unwrap();
+        assert!(peers.target(between, itself).is_some());
     }
 
     #[test]

@@ -9,7 +9,7 @@ use common::lookup::Found;
 use common::net::{self, Ends};
 use common::proto::hostport::Family;
 use common::settings::peers::Peers;
-use common::settings::rules::PortMap;
+use common::settings::rules::{Between, PortMap};
 use common::settings::sources::SourcePorts;
 use common::settings::{ServerConfig, SessionConfig};
 use nix::errno::Errno;
@@ -44,11 +44,7 @@ impl DataSockets {
             ends,
             ports: ports.unwrap_or_else(|| PortMap::plain(session.data_ports)),
             advertised: advertised.and_then(|address| found.address(address)),
-            targets: server
-                .active_targets
-                .first(between)
-                .cloned()
-                .unwrap_or_default(),
+            targets: targets(server, between),
             through_front_end: server.proxy_data && ends.passed.is_some(),
             sources: server.active_sources.clone(),
         }
@@ -132,6 +128,15 @@ impl DataSockets {
             ),
             Err(errno) => (FileAnswer::Failed { why: errno.into() }, None),
         }
+    }
+}
+
+/// Whom the rules name. What addresses this machine has is asked only where a rule names everybody.
+fn targets(server: &ServerConfig, between: Between) -> Peers {
+    let named = server.active_targets.first(between).cloned();
+    match named.unwrap_or_default() {
+        anybody if anybody.is_anybody() => anybody.seen_from(net::machine_addresses()),
+        named => named,
     }
 }
 
