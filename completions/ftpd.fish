@@ -24,11 +24,14 @@ complete -c ftpd -l sessionuser -d 'User and group number of the network half of
 complete -c ftpd -l pidfile -d 'File for the number of the daemon\'s process, by which a second one is refused' -r -F
 complete -c ftpd -l controlsocket -d 'Socket for ftpd --who and --kick; only root and the daemon\'s user can use it' -r -F
 complete -c ftpd -l chroot -d 'Confine every session to this directory' -r -f -a "(__fish_complete_directories)"
-complete -c ftpd -s l -l logfile -d 'File for the log, by default the standard error in the foreground' -r -F
+complete -c ftpd -l servlogfile -d 'File for the server\'s own log, by default LogFile if that has no variables' -r -F
+complete -c ftpd -s l -l logfile -d 'File for the log of sessions; $(User) $(RealUser) $(ClientIP) stand in it' -r -F
 complete -c ftpd -l logformat -d 'Form of the log\'s lines: for people, or a JSON object each [default: text]' -r -f -a "text\t''
 json\t''"
 complete -c ftpd -l syslog -d 'Tell syslog what is logged, in the form of RFC 5424' -r
 complete -c ftpd -l syslogsocket -d 'Where syslog listens [default: /dev/log]' -r -F
+complete -c ftpd -l journal -d 'Tell systemd\'s journal what is logged, with fields such as FTP_USER' -r
+complete -c ftpd -l journalsocket -d 'Where the journal listens [default: /run/systemd/journal/socket]' -r -F
 complete -c ftpd -l transferlog -d 'File for a line about each transfer, in the form of wu-ftpd\'s xferlog' -r -F
 complete -c ftpd -l loglevel -d 'How much is logged; each level adds to the one before [default: transfers]' -r -f -a "logins\t''
 transfers\t''

@@ -34,10 +34,16 @@ fn serve(scratch: &Scratch, superserver: &str) {
         .current_dir(scratch.path())
         .output()
         .unwrap();
-    let log = fs::read_to_string(scratch.join("log")).unwrap_or_default();
+    let read = |name: &str| fs::read_to_string(scratch.join(name)).unwrap_or_default();
+    let (log, own) = (read("log"), read("fred.log"));
     assert!(output.status.success(), "{output:?}\n{log}");
-    // Descriptor 2 is the client's: what there is to tell is in the file.
-    assert!(log.contains("login of 'fred' from 127.0.0.1"), "{log}");
+    // Descriptor 2 is the client's: what there is to tell is in the files.
+    assert!(!log.contains("upload of"), "{log}");
+    assert!(own.contains("login of 'fred' from 127.0.0.1"), "{own}");
+    assert!(
+        own.contains("upload of one") && own.contains("upload of two"),
+        "{own}"
+    );
 }
 
 /// The files of a server, and the words that start a session of it; `None` where that cannot be tried.
@@ -50,7 +56,9 @@ fn server(scratch: &Scratch) -> Option<(PathBuf, String)> {
     tests::scratch::mode(&home, 0o777);
     let entry = format!("fred:plain::secret:nobody:{}:\n", home.display());
     let place = scratch.path().display();
-    let settings = format!("ChHome\nAuthFile={place}/users\nLogFile={place}/log\n");
+    let settings = format!(
+        "ChHome\nAuthFile={place}/users\nServLogFile={place}/log\nLogFile={place}/$(User).log\n"
+    );
     for (name, text) in [("users", entry), ("conf", settings)] {
         fs::write(scratch.join(name), text).unwrap();
         tests::scratch::mode(&scratch.join(name), 0o600);

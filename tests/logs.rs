@@ -176,6 +176,38 @@ fn syslog_hears_what_is_logged_and_may_come_and_go() {
 }
 
 #[test]
+fn the_journal_gets_fields_and_no_client_makes_one() {
+    let setup = Setup::new().setting("Journal=yes");
+    let socket = UnixDatagram::bind(setup.scratch().join("journal")).unwrap();
+    socket.set_read_timeout(Some(wait::PATIENCE)).unwrap();
+    let line = naming(&setup, "JournalSocket", "journal");
+    let server = setup.setting(&line).start();
+    let mut intruder = server.connect();
+    intruder.send_octets(b"USER eve\x0bPRIORITY=0\x1f\x85\r\n");
+    intruder.expect_reply(331);
+    intruder.expect("PASS sesame-not", 530);
+    let text = message(&socket, "FTP_EVENT=login_failed");
+    let fields: Vec<_> = text
+        .lines()
+        .map(|line| line.split_once('=').unwrap())
+        .collect();
+    let field = |name: &str| fields.iter().find(|(known, _)| *known == name).unwrap().1;
+    assert_eq!(field("PRIORITY"), "6");
+    assert_eq!(field("SYSLOG_IDENTIFIER"), "ftpd");
+    assert_eq!(field("FTP_CLIENT"), "127.0.0.1");
+    assert!(field("MESSAGE").starts_with("login of 'eve"), "{text}");
+    assert!(
+        field("FTP_USER").starts_with("eve\u{fffd}PRIORITY=0"),
+        "{text}"
+    );
+    assert!(field("FTP_SESSION").parse::<u32>().is_ok(), "{text}");
+    assert!(!text.contains("sesame-not"));
+    server.logged_in();
+    let text = message(&socket, "FTP_EVENT=login\n");
+    assert!(text.contains("\nFTP_USER=tester\n"), "{text}");
+}
+
+#[test]
 fn a_server_does_not_write_where_somebody_else_leads_it() {
     let setup = Setup::new();
     let victim = setup.scratch().join("victim");

@@ -3,6 +3,7 @@
 use std::fs::File;
 use std::io;
 use std::os::fd::AsFd;
+use std::path::Path;
 use std::process::ExitCode;
 
 use common::auth::chain;
@@ -218,7 +219,7 @@ type Prepared = (Setup, Sinks, Option<Spool>);
 fn prepare(config: Config) -> Result<Prepared, String> {
     look(&config.server)?;
     startup::leave_no_core()?;
-    let sinks = open_log(&config.server)?;
+    let sinks = open_log(&config)?;
     let (programs, names) = apart(|| {
         (
             Programs::new(),
@@ -263,11 +264,13 @@ fn prepare(config: Config) -> Result<Prepared, String> {
 }
 
 /// Opens where the log goes.
-fn open_log(server: &ServerConfig) -> Result<Sinks, String> {
+fn open_log(config: &Config) -> Result<Sinks, String> {
+    let server = &config.server;
     let places = Places {
-        main: server.log_file.clone(),
+        main: config.server_log().map(Path::to_owned),
         transfers: server.transfer_log.clone(),
         syslog: server.syslog.then(|| server.syslog_socket.clone()),
+        journal: server.journal.then(|| server.journal_socket.clone()),
     };
     startup::sinks("ftpd", places, server.log_format, server.run)
 }

@@ -190,6 +190,7 @@ const PURE: &[&str] = &[
     "common::charset",
     "common::digest",
     "common::hooks",
+    "common::journal",
     "common::path",
     "common::pattern",
     "common::policy",

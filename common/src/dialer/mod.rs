@@ -307,7 +307,7 @@ impl<'a> Dialer<'a> {
         let asked = self
             .visit
             .reports
-            .logged_in(user, most)
+            .logged_in(user, most, None)
             .map_err(|_| Status::Ended)?;
         Ok(match self.verdict(channel, &asked)? {
             Verdict::Admitted => {

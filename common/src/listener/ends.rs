@@ -47,10 +47,12 @@ impl Listener {
     }
 
     /// Goes on in a new log file, if the old one was renamed.
-    fn reopen_log(&self) {
-        if let Err(error) = self.log.reopen() {
-            self.log
-                .line(&format!("the log cannot be opened anew: {error}"));
+    fn reopen_log(&mut self) {
+        for reopened in [self.log.reopen(), self.sessions.logs.reopen()] {
+            if let Err(error) = reopened {
+                self.log
+                    .line(&format!("the log cannot be opened anew: {error}"));
+            }
         }
     }
 

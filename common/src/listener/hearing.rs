@@ -1,6 +1,8 @@
 //! What the reports of the trusted halves do: to their sessions, to the door, and to whoever owes what. It waits for nobody.
 
+use std::ffi::OsStr;
 use std::os::fd::OwnedFd;
+use std::os::unix::ffi::OsStrExt;
 use std::time::Instant;
 
 use nix::unistd::{Pid, getpgid};
@@ -71,10 +73,17 @@ impl Sessions {
                 let introduced = session.introduce_user(hooks, user, root);
                 introduced.map_err(|()| Some(group))
             }
-            (Some(Report::LoggedIn { user, most }), Some(pipe)) if door.logins.runs(group) => {
+            // SECURITY: the name of a log is root's word, too.
+            (Some(Report::LoggedIn { user, most, log }), Some(pipe)) if door.logins.runs(group) => {
                 door.logins.succeeded(group);
                 let envelope = Envelope::of(pipe).ok_or(Some(group))?;
                 let verdict = if self.enter(group, user, most) {
+                    if let Some(log) = log {
+                        // Before the answer, so that the entry about the login is in it.
+                        let (network, _) = member(log.network, group).ok_or(Some(group))?;
+                        let path = OsStr::from_bytes(log.path.as_slice()).as_ref();
+                        self.logs.begin(group, sender, network, path);
+                    }
                     Verdict::Admitted
                 } else {
                     Verdict::TooMany
@@ -137,6 +146,7 @@ mod tests {
     use super::super::answers;
     use super::*;
     use crate::channel::UserName;
+    use crate::log::Log;
     use crate::net::Ends;
     use crate::settings::Limits;
     use nix::unistd::{getpgrp, getpid, pipe, read};
@@ -160,7 +170,7 @@ mod tests {
 
     /// This process as the trusted half of a session.
     fn own() -> Sessions {
-        let mut sessions = Sessions::default();
+        let mut sessions = Sessions::with_log(Log::nowhere());
         sessions.add(getpgrp(), ends(), false);
         if let Some(session) = sessions.of(getpgrp()) {
             session.keeper = Some(getpid());
@@ -180,7 +190,11 @@ mod tests {
         )?;
         door.turn(Instant::now());
         let user = UserName::new(name).unwrap();
-        let report = Report::LoggedIn { user, most: 2 };
+        let report = Report::LoggedIn {
+            user,
+            most: 2,
+            log: None,
+        };
         let (answer, envelope) = answers::pair().unwrap();
         sessions.hear(
             (getpid(), Some(report), Some(envelope.into())),
@@ -248,7 +262,11 @@ mod tests {
         // A login, or a failure, that was not admitted.
         let user = UserName::new(b"a").unwrap();
         let (_reader, writer) = pipe().unwrap();
-        let report = Report::LoggedIn { user, most: 0 };
+        let report = Report::LoggedIn {
+            user,
+            most: 0,
+            log: None,
+        };
         let heard = own().hear(
             (getpid(), Some(report), Some(writer)),
             &mut door,
@@ -279,7 +297,7 @@ mod tests {
             );
             assert_eq!(heard, Err(Some(group)));
         }
-        let mut sessions = Sessions::default();
+        let mut sessions = Sessions::with_log(Log::nowhere());
         assert_eq!(log_in(&mut sessions, b"a"), Err(None));
     }
 

@@ -39,7 +39,7 @@ pub use hooks::Hooks;
 pub use lifeline::{Lifeline, Sign, Watched};
 pub use operator::Operator;
 pub use renewal::Renewal;
-pub use reports::{Reports, Verdict};
+pub use reports::{OwnLog, Reports, Verdict};
 pub use status::Status;
 
 use self::door::{Door, Judgement};
@@ -64,6 +64,9 @@ use crate::tls::Offer;
 
 /// How long accepting pauses when the system has no more processes or descriptors.
 const EXHAUSTED_PAUSE: Duration = Duration::from_millis(200);
+
+/// How long a full queue of the log is given before it is told more.
+const LOG_PAUSE: Duration = Duration::from_millis(20);
 
 /// So many clients are refused at a time, before the listener looks at anything else.
 const MOST_REFUSED: u32 = 32;
@@ -198,7 +201,7 @@ impl Listener {
             lifeline,
             inbox,
             reports,
-            sessions: Sessions::default(),
+            sessions: Sessions::with_log(log.clone()),
             door: Door::new(limits),
             leases: Leases::new(total),
             renewal,
@@ -283,6 +286,8 @@ impl Listener {
         let operator = self.operator.as_ref();
         let awaited = operator.into_iter().flat_map(Operator::awaited);
         ready.extend(awaited.map(|fd| PollFd::new(fd, PollFlags::POLLIN)));
+        let unsaid = self.sessions.logs.waits();
+        let paused = earlier(paused, unsaid.then(|| Instant::now() + LOG_PAUSE));
         let paused = earlier(paused, operator.and_then(Operator::next_turn));
         let turn = earlier(paused, self.door.next_turn());
         let end = earlier(turn, renewal.and_then(Renewal::next_turn));
@@ -450,6 +455,7 @@ impl Listener {
     /// Lets begin what may begin now, and tells the log what there is to tell.
     fn turn(&mut self) {
         self.door.turn(Instant::now());
+        self.sessions.logs.flush();
         for line in self.door.news() {
             self.log.line(&line);
         }

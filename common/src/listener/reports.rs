@@ -20,7 +20,7 @@ use crate::messages;
 use crate::net::Passed;
 use crate::rate::{Direction, Grant, Rates};
 use crate::sys::{self, Wait};
-use crate::wire::{self, Wire};
+use crate::wire::{self, Octets, Wire, fields};
 
 /// The longest report, in octets: a user with all groups.
 const LONGEST: usize = 4096;
@@ -28,6 +28,15 @@ const LONGEST: usize = 4096;
 const USUAL: usize = 512;
 /// How long a full queue is waited for. The listener waits for nobody, so it is soon empty again.
 const PATIENCE: Duration = Duration::from_secs(5);
+
+/// The log that a session has for itself.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct OwnLog {
+    pub path: Octets<1024>,
+    /// The process of the network half.
+    pub network: u32,
+}
+fields! { OwnLog: path, network }
 
 messages! {
     /// Keeper to listener.
@@ -38,8 +47,8 @@ messages! {
         /// It was wrong.
         5 => Failed,
         /// It was right. Carries a pipe for a [`Verdict`]: whether there is room for one more session of this user, who may
-        /// have `most` of them, or any number if that is zero.
-        1 => LoggedIn { user: UserName, most: u32 },
+        /// have `most` of them, or any number if that is zero. From then on the session's entries go to `log`.
+        1 => LoggedIn { user: UserName, most: u32, log: Option<OwnLog> },
         /// Carries keeper's end of the channel: the client wants to begin anew with another keeper, which is to answer
         /// the request `ticket` of the network half `session`. Or it wants to be `led` to another server, with whoever leads there.
         2 => Reinitialise { ticket: u32, session: u32, led: bool },
@@ -116,12 +125,17 @@ impl Reports {
         }
     }
 
-    /// Tells whose password was right, and asks whether one more session of that user may begin.
+    /// Tells whose password was right, and asks whether one more session of that user may begin, whose log is `log`.
     ///
     /// # Errors
     /// The listener is gone, or has too much to do.
-    pub fn logged_in(&self, user: UserName, most: u32) -> Result<Answer<Verdict>, Errno> {
-        self.ask(&Report::LoggedIn { user, most }, Verdict::Admitted)
+    pub fn logged_in(
+        &self,
+        user: UserName,
+        most: u32,
+        log: Option<OwnLog>,
+    ) -> Result<Answer<Verdict>, Errno> {
+        self.ask(&Report::LoggedIn { user, most, log }, Verdict::Admitted)
     }
 
     /// Tells whose connection a front end passes on, and asks whether that client may enter.

@@ -17,6 +17,7 @@ use super::status::Status;
 use crate::activity::Page;
 use crate::channel::{Refusal, UserName};
 use crate::hookd::Introduced;
+use crate::log::{Log, SessionLogs};
 use crate::net::{Ends, Passed};
 
 /// So many wrong old passwords a session may show.
@@ -85,8 +86,10 @@ pub(super) enum Dead {
     Other,
 }
 
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub(super) struct Sessions {
+    /// Where those write that have a log of their own.
+    pub(super) logs: SessionLogs,
     all: HashMap<Pid, Session>,
     census: Census,
     /// How many there have been.
@@ -97,6 +100,17 @@ pub(super) struct Sessions {
 }
 
 impl Sessions {
+    pub(super) fn with_log(log: Log) -> Sessions {
+        Sessions {
+            logs: SessionLogs::new(log),
+            all: HashMap::new(),
+            census: Census::default(),
+            came: 0,
+            handovers: Vec::new(),
+            changes: Vec::new(),
+        }
+    }
+
     /// Notes a session.
     pub(super) fn add(&mut self, keeper: Pid, ends: Ends, exempt: bool) {
         self.came += 1;
@@ -244,6 +258,7 @@ impl Sessions {
 
     fn take(&mut self, group: Pid) -> Option<Session> {
         let session = self.all.remove(&group)?;
+        self.logs.end(group);
         self.census.remove(session.counted(group));
         Some(session)
     }
@@ -299,6 +314,7 @@ impl Sessions {
 
     /// Notes the next trusted half: the session is nobody's again.
     pub(super) fn replaced(&mut self, group: Pid, keeper: Pid) {
+        self.logs.end(group);
         self.alter(group, |session| {
             session.keeper = Some(keeper);
             session.user = None;
@@ -427,7 +443,7 @@ mod tests {
     use std::net::SocketAddr;
 
     fn with(sessions: &[(i32, u8, Option<&[u8]>)]) -> Sessions {
-        let mut all = Sessions::default();
+        let mut all = Sessions::with_log(Log::nowhere());
         for &(group, last, user) in sessions {
             let (group, peer) = (
                 Pid::from_raw(group),

@@ -1,4 +1,4 @@
-//! How an entry is written down: as a line for people, as JSON, for syslog, and as wu-ftpd's xferlog. Pure: no I/O.
+//! How an entry is written down: as a line for people, as JSON, for syslog and the journal, and as wu-ftpd's xferlog. Pure: no I/O.
 //!
 //! SECURITY: one entry is one line in each form, whatever a process that was taken over may send.
 
@@ -8,6 +8,7 @@ use jiff::Timestamp;
 use jiff::tz::TimeZone;
 
 use super::entry::{Entry, Told};
+use crate::journal;
 
 /// Facility "ftp" and severity "informational" (RFC 5424 §6.2.1).
 const PRIORITY: u8 = 11 * 8 + 6;
@@ -51,14 +52,38 @@ pub(super) fn json(lines: &mut Vec<u8>, stamp: Stamp, entry: &Entry<'_>) {
 fn string(lines: &mut Vec<u8>, octets: &[u8]) {
     let text = String::from_utf8_lossy(octets);
     // DEL and the C1 controls may steer a terminal, and JSON lets them stand as they are.
-    let safe: String = text
-        .chars()
-        .map(|c| match c {
-            '\u{7f}'..='\u{9f}' => '\u{fffd}',
-            c => c,
+    let safe = text.replace(|c| matches!(c, '\u{7f}'..='\u{9f}'), "\u{fffd}");
+    let _ = serde_json::to_writer(lines, &safe);
+}
+
+/// A message for systemd's journal, with a field for each fact.
+pub(super) fn journal(stamp: Stamp, program: &str, entry: &Entry<'_>) -> Vec<u8> {
+    let message: Vec<u8> = entry.text.iter().copied().map(printable).collect();
+    let process = stamp.process.to_string();
+    let facts: Vec<(String, String)> = (entry.facts.iter())
+        .map(|(name, told)| {
+            let value = match told {
+                Told::Text(octets) => {
+                    String::from_utf8_lossy(octets).replace(char::is_control, "\u{fffd}")
+                }
+                Told::Number(number) => number.to_string(),
+            };
+            (format!("FTP_{}", name.to_ascii_uppercase()), value)
         })
         .collect();
-    let _ = serde_json::to_writer(lines, &safe);
+    let mut fields: Vec<(&str, &[u8])> = vec![
+        ("MESSAGE", &message),
+        ("PRIORITY", b"6"),
+        ("SYSLOG_FACILITY", b"11"),
+        ("SYSLOG_IDENTIFIER", program.as_bytes()),
+        ("SYSLOG_PID", process.as_bytes()),
+    ];
+    fields.extend(
+        facts
+            .iter()
+            .map(|(name, value)| (name.as_str(), value.as_bytes())),
+    );
+    journal::datagram(&fields)
 }
 
 /// A message for syslog (RFC 5424 §6); whoever receives it fills in the host.

@@ -1,5 +1,7 @@
 //! The logger process: takes entries off the queue and writes them down. It can open nothing.
 
+use std::collections::{BTreeMap, HashMap};
+use std::fs::File;
 use std::io::Write;
 use std::os::fd::{AsFd, OwnedFd};
 
@@ -12,32 +14,12 @@ use nix::unistd::{Pid, getpid};
 
 use super::entry::Entry;
 use super::form::{self, Stamp};
+use super::order::Order;
 use super::sink::Sinks;
 use super::{LONGEST, Log};
 use crate::sandbox::{EmptyRoot, Programs, Role, SandboxError, enter_empty};
 use crate::settings::{LogFormat, LogLevel};
 use crate::sys::{self, Fork, Wait};
-
-/// What a descriptor that comes from the listener is to be written to for.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Reopen {
-    Main,
-    Transfers,
-    Syslog,
-}
-
-impl Reopen {
-    const ALL: [Reopen; 3] = [Reopen::Main, Reopen::Transfers, Reopen::Syslog];
-
-    /// The message that the descriptor comes on.
-    pub(super) fn message(self) -> &'static [u8] {
-        match self {
-            Reopen::Main => b"\0reopen main",
-            Reopen::Transfers => b"\0reopen transfers",
-            Reopen::Syslog => b"\0reopen syslog",
-        }
-    }
-}
 
 /// Octets that are written at once.
 const BATCH: usize = 64 << 10;
@@ -68,15 +50,11 @@ pub fn start(
                 // The port above all must close when the listener does.
                 let mut kept = vec![queue.as_fd()];
                 kept.extend(files.into_iter().flatten().map(AsFd::as_fd));
-                kept.extend(sinks.syslog.as_ref().map(AsFd::as_fd));
+                let sockets = [&sinks.syslog, &sinks.journal];
+                kept.extend(sockets.into_iter().flatten().map(AsFd::as_fd));
                 enter_empty(Role::Logger, programs, user, root, &kept)
             };
-            let mut logger = Logger {
-                sinks,
-                zone,
-                starter,
-                unheard: 0,
-            };
+            let mut logger = Logger::new(sinks, zone, starter);
             let status = match ready {
                 Ok(()) => logger.run(&queue),
                 Err(error) => logger.give_up(&error),
@@ -105,15 +83,19 @@ struct Collected {
     lines: Vec<u8>,
     transfers: Vec<u8>,
     syslog: Vec<Vec<u8>>,
-    /// Where entries go from now on.
-    reopened: Option<(Reopen, OwnedFd)>,
+    journal: Vec<Vec<u8>>,
+    /// Lines of sessions that have a file, by its number.
+    sessions: BTreeMap<u32, Vec<u8>>,
+    /// What is done once all of that is written.
+    order: Option<(Order, Option<OwnedFd>)>,
 }
 
 impl Collected {
     fn is_enough(&self) -> bool {
-        self.lines.len() + self.transfers.len() >= BATCH
-            || self.syslog.len() * LONGEST >= BATCH
-            || self.reopened.is_some()
+        let sessions: usize = self.sessions.values().map(Vec::len).sum();
+        self.lines.len() + self.transfers.len() + sessions >= BATCH
+            || (self.syslog.len() + self.journal.len()) * LONGEST >= BATCH
+            || self.order.is_some()
     }
 }
 
@@ -121,11 +103,25 @@ struct Logger {
     sinks: Sinks,
     zone: TimeZone,
     starter: Pid,
-    /// Entries that syslog did not take.
-    unheard: u64,
+    /// Entries that syslog did not take, and the journal.
+    unheard: [u64; 2],
+    files: HashMap<u32, File>,
+    /// Processes whose entries go to a file: of which session they are, and the file's number.
+    members: HashMap<u32, (u32, u32)>,
 }
 
 impl Logger {
+    fn new(sinks: Sinks, zone: TimeZone, starter: Pid) -> Logger {
+        Logger {
+            sinks,
+            zone,
+            starter,
+            unheard: [0; 2],
+            files: HashMap::new(),
+            members: HashMap::new(),
+        }
+    }
+
     fn give_up(&mut self, error: &SandboxError) -> i32 {
         if let Some(file) = &mut self.sinks.main {
             // There is nobody else to tell.
@@ -169,16 +165,60 @@ impl Logger {
                 let _ = file.write_all(lines);
             }
         }
-        if let Some(socket) = &self.sinks.syslog {
-            for message in &collected.syslog {
+        for (number, lines) in &collected.sessions {
+            if let Some(file) = self.files.get_mut(number) {
+                let _ = file.write_all(lines);
+            }
+        }
+        let sockets = [
+            (&self.sinks.syslog, &collected.syslog),
+            (&self.sinks.journal, &collected.journal),
+        ];
+        for ((socket, messages), unheard) in sockets.into_iter().zip(&mut self.unheard) {
+            let Some(socket) = socket else { continue };
+            for message in messages {
                 if nix::unistd::write(socket, message).is_err() {
-                    self.unheard += 1;
+                    *unheard += 1;
                 }
             }
         }
-        if let Some((what, opened)) = collected.reopened {
-            self.sinks.take(what, opened);
+        if let Some((order, descriptor)) = collected.order {
+            self.follow(order, descriptor);
         }
+    }
+
+    fn follow(&mut self, order: Order, descriptor: Option<OwnedFd>) {
+        match (order, descriptor) {
+            (Order::File { number }, Some(file)) => {
+                self.files.insert(number, File::from(file));
+            }
+            (Order::Close { number }, _) => {
+                self.files.remove(&number);
+            }
+            (
+                Order::Begin {
+                    session,
+                    keeper,
+                    network,
+                    number,
+                },
+                _,
+            ) => {
+                let members = [keeper, network].map(|process| (process, (session, number)));
+                self.members.extend(members);
+            }
+            (Order::End { session }, _) => self.members.retain(|_, (of, _)| *of != session),
+            (order, Some(opened)) => self.sinks.take(order, opened),
+            (_, None) => {}
+        }
+    }
+
+    /// The file of the session that a process belongs to.
+    ///
+    /// SECURITY: by what the listener has said, and not by what the entry says.
+    fn file_of(&self, process: i32) -> Option<u32> {
+        let (_, number) = self.members.get(&u32::try_from(process).ok()?)?;
+        self.files.contains_key(number).then_some(*number)
     }
 
     /// Takes what waits in the queue; `Some` is the status to end with.
@@ -195,13 +235,9 @@ impl Logger {
                 Ok(datagram) if datagram.length == 0 => return None,
                 Ok(datagram) => {
                     // SECURITY: whose word it is, the kernel says; nobody else can lead the log elsewhere.
-                    let told = Reopen::ALL
-                        .into_iter()
-                        .find(|what| buffer == what.message());
-                    match told.filter(|_| datagram.sender == Some(self.starter)) {
-                        Some(what) => {
-                            collected.reopened = datagram.descriptor.map(|file| (what, file));
-                        }
+                    let from_starter = datagram.sender == Some(self.starter);
+                    match Order::decode(buffer).filter(|_| from_starter) {
+                        Some(order) => collected.order = Some((order, datagram.descriptor)),
                         None => {
                             let process = datagram.sender.map_or(0, Pid::as_raw);
                             self.take(process, buffer, collected);
@@ -227,22 +263,31 @@ impl Logger {
         if entry.text.is_empty() {
             return;
         }
-        if self.sinks.main.is_some() {
-            match self.sinks.format {
-                LogFormat::Text => form::text(&mut collected.lines, stamp, &entry),
-                LogFormat::Json => form::json(&mut collected.lines, stamp, &entry),
-            }
+        let lines = match self.file_of(process) {
+            Some(number) => Some(collected.sessions.entry(number).or_default()),
+            None => self.sinks.main.as_ref().map(|_| &mut collected.lines),
+        };
+        match (lines, self.sinks.format) {
+            (Some(lines), LogFormat::Text) => form::text(lines, stamp, &entry),
+            (Some(lines), LogFormat::Json) => form::json(lines, stamp, &entry),
+            (None, _) => {}
         }
-        if self.sinks.syslog.is_some() {
-            if self.unheard > 0 {
-                let text = format!("({} entries were not taken)", self.unheard);
-                self.unheard = 0;
-                let lost = Entry::decode(text.as_bytes());
-                let message = form::syslog(stamp, self.sinks.program, &lost);
-                collected.syslog.push(message);
+        type Form = fn(Stamp, &str, &Entry<'_>) -> Vec<u8>;
+        let sockets: [(_, Form, _); 2] = [
+            (&self.sinks.syslog, form::syslog, &mut collected.syslog),
+            (&self.sinks.journal, form::journal, &mut collected.journal),
+        ];
+        for ((socket, form, messages), unheard) in sockets.into_iter().zip(&mut self.unheard) {
+            if socket.is_none() {
+                continue;
             }
-            let message = form::syslog(stamp, self.sinks.program, &entry);
-            collected.syslog.push(message);
+            let lost = std::mem::take(unheard);
+            if lost > 0 {
+                let text = format!("({lost} entries were not taken)");
+                let lost = Entry::decode(text.as_bytes());
+                messages.push(form(stamp, self.sinks.program, &lost));
+            }
+            messages.push(form(stamp, self.sinks.program, &entry));
         }
     }
 }
@@ -257,12 +302,7 @@ mod tests {
             main: Some(tempfile::tempfile().unwrap()),
             ..Sinks::default()
         };
-        Logger {
-            sinks,
-            zone: TimeZone::UTC,
-            starter,
-            unheard: 0,
-        }
+        Logger::new(sinks, TimeZone::UTC, starter)
     }
 
     fn collect(logger: &mut Logger, queue: &OwnedFd, hung_up: bool) -> (Option<i32>, Collected) {
@@ -305,12 +345,12 @@ mod tests {
         let file = tempfile::tempfile().unwrap();
         for (starter, taken, lines) in [(getpid(), true, 0), (Pid::from_raw(1), false, 1)] {
             let mut logger = logger(starter);
-            let message = Reopen::Transfers.message();
-            sys::send_datagram(writers.as_fd(), message, Some(file.as_fd())).unwrap();
+            let message = Order::Transfers.encode();
+            sys::send_datagram(writers.as_fd(), &message, Some(file.as_fd())).unwrap();
             let (end, collected) = collect(&mut logger, &queue, false);
             assert_eq!(end, None);
-            let reopened = collected.reopened.map(|(what, _)| what);
-            assert_eq!(reopened, taken.then_some(Reopen::Transfers));
+            let order = collected.order.map(|(order, _)| order);
+            assert_eq!(order, taken.then_some(Order::Transfers));
             let count = collected
                 .lines
                 .iter()
@@ -318,6 +358,43 @@ mod tests {
                 .count();
             assert_eq!(count, lines);
         }
+    }
+
+    #[test]
+    fn a_session_has_a_file_of_its_own_and_nobody_else_writes_there() {
+        use std::io::{Read, Seek};
+        let mut own = tempfile::tempfile().unwrap();
+        let mut logger = logger(getpid());
+        let tell = |logger: &mut Logger, process: i32, text: &[u8]| {
+            let mut collected = Collected::default();
+            logger.take(process, text, &mut collected);
+            let lines = collected.lines.len();
+            logger.write(collected);
+            lines
+        };
+        let file = own.try_clone().unwrap().into();
+        logger.follow(Order::File { number: 3 }, Some(file));
+        let begin = Order::Begin {
+            session: 700,
+            keeper: 700,
+            network: 701,
+            number: 3,
+        };
+        logger.follow(begin, None);
+        assert_eq!(tell(&mut logger, 700, b"own"), 0);
+        assert_eq!(tell(&mut logger, 701, b"as well"), 0);
+        // Whatever it says of itself.
+        assert!(tell(&mut logger, 702, b"other\x1fsession#700") > 0);
+        logger.follow(Order::End { session: 700 }, None);
+        assert!(tell(&mut logger, 700, b"after") > 0);
+        assert!(logger.members.is_empty());
+        let mut text = String::new();
+        own.rewind().unwrap();
+        own.read_to_string(&mut text).unwrap();
+        let sentences: Vec<_> = (text.lines())
+            .map(|line| line.split_once("] ").unwrap().1)
+            .collect();
+        assert_eq!(sentences, ["own", "as well"]);
     }
 
     #[test]
@@ -331,7 +408,7 @@ mod tests {
             let mut collected = Collected::default();
             logger.take(7, text, &mut collected);
             logger.write(collected);
-            logger.unheard
+            logger.unheard[0]
         };
         let mut sent = 0;
         while tell(b"line") == 0 {

@@ -5,19 +5,25 @@
 mod entry;
 mod form;
 mod logger;
+mod order;
+mod sessions;
 mod sink;
 
 use std::os::fd::{AsFd, AsRawFd, BorrowedFd, OwnedFd};
+use std::path::Path;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
+use nix::errno::Errno;
 use nix::sys::socket::{MsgFlags, send};
 use nix::unistd::getpgrp;
 
 pub use entry::{Fact, Facts};
 pub use logger::start;
+pub use sessions::SessionLogs;
 pub use sink::{Places, Sinks};
 
+use self::order::Order;
 use crate::settings::LogLevel;
 use crate::sys;
 
@@ -115,9 +121,9 @@ impl Log {
             return Ok(());
         };
         let mut wrong = Vec::new();
-        for (what, opened) in self.places.reopen() {
+        for (order, opened) in self.places.reopen() {
             let sent = opened.and_then(|descriptor| {
-                sys::send_datagram(queue.as_fd(), what.message(), Some(descriptor.as_fd()))
+                sys::send_datagram(queue.as_fd(), &order.encode(), Some(descriptor.as_fd()))
                     .map_err(|errno| errno.to_string())
             });
             wrong.extend(sent.err());
@@ -126,6 +132,21 @@ impl Log {
             true => Ok(()),
             false => Err(wrong.join("; ")),
         }
+    }
+
+    /// Whether entries go to this file anyway.
+    pub fn writes_to(&self, path: &Path) -> bool {
+        self.places.main.as_deref() == Some(path)
+    }
+
+    /// Tells the logger what the process that started it may tell, without waiting; `None` if there is no logger.
+    fn order(&self, order: Order, descriptor: Option<BorrowedFd<'_>>) -> Option<Result<(), Errno>> {
+        let queue = self.queue.as_ref()?;
+        Some(sys::try_send_datagram(
+            queue.as_fd(),
+            &order.encode(),
+            descriptor,
+        ))
     }
 
     /// Hands one line to the logger without waiting; the logger adds the time and the process.

@@ -6,7 +6,7 @@ use std::os::unix::fs::{FileTypeExt, MetadataExt};
 use std::os::unix::net::UnixDatagram;
 use std::path::{Path, PathBuf};
 
-use super::logger::Reopen;
+use super::order::Order;
 use crate::settings::LogFormat;
 
 /// What is named in the configuration, to be opened again.
@@ -18,6 +18,8 @@ pub struct Places {
     pub transfers: Option<PathBuf>,
     /// The socket of syslog.
     pub syslog: Option<PathBuf>,
+    /// The socket of the journal.
+    pub journal: Option<PathBuf>,
 }
 
 /// Everything that the logger writes to.
@@ -30,6 +32,7 @@ pub struct Sinks {
     pub(super) main: Option<File>,
     pub(super) transfers: Option<File>,
     pub(super) syslog: Option<OwnedFd>,
+    pub(super) journal: Option<OwnedFd>,
 }
 
 impl Sinks {
@@ -43,25 +46,27 @@ impl Sinks {
             program,
             ..Sinks::default()
         };
-        for (what, opened) in places.reopen() {
-            sinks.take(what, opened?);
+        for (order, opened) in places.reopen() {
+            sinks.take(order, opened?);
         }
         sinks.places = places;
         Ok(sinks)
     }
 
     /// Writes there from now on.
-    pub(super) fn take(&mut self, what: Reopen, opened: OwnedFd) {
-        match what {
-            Reopen::Main => self.main = Some(File::from(opened)),
-            Reopen::Transfers => self.transfers = Some(File::from(opened)),
-            Reopen::Syslog => self.syslog = Some(opened),
+    pub(super) fn take(&mut self, order: Order, opened: OwnedFd) {
+        match order {
+            Order::Main => self.main = Some(File::from(opened)),
+            Order::Transfers => self.transfers = Some(File::from(opened)),
+            Order::Syslog => self.syslog = Some(opened),
+            Order::Journal => self.journal = Some(opened),
+            Order::File { .. } | Order::Close { .. } | Order::Begin { .. } | Order::End { .. } => {}
         }
     }
 
     /// Whether anything but sentences is written.
     pub(super) fn want_facts(&self) -> bool {
-        self.format == LogFormat::Json || self.transfers.is_some() || self.syslog.is_some()
+        self.format == LogFormat::Json || self.transfers.is_some() || self.has_sockets()
     }
 
     /// Writes lines to the standard error of the program as well.
@@ -76,27 +81,36 @@ impl Sinks {
 
     /// Whether there is nothing to write to.
     pub fn are_none(&self) -> bool {
-        self.main.is_none() && self.transfers.is_none() && self.syslog.is_none()
+        self.main.is_none() && self.transfers.is_none() && !self.has_sockets()
+    }
+
+    fn has_sockets(&self) -> bool {
+        self.syslog.is_some() || self.journal.is_some()
     }
 }
 
 impl Places {
     /// Opens all that is named, each with what the logger takes it for.
-    pub(super) fn reopen(&self) -> impl Iterator<Item = (Reopen, Result<OwnedFd, String>)> + '_ {
+    pub(super) fn reopen(&self) -> impl Iterator<Item = (Order, Result<OwnedFd, String>)> + '_ {
         let named =
-            |path: &Option<PathBuf>, what: Reopen, open: fn(&Path) -> Result<OwnedFd, String>| {
+            |path: &Option<PathBuf>, order: Order, open: fn(&Path) -> Result<OwnedFd, String>| {
                 path.as_deref().map(|path| {
                     let opened = open(path);
                     (
-                        what,
+                        order,
                         opened.map_err(|why| format!("log {}: {why}", path.display())),
                     )
                 })
             };
         [
-            named(&self.main, Reopen::Main, file),
-            named(&self.transfers, Reopen::Transfers, file),
-            named(&self.syslog, Reopen::Syslog, syslog),
+            named(&self.main, Order::Main, file),
+            named(&self.transfers, Order::Transfers, file),
+            named(&self.syslog, Order::Syslog, |path| {
+                socket(path, "a syslog daemon")
+            }),
+            named(&self.journal, Order::Journal, |path| {
+                socket(path, "systemd's journal")
+            }),
         ]
         .into_iter()
         .flatten()
@@ -106,7 +120,7 @@ impl Places {
 /// Opens a file to append to, which is created for its owner alone.
 ///
 /// SECURITY: in a directory that others can write, somebody else may have put a link, a pipe or a file of their own there.
-fn file(path: &Path) -> Result<OwnedFd, String> {
+pub(super) fn file(path: &Path) -> Result<OwnedFd, String> {
     use std::os::unix::fs::OpenOptionsExt;
     let mut options = std::fs::OpenOptions::new();
     options
@@ -135,12 +149,12 @@ fn file(path: &Path) -> Result<OwnedFd, String> {
     Ok(file.into())
 }
 
-/// Connects to syslog, without ever waiting for it.
-fn syslog(path: &Path) -> Result<OwnedFd, String> {
+/// Connects to who listens there, without ever waiting for them.
+fn socket(path: &Path, who: &str) -> Result<OwnedFd, String> {
     let socket = UnixDatagram::unbound().map_err(|error| error.to_string())?;
     socket
         .connect(path)
-        .map_err(|error| format!("{error}; does a syslog daemon run?"))?;
+        .map_err(|error| format!("{error}; does {who} run?"))?;
     socket
         .set_nonblocking(true)
         .map_err(|error| error.to_string())?;

@@ -11,7 +11,7 @@ use std::fmt;
 use std::os::fd::BorrowedFd;
 
 use nix::errno::Errno;
-use nix::sys::resource::{Resource, setrlimit};
+use nix::sys::resource::{Resource, getrlimit, setrlimit};
 
 pub use self::identity::{
     Bounding, EmptyRoot, Kept, drop_bounding, is_root, keep_module_capabilities,
@@ -103,7 +103,7 @@ pub fn enter_lookup(
     }
     step("close_range", sys::keep_only(kept))?;
     nix::sys::stat::umask(nix::sys::stat::Mode::from_bits_truncate(0o077));
-    limits(Role::Logger)?;
+    limits(Role::Dialer)?;
     identity::no_way_back()?;
     landlock::read_only(programs.landlock())
 }
@@ -159,6 +159,9 @@ fn no_core() -> Result<(), SandboxError> {
     step("setrlimit CORE", setrlimit(Resource::RLIMIT_CORE, 0, 0))
 }
 
+/// So many logs of sessions the logger can have open.
+pub const LOG_FILES: u8 = 255;
+
 /// Limits of a process that parses what strangers send.
 fn limits(role: Role) -> Result<(), SandboxError> {
     const ADDRESS_SPACE: u64 = 512 << 20;
@@ -170,7 +173,14 @@ fn limits(role: Role) -> Result<(), SandboxError> {
     no_core()?;
     // The signer has one of every session with TLS.
     if role != Role::Signer {
-        let descriptors = setrlimit(Resource::RLIMIT_NOFILE, DESCRIPTORS, DESCRIPTORS);
+        let descriptors = match role {
+            Role::Logger => {
+                let (_, most) = getrlimit(Resource::RLIMIT_NOFILE).unwrap_or((0, DESCRIPTORS));
+                most.min(DESCRIPTORS + u64::from(LOG_FILES))
+            }
+            _ => DESCRIPTORS,
+        };
+        let descriptors = setrlimit(Resource::RLIMIT_NOFILE, descriptors, descriptors);
         step("setrlimit NOFILE", descriptors)?;
     }
     let threads = if role == Role::Session { THREADS } else { 0 };

@@ -9,6 +9,7 @@ pub mod hooks;
 mod key_value;
 mod leading;
 mod limits;
+mod log_name;
 mod method;
 pub mod nearest;
 pub mod networks;
@@ -39,6 +40,7 @@ pub use cost::Cost;
 pub use gateway::{FTPPROXY, GatewayConfig, ServerData};
 pub use leading::{Leading, Led};
 pub use limits::Limits;
+pub use log_name::{LogName, Whose};
 pub use method::{Method, Methods};
 pub use own::{OwnSetting, UserTables};
 pub use protection::{
@@ -50,7 +52,7 @@ pub use scheme::{NoScheme, Scheme};
 pub use tls::{CipherSuite, CipherSuites, ClientTrust, Tls, TlsVersion, UnknownHost};
 pub use upstream::{ServerTls, UpstreamTls};
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use self::hooks::Hooks;
@@ -62,6 +64,7 @@ use self::sources::SourcePorts;
 use crate::charset::Charset;
 use crate::digest::Algorithm;
 use crate::hooks::{Hook, Scripts};
+use crate::journal;
 use crate::policy::{Names, Policy};
 use crate::proto::listing::Order;
 use crate::proto::verbs::{Verb, VerbSet};
@@ -96,13 +99,16 @@ pub struct ServerConfig {
     pub pid_file: Option<PathBuf>,
     /// Where whoever runs the server asks who is there.
     pub control_socket: Option<PathBuf>,
-    /// Where log lines go; `None` is the standard error when in the foreground, else nowhere.
+    /// Where the server's own log lines go; without it where those of all sessions go (`Config::server_log`).
     pub log_file: Option<PathBuf>,
     pub log_format: LogFormat,
     pub log_level: LogLevel,
     /// Whether the log goes to syslog too, and where that listens.
     pub syslog: bool,
     pub syslog_socket: PathBuf,
+    /// Whether it goes to systemd's journal, with a field for each fact, and where that listens.
+    pub journal: bool,
+    pub journal_socket: PathBuf,
     /// Where transfers are told one by one (xferlog).
     pub transfer_log: Option<PathBuf>,
     /// Lines of the greeting before `220`'s last.
@@ -164,6 +170,15 @@ pub struct ServerConfig {
     pub spool_full: SpoolFull,
 }
 
+impl Config {
+    /// Where log lines go that are of no session with a log of its own; `None` is the standard error when in the foreground, else
+    /// nowhere.
+    pub fn server_log(&self) -> Option<&Path> {
+        let shared = self.session.log_file.as_ref().and_then(LogName::plain);
+        self.server.log_file.as_deref().or(shared)
+    }
+}
+
 impl Default for ServerConfig {
     fn default() -> Self {
         ServerConfig {
@@ -183,6 +198,8 @@ impl Default for ServerConfig {
             log_level: LogLevel::Transfers,
             syslog: false,
             syslog_socket: PathBuf::from("/dev/log"),
+            journal: false,
+            journal_socket: PathBuf::from(journal::SOCKET),
             transfer_log: None,
             banner: Vec::new(),
             host_names: Vec::new(),
@@ -268,6 +285,8 @@ pub enum Run {
 /// Settings of one session.
 #[derive(Clone, Debug, PartialEq)]
 pub struct SessionConfig {
+    /// The log of sessions from their logins on.
+    pub log_file: Option<LogName>,
     /// How many sessions of its user there may be; zero is no limit.
     pub max_per_user: u32,
     /// When and from where the account may log in.
@@ -332,6 +351,7 @@ pub struct SessionConfig {
 impl Default for SessionConfig {
     fn default() -> Self {
         SessionConfig {
+            log_file: None,
             max_per_user: 100,
             policy: Policy::default(),
             jail: JailMode::None,

@@ -15,13 +15,19 @@ const STANDING: &[(&str, Keep)] = &[
         keep(&mut new.control_socket, &old.control_socket)
     }),
     // The logger has them, which opens nothing.
-    ("LogFile", |new, old| keep(&mut new.log_file, &old.log_file)),
+    ("ServLogFile", |new, old| {
+        keep(&mut new.log_file, &old.log_file)
+    }),
     ("LogFormat", |new, old| {
         keep(&mut new.log_format, &old.log_format)
     }),
     ("Syslog", |new, old| keep(&mut new.syslog, &old.syslog)),
     ("SyslogSocket", |new, old| {
         keep(&mut new.syslog_socket, &old.syslog_socket)
+    }),
+    ("Journal", |new, old| keep(&mut new.journal, &old.journal)),
+    ("JournalSocket", |new, old| {
+        keep(&mut new.journal_socket, &old.journal_socket)
     }),
     ("TransferLog", |new, old| {
         keep(&mut new.transfer_log, &old.transfer_log)
@@ -59,11 +65,17 @@ fn keep<T: Clone + PartialEq>(new: &mut T, old: &T) -> bool {
 impl Config {
     /// Leaves those settings as they were that cannot change while the daemon runs; names those that should have.
     pub fn stand_by(&mut self, old: &Config) -> Vec<&'static str> {
-        STANDING
+        let mut kept: Vec<_> = STANDING
             .iter()
             .filter(|(_, keep)| keep(&mut self.server, &old.server))
             .map(|(key, _)| *key)
-            .collect()
+            .collect();
+        // Where it is the server's log too, the logger has it.
+        if self.server_log() != old.server_log() {
+            self.session.log_file.clone_from(&old.session.log_file);
+            kept.push("LogFile");
+        }
+        kept
     }
 }
 

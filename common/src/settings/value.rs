@@ -9,7 +9,7 @@ use super::nearest::nearest;
 use super::rates;
 use super::rules::{Advertised, Rules};
 use super::{
-    ArchiveLinks, Durability, Locks, LogFormat, LogLevel, Method, Methods, Owners, Scheme,
+    ArchiveLinks, Durability, Locks, LogFormat, LogLevel, LogName, Method, Methods, Owners, Scheme,
 };
 use crate::charset::{Charset, Unusable};
 use crate::digest::Algorithm;
@@ -208,14 +208,38 @@ impl Value<'_> {
 
     /// The path of a log file.
     pub fn log_path(self) -> Result<PathBuf, Wrong> {
-        // MetaFTPd gives these a meaning; a file of that name would be a log that nobody finds.
-        if self.text.contains("$(") || matches!(self.text, "STDOUT" | "STDERR" | "SYSLOG") {
+        if self.text.contains("$(") {
             return Err(Wrong::Because(format!(
-                "\"{}\": a log has one file, whose name has no variables; Syslog has a setting of its own",
+                "\"{}\": this file has no variables; only LogFile has",
                 shown(self.text)
             )));
         }
-        self.path()
+        self.no_standard_log()?.path()
+    }
+
+    /// The path of the log of sessions.
+    pub fn log_name(self) -> Result<LogName, Wrong> {
+        let path = self.no_standard_log()?.path()?;
+        let path = path.to_str().ok_or_else(|| not("a path in UTF-8"))?;
+        LogName::new(path).map_err(|unknown| {
+            Wrong::Because(format!(
+                "\"{}\" is no variable: $(User), $(RealUser) and $(ClientIP) are",
+                shown(unknown)
+            ))
+        })
+    }
+
+    /// MetaFTPd gives these a meaning; a file of that name would be a log that nobody finds.
+    fn no_standard_log(self) -> Result<Self, Wrong> {
+        let instead = match self.text {
+            "SYSLOG" => "Syslog=yes",
+            "STDOUT" | "STDERR" => "no file and -nodemon, which has the log on the standard error",
+            _ => return Ok(self),
+        };
+        Err(Wrong::Because(format!(
+            "instead of {} say {instead}",
+            self.text
+        )))
     }
 
     /// Rules for the address that PASV tells; `local` alone is what there is without any.

@@ -19,6 +19,7 @@ use self::file::File;
 use self::socket::{Datagrams, Stream};
 use self::webhook::{Starter, Webhook};
 use crate::hooks::{self, Action, Id, Kind};
+use crate::journal;
 
 /// The first pause after trouble; each one is twice the one before.
 const PAUSE: Duration = Duration::from_millis(100);
@@ -89,7 +90,7 @@ impl Sink {
             Action::File(path) => Target::File(File::new(path)),
             Action::UnixDatagram(path) => Target::Datagrams(Datagrams::new(path, false)),
             Action::UnixStream(path) => Target::Stream(Stream::new(path)),
-            Action::Journald => Target::Datagrams(Datagrams::new(socket::JOURNAL.as_ref(), true)),
+            Action::Journald => Target::Datagrams(Datagrams::new(journal::SOCKET.as_ref(), true)),
             Action::Exec(_) | Action::Webhook(_) => return None,
         };
         Some(Sink::of(target, most))

@@ -9,9 +9,7 @@ use nix::sys::socket::{
 };
 
 use super::{Notice, Trouble, gone, line, progress};
-
-/// Where systemd's journal takes datagrams in its own format.
-pub(super) const JOURNAL: &str = "/run/systemd/journal/socket";
+use crate::journal;
 
 /// A socket that takes a datagram for each event.
 pub(super) struct Datagrams {
@@ -45,9 +43,9 @@ impl Datagrams {
         };
         let datagram = match self.journal {
             true => fields(notice),
-            false => notice.json.clone(),
+            false => notice.json.clone().into_bytes(),
         };
-        match send(socket.as_raw_fd(), datagram.as_bytes(), FLAGS) {
+        match send(socket.as_raw_fd(), &datagram, FLAGS) {
             Ok(_) => {}
             Err(Errno::EMSGSIZE) => {
                 self.socket = Some(socket);
@@ -70,14 +68,14 @@ impl Datagrams {
     }
 }
 
-/// The native format of the journal. No value has a line's end: JSON escapes it.
-fn fields(notice: &Notice) -> String {
-    format!(
-        "PRIORITY=6\nSYSLOG_IDENTIFIER=ftpd\nMESSAGE={}\nFTPD_EVENT={}\nFTPD_EVENT_ID={}\n",
-        notice.json,
-        notice.kind.name(),
-        notice.id
-    )
+fn fields(notice: &Notice) -> Vec<u8> {
+    journal::datagram(&[
+        ("PRIORITY", b"6"),
+        ("SYSLOG_IDENTIFIER", b"ftpd"),
+        ("MESSAGE", notice.json.as_bytes()),
+        ("FTPD_EVENT", notice.kind.name().as_bytes()),
+        ("FTPD_EVENT_ID", notice.id.to_string().as_bytes()),
+    ])
 }
 
 /// A socket that takes lines.

@@ -91,6 +91,27 @@ pub fn send_datagram(
     octets: &[u8],
     descriptor: Option<BorrowedFd<'_>>,
 ) -> Result<(), Errno> {
+    send(socket, octets, descriptor, MsgFlags::empty())
+}
+
+/// The same without ever waiting.
+///
+/// # Errors
+/// `EAGAIN` when there is no room.
+pub fn try_send_datagram(
+    socket: BorrowedFd<'_>,
+    octets: &[u8],
+    descriptor: Option<BorrowedFd<'_>>,
+) -> Result<(), Errno> {
+    send(socket, octets, descriptor, MsgFlags::MSG_DONTWAIT)
+}
+
+fn send(
+    socket: BorrowedFd<'_>,
+    octets: &[u8],
+    descriptor: Option<BorrowedFd<'_>>,
+    flags: MsgFlags,
+) -> Result<(), Errno> {
     let slice = [IoSlice::new(octets)];
     let raw = descriptor.map(|fd| [fd.as_raw_fd()]);
     let rights = raw.as_ref().map(|fds| [ControlMessage::ScmRights(fds)]);
@@ -99,7 +120,7 @@ pub fn send_datagram(
         socket.as_raw_fd(),
         &slice,
         control,
-        MsgFlags::MSG_NOSIGNAL,
+        flags | MsgFlags::MSG_NOSIGNAL,
         None,
     )?;
     if sent == octets.len() {

@@ -25,7 +25,7 @@ pub(super) fn look(config: &Config) -> Vec<Finding> {
     let server = &config.server;
     let mut found = Vec::new();
     directories(config, &mut found);
-    log_files(server, &mut found);
+    log_files(config, &mut found);
     identities(server, &mut found);
     methods(config, &mut found);
     certificates(server, &mut found);
@@ -118,25 +118,56 @@ fn unusable(key: &str, path: Option<&Path>, errno: Errno) -> String {
     format!("{key}: {}: {why}", path.unwrap_or(Path::new("/")).display())
 }
 
-fn log_files(server: &ServerConfig, found: &mut Vec<Finding>) {
+fn log_files(config: &Config, found: &mut Vec<Finding>) {
+    let server = &config.server;
     let files = [
-        ("LogFile", &server.log_file),
-        ("TransferLog", &server.transfer_log),
+        ("ServLogFile", server.log_file.as_deref()),
+        ("TransferLog", server.transfer_log.as_deref()),
     ];
     for (key, path) in files {
         if let Some(path) = path {
             log_file(key, path, found);
         }
     }
-    if server.syslog
-        && let Err(errno) = access(&server.syslog_socket, AccessFlags::W_OK)
-    {
-        found.push(Error(format!(
-            "SyslogSocket: {}: {}; does a syslog daemon run?",
-            server.syslog_socket.display(),
-            errno.desc()
-        )));
+    if let Some(name) = &config.session.log_file {
+        match (name.plain(), name.directory()) {
+            (Some(path), _) => log_file("LogFile", path, found),
+            (None, Some(directory)) => {
+                if let Err(errno) = access(directory, AccessFlags::W_OK | AccessFlags::X_OK) {
+                    found.push(unreachable("LogFile", directory, errno, ""));
+                }
+            }
+            (None, None) => {}
+        }
     }
+    let sockets = [
+        (
+            "SyslogSocket",
+            server.syslog,
+            &server.syslog_socket,
+            "a syslog daemon",
+        ),
+        (
+            "JournalSocket",
+            server.journal,
+            &server.journal_socket,
+            "systemd's journal",
+        ),
+    ];
+    for (key, wanted, path, who) in sockets {
+        if wanted && let Err(errno) = access(path, AccessFlags::W_OK) {
+            let remark = format!("; does {who} run?");
+            found.push(unreachable(key, path, errno, &remark));
+        }
+    }
+}
+
+fn unreachable(key: &str, path: &Path, errno: Errno, remark: &str) -> Finding {
+    Error(format!(
+        "{key}: {}: {}{remark}",
+        path.display(),
+        errno.desc()
+    ))
 }
 
 fn log_file(key: &str, path: &Path, found: &mut Vec<Finding>) {
@@ -146,11 +177,7 @@ fn log_file(key: &str, path: &Path, found: &mut Vec<Finding>) {
         asked => asked,
     };
     if let Err(errno) = asked {
-        found.push(Error(format!(
-            "{key}: {}: {}",
-            path.display(),
-            errno.desc()
-        )));
+        found.push(unreachable(key, path, errno, ""));
     }
 }
 

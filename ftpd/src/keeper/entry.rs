@@ -2,18 +2,21 @@
 
 use std::fmt::Display;
 use std::os::fd::AsFd;
+use std::os::unix::ffi::OsStrExt;
 use std::time::Instant;
 
 use common::channel::{Answerer, LoginAnswer, LoginRequest, PreLogin, Ticket, UserName};
 use common::control::until;
 use common::hookd::{Introduced, Introduction, Listed, Reason, Told};
 use common::hooks::{Kind, Outcome, Phase};
-use common::listener::{Answer, Sign, Status, Verdict, halves};
-use common::log::Fact;
+use common::listener::{Answer, OwnLog, Sign, Status, Verdict, halves};
+use common::log::{Fact, SessionLogs};
 use common::proto::proxied::Header;
-use common::settings::Led;
+use common::settings::{Led, Run, Whose};
+use common::wire::Octets;
 use nix::errno::Errno;
 use nix::poll::{PollFd, PollFlags, poll};
+use nix::unistd::{getpgrp, getpid};
 
 use super::{Keeper, grant, login};
 
@@ -222,7 +225,8 @@ impl Keeper<'_> {
     ) -> Result<login::Login, Status> {
         let most = granted.settings.max_per_user;
         self.introduce(typed, &granted)?;
-        let asked = self.reports.logged_in(granted.name.clone(), most);
+        let log = self.own_log(&granted);
+        let asked = self.reports.logged_in(granted.name.clone(), most, log);
         if self.verdict(channel, asked, deadline)? == Verdict::TooMany {
             self.tell_of_failure(typed, &format_args!("MaxPerUser of {most} is reached"));
             let told = Told {
@@ -257,6 +261,33 @@ impl Keeper<'_> {
                 Err(refused.status)
             }
         }
+    }
+
+    /// Where the session's entries go from now on, if they do not stay where they were. SECURITY: nothing of it is a client's word but
+    /// an address, and the name of an account that exists.
+    fn own_log(&self, granted: &grant::Grant) -> Option<OwnLog> {
+        let setup = self.setup;
+        let path = granted.settings.log_file.as_ref()?.of(Whose {
+            user: granted.name.as_slice(),
+            real_user: &granted.identity.name,
+            client: self.ends.client(),
+        });
+        if setup.log.writes_to(&path) {
+            return None;
+        }
+        // There is no listener, and the logger is this process's.
+        if setup.config.server.run == Run::Inetd {
+            SessionLogs::new(setup.log.clone()).begin(getpgrp(), getpid(), self.session, &path);
+            return None;
+        }
+        let own = Octets::new(path.as_os_str().as_bytes())
+            .zip(u32::try_from(self.session.as_raw()).ok())
+            .map(|(path, network)| OwnLog { path, network });
+        if own.is_none() {
+            let path = path.display();
+            setup.log.line(&format!("log {path}: this is too long"));
+        }
+        own
     }
 
     /// Tells hookd whose session this becomes. SECURITY: as root, and for the last time.
