@@ -16,3 +16,5 @@ mod programs;
 mod scripts;
 mod spool;
 mod uploads;
+mod web;
+mod webhooks;

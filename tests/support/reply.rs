@@ -20,13 +20,15 @@ pub enum Text {
     Utf8,
     /// Each is one character, whatever the server means by it.
     Octets,
+    /// The same, and controls that end no line are let through: replies repeat names as they are.
+    Names,
 }
 
 impl Text {
     fn read(self, octets: &[u8]) -> Option<Cow<'_, str>> {
         match self {
             Text::Utf8 => str::from_utf8(octets).ok().map(Cow::Borrowed),
-            Text::Octets => Some(octets.iter().copied().map(char::from).collect()),
+            Text::Octets | Text::Names => Some(octets.iter().copied().map(char::from).collect()),
         }
     }
 }
@@ -108,7 +110,11 @@ fn line(octets: &[u8], text: Text) -> Result<Option<(Cow<'_, str>, usize)>, Stri
     let Some(line) = octets[..lf].strip_suffix(b"\r") else {
         return Err(format!("line ends without CR: {shown}"));
     };
-    if line.iter().any(|&b| (b < b' ' && b != b'\t') || b == 0x7f) {
+    let is_stray = |octet: u8| match text {
+        Text::Names => matches!(octet, b'\r' | 0),
+        Text::Utf8 | Text::Octets => (octet < b' ' && octet != b'\t') || octet == 0x7f,
+    };
+    if line.iter().any(|&octet| is_stray(octet)) {
         return Err(format!("control character in a reply: {shown}"));
     }
     let text = text
@@ -165,6 +171,9 @@ mod tests {
             .unwrap()
             .unwrap();
         assert_eq!(reply.text(), "\"/\u{df}\"");
+        assert!(Reply::take_as(b"257 \x1b\r\n", Text::Octets).is_err());
+        assert!(Reply::take_as(b"257 \x1b\r\n", Text::Names).is_ok());
+        assert!(Reply::take_as(b"257 \r \r\n", Text::Names).is_err());
     }
 
     #[test]

@@ -229,7 +229,7 @@ impl Player {
                 let got = self.take_data()?.read_all();
                 let pattern = match self.client.text {
                     Text::Utf8 => argument.to_owned(),
-                    Text::Octets => self.text(&octets(argument, &self.names)?),
+                    Text::Octets | Text::Names => self.text(&octets(argument, &self.names)?),
                 };
                 if !matches(
                     &pattern.to_ascii_lowercase(),
@@ -247,7 +247,7 @@ impl Player {
     fn text(&self, octets: &[u8]) -> String {
         match self.client.text {
             Text::Utf8 => String::from_utf8_lossy(octets).into_owned(),
-            Text::Octets => octets.iter().copied().map(char::from).collect(),
+            Text::Octets | Text::Names => octets.iter().copied().map(char::from).collect(),
         }
     }
 
