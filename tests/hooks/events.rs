@@ -27,6 +27,8 @@ const FIELDS: &[(&str, Fits)] = &[
     ("size", Value::is_u64), ("offset", Value::is_u64), ("transferred", Value::is_u64), ("duration_ms", Value::is_u64),
     ("mode", Value::is_string), ("source_address", is_address), ("source_port", Value::is_u64),
     ("destination_address", is_address), ("destination_port", Value::is_u64), ("connection", Value::is_string),
+    ("hash", is_hex), ("hash_algorithm", Value::is_string), ("replaced", Value::is_boolean),
+    ("session_received", Value::is_u64), ("session_sent", Value::is_u64),
     ("result", Value::is_string), ("reason", Value::is_string), ("limit", Value::is_string),
 ];
 
@@ -38,8 +40,8 @@ const EVENTS: &[(&str, &[&str])] = &[
     ("login_failed", &["session", "pid", "client_address", "client_port", "server_address", "server_port", "login", "reason", "result"]),
     ("login", USER),
     ("mkdir", &["session", "user", "path", "real_path"]),
-    ("upload", &["session", "user", "path", "real_path", "size", "duration_ms", "result"]),
-    ("upload_aborted", &["session", "user", "path", "real_path", "duration_ms", "result"]),
+    ("upload", &["session", "user", "path", "real_path", "size", "duration_ms", "replaced", "result"]),
+    ("upload_aborted", &["session", "user", "path", "real_path", "transferred", "duration_ms", "replaced", "result"]),
     ("upload_refused", &["session", "user", "path", "real_path", "duration_ms", "result", "reason"]),
     ("download", &["session", "user", "path", "real_path", "transferred", "duration_ms", "result"]),
     ("download_aborted", &["session", "user", "path", "real_path", "transferred", "duration_ms", "result"]),
@@ -50,7 +52,7 @@ const EVENTS: &[(&str, &[&str])] = &[
     ("rmdir", &["session", "user", "path", "real_path"]),
     ("data_up", &["session", "user", "source_address", "source_port", "destination_address", "destination_port", "connection"]),
     ("data_down", &["session", "user", "source_address", "source_port", "destination_address", "destination_port", "connection"]),
-    ("logout", &["session", "pid", "client_address", "client_port", "server_address", "server_port", "login", "user", "uid", "gid", "duration_ms"]),
+    ("logout", &["session", "pid", "client_address", "client_port", "server_address", "server_port", "login", "user", "uid", "gid", "duration_ms", "reason", "session_received", "session_sent"]),
     ("limit_hit", &["client_address", "limit", "reason"]),
     ("ban", &["client_address", "duration_ms", "reason"]),
     ("reload", &["reason"]),
@@ -82,10 +84,13 @@ fn is_one(value: &Value) -> bool {
     *value == 1
 }
 
-fn is_id(value: &Value) -> bool {
+fn is_hex(value: &Value) -> bool {
     let digit = |octet: u8| octet.is_ascii_digit() || (b'a'..=b'f').contains(&octet);
-    let text = value.as_str().unwrap_or_default();
-    text.len() == 32 && text.bytes().all(digit)
+    value.as_str().is_some_and(|text| text.bytes().all(digit))
+}
+
+fn is_id(value: &Value) -> bool {
+    value.as_str().is_some_and(|text| text.len() == 32) && is_hex(value)
 }
 
 /// Such as 2026-01-02T03:04:05.678901Z.

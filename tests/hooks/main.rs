@@ -7,6 +7,7 @@ mod checks;
 mod commands;
 mod data;
 mod deaths;
+mod details;
 mod directives;
 mod events;
 mod firewall;

@@ -7,7 +7,7 @@ use std::time::Duration;
 use crate::auth::Secret;
 use crate::charset::Charset;
 use crate::digest::Algorithm;
-use crate::hookd::{Arguments, Listed, Reason, Said, VersionWords};
+use crate::hookd::{Arguments, EndWords, FileDigest, Listed, Reason, Said, VersionWords};
 use crate::jail::Failure;
 use crate::messages;
 use crate::path::{LONGEST_PATH, VirtualPath};
@@ -113,7 +113,7 @@ messages! {
         35 => Commit,
         36 => Discard,
         /// The upload broke off; what is there may be kept to be continued. → `Done`.
-        50 => Suspend,
+        50 => Suspend { cut: Cut },
         /// How much of a broken upload there is. → `Space`.
         51 => Unfinished { path: VirtualPath },
         /// → `Listing` with the reading end of a pipe; then `ListEnd`.
@@ -169,8 +169,12 @@ messages! {
         118 => FinishDirectory { path: VirtualPath, mode: Permissions, modified: i64 },
         /// A regular file whose digest is asked for. → `Opened` with its descriptor.
         120 => OpenForDigest { path: VirtualPath },
-        /// How the download of the file that was opened last ended: `whole`, or not. → `Done`. For keepers that tell hooks.
-        122 => Sent { whole: bool, octets: u64 },
+        /// How the download of the file that was opened last ended: whole, or not. → `Done`. For keepers that tell hooks.
+        122 => Sent { octets: u64, cut: Option<Cut> },
+        /// The digest of the file that the next `Commit`, `Sent` or `Command` is about. → `Done`. For keepers that tell hooks.
+        125 => Digested { digest: FileDigest },
+        /// Why the session is about to end. → `Done`. For keepers that tell hooks.
+        126 => Leave { end: Listed<EndWords> },
         /// The data connection is closed, or will not come. → `Done`. For keepers that tell hooks.
         123 => DataEnd,
         /// A command that hooks are for: before it is carried out, and then with the code and text of its reply. → `Done`,
@@ -184,6 +188,19 @@ messages! {
         66 => Symlink { target: VirtualPath, link: VirtualPath },
         /// Tells the umask, having changed it if there is a new one. → `Umask`.
         67 => Umask { new: Option<Permissions> },
+    }
+}
+
+messages! {
+    /// Why a transfer is not whole.
+    #[derive(Clone, Copy, Debug, PartialEq, Eq)]
+    pub enum Cut {
+        /// The client, or its connection.
+        1 => Aborted,
+        /// Nothing has moved for too long.
+        2 => Stalled,
+        /// The file or its octets.
+        3 => Failed,
     }
 }
 
@@ -358,13 +375,19 @@ pub struct Account {
     pub tells_downloads: bool,
     /// Whether keeper is to hear `DataEnd`.
     pub tells_data: bool,
+    /// Whether keeper is to hear `Digested`.
+    pub tells_digests: bool,
+    /// Whether keeper is to hear `Leave`.
+    pub tells_end: bool,
+    /// Whether hooks may keep files waiting that are asked for.
+    pub holds_transfers: bool,
 }
 
 fields! {
     Account:
     start, permitted, idle, max_idle, data_timeout, passive_timeout, stall_timeout, rates, shared,
     inflate_ratio, confirm, charset, protection, passive_peers, active_targets, default_data_port,
-    tells_downloads, tells_data
+    tells_downloads, tells_data, tells_digests, tells_end, holds_transfers
 }
 
 messages! {

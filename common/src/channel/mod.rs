@@ -14,9 +14,10 @@ use zeroize::Zeroize;
 
 pub use dialling::{DialAnswer, DialFault, DialRequest, HostName};
 pub use messages::{
-    Account, ChangeAnswer, ChangeRequest, EntryPath, Failed, FileAnswer, FileRequest, LeaseAnswer,
-    LeaseRequest, ListFormat, LoginAnswer, LoginRequest, OwnerName, PROOF_PART, PackedContent,
-    PackedOwner, Pattern, Refusal, SignAnswer, SignRequest, Typed, UploadAt, UserName,
+    Account, ChangeAnswer, ChangeRequest, Cut, EntryPath, Failed, FileAnswer, FileRequest,
+    LeaseAnswer, LeaseRequest, ListFormat, LoginAnswer, LoginRequest, OwnerName, PROOF_PART,
+    PackedContent, PackedOwner, Pattern, Refusal, SignAnswer, SignRequest, Typed, UploadAt,
+    UserName,
 };
 
 use crate::sys::{self, Wait};

@@ -168,6 +168,11 @@ impl Digest {
             .map(Digest)
     }
 
+    /// Takes octets for a digest of this algorithm; `None` where there are not as many as it has.
+    pub fn of(algorithm: Algorithm, octets: &[u8]) -> Option<Digest> {
+        (octets.len() == algorithm.length()).then(|| Digest(octets.to_vec()))
+    }
+
     pub fn as_bytes(&self) -> &[u8] {
         &self.0
     }

@@ -277,6 +277,7 @@ impl<'a> Desk<'a> {
                     self.keeping.set_apart(&mut event);
                     self.tell_in(phase, event, identity);
                 }
+                Request::Sum { sum } => guest.sum(sum),
                 // It is asked twice where another hookd has begun meanwhile.
                 Request::Ask {
                     number: question, ..

@@ -9,7 +9,7 @@ use nix::errno::Errno;
 use nix::fcntl::{OFlag, OpenHow, ResolveFlag, openat2, readlink};
 
 use super::message::{
-    Happened, Introduced, LONGEST_MESSAGE, Listed, Request, Told, VersionWords, fresh_id,
+    Happened, Introduced, LONGEST_MESSAGE, Listed, Request, Sum, Told, VersionWords, fresh_id,
 };
 use crate::hooks::{
     Act, CommandLine, DataConnection, Event, Id, Kind, Name, Path, Session, Text, Time, User,
@@ -44,9 +44,10 @@ pub(super) struct Owed {
     /// A logout.
     logged_in: bool,
     tls: Option<Listed<VersionWords>>,
+    sum: Sum,
 }
 
-fields! { Owed: data, logged_in, tls }
+fields! { Owed: data, logged_in, tls, sum }
 
 /// A uid with its groups.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -111,6 +112,11 @@ impl Guest {
     pub(super) fn recall(&mut self, owed: Owed) {
         self.session.tls = owed.tls.as_ref().map(Listed::as_str);
         self.owed = owed;
+    }
+
+    /// Takes in what the session has done so far.
+    pub(super) fn sum(&mut self, sum: Sum) {
+        self.owed.sum = sum;
     }
 
     /// Gives the session to a user.
@@ -195,7 +201,9 @@ impl Guest {
                 offset: told.offset,
                 transferred: told.transferred,
                 duration: told.duration,
+                hash: told.hash.map(|hash| (hash.algorithm, hash.digest)),
                 mode: told.mode,
+                replaced: told.replaced,
                 data: told.data,
                 outcome: told.outcome,
                 limit: told.limit.as_ref().map(Listed::as_str),
@@ -228,7 +236,15 @@ impl Guest {
                 duration: Some(self.session.id.age(Time::now())),
                 ..Told::new(Kind::Logout)
             };
-            events.push(self.event(told));
+            let mut event = self.event(told);
+            let Sum {
+                received,
+                sent,
+                end,
+            } = self.owed.sum;
+            event.act.moved = Some((received, sent));
+            event.act.reason = end.map(|end| Text::cut(end.as_str()));
+            events.push(event);
         }
         events
     }

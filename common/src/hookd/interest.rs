@@ -113,10 +113,27 @@ impl Interest {
     /// Whether any hook wants to hear how downloads end.
     pub fn of_downloads(&self) -> bool {
         let command = Verb::find("RETR").is_some_and(|verb| self.of_command(verb));
-        let told = [Kind::Download, Kind::DownloadAborted]
+        let told = [Kind::Download, Kind::DownloadAborted, Kind::Logout]
             .into_iter()
             .any(|kind| self.has(kind, Phase::After));
         told || command
+    }
+
+    /// Whether any hook would hear of a file's digest.
+    pub fn of_digests(&self) -> bool {
+        let kinds = [Kind::Upload, Kind::UploadRefused, Kind::Download];
+        let told = |phase: &OfPhase| {
+            let verbs = phase.any.verbs != VerbSet::NONE;
+            verbs || kinds.iter().any(|&kind| phase.any.kinds.contains(kind))
+        };
+        self.0.iter().any(told)
+    }
+
+    /// Whether a session waits for a hook before it may transfer a file.
+    pub fn holds_transfers(&self) -> bool {
+        let kinds = [Kind::Upload, Kind::Download];
+        let waited = &self.0[Phase::Before as usize].waited;
+        kinds.iter().any(|&kind| waited.kinds.contains(kind))
     }
 
     /// Whether any hook is for what is told.

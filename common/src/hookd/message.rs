@@ -4,8 +4,9 @@ use std::net::{IpAddr, SocketAddr};
 use std::time::Duration;
 
 use crate::channel::UserName;
+use crate::digest::{Algorithm, Digest};
 use crate::hooks::{
-    Connection, DataConnection, Id, Kind, LIMITS, Outcome, Phase, TLS_VERSIONS, Time,
+    Connection, DataConnection, ENDS, Id, Kind, LIMITS, Outcome, Phase, TLS_VERSIONS, Time,
 };
 use crate::messages;
 use crate::path::VirtualPath;
@@ -120,6 +121,14 @@ impl Words for VersionWords {
     const ALL: &'static [&'static str] = TLS_VERSIONS;
 }
 
+/// [`ENDS`].
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct EndWords;
+
+impl Words for EndWords {
+    const ALL: &'static [&'static str] = ENDS;
+}
+
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Listed<W: Words> {
     place: u8,
@@ -209,6 +218,42 @@ messages! {
         1 => Tell { told: Told },
         /// → `Verdict` with the number of the question.
         2 => Ask { number: u32, phase: Phase, told: Told },
+        /// What the session has done so far, and why it ends, for when it has ended.
+        3 => Sum { sum: Sum },
+    }
+}
+
+/// What a session has done since its login.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Sum {
+    /// Octets of files.
+    pub received: u64,
+    pub sent: u64,
+    pub end: Option<Listed<EndWords>>,
+}
+
+fields! { Sum: received, sent, end }
+
+/// The digest of a file, by the word of the network half.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct FileDigest {
+    pub algorithm: Algorithm,
+    pub digest: Digest,
+}
+
+impl Wire for FileDigest {
+    fn put(&self, out: &mut Vec<u8>) {
+        self.algorithm.put(out);
+        out.extend_from_slice(self.digest.as_bytes());
+    }
+    fn take(input: &mut &[u8]) -> Result<Self, Malformed> {
+        let algorithm = Algorithm::take(input)?;
+        let (octets, rest) = input
+            .split_at_checked(algorithm.length())
+            .ok_or(Malformed)?;
+        *input = rest;
+        let digest = Digest::of(algorithm, octets).ok_or(Malformed)?;
+        Ok(FileDigest { algorithm, digest })
     }
 }
 
@@ -253,7 +298,9 @@ pub struct Told {
     pub offset: Option<u64>,
     pub transferred: Option<u64>,
     pub duration: Option<Duration>,
+    pub hash: Option<FileDigest>,
     pub mode: Option<u32>,
+    pub replaced: Option<bool>,
     pub data: Option<DataConnection>,
     pub outcome: Option<Outcome>,
     pub reason: Option<Reason>,
@@ -311,7 +358,9 @@ impl Told {
             offset: None,
             transferred: None,
             duration: None,
+            hash: None,
             mode: None,
+            replaced: None,
             data: None,
             outcome: None,
             reason: None,
@@ -343,8 +392,8 @@ impl Told {
 
 fields! {
     Told:
-    id, kind, path, from, target, temporary, size, offset, transferred, duration, mode, data, outcome,
-    reason, login, command, directory, tls, limit
+    id, kind, path, from, target, temporary, size, offset, transferred, duration, hash, mode, replaced,
+    data, outcome, reason, login, command, directory, tls, limit
 }
 
 /// A number that no other event or session has.
@@ -399,6 +448,11 @@ mod tests {
             }),
             outcome: Some(Outcome::Aborted),
             size: Some(7),
+            hash: Some(FileDigest {
+                algorithm: Algorithm::Sha256,
+                digest: Algorithm::Sha256.digest(b"content"),
+            }),
+            replaced: Some(true),
             ..Told::about(Kind::Rename, &path)
         };
         let mut out = Vec::new();

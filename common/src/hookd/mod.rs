@@ -32,8 +32,8 @@ use nix::unistd::Pid;
 
 pub use self::interest::Interest;
 pub use self::message::{
-    Arguments, Commanded, Happened, Introduced, Introduction, Listed, Reason, Said, Stage, Told,
-    Verdict, VersionWords, fresh_id,
+    Arguments, Commanded, EndWords, FileDigest, Happened, Introduced, Introduction, Listed, Reason,
+    Said, Stage, Sum, Told, Verdict, VersionWords, fresh_id,
 };
 pub use self::reach::Reach;
 

@@ -7,7 +7,7 @@ use nix::errno::Errno;
 use nix::poll::{PollFd, PollFlags, poll};
 
 use super::interest::Interest;
-use super::message::{Answer, LONGEST_MESSAGE, Listed, Request, Told, Verdict, VersionWords};
+use super::message::{Answer, LONGEST_MESSAGE, Listed, Request, Sum, Told, Verdict, VersionWords};
 use crate::control::until;
 use crate::hooks::{DataConnection, Kind, Phase};
 use crate::sys::{self, Wait};
@@ -89,6 +89,14 @@ impl Reach {
     /// Tells of the login; its end will be told by hookd itself.
     pub fn logged_in(&mut self) {
         self.say(Phase::After, Told::new(Kind::Login), None);
+    }
+
+    /// Tells what the session has done so far, if anybody wants to know at its end.
+    pub fn sum(&mut self, sum: Sum) {
+        let wanted = self.interest.has(Kind::Logout, Phase::After);
+        if wanted && self.send(&Request::Sum { sum }, None).is_err() {
+            self.lost += 1;
+        }
     }
 
     fn tell(&mut self, told: Told) {

@@ -71,6 +71,16 @@ pub const TLS_VERSIONS: &[&str] = &["TLSv1.2", "TLSv1.3"];
 /// The settings whose limits events name.
 pub const LIMITS: &[&str] = &["MaxClients", "MaxPerAddress", "MaxPerUser", "processes"];
 
+/// Why a session has ended, as events name it.
+pub const ENDS: &[&str] = &[
+    "quit",
+    "connection lost",
+    "timeout",
+    "server stops",
+    "begun anew",
+    "led to another server",
+];
+
 /// The session that an event is of.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Session {
@@ -127,7 +137,7 @@ pub struct Act {
     pub hash: Option<(Algorithm, Digest)>,
     /// Permissions after a change of mode.
     pub mode: Option<u32>,
-    /// Whether there was a file under this name before.
+    /// Of an upload: whether there was a file under this name before.
     pub replaced: Option<bool>,
     pub data: Option<DataConnection>,
     /// The reply's code and last line.
@@ -137,7 +147,7 @@ pub struct Act {
     pub reason: Option<Text>,
     /// The setting whose limit was hit, of [`LIMITS`].
     pub limit: Option<&'static str>,
-    /// Octets that the session received and sent for transfers.
+    /// Octets of files that the session received and sent, at its end.
     pub moved: Option<(u64, u64)>,
 }
 

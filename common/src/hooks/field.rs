@@ -81,9 +81,9 @@ pub const FIELDS: &[Field] = &[
     field("transferred",         NUMBER, "Octets of the file that were moved",                               |e| e.act.transferred.map(Value::Number)),
     field("duration_ms",         NUMBER, "Milliseconds that it took, or that a ban is long",                 |e| number(u64::try_from(e.act.duration?.as_millis()).ok()?)),
     field("hash_algorithm",      TEXT,   "Digest of the next field, such as `SHA-256`",                      |e| text(e.act.hash.as_ref()?.0.label())),
-    field("hash",                TEXT,   "Digest of the file in hexadecimal digits",                         |e| text(hex(e.act.hash.as_ref()?.1.as_bytes()))),
+    field("hash",                TEXT,   "Digest of the file: of whole files in TYPE I that the session has confirmed, and of HASH and its like", |e| text(hex(e.act.hash.as_ref()?.1.as_bytes()))),
     field("mode",                TEXT,   "Permissions after a change, in octal",                             |e| text(format_args!("{:04o}", e.act.mode?))),
-    field("replaced",            FLAG,   "Whether there was a file of this name before",                     |e| e.act.replaced.map(Value::Flag)),
+    field("replaced",            FLAG,   "Of uploads: whether there was a file of this name before",         |e| e.act.replaced.map(Value::Flag)),
     field("source_address",      TEXT,   "Who makes the data connection",                                    |e| text(data(e)?.source.ip())),
     field("source_port",         NUMBER, "Its port; 0 while nobody knows it",                                |e| number(data(e)?.source.port())),
     field("destination_address", TEXT,   "Who waits for the data connection",                                |e| text(data(e)?.destination.ip())),
@@ -92,10 +92,10 @@ pub const FIELDS: &[Field] = &[
     field("code",                NUMBER, "The code of the reply",                                            |e| number(e.act.reply.as_ref()?.0)),
     field("reply",               OCTETS, "The last line of the reply",                                       |e| octets(e.act.reply.as_ref()?.1.as_bytes())),
     field("result",              TEXT,   "`success`, `failed`, `refused`, `aborted` or `timeout`",           |e| word(e.act.outcome?.name())),
-    field("reason",              OCTETS, "Why it is no success, or why the session has ended",               |e| octets(e.act.reason.as_ref()?.as_bytes())),
+    field("reason",              OCTETS, "Why it is no success; of a logout `quit`, `connection lost`, `timeout`, `server stops`, `begun anew`, `led to another server`", |e| octets(e.act.reason.as_ref()?.as_bytes())),
     field("limit",               TEXT,   "The setting whose limit was hit",                                  |e| word(e.act.limit?)),
-    field("session_received",    NUMBER, "Octets that the session has received for transfers",               |e| number(e.act.moved?.0)),
-    field("session_sent",        NUMBER, "Octets that the session has sent for transfers",                   |e| number(e.act.moved?.1)),
+    field("session_received",    NUMBER, "At its end: octets of files that the session has received",        |e| number(e.act.moved?.0)),
+    field("session_sent",        NUMBER, "At its end: octets of files that the session has sent",            |e| number(e.act.moved?.1)),
 ];
 
 const fn field(

@@ -15,7 +15,7 @@ mod variable;
 
 pub use bounded::{Name, Path, Text, TooLong};
 pub use event::{
-    Act, CommandLine, Connection, DataConnection, Event, Id, LIMITS, Outcome, Session,
+    Act, CommandLine, Connection, DataConnection, ENDS, Event, Id, LIMITS, Outcome, Session,
     TLS_VERSIONS, Time, User,
 };
 pub use field::{FIELDS, Field, SCHEMA_VERSION, Value};

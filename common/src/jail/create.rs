@@ -33,7 +33,10 @@ impl Jail {
             }
             Disposition::Overwrite => {
                 let flags = OFlag::O_WRONLY | OFlag::O_CREAT;
-                self.in_place(place, flags, true)?.0
+                let replaces = place.look().is_ok();
+                let mut upload = self.in_place(place, flags, true)?.0;
+                upload.replaces = replaces;
+                upload
             }
             Disposition::New => match place.look() {
                 Err(Errno::ENOENT) => self.begin(place, wanted, Taken::Kept)?,
@@ -123,6 +126,7 @@ impl Jail {
             settled: false,
         };
         let file = partial.file;
+        let replaces = replaced.is_some();
         if let Some(replaced) = replaced {
             let mode = kept_mode(&replaced, &describe(&fstat(&file)?));
             hidden.mode = Mode::from_bits_truncate(mode);
@@ -135,6 +139,7 @@ impl Jail {
             start: 0,
             largest: self.terms.largest,
             contested: false,
+            replaces,
             end: End::Rename(hidden),
             held: None,
         })
@@ -221,6 +226,7 @@ impl Jail {
             start: 0,
             largest: self.terms.largest,
             contested,
+            replaces: true,
             end: End::InPlace(Visible {
                 directory: place.directory,
                 name: place.name.to_vec(),

@@ -307,6 +307,11 @@ impl Copying {
         }
     }
 
+    pub fn upload(&self) -> &Upload {
+        &self.upload
+    }
+
+    /// The whole copy, for it to get its name.
     pub fn into_upload(self) -> Upload {
         self.upload
     }

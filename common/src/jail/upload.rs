@@ -63,6 +63,8 @@ pub struct Upload {
     /// The largest size that the file may get.
     pub(super) largest: Option<u64>,
     pub(super) contested: bool,
+    /// There was a file of this name.
+    pub(super) replaces: bool,
     pub(super) end: End,
     /// The file that has the name until then, locked.
     pub(super) held: Option<OwnedFd>,
@@ -161,6 +163,20 @@ impl Upload {
     /// How many octets may come.
     pub fn room(&self) -> Option<u64> {
         Some(self.largest?.saturating_sub(self.start))
+    }
+
+    /// Whether there was a file of this name when the upload began.
+    pub fn replaces(&self) -> bool {
+        self.replaces
+    }
+
+    /// How many octets the file has got so far.
+    pub fn received(&self) -> u64 {
+        let position = lseek(&self.file, 0, Whence::SeekCur);
+        let position = position
+            .ok()
+            .and_then(|position| u64::try_from(position).ok());
+        position.unwrap_or(0).saturating_sub(self.start)
     }
 
     /// Whether somebody else reads or writes the file that this is to be.

@@ -4,8 +4,8 @@
 use std::net::SocketAddr;
 use std::os::fd::{BorrowedFd, OwnedFd};
 
-use common::channel::{FileAnswer, FileRequest, ListFormat, Ticket, UploadAt};
-use common::hookd::{Commanded, Told};
+use common::channel::{Cut, FileAnswer, FileRequest, ListFormat, Ticket, UploadAt};
+use common::hookd::{Commanded, Listed, Told};
 use common::hooks::{Connection, Kind as Event};
 use common::jail::{
     Continuable, Disposition, Failure, Format, Kind, Limits, ListRequest, PackRequest, Upload,
@@ -23,7 +23,7 @@ use super::login::Login;
 use super::packing::{Later, Packing};
 use super::permits::{permits, rights};
 use super::unpacking::Unpacking;
-use super::work::Work;
+use super::work::{Step, Work};
 
 /// The user's files and what is in progress on them.
 pub(super) struct Files {
@@ -39,8 +39,9 @@ pub(super) struct Files {
 /// The channel has ended, whatever the reason: what came is as good as that of any broken upload.
 impl Drop for Files {
     fn drop(&mut self) {
-        self.suspend();
-        self.hooked.sent(false, 0);
+        self.suspend(Cut::Aborted);
+        self.hooked.copied(Cut::Aborted);
+        self.hooked.sent(Some(Cut::Aborted), 0);
     }
 }
 
@@ -67,11 +68,19 @@ impl Files {
     /// Goes on with the work; gives its answer when it is done.
     pub(super) fn step_work(&mut self) -> Option<Later> {
         if let Some(work) = &mut self.work {
-            let (ticket, answer) = work.step()?;
+            let step = work.step()?;
             let told = self.work.take().and_then(Work::into_told);
+            let (ticket, answer) = match step {
+                Step::Done(ticket, answer) => (ticket, answer),
+                Step::Copied(ticket, upload) => {
+                    let durability = self.login.settings.durability;
+                    (ticket, self.hooked.commit_copy(upload, durability))
+                }
+            };
             if !matches!(answer, FileAnswer::Failed { .. }) {
                 self.hooked.done(told);
             }
+            self.hooked.copied(Cut::Failed);
             return Some((ticket, answer, None));
         }
         self.packing.as_mut()?.step()
@@ -80,6 +89,7 @@ impl Files {
     /// Gives the work up; gives its answer.
     pub(super) fn cancel_work(&mut self) -> Option<Later> {
         let packing = self.packing.take().and_then(Packing::cancel);
+        self.hooked.copied(Cut::Aborted);
         match self.work.take().map(Work::cancel) {
             Some((ticket, answer)) => Some((ticket, answer, None)),
             None => packing,
@@ -110,6 +120,9 @@ impl Files {
         let Login { jail, settings, .. } = &self.login;
         match Work::begin(jail, settings.durability, ticket, request) {
             Ok(work) => {
+                if let (Some(upload), FileRequest::Copy { to, .. }) = (work.upload(), request) {
+                    self.hooked.copies(to, upload);
+                }
                 self.work = Some(work);
                 None
             }
@@ -117,19 +130,28 @@ impl Files {
         }
     }
 
+    /// Tells hooks why the session ends, unless the network half has said so.
+    pub(super) fn leave(&mut self, end: &str) {
+        if let Some(end) = Listed::find(end) {
+            self.hooked.leave(end);
+        }
+    }
+
     /// Leaves an upload as far as it came.
-    fn suspend(&mut self) {
+    fn suspend(&mut self, cut: Cut) {
         if let Some(upload) = self.upload.take() {
+            let received = upload.received();
             upload.suspend();
-            self.hooked.aborted();
+            self.hooked.aborted(received, cut);
         }
     }
 
     /// Gives an upload up.
-    fn discard(&mut self) {
+    fn discard(&mut self, cut: Cut) {
         if let Some(upload) = self.upload.take() {
+            let received = upload.received();
             upload.discard();
-            self.hooked.aborted();
+            self.hooked.aborted(received, cut);
         }
     }
 
@@ -238,7 +260,7 @@ impl Files {
                 declared,
             } => {
                 // One upload at a time: what was not committed is given up.
-                self.discard();
+                self.discard(Cut::Aborted);
                 let jail = &self.login.jail;
                 let wanted = Wanted {
                     at: disposition(at, durability),
@@ -258,7 +280,7 @@ impl Files {
                     room: upload.room(),
                     contested: upload.is_contested(),
                 };
-                self.hooked.receives(&path, upload.start());
+                self.hooked.receives(&path, &upload);
                 self.upload = Some(upload);
                 Ok((created, Some(descriptor)))
             }
@@ -267,11 +289,19 @@ impl Files {
                 Ok((self.hooked.commit(upload, durability)?, None))
             }
             FileRequest::Discard => {
-                self.discard();
+                self.discard(Cut::Failed);
                 done
             }
-            FileRequest::Sent { whole, octets } => {
-                self.hooked.sent(whole, octets);
+            FileRequest::Sent { octets, cut } => {
+                self.hooked.sent(cut, octets);
+                done
+            }
+            FileRequest::Digested { digest } => {
+                self.hooked.digested(digest);
+                done
+            }
+            FileRequest::Leave { end } => {
+                self.hooked.leave(end);
                 done
             }
             FileRequest::DataEnd => {
@@ -293,8 +323,8 @@ impl Files {
                 };
                 Ok((self.hooked.command(command, path, from), None))
             }
-            FileRequest::Suspend => {
-                self.suspend();
+            FileRequest::Suspend { cut } => {
+                self.suspend(cut);
                 done
             }
             FileRequest::Unfinished { path } => {
@@ -392,7 +422,7 @@ impl Files {
                 Ok((FileAnswer::Umask { umask }, None))
             }
             FileRequest::Unpack { directory } => {
-                self.discard();
+                self.discard(Cut::Aborted);
                 let Login { jail, settings, .. } = &self.login;
                 let rights = rights(self.login.account.permitted);
                 self.unpacking = Some(Unpacking::new(jail, &directory, settings, rights)?);
@@ -406,14 +436,14 @@ impl Files {
                 Ok((self.unpacking()?.directory(&path, mode)?, None))
             }
             FileRequest::UnpackFile { path, size } => {
-                self.discard();
+                self.discard(Cut::Aborted);
                 let place = self.unpacking()?.place(&path);
                 if let Some(refused) = self.hooked.ask_before(Told::about(Event::Upload, &place)) {
                     return Ok((refused, None));
                 }
                 let (upload, answered) = self.unpacking()?.file(&path, size)?;
+                self.hooked.receives(&place, &upload);
                 self.upload = Some(upload);
-                self.hooked.receives(&place, 0);
                 Ok(answered)
             }
             FileRequest::CommitEntry { mode, modified } => {

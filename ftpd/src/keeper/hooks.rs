@@ -3,8 +3,8 @@
 use std::net::SocketAddr;
 use std::time::Instant;
 
-use common::channel::{FileAnswer, FileRequest};
-use common::hookd::{self, Commanded, Reach, Told, Verdict};
+use common::channel::{Cut, FileAnswer, FileRequest};
+use common::hookd::{self, Commanded, EndWords, FileDigest, Listed, Reach, Sum, Told, Verdict};
 use common::hooks::{Connection, DataConnection, Id, Kind, Outcome, Phase};
 use common::jail::{Failure, Sealed, Upload};
 use common::log::Log;
@@ -19,6 +19,7 @@ use super::permits::needed_by;
 pub(super) struct Hooked {
     pub(super) reach: Reach,
     upload: Option<Going>,
+    copy: Option<Going>,
     download: Option<Going>,
     /// The user's working directory.
     pub(super) directory: VirtualPath,
@@ -26,6 +27,10 @@ pub(super) struct Hooked {
     passed: Option<(Verb, Option<VirtualPath>)>,
     /// The transfer of the command that is going on.
     moved: Option<Told>,
+    /// The digest of the file that is told of next, by the word of the network half.
+    digest: Option<FileDigest>,
+    /// What the session has done so far.
+    sum: Sum,
 }
 
 /// A transfer.
@@ -36,6 +41,11 @@ struct Going {
     path: VirtualPath,
     offset: u64,
     since: Instant,
+    /// Octets that have come or gone, once they have.
+    transferred: Option<u64>,
+    hash: Option<FileDigest>,
+    /// Of an upload.
+    replaced: Option<bool>,
 }
 
 impl Hooked {
@@ -43,10 +53,13 @@ impl Hooked {
         Hooked {
             reach,
             upload: None,
+            copy: None,
             download: None,
             directory,
             passed: None,
             moved: None,
+            digest: None,
+            sum: Sum::default(),
         }
     }
 
@@ -66,7 +79,7 @@ impl Hooked {
             ..Told::new(Kind::Command)
         };
         let Some(code) = code else {
-            (self.passed, self.moved) = (None, None);
+            (self.passed, self.moved, self.digest) = (None, None, None);
             return match self.reach.say(Phase::Before, told, None) {
                 Verdict::Refuse { text } => FileAnswer::Vetoed { text },
                 Verdict::Pass | Verdict::Say { .. } | Verdict::Rename { .. } | Verdict::NoRoom => {
@@ -83,6 +96,10 @@ impl Hooked {
                 Outcome::Success
             }),
             ..self.with_transfer(told)
+        };
+        let told = Told {
+            hash: self.digest.take().or(told.hash),
+            ..told
         };
         let phase = if failed { Phase::Error } else { Phase::After };
         match self.reach.say(phase, told, None) {
@@ -101,7 +118,10 @@ impl Hooked {
             Some(moved) => Told {
                 size: moved.size,
                 transferred: moved.transferred,
+                offset: moved.offset,
                 duration: moved.duration,
+                hash: moved.hash,
+                replaced: moved.replaced,
                 path: moved.path,
                 ..told
             },
@@ -161,7 +181,8 @@ impl Hooked {
             // There is nothing to tell before its end.
             (Kind::Upload, _) => {}
             (Kind::Download, Some(path)) => {
-                self.sent(false, 0);
+                self.sent(Some(Cut::Aborted), 0);
+                self.digest = None;
                 self.download = Some(Going::new(path));
             }
             _ => {
@@ -177,24 +198,80 @@ impl Hooked {
         }
     }
 
-    /// An upload has begun, at this place of its file.
-    pub(super) fn receives(&mut self, path: &VirtualPath, offset: u64) {
-        let going = Going::new(path);
-        self.upload = Some(Going { offset, ..going });
+    /// An upload has begun.
+    pub(super) fn receives(&mut self, path: &VirtualPath, upload: &Upload) {
+        self.digest = None;
+        self.upload = Some(Going::receiving(path, upload));
     }
 
-    /// Completes an upload: asks the hooks that accept it, gives it its name, and tells. Nobody is told of what went wrong in
-    /// silence.
+    /// A copy has begun, which is an upload without octets of the client's.
+    pub(super) fn copies(&mut self, path: &VirtualPath, upload: &Upload) {
+        self.digest = None;
+        self.copy = Some(Going::receiving(path, upload));
+    }
+
+    /// Tells that a copy has broken off, if there was one.
+    pub(super) fn copied(&mut self, cut: Cut) {
+        if let Some(going) = self.copy.take() {
+            self.tell_broken(&going, cut);
+        }
+    }
+
+    /// What is told of next has this digest.
+    pub(super) fn digested(&mut self, digest: FileDigest) {
+        self.digest = Some(digest);
+    }
+
+    /// The session is about to end.
+    pub(super) fn leave(&mut self, end: Listed<EndWords>) {
+        self.sum.end = Some(end);
+        self.reach.sum(self.sum);
+    }
+
+    fn count(&mut self, received: u64, sent: u64) {
+        self.sum.received = self.sum.received.saturating_add(received);
+        self.sum.sent = self.sum.sent.saturating_add(sent);
+        if (received, sent) != (0, 0) {
+            self.reach.sum(self.sum);
+        }
+    }
+
+    /// Completes an upload.
     pub(super) fn commit(
         &mut self,
         upload: Upload,
         durability: Durability,
     ) -> Result<FileAnswer, Failure> {
-        let Some(going) = self.upload.take() else {
+        let received = upload.received();
+        self.count(received, 0);
+        let going = self.upload.take();
+        self.complete(going, upload, durability, Some(received))
+    }
+
+    /// Completes a copy.
+    pub(super) fn commit_copy(&mut self, upload: Upload, durability: Durability) -> FileAnswer {
+        let going = self.copy.take();
+        match self.complete(going, upload, durability, None) {
+            Ok(FileAnswer::Committed { .. }) => FileAnswer::Done,
+            Ok(other) => other,
+            Err(why) => FileAnswer::Failed { why },
+        }
+    }
+
+    /// Asks the hooks that accept a whole file, gives it its name, and tells. Nobody is told of what went wrong in silence.
+    fn complete(
+        &mut self,
+        going: Option<Going>,
+        upload: Upload,
+        durability: Durability,
+        received: Option<u64>,
+    ) -> Result<FileAnswer, Failure> {
+        let Some(mut going) = going else {
             let size = upload.commit(durability)?;
             return Ok(FileAnswer::Committed { size });
         };
-        let mut going = going;
+        going.hash = self.digest.take();
+        going.transferred = received;
         let done = upload
             .seal(durability)
             .and_then(|sealed| self.publish(&mut going, sealed, durability));
@@ -262,27 +339,35 @@ impl Hooked {
         self.reach.say(Phase::Accept, told, file)
     }
 
-    /// Tells that an upload has broken off, if there was one.
-    pub(super) fn aborted(&mut self) {
-        if let Some(going) = self.upload.take() {
-            let told = Told {
-                outcome: Some(Outcome::Aborted),
-                ..going.told(Kind::UploadAborted)
-            };
-            self.reach.say(Phase::After, told, None);
+    /// Tells that an upload has broken off, if there was one, after so many octets.
+    pub(super) fn aborted(&mut self, received: u64, cut: Cut) {
+        self.count(received, 0);
+        if let Some(mut going) = self.upload.take() {
+            going.transferred = Some(received);
+            self.tell_broken(&going, cut);
         }
     }
 
+    fn tell_broken(&mut self, going: &Going, cut: Cut) {
+        let told = Told {
+            outcome: Some(outcome(Some(cut))),
+            ..going.told(Kind::UploadAborted)
+        };
+        self.reach.say(Phase::After, told, None);
+    }
+
     /// Tells how the download has ended, if there was one.
-    pub(super) fn sent(&mut self, whole: bool, octets: u64) {
-        if let Some(going) = self.download.take() {
-            let (kind, outcome) = match whole {
-                true => (Kind::Download, Outcome::Success),
-                false => (Kind::DownloadAborted, Outcome::Aborted),
+    pub(super) fn sent(&mut self, cut: Option<Cut>, octets: u64) {
+        self.count(0, octets);
+        let hash = self.digest.take();
+        if let Some(mut going) = self.download.take() {
+            (going.transferred, going.hash) = (Some(octets), hash);
+            let kind = match cut {
+                None => Kind::Download,
+                Some(_) => Kind::DownloadAborted,
             };
             let told = Told {
-                transferred: Some(octets),
-                outcome: Some(outcome),
+                outcome: Some(outcome(cut)),
                 ..going.told(kind)
             };
             self.moved = Some(told.clone());
@@ -305,6 +390,15 @@ impl Hooked {
     }
 }
 
+fn outcome(cut: Option<Cut>) -> Outcome {
+    match cut {
+        None => Outcome::Success,
+        Some(Cut::Aborted) => Outcome::Aborted,
+        Some(Cut::Stalled) => Outcome::TimedOut,
+        Some(Cut::Failed) => Outcome::Failed,
+    }
+}
+
 /// What a verdict answers, if it is no leave.
 fn refusal(verdict: Verdict) -> Option<FileAnswer> {
     match verdict {
@@ -323,6 +417,17 @@ impl Going {
             path: path.clone(),
             offset: 0,
             since: Instant::now(),
+            transferred: None,
+            hash: None,
+            replaced: None,
+        }
+    }
+
+    fn receiving(path: &VirtualPath, upload: &Upload) -> Going {
+        Going {
+            offset: upload.start(),
+            replaced: Some(upload.replaces()),
+            ..Going::new(path)
         }
     }
 
@@ -330,7 +435,10 @@ impl Going {
         Told {
             id: self.id,
             offset: (self.offset > 0).then_some(self.offset),
+            transferred: self.transferred,
             duration: Some(self.since.elapsed()),
+            hash: self.hash.clone(),
+            replaced: self.replaced,
             ..Told::about(kind, &self.path)
         }
     }

@@ -211,6 +211,9 @@ pub(super) fn become_user(setup: &Setup, ends: Ends, granted: Grant) -> Result<L
             tells_downloads: setup.interest.of_downloads(),
             tells_data: setup.interest.has(Kind::DataUp, Phase::Before)
                 || setup.interest.has(Kind::DataUp, Phase::After),
+            tells_digests: setup.interest.of_digests(),
+            tells_end: setup.interest.has(Kind::Logout, Phase::After),
+            holds_transfers: setup.interest.holds_transfers(),
             ..account(start, &settings, shared)
         },
         settings,
@@ -274,5 +277,8 @@ fn account(start: VirtualPath, settings: &SessionConfig, shared: Rates) -> Accou
         default_data_port: settings.default_data_port,
         tells_downloads: false,
         tells_data: false,
+        tells_digests: false,
+        tells_end: false,
+        holds_transfers: false,
     }
 }

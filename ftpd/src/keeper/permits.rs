@@ -33,7 +33,7 @@ pub(super) fn needed_by(request: &FileRequest) -> Option<&'static [&'static str]
         | FileRequest::UnpackFile { .. }
         | FileRequest::CommitEntry { .. }
         | FileRequest::FinishDirectory { .. } => &["STOR"],
-        FileRequest::Commit | FileRequest::Discard | FileRequest::Suspend => {
+        FileRequest::Commit | FileRequest::Discard | FileRequest::Suspend { .. } => {
             &["STOR", "APPE", "STOU"]
         }
         FileRequest::Unfinished { .. } => &["STOR", "APPE"],
@@ -76,6 +76,8 @@ pub(super) fn needed_by(request: &FileRequest) -> Option<&'static [&'static str]
         | FileRequest::Cancel
         | FileRequest::Sent { .. }
         | FileRequest::DataEnd
+        | FileRequest::Digested { .. }
+        | FileRequest::Leave { .. }
         | FileRequest::Command { .. } => return None,
         FileRequest::Who => &["SITE WHO"],
         FileRequest::Lead => &["SITE PROXY"],

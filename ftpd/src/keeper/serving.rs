@@ -49,7 +49,10 @@ impl Keeper<'_> {
         loop {
             match wait_for_work(&channel, lifeline, &files, leases.as_ref()) {
                 Ok(Sign::Alive) => {}
-                Ok(Sign::Stop) => return Over::Ended(Status::Ended),
+                Ok(Sign::Stop) => {
+                    files.leave("server stops");
+                    return Over::Ended(Status::Ended);
+                }
                 Ok(Sign::Orphaned) => lifeline = None,
                 Err(_) => return Over::Ended(Status::Broken),
             }
@@ -72,12 +75,18 @@ impl Keeper<'_> {
             };
             let (answer, descriptor) = match request {
                 FileRequest::Reinitialise => match self.hand_over(&channel, ticket, false) {
-                    Ok(()) => return Over::HandedOver,
+                    Ok(()) => {
+                        files.leave("begun anew");
+                        return Over::HandedOver;
+                    }
                     Err(why) => (FileAnswer::Failed { why }, None),
                 },
                 FileRequest::Lead if self.setup.gateway.is_some() && files.permits(&request) => {
                     match self.hand_over(&channel, ticket, true) {
-                        Ok(()) => return Over::HandedOver,
+                        Ok(()) => {
+                            files.leave("led to another server");
+                            return Over::HandedOver;
+                        }
                         Err(why) => (FileAnswer::Failed { why }, None),
                     }
                 }

@@ -3,7 +3,7 @@
 
 use common::channel::{Failed, FileAnswer, FileRequest, Ticket};
 use common::hookd::Told;
-use common::jail::{Copying, Failure, Jail, Outcome, Progress, Tree};
+use common::jail::{Copying, Failure, Jail, Outcome, Progress, Tree, Upload};
 use common::settings::Durability;
 use common::wire::Octets;
 
@@ -13,9 +13,15 @@ use super::hooks;
 pub(super) struct Work {
     ticket: Ticket,
     kind: Kind,
-    durability: Durability,
     /// What hooks are told when it is done.
     told: Option<Told>,
+}
+
+/// What a while of work has come to, if it is done.
+pub(super) enum Step {
+    Done(Ticket, FileAnswer),
+    /// A copy is whole and yet to get its name.
+    Copied(Ticket, Upload),
 }
 
 enum Kind {
@@ -51,9 +57,17 @@ impl Work {
         Ok(Work {
             ticket,
             kind,
-            durability,
-            told: hooks::act(request),
+            // A copy is told as the upload that it is.
+            told: hooks::act(request).filter(|_| !matches!(request, FileRequest::Copy { .. })),
         })
+    }
+
+    /// The upload that a copy is.
+    pub(super) fn upload(&self) -> Option<&Upload> {
+        match &self.kind {
+            Kind::Copy(copying) => copying.as_ref().map(Copying::upload),
+            Kind::Tree(_) => None,
+        }
     }
 
     /// What hooks are told.
@@ -61,8 +75,8 @@ impl Work {
         self.told
     }
 
-    /// Goes on for a while; gives the answer when it is done.
-    pub(super) fn step(&mut self) -> Option<(Ticket, FileAnswer)> {
+    /// Goes on for a while.
+    pub(super) fn step(&mut self) -> Option<Step> {
         let answer = match &mut self.kind {
             Kind::Tree(tree) => match tree.step() {
                 Progress::More => return None,
@@ -71,22 +85,13 @@ impl Work {
             Kind::Copy(copying) => match copying.as_mut().map(Copying::step) {
                 Some(Ok(Progress::More)) => return None,
                 Some(Err(why)) => FileAnswer::Failed { why },
-                Some(Ok(Progress::Done(()))) | None => self.commit(),
+                Some(Ok(Progress::Done(()))) | None => {
+                    let upload = copying.take().map(Copying::into_upload)?;
+                    return Some(Step::Copied(self.ticket, upload));
+                }
             },
         };
-        Some((self.ticket, answer))
-    }
-
-    /// Gives the whole copy its name.
-    fn commit(&mut self) -> FileAnswer {
-        let Kind::Copy(copying) = &mut self.kind else {
-            return FileAnswer::Done;
-        };
-        let upload = copying.take().map(Copying::into_upload);
-        match upload.map(|upload| upload.commit(self.durability)) {
-            Some(Ok(_)) | None => FileAnswer::Done,
-            Some(Err(why)) => FileAnswer::Failed { why },
-        }
+        Some(Step::Done(self.ticket, answer))
     }
 
     /// Leaves it as far as it came; a copy that is not whole is dropped.

@@ -3,10 +3,10 @@
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 
 use common::channel::{
-    Asker, Broken, Dialling, EntryPath, Failed, FileAnswer, FileRequest, LoggedIn, PackedContent,
-    PackedOwner, PreLogin, Ticket,
+    Asker, Broken, Cut, Dialling, EntryPath, Failed, FileAnswer, FileRequest, LoggedIn,
+    PackedContent, PackedOwner, PreLogin, Ticket,
 };
-use common::hookd::Reason;
+use common::hookd::{EndWords, FileDigest, Listed, Reason};
 use common::jail::Failure;
 use common::path::VirtualPath;
 use common::proto::facts::{FactSet, Permissions};
@@ -199,8 +199,18 @@ impl Files {
     }
 
     /// Tells keeper how the download of the last file ended, for hooks.
-    pub(crate) fn sent(&mut self, whole: bool, octets: u64) -> Result<(), End> {
-        self.note(&FileRequest::Sent { whole, octets })
+    pub(crate) fn sent(&mut self, octets: u64, cut: Option<Cut>) -> Result<(), End> {
+        self.note(&FileRequest::Sent { octets, cut })
+    }
+
+    /// Tells keeper the digest of the file that is told of next, for hooks.
+    pub(crate) fn digested(&mut self, digest: FileDigest) -> Result<(), End> {
+        self.note(&FileRequest::Digested { digest })
+    }
+
+    /// Tells keeper why the session ends, for hooks.
+    pub(crate) fn leave(&mut self, end: Listed<EndWords>) -> Result<(), End> {
+        self.note(&FileRequest::Leave { end })
     }
 
     /// Tells keeper that there is no data connection any more, for hooks.
@@ -220,8 +230,8 @@ impl Files {
     }
 
     /// Leaves an upload that broke, so that it can be continued.
-    pub(crate) fn suspend(&mut self) -> Asked<()> {
-        expect!(self.call(&FileRequest::Suspend)?, FileAnswer::Done => ())
+    pub(crate) fn suspend(&mut self, cut: Cut) -> Asked<()> {
+        expect!(self.call(&FileRequest::Suspend { cut })?, FileAnswer::Done => ())
     }
 
     /// How much of a broken upload there is.

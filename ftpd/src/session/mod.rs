@@ -24,7 +24,7 @@ use common::activity::{Page, Teller};
 use common::channel::{Account, Asker, LoginAnswer, LoginRequest, PreLogin, Refusal};
 use common::control::{Control, Lost, until};
 use common::digest::Algorithm;
-use common::hookd::Interest;
+use common::hookd::{Interest, Listed};
 use common::listener::Status;
 use common::log::Log;
 use common::net::{self, Ends};
@@ -425,8 +425,29 @@ impl Session {
         }
     }
 
+    /// Has hooks told why the session of a user is over, where they ask.
+    fn tell_end(&mut self, end: End) {
+        let word = match end {
+            End::Quit => "quit",
+            End::ControlLost => "connection lost",
+            End::TimedOut => "timeout",
+            // Keeper knows better, or nobody does.
+            _ => return,
+        };
+        if let (Stage::User(user), Some(word)) = (&mut self.stage, Listed::find(word))
+            && user.account.tells_end
+        {
+            #[expect(
+                clippy::let_underscore_must_use,
+                reason = "the session ends, heard or not"
+            )]
+            let _ = user.files.leave(word);
+        }
+    }
+
     /// Says why the session is over, where the client can still hear it.
     fn farewell(&mut self, end: End) -> Status {
+        self.tell_end(end);
         let (text, status) = match end {
             End::Quit | End::ControlLost => (None, Status::Ended),
             // It is known where to only in between.

@@ -4,9 +4,11 @@
 use std::os::fd::{AsFd, BorrowedFd};
 use std::time::{Duration, Instant};
 
-use common::channel::{Account, FileRequest};
+use common::channel::{Account, Cut, FileRequest};
 use common::digest::{Algorithm, Digest};
+use common::hookd::FileDigest;
 use common::proto::reply::{Mark, Reply};
+use common::proto::representation::Type;
 use common::pump::{
     self, Attendant, Flow, Measure, Outcome, Pace, Receive, SendFile, SendPipe, SendStaged, Source,
     Store, Watch, Wire,
@@ -30,6 +32,37 @@ pub(crate) struct Ended {
     pub(crate) confirmation: Option<Confirmation>,
     /// ABOR has come and wants a reply of its own.
     pub(crate) aborted: bool,
+}
+
+impl Ended {
+    /// Why it is not whole, if it is not.
+    pub(crate) fn cut(&self) -> Option<Cut> {
+        match self.outcome.end {
+            pump::End::Complete => None,
+            pump::End::Stalled => Some(Cut::Stalled),
+            pump::End::Interrupted(_) | pump::End::DataLost(_) | pump::End::Insecure(_) => {
+                Some(Cut::Aborted)
+            }
+            pump::End::SourceLost(_) | pump::End::StoreFailed(_) | pump::End::Spoiled(_) => {
+                Some(Cut::Failed)
+            }
+        }
+    }
+
+    /// Tells hooks the digest of a whole file that has ended as it is on the disk.
+    pub(crate) fn tell_digest(&self, user: &mut User) -> Result<(), End> {
+        let whole = self.outcome.end == pump::End::Complete;
+        let image = user.representation.kind == Type::Image;
+        match &self.confirmation {
+            Some(confirmation) if whole && image && user.account.tells_digests => {
+                user.files.digested(FileDigest {
+                    algorithm: confirmation.algorithm,
+                    digest: confirmation.digest.clone(),
+                })
+            }
+            _ => Ok(()),
+        }
+    }
 }
 
 /// Sends a file or a listing: opens the data connection, tells the client, and runs the octets through what is planned.

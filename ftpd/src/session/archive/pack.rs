@@ -65,6 +65,9 @@ pub(crate) fn retr(
         }
     };
     report::transfer(link, user, Direction::Download, &text, &ended);
+    if user.account.tells_downloads {
+        user.files.sent(ended.outcome.moved, ended.cut())?;
+    }
     let reply = match ended.outcome.end {
         pump::End::Complete => sent.reply(user.names, ended.confirmation.as_ref()),
         end => outcome::sent(end)?,

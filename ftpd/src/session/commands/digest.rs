@@ -1,6 +1,7 @@
 //! HASH, RANG, MD5, MMD5, XCRC and their like: digests of files that stay where they are.
 
 use common::digest::{Algorithm, Digest};
+use common::hookd::FileDigest;
 use common::proto::args::{PartArg, PathArg, Span};
 use common::proto::reply::{Code, Reply};
 use common::pump::{End, Source};
@@ -141,6 +142,12 @@ fn find(
     if ended.outcome.end != End::Complete {
         let reply = outcome::sent(ended.outcome.end)?;
         return Err(transfer::conclude(link, ended.aborted, reply)?.into());
+    }
+    if user.account.tells_digests && (span.start, span.end) == (0, size) {
+        user.files.digested(FileDigest {
+            algorithm,
+            digest: digest.clone(),
+        })?;
     }
     Ok(Found { digest, span })
 }

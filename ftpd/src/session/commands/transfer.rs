@@ -3,7 +3,7 @@
 use std::os::fd::AsFd;
 use std::time::Duration;
 
-use common::channel::{FileRequest, UploadAt};
+use common::channel::{Cut, FileRequest, UploadAt};
 use common::hashing::Hashing;
 use common::proto::args::PathArg;
 use common::proto::reply::{Code, Mark, Reply};
@@ -63,9 +63,11 @@ pub(in crate::session) fn retr(
     }
     let ended = transfer::send(link, user, source, plan, &mark)?;
     report::transfer(link, user, Direction::Download, &name, &ended);
+    if (pending.restart, end) == (0, size) {
+        ended.tell_digest(user)?;
+    }
     if user.account.tells_downloads {
-        let whole = ended.outcome.end == pump::End::Complete;
-        user.files.sent(whole, ended.outcome.moved)?;
+        user.files.sent(ended.outcome.moved, ended.cut())?;
     }
     let mut reply = outcome::sent(ended.outcome.end)?;
     if ended.outcome.end == pump::End::Complete {
@@ -179,20 +181,23 @@ fn upload(
     report::transfer(link, user, Direction::Upload, &name, &ended);
     if ended.outcome.end == pump::End::Complete && is_abandoned(link, ended.outcome.moved) {
         // A client that dies sends the same FIN as one that is done; one that is done waits for the reply, or has said QUIT.
-        user.files.suspend()?.map_err(outcome::file)?;
+        user.files.suspend(Cut::Aborted)?.map_err(outcome::file)?;
         return Err(End::ControlLost.into());
     }
     let mut reply = outcome::received(ended.outcome.end)?;
     let mut aborted = ended.aborted;
     match ended.outcome.end {
         pump::End::Complete if declared.is_some_and(|declared| ended.stored < declared) => {
-            user.files.suspend()?.map_err(outcome::file)?;
+            user.files.suspend(Cut::Aborted)?.map_err(outcome::file)?;
             reply = Reply::new(
                 Code::TRANSFER_ABORTED,
                 "Less arrived than ALLO declared; the file is not complete.",
             );
         }
         pump::End::Complete => {
+            if matches!(at, UploadAt::Replace | UploadAt::New) {
+                ended.tell_digest(user)?;
+            }
             let (committed, late_abort) = transfer::commit(link, user, ended.outcome.moved)?;
             aborted |= late_abort;
             reply = transfer::committed(committed, ended.confirmation.as_ref());
@@ -202,7 +207,8 @@ fn upload(
         | pump::End::SourceLost(_)
         | pump::End::Insecure(_)
         | pump::End::Stalled => {
-            user.files.suspend()?.map_err(outcome::file)?;
+            let cut = ended.cut().unwrap_or(Cut::Aborted);
+            user.files.suspend(cut)?.map_err(outcome::file)?;
         }
         // What did not fit is of no use, and takes the room of others.
         pump::End::StoreFailed(errno) => {
