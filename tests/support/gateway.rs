@@ -45,6 +45,13 @@ impl GatewaySetup {
         GatewaySetup::to("127.0.0.1:1024-65535,[::1]:1024-65535")
     }
 
+    /// A gateway in front of a pool of servers, as the setting names them.
+    pub fn before(servers: &str) -> GatewaySetup {
+        let mut setup = GatewaySetup::to_here();
+        setup.settings[0] = format!("Servers={servers}");
+        setup
+    }
+
     /// It is `ftpd` that leads to other servers, and serves nobody itself.
     pub fn by_ftpd(mut self) -> GatewaySetup {
         self.program = "ftpd";

@@ -21,6 +21,9 @@ messages! {
         230 => Dial { host: HostName, port: u16 },
         /// To the server that all clients of this port are led to. → as above.
         231 => DialGiven,
+        /// To the next server of the pool for this user: asked again, the one before was of no use. → `Serving` with a
+        /// connection, or `NotDialled`, in its own time.
+        240 => DialFor { user: UserName },
         /// A listener for the client. → `Listening` with its descriptor.
         232 => ListenForClient { family: Family },
         /// A connection to the client. → `Connecting` with its descriptor.
@@ -55,6 +58,8 @@ messages! {
         7 => Failed { why: Failure },
         8 => TooMany,
         9 => Signer,
+        /// It is the server of the pool with this number.
+        11 => Serving { server: SocketAddr, number: u16 },
         /// The certificates are others now, the signer is gone, or the session has had its channel.
         10 => NoSigner,
     }
@@ -74,6 +79,8 @@ messages! {
         5 => Loop,
         /// There is a server for all clients, or none yet where one has to be.
         6 => OutOfPlace,
+        /// No other server of the pool is there for this user.
+        7 => Exhausted,
     }
 }
 

@@ -1,6 +1,7 @@
 //! The trusted half of a session with another server: leads there by the rules, makes data sockets for both sides, and
 //! reports logins. It runs no parser of what client or server send. Once it has reached a server it can open no file any more.
 
+mod pooled;
 mod reach;
 
 use std::net::{IpAddr, SocketAddr};
@@ -23,6 +24,7 @@ use crate::tls::Offer;
 use nix::errno::Errno;
 use nix::poll::{PollFd, PollFlags, poll};
 
+use self::pooled::Candidates;
 use self::reach::{Reached, Unreached, reach};
 
 /// So many servers that are not reached, and the session is over.
@@ -81,6 +83,8 @@ pub struct Dialer<'a> {
     /// The server, and this side's address on the connection to it.
     reached: Option<Ends>,
     misses: u32,
+    /// The servers of a pool that are left for a user.
+    candidates: Candidates,
     logged_in: bool,
 }
 
@@ -99,6 +103,7 @@ impl<'a> Dialer<'a> {
             believed,
             reached: None,
             misses: 0,
+            candidates: Candidates::default(),
             logged_in: false,
         }
     }
@@ -167,6 +172,7 @@ impl<'a> Dialer<'a> {
         match request {
             DialRequest::Dial { host, port } => match self.visit.given {
                 Some(_) => Ok(not_dialled(DialFault::OutOfPlace, true)),
+                None if self.rules.config.pools() => Ok(not_dialled(DialFault::OutOfPlace, true)),
                 None => self.dial_named(channel, &host, port),
             },
             DialRequest::DialGiven => match self.visit.given.take() {
@@ -184,6 +190,7 @@ impl<'a> Dialer<'a> {
                 Some(server) => self.dial(channel, &server),
                 None => Ok(not_dialled(DialFault::OutOfPlace, true)),
             },
+            DialRequest::DialFor { user } => self.dial_for(channel, &user),
             DialRequest::ListenForClient { family } => Ok(self.listen_for_client(family)),
             DialRequest::ConnectToClient { target } => Ok(self.connect_to_client(target)),
             DialRequest::ConnectToServer { port } => Ok(self.connect_to_server(port)),
@@ -262,12 +269,7 @@ impl<'a> Dialer<'a> {
                 server,
                 local,
             }) => {
-                // No channel can be made once this is sealed.
-                self.reach_signer();
-                sandbox::seal_dialer(self.rules.programs).map_err(|error| {
-                    self.rules.log.line(&format!("dialer: {error}"));
-                    Status::SandboxFailed
-                })?;
+                self.seal()?;
                 self.reached = Some(Ends {
                     local,
                     peer: server,
@@ -288,6 +290,16 @@ impl<'a> Dialer<'a> {
                 Ok(not_dialled(why, self.misses >= MOST_MISSES))
             }
         }
+    }
+
+    /// Gives up files: there is no other server to look for.
+    fn seal(&mut self) -> Result<(), Status> {
+        // No channel can be made afterwards.
+        self.reach_signer();
+        sandbox::seal_dialer(self.rules.programs).map_err(|error| {
+            self.rules.log.line(&format!("dialer: {error}"));
+            Status::SandboxFailed
+        })
     }
 
     /// Whether the connection leads to where it comes from, or to where clients come in.
@@ -312,6 +324,9 @@ impl<'a> Dialer<'a> {
         Ok(match self.verdict(channel, &asked)? {
             Verdict::Admitted => {
                 self.logged_in = true;
+                if self.rules.config.pools() {
+                    self.seal()?;
+                }
                 // It would keep a signer that nobody asks any more.
                 self.signer = None;
                 (DialAnswer::Done, None)

@@ -29,7 +29,7 @@ impl Session<'_> {
             return Ok(Reply::new(Code::BAD_SEQUENCE, text));
         }
         let name = match (split_login(argument), &self.destination) {
-            _ if self.given => argument,
+            _ if self.given || self.config.pools() => argument,
             (Some((name, host)), known) => match (Destination::parse(host), known) {
                 (Ok(destination), None) => {
                     if let Err(reply) = self.go(destination)? {
@@ -56,11 +56,15 @@ impl Session<'_> {
         if name.is_empty() {
             return Ok(Reply::new(Code::BAD_ARGUMENT, "USER needs a name."));
         }
-        self.who.name = name.to_vec();
-        let Ok(request) = Request::new("USER", name) else {
+        let name = name.to_vec();
+        let Ok(request) = Request::new("USER", &name) else {
             return Ok(Reply::new(Code::BAD_ARGUMENT, "The name holds a line end."));
         };
-        let answer = self.ask(&request)?;
+        let answer = match self.config.pools() && (self.server.is_none() || self.who.name != name) {
+            true => self.ask_pool(&name, &request)?,
+            false => self.ask(&request)?,
+        };
+        self.who.name = name;
         if answer.outcome() == Outcome::Complete {
             self.begin_check()?;
         }
@@ -136,6 +140,9 @@ impl Session<'_> {
     /// The server as the log names it.
     pub(super) fn place(&self) -> String {
         let address = self.server.as_ref().map(|server| server.address);
+        if let (Some(member), Some(address)) = (self.member(), address) {
+            return format!("{member} ({address})");
+        }
         match (&self.destination, address) {
             (Some(destination), Some(address)) => format!("{destination} ({address})"),
             (None, Some(address)) => address.to_string(),
@@ -147,6 +154,8 @@ impl Session<'_> {
     fn account_name(&self) -> UserName {
         let mut name = self.who.name.clone();
         match (&self.destination, &self.server) {
+            // A pool is one place.
+            _ if self.config.pools() => {}
             (Some(destination), _) => name.extend(format!("@{destination}").bytes()),
             (None, Some(server)) => name.extend(format!("@{}", server.address).bytes()),
             (None, None) => {}
@@ -164,7 +173,7 @@ impl Session<'_> {
 
     /// SITE PROXY: goes to a server before any login, and gives its greeting.
     pub(super) fn site_proxy(&mut self, argument: &[u8]) -> Result<Reply, End> {
-        if self.given || self.server.is_some() {
+        if self.given || self.config.pools() || self.server.is_some() {
             let text = "One connection leads to one server: please begin anew.";
             return Ok(Reply::new(Code::BAD_SEQUENCE, text));
         }
@@ -209,6 +218,10 @@ pub(super) fn not_dialled(why: DialFault) -> Reply {
             return Reply::new(Code::CLOSING, "This gateway would only reach itself.");
         }
         DialFault::OutOfPlace => "This gateway does not take a server's name.",
+        DialFault::Exhausted => {
+            let text = "No server is there for this user now; please try later.";
+            return Reply::new(Code::CLOSING, text);
+        }
     };
     Reply::new(Code::NOT_LOGGED_IN, text)
 }

@@ -6,6 +6,7 @@ mod course;
 mod data;
 mod features;
 mod login;
+mod pooled;
 mod security;
 mod server;
 mod session;

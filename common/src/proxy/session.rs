@@ -65,6 +65,8 @@ pub(super) enum End {
     ServerTimedOut,
     Server(ServerFault),
     TooManySessions,
+    /// It has tried one name after the other.
+    TooManyNames,
 }
 
 impl From<Lost> for End {
@@ -97,6 +99,12 @@ pub(super) struct Session<'a> {
     pub(super) given: bool,
     pub(super) log: Log,
     pub(super) server: Option<Server>,
+    /// Which one of the pool that is.
+    pub(super) number: Option<usize>,
+    /// Whether there is no other server to try in its place.
+    pub(super) settled: bool,
+    /// How many names the client has tried.
+    pub(super) names: u32,
     /// Where that is, in the client's words.
     pub(super) destination: Option<Destination>,
     pub(super) who: Who,
@@ -146,6 +154,9 @@ impl<'a> Session<'a> {
             given: config.leads(),
             log: setup.log,
             server: None,
+            number: None,
+            settled: true,
+            names: 0,
             destination: None,
             who: Who::default(),
             data: DataChannel::None,
@@ -201,7 +212,10 @@ impl<'a> Session<'a> {
             return reached.map_err(End::NotDialled);
         }
         let text = self.config.banner.as_deref();
-        let text = text.unwrap_or("FTP gateway: log in as name@host.");
+        let text = text.unwrap_or(match self.config.pools() {
+            true => "FTP gateway: log in.",
+            false => "FTP gateway: log in as name@host.",
+        });
         Ok(Reply::new(Code::SERVICE_READY, text))
     }
 
@@ -236,9 +250,15 @@ impl<'a> Session<'a> {
             Some(Course::Transfer(direction)) if self.who.logged_in => {
                 self.transfer(verb, argument, direction)
             }
-            Some(Course::Pass | Course::Data | Course::Transfer(_)) if self.server.is_none() => Ok(
-                Reply::new(Code::NOT_LOGGED_IN, "Log in as name@host first."),
-            ),
+            Some(Course::Pass | Course::Data | Course::Transfer(_)) if self.server.is_none() => {
+                Ok(Reply::new(
+                    Code::NOT_LOGGED_IN,
+                    match self.config.pools() {
+                        true => "Log in first.",
+                        false => "Log in as name@host first.",
+                    },
+                ))
+            }
             Some(Course::Data | Course::Transfer(_)) => {
                 Ok(Reply::new(Code::NOT_LOGGED_IN, "Please log in first."))
             }
@@ -336,17 +356,25 @@ impl<'a> Session<'a> {
         self.check_unasked()?;
         let server = self.server.as_mut().ok_or(End::Broken)?;
         server.send(request)?;
-        self.answer(Instant::now() + self.config.answer_timeout)
+        self.answer(Instant::now() + self.patience())
     }
 
     /// Waits for the reply that ends a command which has begun.
     pub(super) fn last_answer(&mut self) -> Result<Answer, End> {
-        let deadline = Instant::now() + self.config.answer_timeout;
+        let deadline = Instant::now() + self.patience();
         loop {
             let answer = self.answer(deadline)?;
             if answer.outcome() != Outcome::Preliminary {
                 return Ok(answer);
             }
+        }
+    }
+
+    /// How long a server may take to answer: not long where another one may be tried.
+    fn patience(&self) -> Duration {
+        match self.settled {
+            true => self.config.answer_timeout,
+            false => self.config.pool.patience,
         }
     }
 
@@ -392,7 +420,7 @@ impl<'a> Session<'a> {
         &mut self,
         request: &DialRequest,
     ) -> Result<(DialAnswer, Option<OwnedFd>), End> {
-        let deadline = Instant::now() + self.config.connect_timeout + DIAL_MARGIN;
+        let deadline = Instant::now() + self.dial_time() + DIAL_MARGIN;
         let ticket = self.dialer.ask(request)?;
         loop {
             if let Some(answer) = self.dialer.receive(ticket)? {
@@ -406,6 +434,16 @@ impl<'a> Session<'a> {
             if !woken.server.is_empty() {
                 return Err(ServerFault::Lost.into());
             }
+        }
+    }
+
+    /// How long the dialer may take: of a pool, it may try one server after the other.
+    fn dial_time(&self) -> Duration {
+        match self.config.pools() {
+            true => self
+                .login_deadline
+                .saturating_duration_since(Instant::now()),
+            false => self.config.connect_timeout,
         }
     }
 
@@ -544,6 +582,10 @@ impl<'a> Session<'a> {
                 self.tell_of_server(&fault.to_string());
                 (Some(closing(&fault.for_client())), Status::Ended)
             }
+            End::TooManyNames => {
+                let text = "Too many names: please begin anew on another connection.";
+                (Some(closing(text)), Status::LoginFailed)
+            }
             End::TooManySessions => {
                 let text = "This user has too many sessions; please try later.";
                 (Some(closing(text)), Status::Ended)
@@ -558,9 +600,10 @@ impl<'a> Session<'a> {
     }
 
     pub(super) fn tell_of_server(&self, what: &str) {
-        let server = match &self.server {
-            Some(server) => server.address.to_string(),
-            None => "not reached yet".to_owned(),
+        let server = match (&self.server, self.member()) {
+            (Some(_), Some(_)) => self.place(),
+            (Some(server), None) => server.address.to_string(),
+            (None, _) => "not reached yet".to_owned(),
         };
         let client = self.ends.client();
         self.log

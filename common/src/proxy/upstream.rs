@@ -60,7 +60,11 @@ impl Session<'_> {
         let upstream = Upstream::new(trusted, tls, upstream, &host);
         let upstream = upstream.map_err(ServerFault::Insecure)?;
         server.secure(upstream)?;
-        let deadline = Instant::now() + self.config.connect_timeout;
+        let patience = match self.settled {
+            true => self.config.connect_timeout,
+            false => self.config.pool.patience,
+        };
+        let deadline = Instant::now() + patience;
         loop {
             let server = self.server.as_mut().ok_or(End::Broken)?;
             let Some(events) = server.handshake()? else {

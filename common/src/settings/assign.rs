@@ -21,7 +21,8 @@ pub enum Origin {
         path: PathBuf,
         line: usize,
     },
-    Toml {
+    /// A place in a file, which can be pointed at.
+    Placed {
         path: PathBuf,
         at: Place,
     },
@@ -45,7 +46,7 @@ impl Origin {
     pub(super) fn order(&self) -> (u8, usize, usize) {
         match self {
             Origin::File { line, .. } => (0, *line, 0),
-            Origin::Toml { at, .. } => (0, at.line, at.column),
+            Origin::Placed { at, .. } => (0, at.line, at.column),
             Origin::Flag(_) => (1, 0, 0),
             Origin::Default | Origin::User => (2, 0, 0),
         }
@@ -58,7 +59,7 @@ impl fmt::Display for Origin {
             Origin::Default => f.write_str("default"),
             Origin::File { path, line: 0 } => write!(f, "{}", path.display()),
             Origin::File { path, line } => write!(f, "{}:{line}", path.display()),
-            Origin::Toml { path, at } => {
+            Origin::Placed { path, at } => {
                 write!(f, "{}:{}:{}", path.display(), at.line, at.column)
             }
             Origin::Flag(flag) => write!(f, "-{flag}"),
@@ -102,7 +103,7 @@ impl SettingError {
 
     /// Adds the line of a TOML file that it is about, with a mark below the place.
     pub(super) fn show(&mut self, text: &str) {
-        let Origin::Toml { at, .. } = &self.origin else {
+        let Origin::Placed { at, .. } = &self.origin else {
             return;
         };
         let Some(line) = text.lines().nth(at.line - 1) else {
@@ -265,7 +266,7 @@ impl Assignment {
         let message = match self.origin {
             // The flag has said which setting it is.
             Origin::Flag(_) => sentence,
-            Origin::Default | Origin::File { .. } | Origin::Toml { .. } | Origin::User => {
+            Origin::Default | Origin::File { .. } | Origin::Placed { .. } | Origin::User => {
                 format!("{}: {sentence}", self.setting.key)
             }
         };

@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use super::assign::{Target, foreign};
 use super::networks::Networks;
+use super::pool::{self, Pool};
 use super::table::{Kind, Set, Setting, Settings, setting};
 use super::targets::Targets;
 use super::value::{Value, Wrong, Zero};
@@ -39,6 +40,8 @@ pub struct GatewayConfig {
     pub targets: Targets,
     /// Where all of them go.
     pub server: Option<Destination>,
+    /// The servers that this stands in front of: each user is led to one of them.
+    pub pool: Pool,
     /// Each client goes where it wanted to go before it was redirected here.
     pub transparent: bool,
     pub server_data: ServerData,
@@ -99,6 +102,7 @@ impl Default for GatewayConfig {
             upstream: UpstreamTls::default(),
             targets: Targets::default(),
             server: None,
+            pool: Pool::default(),
             transparent: false,
             server_data: ServerData::Passive,
             limits: Limits {
@@ -131,8 +135,13 @@ impl GatewayConfig {
         self.server.is_some() || self.transparent
     }
 
+    /// Whether the name of a user alone says where it goes.
+    pub fn pools(&self) -> bool {
+        !self.pool.is_empty()
+    }
+
     /// Finishes it once all sources have been applied: `Err` names the key to correct, and says why.
-    pub(super) fn settle(&self) -> Result<(), (&'static str, String)> {
+    pub(super) fn settle(&mut self) -> Result<(), (&'static str, String)> {
         let (low, high) = self.data_ports;
         if low > high {
             let text = format!("the lowest data port, {low}, is above the highest, {high}");
@@ -142,11 +151,16 @@ impl GatewayConfig {
         if self.tls.certificates.is_empty() && self.required != TlsRequired::Off {
             return Err(("TLSRequired", "TLSRequired needs a Certificate".to_owned()));
         }
-        let upstream = self.upstream.settle(&self.tls, self.server.is_some());
+        let upstream = self
+            .upstream
+            .settle(&self.tls, self.server.is_some() || self.pools());
         upstream.map_err(|(key, text)| (key, text.to_owned()))?;
-        if self.targets.is_empty() {
+        self.pool.settle()?;
+        // Who names a server by its address has permitted it.
+        self.targets.permit(self.pool.addresses());
+        if self.targets.is_empty() && !self.pools() {
             let text = "Targets says nothing, so nobody could go anywhere: name networks and hosts with their ports, such as \
-                        -targets ftp.example.org,192.0.2.0/24:21";
+                        -targets ftp.example.org,192.0.2.0/24:21; or a pool of servers: -servers one=192.0.2.1,two=192.0.2.2";
             return Err(("Targets", text.to_owned()));
         }
         match &self.server {
@@ -158,7 +172,36 @@ impl GatewayConfig {
                 let text = format!("Server is {server}, which no rule of Targets permits");
                 Err(("Server", text))
             }
-            _ => Ok(()),
+            _ => self.settle_pool(),
+        }
+    }
+
+    fn settle_pool(&self) -> Result<(), (&'static str, String)> {
+        if self.pools() && (self.leads()) {
+            let other = if self.transparent {
+                "Transparent"
+            } else {
+                "Server"
+            };
+            let text = format!(
+                "Servers and {other} exclude each other: a pool has its own way for each user"
+            );
+            return Err(("Servers", text));
+        }
+        let forbidden = self.pool.servers.iter().find(|server| {
+            let Destination { host, port } = &server.destination;
+            !self.targets.may_permit(host, *port)
+        });
+        match forbidden {
+            Some(server) => {
+                let at = &server.destination;
+                let text = format!(
+                    "Servers has {server}, a name whose addresses no rule of Targets permits: such as -targets {}=192.0.2.0/24:{}",
+                    at.host, at.port
+                );
+                Err(("Servers", text))
+            }
+            None => Ok(()),
         }
     }
 }
@@ -180,6 +223,8 @@ pub const FTPPROXY: &Settings = &Settings {
     rows: TABLE,
     exclusive: &[
         ("Server", "Transparent"),
+        ("Server", "Servers"),
+        ("Servers", "Transparent"),
         ("DataConnectionPortRange", "DataConnectionLowPort"),
         ("DataConnectionPortRange", "DataConnectionHighPort"),
     ],
@@ -208,6 +253,9 @@ const TABLE: &[Setting] = &[
     setting("ServerTLSMaxVersion",   &["server-tls-max-version"], "servers.tls-max-version", Choice(&["1.2", "1.3"]), "1.2", "The newest TLS towards servers; 1.3 where they give tickets enough",      Gateway(|c, v| { c.upstream.newest = TlsVersion::parse(v.text)?; Ok(()) })),
     setting("Targets",               &["targets"],         "servers.targets",       Text("LIST"),     "",       "Where clients may go: HOST, NETWORK or HOST=NETWORK, with :PORTS",       Gateway(|c, v| { c.targets = Targets::parse(v.text)?; Ok(()) })),
     setting("Server",                &["server"],          "servers.server",        Text("HOST:PORT"),"",       "Where all clients go, by default where each of them says",               Gateway(|c, v| { c.server = Some(destination(v)?); Ok(()) })),
+    setting("Servers",               &["servers"],         "servers.pool",          Text("LIST"),     "",       "The pool: [NAME=]HOST:PORT[*WEIGHT]; the name of a user says to which",  Gateway(|c, v| { c.pool.servers = pool::servers(v.text)?; Ok(()) })),
+    setting("UserServers",           &["user-servers"],    "servers.users",         File,             "",       "Lines of a user and its servers of the pool; others go by a hash",       Gateway(|c, v| { c.pool.user_file = Some(v.path()?); Ok(()) })),
+    setting("ServerPatience",        &["server-patience"], "servers.patience",      Text("TIME"),     "5",      "How long a server of the pool may take to greet, before the next is tried",Gateway(|c, v| { c.pool.patience = v.interval(Zero::Refuse)?; Ok(()) })),
     setting("Transparent",           &["proxy"],           "servers.transparent",   Switch,           "no",     "Serve connections that a firewall redirects here, and go where they went",Gateway(|c, v| { c.transparent = v.switch()?; Ok(()) })),
     setting("NoPassive",             &["nopasv"],          "servers.active",        Switch,           "no",     "Have servers open the data connections to the gateway",                  Gateway(|c, v| { c.server_data = ServerData::parse(v)?; Ok(()) })),
     setting("NoDaemon",              &["nodemon"],         "run.foreground",        Switch,           "no",     "Stay in the foreground",                                                 Gateway(foreground)),
@@ -283,6 +331,7 @@ mod tests {
             ("LogLevel", _) => "commands",
             ("PermittedCommands", _) => "READ",
             ("Server", _) => "ftp.example.org",
+            ("Servers", _) => "one=192.0.2.1",
             ("ServerTLS", _) => "implicit",
             ("TLSDataBinding", _) => "off",
             ("ServerTLSName", _) => "ftp.example.org",

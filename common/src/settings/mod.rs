@@ -16,6 +16,7 @@ pub mod networks;
 mod own;
 pub mod peers;
 pub mod permitted;
+pub mod pool;
 mod protection;
 mod rates;
 pub mod read;
@@ -29,6 +30,7 @@ pub mod targets;
 mod tls;
 pub mod toml;
 mod upstream;
+pub mod user_servers;
 pub mod value;
 
 pub use assign::{Origin, SettingError, check_user_setting};
@@ -43,6 +45,7 @@ pub use limits::Limits;
 pub use log_name::{LogName, Whose};
 pub use method::{Method, Methods};
 pub use own::{OwnSetting, UserTables};
+pub use pool::{Pool, PoolServer};
 pub use protection::{
     ClearCommands, CloseNotify, DataBinding, Protection, RequiredByName, TlsRequired,
 };

@@ -124,6 +124,12 @@ impl Network {
         (self.address, self.prefix)
     }
 
+    /// The network of one address.
+    pub(super) fn alone(address: IpAddr) -> Network {
+        let prefix = width(address);
+        Network { address, prefix }
+    }
+
     /// The network with these parts, if there is one.
     pub fn of_parts(address: IpAddr, prefix: u8) -> Option<Network> {
         let network = Network { address, prefix };

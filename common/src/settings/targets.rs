@@ -45,6 +45,15 @@ impl Targets {
         Ok(Targets(rules))
     }
 
+    /// Permits single addresses with a port each, whatever they are.
+    pub(super) fn permit(&mut self, addresses: impl Iterator<Item = (IpAddr, u16)>) {
+        self.0.extend(addresses.map(|(address, port)| Rule {
+            name: None,
+            network: Some(Network::alone(address)),
+            ports: (port, port),
+        }));
+    }
+
     pub fn is_empty(&self) -> bool {
         self.0.is_empty()
     }

@@ -224,7 +224,7 @@ impl File<'_> {
         let before = self.text.get(..span.start).unwrap_or(self.text);
         let inside = self.text.get(span).unwrap_or_default();
         let line = before.rsplit('\n').next().unwrap_or_default();
-        Origin::Toml {
+        Origin::Placed {
             path: self.path.to_owned(),
             at: Place {
                 line: before.matches('\n').count() + 1,

@@ -45,11 +45,11 @@ impl ServerTls {
 }
 
 impl UpstreamTls {
-    /// Whether this fits together, and with one server for all or many. `Err` names the key to correct, and says why.
+    /// Whether this fits together, and with one server or pool for all or many. `Err` names the key to correct, and says why.
     pub(super) fn settle(
         &self,
         tls: &Tls,
-        one_server: bool,
+        one_place: bool,
     ) -> Result<(), (&'static str, &'static str)> {
         let off = self.mode == ServerTls::Off;
         if !off && self.newest < tls.least {
@@ -76,11 +76,11 @@ impl UpstreamTls {
                 "ServerTLSName is for ServerTLS=prefer, require or implicit",
             ));
         }
-        // SECURITY: one name for all would let each server pass for any other.
-        if self.name.is_some() && !one_server {
+        // SECURITY: one name for all would let each server pass for any other; those of a pool may.
+        if self.name.is_some() && !one_place {
             return Err((
                 "ServerTLSName",
-                "ServerTLSName is the name of one server: it needs Server",
+                "ServerTLSName is the name of one server or pool: it needs Server or Servers",
             ));
         }
         Ok(())

@@ -1,7 +1,10 @@
 //! Reads the configuration of `ftpproxy`.
 
-use super::{Said, Source, gather};
-use crate::settings::assign::SettingError;
+use std::fmt::Display;
+
+use super::{Said, Source, gather, read_bounded};
+use crate::settings::assign::{Origin, Origins, SettingError};
+use crate::settings::user_servers::UserServers;
 use crate::settings::{FTPPROXY, GatewayConfig};
 
 /// The file that is read where no `-f` names one.
@@ -24,8 +27,47 @@ pub fn load(source: &Source) -> Result<GatewayConfig, Vec<SettingError>> {
         errors.push(SettingError::of(key, message, &origins));
     }
     if errors.is_empty() {
+        read_user_servers(&mut config, &origins)?;
         return Ok(config);
     }
     errors.iter_mut().for_each(|error| error.show(&text));
     Err(errors)
+}
+
+/// Reads the file that says who is led where. SECURITY: whoever can write it can have passwords sent to another server.
+fn read_user_servers(
+    config: &mut GatewayConfig,
+    origins: &Origins,
+) -> Result<(), Vec<SettingError>> {
+    let pool = &mut config.pool;
+    let Some(path) = &pool.user_file else {
+        return Ok(());
+    };
+    let unreadable = |why: &dyn Display| {
+        let text = format!("UserServers: {}: {why}", path.display());
+        Err(vec![SettingError::of("UserServers", text, origins)])
+    };
+    let octets = match read_bounded(path, nix::unistd::geteuid().is_root()) {
+        Ok(octets) => octets,
+        Err(error) => return unreadable(&error),
+    };
+    let Ok(text) = String::from_utf8(octets) else {
+        return unreadable(&"it is not UTF-8");
+    };
+    match UserServers::parse(&text, &pool.servers) {
+        Ok(users) => {
+            pool.users = users;
+            Ok(())
+        }
+        Err(complaints) => {
+            let error = |(at, message)| {
+                let path = path.clone();
+                let origin = Origin::Placed { path, at };
+                let mut error = SettingError { origin, message };
+                error.show(&text);
+                error
+            };
+            Err(complaints.into_iter().map(error).collect())
+        }
+    }
 }
