@@ -45,6 +45,7 @@ impl Setup {
             programs: &self.programs,
             log: &self.log,
             user,
+            standing: None,
         };
         Some(Gateway {
             rules,

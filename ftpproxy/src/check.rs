@@ -3,6 +3,7 @@
 use std::process::ExitCode;
 
 use common::cli::out::{complain, print};
+use common::pool::Login;
 use common::sandbox::is_root;
 use common::settings::{GatewayConfig, ServerTls};
 use common::{clock, tls};
@@ -43,6 +44,9 @@ pub(crate) fn answer(config: &GatewayConfig) -> ExitCode {
     }
     if config.upstream.mode != ServerTls::Off {
         errors.extend(tls::Trusted::read(&config.upstream.authorities).err());
+    }
+    if let Some(path) = &config.pool.login {
+        errors.extend(Login::read(path).err());
     }
     for error in &errors {
         complain("ftpproxy", error);

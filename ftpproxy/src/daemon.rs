@@ -8,8 +8,9 @@ use common::cli;
 use common::dialer::Rules;
 use common::entrances;
 use common::gateway::{self, Gateway};
-use common::listener::{Listener, Ran, Renewal, Status};
+use common::listener::{Listener, Pool, Ran, Renewal, Status};
 use common::log::{Log, Places};
+use common::pool::{Login, Recipe, Standing};
 use common::rate::Rates;
 use common::sandbox::{Bounding, EmptyRoot, Programs, drop_bounding, is_root};
 use common::settings::{GatewayConfig, LogFormat, Run, ServerTls, UpstreamTls};
@@ -25,19 +26,22 @@ pub(crate) struct Setup {
     /// Only root needs and can use it.
     pub(crate) empty_root: Option<EmptyRoot>,
     pub(crate) log: Log,
+    /// How the servers of the pool are.
+    pub(crate) standing: Option<Standing>,
     /// Who certifies servers.
     pub(crate) trusted: Option<Trusted>,
 }
 
 impl Setup {
     fn gateway(&self) -> Gateway<'_> {
-        let [_, _, user, _] = self.config.own_uids();
+        let [_, _, user, ..] = self.config.own_uids();
         Gateway {
             rules: Rules {
                 config: &self.config,
                 programs: &self.programs,
                 log: &self.log,
                 user,
+                standing: self.standing.as_ref(),
             },
             empty_root: self.empty_root.as_ref(),
             trusted: self.trusted.as_ref(),
@@ -82,11 +86,12 @@ fn start(config: GatewayConfig) -> Result<(Listener, Setup), String> {
         false => None,
     };
     let trusted = trusted(&config.upstream)?;
+    look(&config)?;
     let awaited = match config.run {
         Run::Background => Some(startup::leave_terminal()?),
         Run::Foreground | Run::Inetd => None,
     };
-    let [_, logger, _, signer] = config.own_uids();
+    let [_, logger, _, signer, watcher] = config.own_uids();
     let terminal = io::stderr().as_fd().try_clone_to_owned();
     startup::detach_standard_descriptors().map_err(because("/dev/null"))?;
     let root = empty_root.as_ref();
@@ -102,10 +107,23 @@ fn start(config: GatewayConfig) -> Result<(Listener, Setup), String> {
         let _ = terminal.map(nix::unistd::dup2_stderr);
     })?;
     let renewal = signer.map(|(recipe, ready)| Renewal::new(recipe, ready));
+    let pool = config.pools().then(|| {
+        Pool::start(Recipe {
+            config: config.clone(),
+            trusted: trusted.clone(),
+            programs: programs.clone(),
+            user: watcher,
+            log: log.clone(),
+        })
+    });
+    let pool = pool.transpose().map_err(because("pool"))?;
+    let standing = pool.as_ref().map(Pool::standing).transpose();
+    let standing = standing.map_err(because("pool"))?;
     entrances::announce(&ports, &log);
     let limits = config.limits.clone();
     let listener = Listener::new(ports, renewal, limits, Rates::default(), log.clone())
-        .map_err(because("signals"))?;
+        .map_err(because("signals"))?
+        .with_pool(pool);
     startup::tell_ready(awaited);
     let setup = Setup {
         config,
@@ -113,8 +131,17 @@ fn start(config: GatewayConfig) -> Result<(Listener, Setup), String> {
         empty_root,
         log,
         trusted,
+        standing,
     };
     Ok((listener, setup))
+}
+
+/// Whether what the settings are about is there.
+fn look(config: &GatewayConfig) -> Result<(), String> {
+    match config.pool.login.clone() {
+        Some(path) => apart(move || Login::read(&path).map(|_| ())),
+        None => Ok(()),
+    }
 }
 
 /// Reads who certifies servers, if they are spoken to under TLS.

@@ -2,5 +2,6 @@
 
 #![allow(clippy::unwrap_used, reason = "whatever fails shall end the test")]
 
+mod health;
 mod members;
 mod routing;

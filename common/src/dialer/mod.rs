@@ -14,12 +14,14 @@ use crate::jail::Failure;
 use crate::listener::{Answer, Lifeline, Reports, Sign, Status, Verdict, halves};
 use crate::log::Log;
 use crate::net::{self, Ends};
+use crate::pool::Standing;
 use crate::proto::destination::{Destination, Host};
 use crate::proto::hostport::Family;
 use crate::sandbox::{self, Programs};
 use crate::settings::GatewayConfig;
 use crate::settings::peers::FIRST_CLIENT_PORT;
 use crate::settings::sources::SourcePorts;
+use crate::settings::targets::Targets;
 use crate::tls::Offer;
 use nix::errno::Errno;
 use nix::poll::{PollFd, PollFlags, poll};
@@ -29,6 +31,14 @@ use self::reach::{Reached, Unreached, reach};
 
 /// So many servers that are not reached, and the session is over.
 const MOST_MISSES: u32 = 3;
+
+/// The addresses of a server by its name, all of which the rules permit.
+///
+/// # Errors
+/// A sentence about why there is none.
+pub fn addresses(targets: &Targets, destination: &Destination) -> Result<Vec<IpAddr>, String> {
+    reach::permitted(targets, destination).map_err(|unreached| unreached.text)
+}
 
 type Answered = (DialAnswer, Option<OwnedFd>);
 
@@ -40,6 +50,8 @@ pub struct Rules<'a> {
     pub log: &'a Log,
     /// The uid and gid of dialers.
     pub user: u32,
+    /// How the servers of a pool are; none where nobody looks.
+    pub standing: Option<&'a Standing>,
 }
 
 impl Rules<'_> {
@@ -114,6 +126,7 @@ impl<'a> Dialer<'a> {
         kept.extend(self.visit.lifeline.descriptors());
         kept.extend(self.visit.reports.descriptor());
         kept.extend(self.rules.log.descriptor());
+        kept.extend(self.rules.standing.iter().flat_map(|it| it.descriptors()));
         kept.extend(self.visit.tls.as_ref().map(|offer| offer.door.as_fd()));
         if let Err(error) = sandbox::enter_lookup(self.rules.programs, self.rules.user, &kept) {
             self.rules.log.line(&format!("dialer: {error}"));

@@ -9,6 +9,7 @@ use super::{Answered, Dialer, not_dialled};
 use crate::channel::{Answerer, DialAnswer, DialFault, Dialling, UserName};
 use crate::listener::Status;
 use crate::net::{self, Ends};
+use crate::pool::State;
 
 /// So many connections to servers a session may use up before its login. SECURITY: each name that a client tries is one.
 const MOST_CONNECTIONS: u32 = 100;
@@ -36,7 +37,7 @@ impl Dialer<'_> {
         self.reached = None;
         if self.candidates.user.as_ref() != Some(user) {
             self.candidates.user = Some(user.clone());
-            self.candidates.left = pool.order(user.as_slice()).into();
+            self.candidates.left = self.in_service(pool.order(user.as_slice())).into();
         }
         while let Some(number) = self.candidates.left.pop_front() {
             self.candidates.used += 1;
@@ -48,6 +49,23 @@ impl Dialer<'_> {
             }
         }
         Ok(not_dialled(DialFault::Exhausted, true))
+    }
+
+    /// Of these servers those that get new sessions. The ones that are down come last: a check may be wrong, and who has no
+    /// other server loses nothing by a try.
+    fn in_service(&self, order: Vec<usize>) -> Vec<usize> {
+        let Some(standing) = self.rules.standing else {
+            return order;
+        };
+        let states: Vec<_> = order
+            .into_iter()
+            .map(|number| (number, standing.state(number)))
+            .collect();
+        let those = |wanted| {
+            let like = states.iter().filter(move |(_, state)| *state == wanted);
+            like.map(|(number, _)| *number)
+        };
+        those(State::Up).chain(those(State::Down)).collect()
     }
 
     /// Connects to one of them; the log tells why not.

@@ -69,7 +69,10 @@ pub(super) fn reach(
 ///
 /// SECURITY: a name with one address that is forbidden is refused as a whole: whoever gives it such an address means to get
 /// there (DNS rebinding).
-fn permitted(targets: &Targets, destination: &Destination) -> Result<Vec<IpAddr>, Unreached> {
+pub(super) fn permitted(
+    targets: &Targets,
+    destination: &Destination,
+) -> Result<Vec<IpAddr>, Unreached> {
     let Destination { host, port } = destination;
     if !targets.may_permit(host, *port) {
         return Err(unreached(

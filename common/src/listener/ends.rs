@@ -93,6 +93,11 @@ impl Listener {
             {
                 renewal.buried(child, &self.log);
             }
+            if dead == Dead::Other
+                && let Some(pool) = &mut self.pool
+            {
+                pool.buried(child, &self.log);
+            }
             if !matches!(dead, Dead::Other | Dead::Former | Dead::Changer) {
                 self.judge_end(ended, over);
             }

@@ -14,6 +14,7 @@ mod lifeline;
 mod logins;
 pub mod operator;
 mod penalties;
+mod pool;
 mod renewal;
 mod reports;
 mod sessions;
@@ -38,6 +39,7 @@ pub use answers::Answer;
 pub use hooks::Hooks;
 pub use lifeline::{Lifeline, Sign, Watched};
 pub use operator::Operator;
+pub use pool::Pool;
 pub use renewal::Renewal;
 pub use reports::{OwnLog, Reports, Verdict};
 pub use status::Status;
@@ -148,6 +150,7 @@ pub struct Listener {
     renewal: Option<Renewal>,
     hooks: Option<Hooks>,
     operator: Option<Operator>,
+    pool: Option<Pool>,
     log: Log,
 }
 
@@ -207,6 +210,7 @@ impl Listener {
             renewal,
             hooks: None,
             operator: None,
+            pool: None,
             log,
         })
     }
@@ -222,6 +226,11 @@ impl Listener {
     /// Answers whoever runs the server, and has sessions tell what they do.
     pub fn with_operator(self, operator: Option<Operator>) -> Listener {
         Listener { operator, ..self }
+    }
+
+    /// Looks after the servers of a pool.
+    pub fn with_pool(self, pool: Option<Pool>) -> Listener {
+        Listener { pool, ..self }
     }
 
     /// Accepts until it is told to stop. Returns in the child for each client, too.
@@ -248,6 +257,9 @@ impl Listener {
             }
             if let Some(hooks) = &mut self.hooks {
                 hooks.look();
+            }
+            if let Some(pool) = &mut self.pool {
+                pool.look(&self.log);
             }
             if let Some(reinitialised) = self.reinitialise() {
                 return Ran::Reinitialise(reinitialised);
@@ -291,6 +303,7 @@ impl Listener {
         let paused = earlier(paused, operator.and_then(Operator::next_turn));
         let turn = earlier(paused, self.door.next_turn());
         let end = earlier(turn, renewal.and_then(Renewal::next_turn));
+        let end = earlier(end, self.pool.as_ref().and_then(Pool::next_turn));
         let end = earlier(end, self.hooks.as_ref().and_then(Hooks::next_turn));
         if let Err(errno) = poll(&mut ready, until(end))
             && errno != Errno::EINTR

@@ -8,7 +8,7 @@ mod features;
 mod login;
 mod pooled;
 mod security;
-mod server;
+pub(crate) mod server;
 mod session;
 mod transfer;
 mod upstream;

@@ -14,7 +14,7 @@ use crate::tls::{Fault, Upstream};
 
 /// Why there is no more to expect of a server.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum ServerFault {
+pub(crate) enum ServerFault {
     /// It has closed the connection, or that broke.
     Lost,
     /// What it sends is not FTP.
@@ -44,7 +44,7 @@ impl fmt::Display for ServerFault {
 
 impl ServerFault {
     /// What a client hears of it.
-    pub(super) fn for_client(self) -> String {
+    pub(crate) fn for_client(self) -> String {
         match self {
             ServerFault::Lost | ServerFault::Speech(_) | ServerFault::Unasked => {
                 "The connection to the server broke.".to_owned()
@@ -68,22 +68,22 @@ impl From<Lost> for ServerFault {
 }
 
 /// A server that was reached.
-pub(super) struct Server {
+pub(crate) struct Server {
     control: Control,
     assembler: Assembler,
     /// Where it is: every data connection goes there or comes from there, whatever its replies say.
-    pub(super) address: SocketAddr,
+    pub(crate) address: SocketAddr,
     /// It has refused PASV.
-    pub(super) prefers_extended: bool,
+    pub(crate) prefers_extended: bool,
     /// How it is spoken to under TLS.
-    pub(super) upstream: Option<Upstream>,
+    pub(crate) upstream: Option<Upstream>,
     /// It has agreed to have data under TLS too.
-    pub(super) protects_data: bool,
+    pub(crate) protects_data: bool,
 }
 
 impl Server {
     /// Takes the connection to it. A server that reads no command for `patience` is lost.
-    pub(super) fn new(socket: OwnedFd, address: SocketAddr, patience: Duration) -> Server {
+    pub(crate) fn new(socket: OwnedFd, address: SocketAddr, patience: Duration) -> Server {
         Server {
             control: Control::new(socket, patience),
             assembler: Assembler::default(),
@@ -95,13 +95,13 @@ impl Server {
     }
 
     /// Goes over to TLS; [`handshake`](Self::handshake) has to follow.
-    pub(super) fn secure(&mut self, upstream: Upstream) -> Result<(), ServerFault> {
+    pub(crate) fn secure(&mut self, upstream: Upstream) -> Result<(), ServerFault> {
         self.upstream = Some(upstream.clone());
         self.control.secure(upstream).map_err(ServerFault::Insecure)
     }
 
     /// Goes on with the handshake; `Some` is what to wait for before the next call.
-    pub(super) fn handshake(&mut self) -> Result<Option<PollFlags>, ServerFault> {
+    pub(crate) fn handshake(&mut self) -> Result<Option<PollFlags>, ServerFault> {
         let done = self.control.handshake();
         done.map_err(|Lost| match self.control.fault() {
             Some(fault) => ServerFault::Insecure(fault),
@@ -109,28 +109,28 @@ impl Server {
         })
     }
 
-    pub(super) fn is_secure(&self) -> bool {
+    pub(crate) fn is_secure(&self) -> bool {
         self.control.is_secure()
     }
 
     /// Version and cipher suite, for the log.
-    pub(super) fn describe(&self) -> String {
+    pub(crate) fn describe(&self) -> String {
         let tls = self.control.tls();
         tls.map_or("no TLS".to_owned(), |stream| stream.describe())
     }
 
     /// Sends a command.
-    pub(super) fn send(&mut self, request: &Request) -> Result<(), ServerFault> {
+    pub(crate) fn send(&mut self, request: &Request) -> Result<(), ServerFault> {
         Ok(self.control.command(request)?)
     }
 
     /// Takes what has arrived.
-    pub(super) fn fill(&mut self) -> Result<(), ServerFault> {
+    pub(crate) fn fill(&mut self) -> Result<(), ServerFault> {
         Ok(self.control.fill()?)
     }
 
     /// The next whole reply, if it is here.
-    pub(super) fn take(&mut self) -> Result<Option<Answer>, ServerFault> {
+    pub(crate) fn take(&mut self) -> Result<Option<Answer>, ServerFault> {
         while let Some(input) = self.control.take() {
             let answer = self.assembler.push(input).map_err(ServerFault::Speech)?;
             if answer.is_some() {
@@ -146,13 +146,13 @@ impl Server {
     }
 
     /// Whether something has come that no command was the reason for.
-    pub(super) fn has_unasked(&mut self) -> Result<bool, ServerFault> {
+    pub(crate) fn has_unasked(&mut self) -> Result<bool, ServerFault> {
         self.fill()?;
         Ok(self.control.has_unread() || self.assembler.is_within())
     }
 
     /// Whether more may come.
-    pub(super) fn is_open(&self) -> bool {
+    pub(crate) fn is_open(&self) -> bool {
         !self.control.ended()
     }
 }

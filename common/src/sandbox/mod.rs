@@ -96,6 +96,16 @@ pub fn enter_lookup(
     user: u32,
     kept: &[BorrowedFd<'_>],
 ) -> Result<(), SandboxError> {
+    become_nobody(programs, user, Role::Dialer, kept)
+}
+
+/// Becomes somebody who owns nothing, and may read files as everybody may.
+fn become_nobody(
+    programs: &Programs,
+    user: u32,
+    role: Role,
+    kept: &[BorrowedFd<'_>],
+) -> Result<(), SandboxError> {
     if is_root() {
         identity::become_ids(user, user, &[], false, Kept::Nothing)?;
     } else {
@@ -103,9 +113,28 @@ pub fn enter_lookup(
     }
     step("close_range", sys::keep_only(kept))?;
     nix::sys::stat::umask(nix::sys::stat::Mode::from_bits_truncate(0o077));
-    limits(Role::Dialer)?;
+    limits(role)?;
     identity::no_way_back()?;
     landlock::read_only(programs.landlock())
+}
+
+/// Becomes a process that looks at servers: nobody, with sockets of TCP, and with files only where `has_names` says that there
+/// are names to look up. Of the descriptors above 2 only `kept` stay open.
+///
+/// # Errors
+/// The step that failed; the process must end.
+pub fn enter_watcher(
+    programs: &Programs,
+    user: u32,
+    has_names: bool,
+    kept: &[BorrowedFd<'_>],
+) -> Result<(), SandboxError> {
+    become_nobody(programs, user, Role::Watcher, kept)?;
+    if has_names {
+        return Ok(());
+    }
+    landlock::no_files(programs.landlock())?;
+    seccomp::apply(programs, Role::Watcher)
 }
 
 /// Gives up files, for a process that [`enter_lookup`] has made and that needs to look up no name any more.
@@ -170,6 +199,8 @@ fn limits(role: Role) -> Result<(), SandboxError> {
     const THREADS: u64 = 4096;
     // A session uses a dozen; one that was taken over shall not collect every passive port.
     const DESCRIPTORS: u64 = 32;
+    // The watcher has one for each server of the pool.
+    const SERVERS: u64 = 128;
     no_core()?;
     // The signer has one of every session with TLS.
     if role != Role::Signer {
@@ -178,6 +209,7 @@ fn limits(role: Role) -> Result<(), SandboxError> {
                 let (_, most) = getrlimit(Resource::RLIMIT_NOFILE).unwrap_or((0, DESCRIPTORS));
                 most.min(DESCRIPTORS + u64::from(LOG_FILES))
             }
+            Role::Watcher => SERVERS,
             _ => DESCRIPTORS,
         };
         let descriptors = setrlimit(Resource::RLIMIT_NOFILE, descriptors, descriptors);

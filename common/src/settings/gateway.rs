@@ -125,9 +125,9 @@ impl Default for GatewayConfig {
 }
 
 impl GatewayConfig {
-    /// The uids of processes of our own: what reads the network, the logger, the dialers, and the signer.
-    pub fn own_uids(&self) -> [u32; 4] {
-        [0, 1, 2, 3].map(|offset| self.user.saturating_add(offset))
+    /// The uids of processes of our own: what reads the network, the logger, the dialers, the signer, and the watcher of a pool.
+    pub fn own_uids(&self) -> [u32; 5] {
+        [0, 1, 2, 3, 4].map(|offset| self.user.saturating_add(offset))
     }
 
     /// Whether clients need not say where they go.
@@ -255,11 +255,15 @@ const TABLE: &[Setting] = &[
     setting("Server",                &["server"],          "servers.server",        Text("HOST:PORT"),"",       "Where all clients go, by default where each of them says",               Gateway(|c, v| { c.server = Some(destination(v)?); Ok(()) })),
     setting("Servers",               &["servers"],         "servers.pool",          Text("LIST"),     "",       "The pool: [NAME=]HOST:PORT[*WEIGHT]; the name of a user says to which",  Gateway(|c, v| { c.pool.servers = pool::servers(v.text)?; Ok(()) })),
     setting("UserServers",           &["user-servers"],    "servers.users",         File,             "",       "Lines of a user and its servers of the pool; others go by a hash",       Gateway(|c, v| { c.pool.user_file = Some(v.path()?); Ok(()) })),
-    setting("ServerPatience",        &["server-patience"], "servers.patience",      Text("TIME"),     "5",      "How long a server of the pool may take to greet, before the next is tried",Gateway(|c, v| { c.pool.patience = v.interval(Zero::Refuse)?; Ok(()) })),
+    setting("ServerPatience",        &["server-patience"], "servers.patience",      Text("TIME"),     "5",      "How long a server of the pool may take to greet, or for a whole check",  Gateway(|c, v| { c.pool.patience = v.interval(Zero::Refuse)?; Ok(()) })),
+    setting("HealthInterval",        &["health-interval"], "servers.health-interval", Text("TIME"),   "10",     "How often each server of the pool is looked at; 0 is never",             Gateway(|c, v| { c.pool.interval = v.interval(Zero::Allow)?; Ok(()) })),
+    setting("HealthDown",            &["health-down"],     "servers.health-down",   Text("NUMBER"),   "3",      "So many checks in a row that fail, and a server is down",                Gateway(|c, v| { c.pool.down_after = v.count()?; Ok(()) })),
+    setting("HealthUp",              &["health-up"],       "servers.health-up",     Text("NUMBER"),   "2",      "So many in a row that do not, and it is up again",                       Gateway(|c, v| { c.pool.up_after = v.count()?; Ok(()) })),
+    setting("HealthLogin",           &["health-login"],    "servers.health-login",  File,             "",       "File with a name and, in its second line, a password that checks try",   Gateway(|c, v| { c.pool.login = Some(v.path()?); Ok(()) })),
     setting("Transparent",           &["proxy"],           "servers.transparent",   Switch,           "no",     "Serve connections that a firewall redirects here, and go where they went",Gateway(|c, v| { c.transparent = v.switch()?; Ok(()) })),
     setting("NoPassive",             &["nopasv"],          "servers.active",        Switch,           "no",     "Have servers open the data connections to the gateway",                  Gateway(|c, v| { c.server_data = ServerData::parse(v)?; Ok(()) })),
     setting("NoDaemon",              &["nodemon"],         "run.foreground",        Switch,           "no",     "Stay in the foreground",                                                 Gateway(foreground)),
-    setting("ProxyUser",             &["proxyuser"],       "run.user",              Text("UID"),      "60631",  "Uid and gid of what reads the network; three behind it are taken too",     Gateway(|c, v| { c.user = v.unprivileged_id()?; Ok(()) })),
+    setting("ProxyUser",             &["proxyuser"],       "run.user",              Text("UID"),      "60631",  "Uid and gid of what reads the network; four behind it are taken too",     Gateway(|c, v| { c.user = v.unprivileged_id()?; Ok(()) })),
     setting("ServLogFile",           &["servlogfile"],     "log.file",              File,             "",       "Append log lines to this file",                                          Gateway(|c, v| { c.log_file = Some(v.log_path()?); Ok(()) })),
     setting("LogLevel",              &["loglevel"],        "log.level",             Choice(&["logins", "transfers", "commands"]), "transfers", "How much is logged; each has what those before it have", Gateway(|c, v| { c.log_level = v.log_level()?; Ok(()) })),
     setting("Banner",                &["banner"],          "session.banner",        Text("TEXT"),     "",       "Greeting for clients that say later where they go",                      Gateway(|c, v| { c.banner = Some(v.line()?); Ok(()) })),

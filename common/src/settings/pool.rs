@@ -23,8 +23,15 @@ pub struct Pool {
     pub user_file: Option<PathBuf>,
     /// What that says.
     pub users: UserServers,
-    /// How long a server may take to be reached and to greet, in a login.
+    /// How long a server may take to be reached and to greet in a login, and how long a check may take.
     pub patience: Duration,
+    /// How often each server is looked at; zero is never.
+    pub interval: Duration,
+    /// So many checks in a row that fail, and a server is down; so many that do not, and it is up again.
+    pub down_after: u32,
+    pub up_after: u32,
+    /// The file with the login that a check tries.
+    pub login: Option<PathBuf>,
 }
 
 impl Default for Pool {
@@ -34,6 +41,10 @@ impl Default for Pool {
             user_file: None,
             users: UserServers::default(),
             patience: Duration::from_secs(5),
+            interval: Duration::from_secs(10),
+            down_after: 3,
+            up_after: 2,
+            login: None,
         }
     }
 }
@@ -54,6 +65,11 @@ impl fmt::Display for PoolServer {
 }
 
 impl PoolServer {
+    /// Whether its address has to be looked up.
+    pub fn has_name(&self) -> bool {
+        matches!(self.destination.host, Host::Name(_))
+    }
+
     /// Reads `[NAME=]HOST[:PORT][*WEIGHT]`. Without a name it is called as it is reached.
     fn parse(word: &str) -> Result<PoolServer, Wrong> {
         let wrong = |why: &str| Wrong::Because(format!("\"{}\" {why}", shown(word)));
@@ -157,6 +173,10 @@ impl Pool {
         let unused = [
             ("UserServers", self.user_file.is_some()),
             ("ServerPatience", self.patience != default.patience),
+            ("HealthInterval", self.interval != default.interval),
+            ("HealthDown", self.down_after != default.down_after),
+            ("HealthUp", self.up_after != default.up_after),
+            ("HealthLogin", self.login.is_some()),
         ];
         let unused = unused.into_iter().find(|(_, set)| *set);
         match unused {
@@ -165,6 +185,10 @@ impl Pool {
                     "{key} is for a pool: it needs Servers, such as -servers one=192.0.2.1,two=192.0.2.2"
                 );
                 Err((key, text))
+            }
+            None if self.interval.is_zero() && self.login.is_some() => {
+                let text = "HealthLogin needs a HealthInterval: with 0 nobody looks at the servers";
+                Err(("HealthLogin", text.to_owned()))
             }
             _ => Ok(()),
         }

@@ -330,6 +330,30 @@ fn banner(path: &Path, warnings: &mut Vec<String>) -> io::Result<String> {
     }
 }
 
+/// Reads a small file that holds a password: one that only its owner can read, and as root only root's.
+///
+/// # Errors
+/// What the system says, or who else could have read it.
+pub(crate) fn read_private(path: &Path) -> io::Result<Vec<u8>> {
+    use std::os::unix::fs::PermissionsExt;
+    let octets = read_bounded(path, nix::unistd::geteuid().is_root())?;
+    #[expect(
+        clippy::disallowed_methods,
+        reason = "the configuration is read before there is a jail"
+    )]
+    let mode = std::fs::metadata(path)?.permissions().mode();
+    match mode & 0o077 {
+        0 => Ok(octets),
+        _ => {
+            let text = format!(
+                "its mode {:03o} lets others read it: chmod go= it",
+                mode & 0o777
+            );
+            Err(io::Error::other(text))
+        }
+    }
+}
+
 /// Reads a whole small file. With `only_root`, refuses one that anybody but root could have written.
 fn read_bounded(path: &Path, only_root: bool) -> io::Result<Vec<u8>> {
     #[expect(

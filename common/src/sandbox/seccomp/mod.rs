@@ -25,19 +25,22 @@ pub enum Role {
     Gateway,
     /// Its trusted half, once it has reached a server.
     Dialer,
+    /// The process that looks at the servers of a pool, where it has no names to look up.
+    Watcher,
     /// The process that verifies what a client has proved.
     Verifier,
 }
 
 impl Role {
     /// All of them.
-    pub const ALL: [Role; 7] = [
+    pub const ALL: [Role; 8] = [
         Role::Session,
         Role::Keeper,
         Role::Logger,
         Role::Signer,
         Role::Gateway,
         Role::Dialer,
+        Role::Watcher,
         Role::Verifier,
     ];
 }
@@ -199,6 +202,22 @@ const DIALER: &[Call] = calls![
     SYS_wait4,
 ];
 
+/// Connections to servers, and a table to write to.
+const WATCHER: &[Call] = calls![
+    SYS_socket: InternetStream,
+    SYS_connect,
+    SYS_setsockopt,
+    SYS_getsockopt,
+    SYS_getsockname,
+    SYS_getpeername,
+    SYS_recvfrom,
+    SYS_sendto: NoFastOpenTo,
+    SYS_recvmsg,
+    SYS_sendmsg: NoFastOpenMessage,
+    SYS_pread64,
+    SYS_pwrite64,
+];
+
 impl Role {
     fn calls(self) -> impl Iterator<Item = &'static Call> {
         let own = match self {
@@ -208,6 +227,7 @@ impl Role {
             Role::Signer => SIGNER,
             Role::Gateway => GATEWAY,
             Role::Dialer => DIALER,
+            Role::Watcher => WATCHER,
             Role::Verifier => &[],
         };
         COMMON.iter().chain(own)
@@ -223,6 +243,7 @@ pub struct Programs {
     signer: BpfProgram,
     gateway: BpfProgram,
     dialer: BpfProgram,
+    watcher: BpfProgram,
     verifier: BpfProgram,
     landlock: Landlock,
 }
@@ -240,6 +261,7 @@ impl Programs {
             signer: tree::compile(Role::Signer.calls())?,
             gateway: tree::compile(Role::Gateway.calls())?,
             dialer: tree::compile(Role::Dialer.calls())?,
+            watcher: tree::compile(Role::Watcher.calls())?,
             verifier: tree::compile(Role::Verifier.calls())?,
             landlock: Landlock::of_this_kernel()?,
         })
@@ -259,6 +281,7 @@ pub(super) fn apply(programs: &Programs, role: Role) -> Result<(), SandboxError>
         Role::Signer => &programs.signer,
         Role::Gateway => &programs.gateway,
         Role::Dialer => &programs.dialer,
+        Role::Watcher => &programs.watcher,
         Role::Verifier => &programs.verifier,
     };
     seccompiler::apply_filter(program).map_err(broken)
@@ -474,6 +497,7 @@ mod tests {
             .split(' ')
         {
             assert_eq!(calls_like(Role::Dialer, word), [""; 0]);
+            assert_eq!(calls_like(Role::Watcher, word), [""; 0]);
             assert_eq!(calls_like(Role::Keeper, word), [""; 0]);
         }
     }
