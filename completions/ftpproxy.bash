@@ -23,7 +23,7 @@ _ftpproxy() {
 
     case "${cmd}" in
         ftpproxy)
-            opts="-f -p -i -4 -h -V --config --check --port --bindaddress --cert --key --tls-port --tls-min-version --tls-cipher-suites --tls-required --tls-data-binding --server-tls --server-ca --server-tls-name --server-tls-max-version --targets --server --proxy --nopasv --nodemon --proxyuser --servlogfile --loglevel --banner --permittedcommands --logintimeout --idle --replytimeout --connecttimeout --answertimeout --datatimeout --stalltimeout --dclow --dchigh --dcrange --maxclients --maxperaddress --maxperuser --maxunauthenticated --exemptnetworks --penalty --ban --longestban --help --version"
+            opts="-f -p -i -4 -h -V --config --check --port --bindaddress --cert --key --tls-port --tls-min-version --tls-cipher-suites --tls-required --tls-data-binding --server-tls --server-ca --server-tls-name --server-tls-max-version --targets --server --servers --user-servers --server-patience --health-interval --health-down --health-up --health-login --proxy --nopasv --nodemon --proxyuser --servlogfile --loglevel --banner --permittedcommands --logintimeout --idle --replytimeout --connecttimeout --answertimeout --datatimeout --stalltimeout --dclow --dchigh --dcrange --maxclients --maxperaddress --maxperuser --maxunauthenticated --exemptnetworks --penalty --ban --longestban --help --version"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 1 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -162,6 +162,56 @@ _ftpproxy() {
                     ;;
                 --server)
                     COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --servers)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --user-servers)
+                    local oldifs
+                    if [ -n "${IFS+x}" ]; then
+                        oldifs="$IFS"
+                    fi
+                    IFS=$'\n'
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    if [ -n "${oldifs+x}" ]; then
+                        IFS="$oldifs"
+                    fi
+                    if [[ "${BASH_VERSINFO[0]}" -ge 4 ]]; then
+                        compopt -o filenames
+                    fi
+                    return 0
+                    ;;
+                --server-patience)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --health-interval)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --health-down)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --health-up)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --health-login)
+                    local oldifs
+                    if [ -n "${IFS+x}" ]; then
+                        oldifs="$IFS"
+                    fi
+                    IFS=$'\n'
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    if [ -n "${oldifs+x}" ]; then
+                        IFS="$oldifs"
+                    fi
+                    if [[ "${BASH_VERSINFO[0]}" -ge 4 ]]; then
+                        compopt -o filenames
+                    fi
                     return 0
                     ;;
                 --proxy)

@@ -25,10 +25,17 @@ complete -c ftpproxy -l server-tls-max-version -d 'The newest TLS towards server
 1.3\t''"
 complete -c ftpproxy -l targets -d 'Where clients may go: HOST, NETWORK or HOST=NETWORK, with :PORTS' -r
 complete -c ftpproxy -l server -d 'Where all clients go, by default where each of them says' -r
+complete -c ftpproxy -l servers -d 'The pool: [NAME=]HOST:PORT[*WEIGHT]; the name of a user says to which' -r
+complete -c ftpproxy -l user-servers -d 'Lines of a user and its servers of the pool; others go by a hash' -r -F
+complete -c ftpproxy -l server-patience -d 'How long a server of the pool may take to greet, or for a whole check [default: 5]' -r
+complete -c ftpproxy -l health-interval -d 'How often each server of the pool is looked at; 0 is never [default: 10]' -r
+complete -c ftpproxy -l health-down -d 'So many checks in a row that fail, and a server is down [default: 3]' -r
+complete -c ftpproxy -l health-up -d 'So many in a row that do not, and it is up again [default: 2]' -r
+complete -c ftpproxy -l health-login -d 'File with a name and, in its second line, a password that checks try' -r -F
 complete -c ftpproxy -l proxy -d 'Serve connections that a firewall redirects here, and go where they went' -r
 complete -c ftpproxy -l nopasv -d 'Have servers open the data connections to the gateway' -r
 complete -c ftpproxy -l nodemon -d 'Stay in the foreground' -r
-complete -c ftpproxy -l proxyuser -d 'Uid and gid of what reads the network; three behind it are taken too [default: 60631]' -r
+complete -c ftpproxy -l proxyuser -d 'Uid and gid of what reads the network; four behind it are taken too [default: 60631]' -r
 complete -c ftpproxy -l servlogfile -d 'Append log lines to this file' -r -F
 complete -c ftpproxy -l loglevel -d 'How much is logged; each has what those before it have [default: transfers]' -r -f -a "logins\t''
 transfers\t''

@@ -30,8 +30,8 @@ fields! { Health: up, since, reason }
 
 impl Health {
     pub fn new(up: bool, since: u64, reason: &str) -> Health {
-        let cut = reason.floor_char_boundary(LONGEST_REASON);
-        let reason = Octets::new(reason[..cut].as_bytes()).unwrap_or_default();
+        let cut = reason.len().min(LONGEST_REASON);
+        let reason = Octets::new(&reason.as_bytes()[..cut]).unwrap_or_default();
         Health { up, since, reason }
     }
 }

@@ -17,8 +17,8 @@ use crate::raw::{address, call};
 pub(crate) struct Attempt {
     pub(crate) name: &'static str,
     try_it: fn(&Hands) -> Result<c_long, Errno>,
-    /// What becomes of it in session, keeper and logger.
-    becomes: [Becomes; 7],
+    /// What becomes of it in each role, in the order of `check`.
+    becomes: [Becomes; 8],
 }
 
 #[derive(Clone, Copy)]
@@ -30,7 +30,7 @@ enum Becomes {
 
 const DIES: Becomes = Becomes::One(Dies);
 const WORKS: Becomes = Becomes::One(Works);
-const EVERYWHERE: [Becomes; 7] = [DIES; 7];
+const EVERYWHERE: [Becomes; 8] = [DIES; 8];
 
 const fn fails(errno: Errno) -> Becomes {
     Becomes::One(Fails(errno))
@@ -38,7 +38,7 @@ const fn fails(errno: Errno) -> Becomes {
 
 const fn attempt(
     name: &'static str,
-    becomes: [Becomes; 7],
+    becomes: [Becomes; 8],
     try_it: fn(&Hands) -> Result<c_long, Errno>,
 ) -> Attempt {
     Attempt {
@@ -58,6 +58,7 @@ impl Attempt {
             Role::Gateway => self.becomes[4],
             Role::Dialer => self.becomes[5],
             Role::Verifier => self.becomes[6],
+            Role::Watcher => self.becomes[7],
         };
         let expected = match (becomes, start) {
             (Becomes::One(outcome), _) => outcome,
@@ -71,10 +72,10 @@ impl Attempt {
 #[rustfmt::skip]
 pub(crate) const ALL: &[Attempt] = &[
     // That a call of the role's own works shows that the others do not fail for another reason.
-    attempt("read a file that is open", [WORKS, WORKS, WORKS, DIES, DIES, DIES, DIES], |hands| {
+    attempt("read a file that is open", [WORKS, WORKS, WORKS, DIES, DIES, DIES, DIES, DIES], |hands| {
         call(libc::SYS_lseek, [fd(&hands.file), 0, 0, 0, 0, 0])
     }),
-    attempt("send a descriptor away", [WORKS, WORKS, DIES, WORKS, WORKS, WORKS, DIES], |hands| {
+    attempt("send a descriptor away", [WORKS, WORKS, DIES, WORKS, WORKS, WORKS, DIES, WORKS], |hands| {
         let gift = [hands.file.as_raw_fd()];
         let rights = [ControlMessage::ScmRights(&gift)];
         let slice = [IoSlice::new(b"gift")];
@@ -85,12 +86,12 @@ pub(crate) const ALL: &[Attempt] = &[
     attempt("openat /etc/passwd", EVERYWHERE, |_| {
         call(libc::SYS_openat, [HERE, address(c"/etc/passwd"), 0, 0, 0, 0])
     }),
-    attempt("openat2 /etc/passwd", [DIES, Becomes::Hidden, DIES, DIES, DIES, DIES, DIES], |_| openat2(HERE, address(c"/etc/passwd"), libc::O_RDONLY)),
-    attempt("openat2 upwards", [DIES, Becomes::Hidden, DIES, DIES, DIES, DIES, DIES], |hands| {
+    attempt("openat2 /etc/passwd", [DIES, Becomes::Hidden, DIES, DIES, DIES, DIES, DIES, DIES], |_| openat2(HERE, address(c"/etc/passwd"), libc::O_RDONLY)),
+    attempt("openat2 upwards", [DIES, Becomes::Hidden, DIES, DIES, DIES, DIES, DIES, DIES], |hands| {
         openat2(fd(&hands.root), address(c"../../../../../../etc/passwd"), libc::O_RDONLY)
     }),
-    attempt("openat2 its own memory", [DIES, Becomes::Hidden, DIES, DIES, DIES, DIES, DIES], |_| openat2(HERE, address(c"/proc/self/mem"), libc::O_RDWR)),
-    attempt("openat2 below the root", [DIES, WORKS, DIES, DIES, DIES, DIES, DIES], |hands| openat2(fd(&hands.root), address(c"file"), libc::O_RDONLY)),
+    attempt("openat2 its own memory", [DIES, Becomes::Hidden, DIES, DIES, DIES, DIES, DIES, DIES], |_| openat2(HERE, address(c"/proc/self/mem"), libc::O_RDWR)),
+    attempt("openat2 below the root", [DIES, WORKS, DIES, DIES, DIES, DIES, DIES, DIES], |hands| openat2(fd(&hands.root), address(c"file"), libc::O_RDONLY)),
     attempt("openat its own memory", EVERYWHERE, |_| {
         call(libc::SYS_openat, [HERE, address(c"/proc/self/mem"), libc::O_RDWR as usize, 0, 0, 0])
     }),
@@ -120,44 +121,44 @@ pub(crate) const ALL: &[Attempt] = &[
     attempt("make a file in memory", EVERYWHERE, |_| call(libc::SYS_memfd_create, [address(c"x"), 0, 0, 0, 0, 0])),
 
     // The network.
-    attempt("make a TCP socket", [DIES, WORKS, DIES, DIES, DIES, WORKS, DIES], |_| socket(libc::AF_INET, libc::SOCK_STREAM)),
+    attempt("make a TCP socket", [DIES, WORKS, DIES, DIES, DIES, WORKS, DIES, WORKS], |_| socket(libc::AF_INET, libc::SOCK_STREAM)),
     attempt("make a UDP socket", EVERYWHERE, |_| socket(libc::AF_INET, libc::SOCK_DGRAM)),
     attempt("make a raw socket", EVERYWHERE, |_| socket(libc::AF_INET, libc::SOCK_RAW)),
     attempt("make a UNIX socket", EVERYWHERE, |_| socket(libc::AF_UNIX, libc::SOCK_STREAM)),
     attempt("make a netlink socket", EVERYWHERE, |_| socket(libc::AF_NETLINK, libc::SOCK_RAW)),
     attempt("make a packet socket", EVERYWHERE, |_| socket(libc::AF_PACKET, libc::SOCK_RAW)),
     // Port 1 of loopback: keeper gets as far as finding nobody there.
-    attempt("connect to loopback", [DIES, fails(Errno::ECONNREFUSED), DIES, DIES, DIES, fails(Errno::ECONNREFUSED), DIES], |hands| {
+    attempt("connect to loopback", [DIES, fails(Errno::ECONNREFUSED), DIES, DIES, DIES, fails(Errno::ECONNREFUSED), DIES, fails(Errno::ECONNREFUSED)], |hands| {
         call(libc::SYS_connect, [fd(&hands.tcp), address(&loopback(1)), ADDRESS_LENGTH, 0, 0, 0])
     }),
-    attempt("bind a privileged port", [DIES, fails(Errno::EACCES), DIES, DIES, DIES, fails(Errno::EACCES), DIES], |hands| {
+    attempt("bind a privileged port", [DIES, fails(Errno::EACCES), DIES, DIES, DIES, fails(Errno::EACCES), DIES, DIES], |hands| {
         call(libc::SYS_bind, [fd(&hands.tcp), address(&loopback(1)), ADDRESS_LENGTH, 0, 0, 0])
     }),
-    attempt("listen", [DIES, WORKS, DIES, DIES, DIES, WORKS, DIES], |hands| call(libc::SYS_listen, [fd(&hands.tcp), 1, 0, 0, 0, 0])),
+    attempt("listen", [DIES, WORKS, DIES, DIES, DIES, WORKS, DIES, DIES], |hands| call(libc::SYS_listen, [fd(&hands.tcp), 1, 0, 0, 0, 0])),
 
     // A TCP socket that is idle can be connected by sending, past connect(2) and what Landlock sees of it.
-    attempt("connect by sendto with fast open", [DIES; 7], |hands| {
+    attempt("connect by sendto with fast open", [DIES; 8], |hands| {
         let flags = libc::MSG_FASTOPEN as usize;
         call(libc::SYS_sendto, [fd(&hands.tcp), address(c"x"), 1, flags, address(&loopback(1)), ADDRESS_LENGTH])
     }),
-    attempt("connect by sendmsg with fast open", [DIES; 7], |hands| {
+    attempt("connect by sendmsg with fast open", [DIES; 8], |hands| {
         call(libc::SYS_sendmsg, [fd(&hands.tcp), 0, libc::MSG_FASTOPEN as usize, 0, 0, 0])
     }),
     // What many processes share, the log above all, must not be closed or changed by one of them.
-    attempt("shut a socket down", [DIES, DIES, DIES, DIES, WORKS, DIES, DIES], |hands| {
+    attempt("shut a socket down", [DIES, DIES, DIES, DIES, WORKS, DIES, DIES, DIES], |hands| {
         call(libc::SYS_shutdown, [fd(&hands.channel), libc::SHUT_RDWR as usize, 0, 0, 0, 0])
     }),
-    attempt("shut a shared socket down", [DIES; 7], |hands| {
+    attempt("shut a shared socket down", [DIES; 8], |hands| {
         call(libc::SYS_shutdown, [fd(&hands.other), libc::SHUT_RDWR as usize, 0, 0, 0, 0])
     }),
-    attempt("have a shared socket under another number", [WORKS, WORKS, WORKS, WORKS, DIES, WORKS, WORKS], |hands| {
+    attempt("have a shared socket under another number", [WORKS, WORKS, WORKS, WORKS, DIES, WORKS, WORKS, WORKS], |hands| {
         call(libc::SYS_fcntl, [fd(&hands.other), libc::F_DUPFD_CLOEXEC as usize, 0, 0, 0, 0])
     }),
-    attempt("set an option of a socket", [DIES, WORKS, DIES, DIES, DIES, WORKS, DIES], |hands| {
+    attempt("set an option of a socket", [DIES, WORKS, DIES, DIES, DIES, WORKS, DIES, WORKS], |hands| {
         let on: c_int = 1;
         call(libc::SYS_setsockopt, [fd(&hands.tcp), libc::SOL_SOCKET as usize, libc::SO_REUSEADDR as usize, address(&on), 4, 0])
     }),
-    attempt("have signals sent", [DIES; 7], |hands| {
+    attempt("have signals sent", [DIES; 8], |hands| {
         call(libc::SYS_fcntl, [fd(&hands.channel), libc::F_SETOWN as usize, hands.parent, 0, 0, 0])
     }),
 
@@ -165,7 +166,7 @@ pub(crate) const ALL: &[Attempt] = &[
     attempt("execve /bin/true", EVERYWHERE, |_| call(libc::SYS_execve, [address(c"/bin/true"), 0, 0, 0, 0, 0])),
     attempt("execveat", EVERYWHERE, |hands| call(libc::SYS_execveat, [fd(&hands.file), address(c""), 0, 0, libc::AT_EMPTY_PATH as usize, 0])),
     attempt("fork by clone", EVERYWHERE, |_| call(libc::SYS_clone, [libc::SIGCHLD as usize, 0, 0, 0, 0, 0])),
-    attempt("start a thread", [WORKS, DIES, DIES, DIES, DIES, DIES, DIES], |_| {
+    attempt("start a thread", [WORKS, DIES, DIES, DIES, DIES, DIES, DIES, DIES], |_| {
         let thread = std::thread::Builder::new().stack_size(64 << 10).spawn(|| 0);
         thread.map_err(|_| Errno::EAGAIN)?.join().map_err(|_| Errno::EIO)
     }),
@@ -176,7 +177,7 @@ pub(crate) const ALL: &[Attempt] = &[
     attempt("a thread in a new namespace", EVERYWHERE, |_| clone(THREAD | libc::CLONE_NEWUSER)),
     attempt("a thread that nobody traces", EVERYWHERE, |_| clone(THREAD | libc::CLONE_UNTRACED)),
     attempt("set the processors it may use", EVERYWHERE, |_| call(libc::SYS_sched_setaffinity, [0; 6])),
-    attempt("fork by clone3", [fails(Errno::ENOSYS), DIES, DIES, DIES, DIES, DIES, DIES], |_| call(libc::SYS_clone3, [0, 0, 0, 0, 0, 0])),
+    attempt("fork by clone3", [fails(Errno::ENOSYS), DIES, DIES, DIES, DIES, DIES, DIES, DIES], |_| call(libc::SYS_clone3, [0, 0, 0, 0, 0, 0])),
     attempt("be traced", EVERYWHERE, |_| call(libc::SYS_ptrace, [libc::PTRACE_TRACEME as usize, 0, 0, 0, 0, 0])),
     attempt("trace the parent", EVERYWHERE, |hands| {
         call(libc::SYS_ptrace, [libc::PTRACE_ATTACH as usize, hands.parent, 0, 0, 0, 0])
@@ -212,7 +213,7 @@ pub(crate) const ALL: &[Attempt] = &[
         let flags = (libc::MAP_PRIVATE | libc::MAP_ANONYMOUS) as usize;
         call(libc::SYS_mmap, [0, 4096, protection, flags, usize::MAX, 0])
     }),
-    attempt("map memory to write", [WORKS; 7], |_| {
+    attempt("map memory to write", [WORKS; 8], |_| {
         let flags = (libc::MAP_PRIVATE | libc::MAP_ANONYMOUS) as usize;
         call(libc::SYS_mmap, [0, 4096, (libc::PROT_READ | libc::PROT_WRITE) as usize, flags, usize::MAX, 0])
     }),

@@ -8,7 +8,7 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 use common::auth::Identity;
 use common::sandbox::{
     EmptyRoot, Kept, Programs, Role, SandboxError, become_user, enter_empty, enter_lookup,
-    seal_dialer, spare,
+    enter_watcher, seal_dialer, spare,
 };
 use common::sys::{self, Fork};
 use nix::errno::Errno;
@@ -145,6 +145,7 @@ impl Machine {
                 enter_lookup(&self.programs, SESSION_USER + 3, &kept)?;
                 seal_dialer(&self.programs)
             }
+            Role::Watcher => enter_watcher(&self.programs, SESSION_USER + 5, false, &kept),
             Role::Verifier => enter_empty(role, &self.programs, SESSION_USER + 4, root, &kept),
             Role::Keeper => {
                 let chroot = Uid::effective().is_root();
