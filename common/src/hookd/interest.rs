@@ -100,6 +100,11 @@ impl Interest {
         self.0.iter().any(|phase| phase.any.verbs.contains(verb))
     }
 
+    /// Whether a hook on the command is waited for, before or after it.
+    pub fn waits_for(&self, verb: Verb) -> bool {
+        self.0.iter().any(|phase| phase.waited.verbs.contains(verb))
+    }
+
     /// Whether a hook may refuse the command.
     pub fn vetoes(&self, verb: Verb) -> bool {
         self.0[Phase::Before as usize].vetoed.verbs.contains(verb)

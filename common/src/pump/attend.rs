@@ -83,6 +83,9 @@ impl<'a> Watch<'a> {
                     Code::BUSY,
                     "A listing has to wait for the end of the transfer.",
                 ),
+                "STAT" if self.silently && moved == 0 => {
+                    Reply::new(Code::SYSTEM_STATUS, "At work.")
+                }
                 "STAT" if self.silently => Reply::new(
                     Code::SYSTEM_STATUS,
                     format!("Reading, {moved} octets so far."),

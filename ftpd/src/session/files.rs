@@ -155,8 +155,12 @@ impl Files {
     }
 
     pub(crate) fn open(&mut self, path: VirtualPath) -> Asked<Opened> {
-        let answer = self.call(&FileRequest::Open { path })?;
-        expect!(answer, FileAnswer::Opened { size, contested }, fd => |file| Opened { file, size, contested })
+        opened(self.call(&FileRequest::Open { path })?)
+    }
+
+    /// The file, once it is known whether there is one.
+    pub(crate) fn opened(&mut self, ticket: Ticket) -> Result<Option<Result<Opened, Denied>>, End> {
+        self.channel.receive(ticket)?.map(opened).transpose()
     }
 
     /// As [`open`](Self::open), for a digest.
@@ -165,15 +169,22 @@ impl Files {
         expect!(answer, FileAnswer::Opened { size, contested: _ }, fd => |file| (file, size))
     }
 
-    /// Begins an upload, which `request` asks for.
     /// Lets others take their digests, before the client hears of this one.
     pub(crate) fn digest_end(&mut self) -> Asked<()> {
         self.order(&FileRequest::DigestEnd)
     }
 
+    /// Begins an upload, which `request` asks for.
     pub(crate) fn create(&mut self, request: &FileRequest) -> Asked<Created> {
-        let answer = self.call(request)?;
-        expect!(answer, FileAnswer::Created { room, contested }, fd => |file| Created { file, room, contested })
+        created(self.call(request)?)
+    }
+
+    /// The beginning of an upload, once it is known whether there is one.
+    pub(crate) fn created(
+        &mut self,
+        ticket: Ticket,
+    ) -> Result<Option<Result<Created, Denied>>, End> {
+        self.channel.receive(ticket)?.map(created).transpose()
     }
 
     /// Begins to make an upload visible, which may take as long as the disk does: the answer is fetched by
@@ -191,10 +202,22 @@ impl Files {
     }
 
     /// Has hooks hear of a command, which `request` tells; the lines that they add to its reply.
-    pub(crate) fn command(&mut self, request: FileRequest) -> Asked<Vec<Line>> {
-        match self.call(&request)? {
+    pub(crate) fn command(&mut self, request: &FileRequest) -> Asked<Vec<Line>> {
+        match self.call(request)? {
             (answer, None) => hooked::lines(answer),
             (_, Some(_)) => Err(End::Broken),
+        }
+    }
+
+    /// The same for what was begun, once they have heard of it.
+    pub(crate) fn told(
+        &mut self,
+        ticket: Ticket,
+    ) -> Result<Option<Result<Vec<Line>, Denied>>, End> {
+        match self.channel.receive(ticket)? {
+            None => Ok(None),
+            Some((answer, None)) => hooked::lines(answer).map(Some),
+            Some((_, Some(_))) => Err(End::Broken),
         }
     }
 
@@ -382,6 +405,14 @@ impl Files {
     ) -> Asked<(OwnedFd, bool)> {
         expect!(self.call(&FileRequest::ActiveConnect { target })?, FileAnswer::Connecting { elsewhere }, fd => |socket| (socket, elsewhere))
     }
+}
+
+fn opened(answer: Answer) -> Asked<Opened> {
+    expect!(answer, FileAnswer::Opened { size, contested }, fd => |file| Opened { file, size, contested })
+}
+
+fn created(answer: Answer) -> Asked<Created> {
+    expect!(answer, FileAnswer::Created { room, contested }, fd => |file| Created { file, room, contested })
 }
 
 impl AsFd for Files {

@@ -8,7 +8,7 @@ use common::proto::reply::{Code, Line, Reply};
 use common::proto::verbs::{self, Command, Verb};
 
 use super::files::Denied;
-use super::{End, Pending, Session, Stage, Stop, User, outcome};
+use super::{End, Pending, Session, Stage, Stop, User, outcome, transfer};
 
 /// A command as keeper is told of it.
 pub(super) struct Told {
@@ -16,6 +16,8 @@ pub(super) struct Told {
     arguments: Arguments,
     path: Option<VirtualPath>,
     from: Option<VirtualPath>,
+    /// Whether a hook takes its time.
+    waits: bool,
 }
 
 impl Session {
@@ -35,6 +37,7 @@ impl Session {
             arguments: Arguments::new(arguments).unwrap_or_default(),
             path: None,
             from,
+            waits: self.interest.waits_for(verb),
         })
     }
 
@@ -45,9 +48,18 @@ impl Session {
             return Ok(());
         };
         told.path = command.path().and_then(|path| about(user, path));
-        match user.files.command(told.request(None))? {
+        let request = told.request(None);
+        let (answer, aborted) = match told.waits {
+            true => transfer::told(&mut self.link, user, &request)?,
+            false => (user.files.command(&request)?, false),
+        };
+        match answer {
+            Ok(_) if aborted => Err(transfer::not_begun(&mut self.link)),
             Ok(_) => Ok(()),
-            Err(denied) => Err(outcome::file(denied).into()),
+            Err(denied) => {
+                let refused = outcome::file(denied);
+                Err(transfer::conclude(&mut self.link, aborted, refused)?.into())
+            }
         }
     }
 
@@ -65,10 +77,18 @@ impl Session {
         let Stage::User(user) = &mut self.stage else {
             return Ok(reply);
         };
-        let said = user.files.command(told.request(Some(&reply)))?;
+        let request = told.request(Some(&reply));
+        let (said, aborted) = match told.waits {
+            true => transfer::told(&mut self.link, user, &request)?,
+            false => (user.files.command(&request)?, false),
+        };
         match end {
             Some(end) => Err(end.into()),
-            None => Ok(reply.behind(said.unwrap_or_default())),
+            // It is over, so ABOR comes too late.
+            None => {
+                let reply = reply.behind(said.unwrap_or_default());
+                transfer::conclude(&mut self.link, aborted, reply)
+            }
         }
     }
 }

@@ -7,7 +7,8 @@ use std::time::{Duration, Instant};
 use common::channel::{Account, Cut, FileRequest};
 use common::digest::{Algorithm, Digest};
 use common::hookd::FileDigest;
-use common::proto::reply::{Mark, Reply};
+use common::path::VirtualPath;
+use common::proto::reply::{Code, Line, Mark, Reply};
 use common::proto::representation::Type;
 use common::pump::{
     self, Attendant, Flow, Measure, Outcome, Pace, Receive, SendFile, SendPipe, SendStaged, Source,
@@ -18,7 +19,7 @@ use common::stage::{Confirmation, Plan};
 use nix::poll::{PollFd, PollFlags, poll};
 
 use super::data::{self, after_abort};
-use super::files::{Denied, Files, Next, Worked};
+use super::files::{Created, Denied, Files, Next, Opened, Worked};
 use super::{End, Link, Stop, User, outcome, security};
 
 /// A flow that has ended.
@@ -204,6 +205,66 @@ pub(crate) fn conclude(link: &mut Link, aborted: bool, reply: Reply) -> Result<R
     }
 }
 
+/// A file to be sent. Where hooks are waited for ABOR ends it before the data connection is made.
+pub(crate) fn open(
+    link: &mut Link,
+    user: &mut User,
+    path: VirtualPath,
+) -> Result<Result<Opened, Denied>, Stop> {
+    if !user.account.holds_transfers {
+        return Ok(user.files.open(path)?);
+    }
+    let ticket = user.files.begin(&FileRequest::Open { path })?;
+    let answer = |files: &mut Files| files.opened(ticket);
+    let (opened, aborted) = attended(link, user, Manner::Silent, 0, answer, |_| Ok(()))?;
+    if aborted {
+        if opened.is_ok() && user.account.tells_downloads {
+            user.files.sent(0, Some(Cut::Aborted))?;
+        }
+        return Err(not_begun(link));
+    }
+    Ok(opened)
+}
+
+/// A file to be received, likewise.
+pub(crate) fn create(
+    link: &mut Link,
+    user: &mut User,
+    request: &FileRequest,
+) -> Result<Result<Created, Denied>, Stop> {
+    if !user.account.holds_transfers {
+        return Ok(user.files.create(request)?);
+    }
+    let ticket = user.files.begin(request)?;
+    let answer = |files: &mut Files| files.created(ticket);
+    let (created, aborted) = attended(link, user, Manner::Silent, 0, answer, |_| Ok(()))?;
+    if aborted {
+        if created.is_ok() {
+            user.files.suspend(Cut::Aborted)?.map_err(outcome::file)?;
+        }
+        return Err(not_begun(link));
+    }
+    Ok(created)
+}
+
+/// What a client is told that has sent ABOR before its command was carried out.
+pub(crate) fn not_begun(link: &mut Link) -> Stop {
+    let reply = Reply::new(Code::TRANSFER_ABORTED, "Aborted before it was begun.");
+    after_abort(link, reply.into())
+}
+
+/// Has hooks that take their time hear of a command, which `request` tells: the lines that they add to its reply, and whether ABOR has come while
+/// they were waited for.
+pub(crate) fn told(
+    link: &mut Link,
+    user: &mut User,
+    request: &FileRequest,
+) -> Result<(Result<Vec<Line>, Denied>, bool), End> {
+    let ticket = user.files.begin(request)?;
+    let answer = |files: &mut Files| files.told(ticket);
+    attended(link, user, Manner::Silent, 0, answer, |_| Ok(()))
+}
+
 /// Makes an upload visible. The disk may take its time: STAT is answered meanwhile, and ABOR comes too late.
 pub(crate) fn commit(
     link: &mut Link,
@@ -214,6 +275,7 @@ pub(crate) fn commit(
     attended(
         link,
         user,
+        Manner::Marked,
         moved,
         |files| files.committed(ticket),
         |_| Ok(()),
@@ -227,7 +289,8 @@ pub(crate) fn work(
     request: &FileRequest,
 ) -> Result<(Result<Worked, Denied>, bool), End> {
     let ticket = user.files.begin(request)?;
-    attended(link, user, 0, |files| files.worked(ticket), Files::cancel)
+    let answer = |files: &mut Files| files.worked(ticket);
+    attended(link, user, Manner::Marked, 0, answer, Files::cancel)
 }
 
 /// Looks for the first entry of an archive. ABOR ends that.
@@ -236,7 +299,16 @@ pub(crate) fn next_packed(
     user: &mut User,
 ) -> Result<(Result<Next, Denied>, bool), End> {
     let ticket = user.files.begin(&FileRequest::PackNext)?;
-    attended(link, user, 0, |files| files.packed(ticket), Files::cancel)
+    let answer = |files: &mut Files| files.packed(ticket);
+    attended(link, user, Manner::Marked, 0, answer, Files::cancel)
+}
+
+/// Whether the client has been told that something has begun.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Manner {
+    Marked,
+    /// What is answered meanwhile must not be taken for its reply.
+    Silent,
 }
 
 /// Waits for an answer of keeper's while the client is looked after. A client that is gone does not undo what it asked for:
@@ -244,6 +316,7 @@ pub(crate) fn next_packed(
 fn attended<T>(
     link: &mut Link,
     user: &mut User,
+    manner: Manner,
     moved: u64,
     mut answer: impl FnMut(&mut Files) -> Result<Option<T>, End>,
     cancel: impl Fn(&mut Files) -> Result<(), End>,
@@ -264,6 +337,9 @@ fn attended<T>(
             user.account.permitted,
         )
         .expecting_answer();
+        if manner == Manner::Silent {
+            watch = watch.silently();
+        }
         let events = {
             let [control, channel] = watch.watch();
             let mut ready = [

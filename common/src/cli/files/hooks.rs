@@ -88,7 +88,7 @@ const PHASES: &[(&str, &str)] = &[
     (
         "accept",
         "Of uploads: the file is whole, under a hidden name of its own (temporary_path), and gets its name when the program says \
-         yes. Each file of an archive is asked about. NOOP, STAT and ABOR are answered meanwhile. A file that is written on in \
+         yes. Each file of an archive is asked about. NOOP and STAT are answered meanwhile, ABOR comes too late. A file that is written on in \
          place (APPE, REST) has its name already: what was added is cut off when it is refused.",
     ),
 ];
@@ -100,7 +100,8 @@ const MODES: &[(&str, &str)] = &[
     ),
     (
         "wait",
-        "The session waits, at most for timeout and kill-after, and so does what its client sends, ABOR included.",
+        "The session waits, at most for timeout and kill-after, and so does what its client sends. STAT is answered all the same \
+         where a command, an upload or a download waits, and ABOR before it is begun ends it.",
     ),
     ("veto", "It waits, and the program may refuse."),
 ];

@@ -42,7 +42,7 @@ pub(in crate::session) fn retr(
     let name = user.names.on_disk(&path.0)?;
     let target = join(user, &name)?;
     let plan = plan(user, pending, Cargo::Download)?;
-    let opened = user.files.open(target)?.map_err(outcome::about(&path.0))?;
+    let opened = transfer::open(link, user, target)?.map_err(outcome::about(&path.0))?;
     let Opened { file, size, .. } = opened;
     let end = pending.end.unwrap_or(size);
     if pending.restart > size || end > size {
@@ -162,7 +162,7 @@ fn upload(
         continuable: image,
         declared,
     };
-    let created = user.files.create(&request)?;
+    let created = transfer::create(link, user, &request)?;
     let created = created.map_err(outcome::about(&path.0))?;
     let mark = if created.contested {
         mark.warn("The file is locked: somebody else reads or writes it.")
