@@ -14,6 +14,7 @@ use nix::dir::Dir;
 use nix::errno::Errno;
 use nix::fcntl::{AtFlags, FcntlArg, OFlag, fcntl, open, openat, renameat};
 use nix::sys::stat::{Mode, fstat};
+use nix::sys::statvfs::fstatvfs;
 use nix::unistd::{Uid, UnlinkatFlags, faccessat, fsync, unlinkat};
 
 use crate::hooks::Id;
@@ -24,6 +25,9 @@ const HEAD: &str = "ftpd-event 1 ";
 /// The file that is locked.
 const LOCK: &str = ".lock";
 
+/// With less of a file system free there is no room for events, in octets.
+const LEAST_ROOM: u64 = 256 << 10;
+
 /// No event is longer; a longer file is somebody else's.
 const LONGEST_EVENT: u64 = 1 << 20;
 
@@ -33,6 +37,31 @@ pub struct Spool {
     directory: OwnedFd,
     /// Locked for all processes that inherit it, until the last of them has ended.
     lock: OwnedFd,
+}
+
+/// Opens a directory that will do.
+fn look(path: &Path) -> Result<OwnedFd, String> {
+    let say = |why: &str| format!("{}: {why}", path.display());
+    let flags = OFlag::O_DIRECTORY | OFlag::O_NOFOLLOW | OFlag::O_CLOEXEC;
+    let directory = open(path, flags, Mode::empty()).map_err(|errno| match errno {
+        Errno::ENOENT => say(&format!("{}: mkdir -m 700 it", errno.desc())),
+        errno => say(errno.desc()),
+    })?;
+    let stat = fstat(&directory).map_err(|errno| say(errno.desc()))?;
+    // SECURITY: whoever writes here makes events that nobody caused.
+    if stat.st_uid != Uid::effective().as_raw() || stat.st_mode & 0o022 != 0 {
+        return Err(say(
+            "must belong to the user of the server, and nobody else may write it",
+        ));
+    }
+    faccessat(
+        &directory,
+        ".",
+        nix::unistd::AccessFlags::W_OK,
+        AtFlags::AT_EACCESS,
+    )
+    .map_err(|errno| say(errno.desc()))?;
+    Ok(directory)
 }
 
 /// An event as it is kept.
@@ -54,25 +83,26 @@ pub struct Left {
 }
 
 impl Spool {
+    /// Looks whether the directory will do, and whether there is room. `Err` is a sentence about it.
+    pub fn check(path: &Path) -> Result<(), String> {
+        let say = |why: &str| format!("{}: {why}", path.display());
+        let system = fstatvfs(look(path)?).map_err(|errno| say(errno.desc()))?;
+        let free = system
+            .blocks_available()
+            .saturating_mul(system.fragment_size());
+        // Some file systems do not tell how large they are.
+        if (system.blocks() > 0 && free < LEAST_ROOM)
+            || (system.files() > 0 && system.files_available() == 0)
+        {
+            return Err(say("there is no room left for events: make some"));
+        }
+        Ok(())
+    }
+
     /// Opens the directory. `Err` is a sentence about it.
     pub fn open(path: &Path) -> Result<Spool, String> {
         let say = |why: &str| format!("{}: {why}", path.display());
-        let flags = OFlag::O_DIRECTORY | OFlag::O_NOFOLLOW | OFlag::O_CLOEXEC;
-        let directory = open(path, flags, Mode::empty()).map_err(|errno| say(errno.desc()))?;
-        let stat = fstat(&directory).map_err(|errno| say(errno.desc()))?;
-        // SECURITY: whoever writes here makes events that nobody caused.
-        if stat.st_uid != Uid::effective().as_raw() || stat.st_mode & 0o022 != 0 {
-            return Err(say(
-                "must belong to the user of the server, and nobody else may write it",
-            ));
-        }
-        faccessat(
-            &directory,
-            ".",
-            nix::unistd::AccessFlags::W_OK,
-            AtFlags::AT_EACCESS,
-        )
-        .map_err(|errno| say(errno.desc()))?;
+        let directory = look(path)?;
         let lock = lock(directory.as_fd()).map_err(|errno| match errno {
             Errno::EAGAIN | Errno::EACCES => say("another server uses it"),
             errno => say(errno.desc()),

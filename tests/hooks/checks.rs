@@ -192,6 +192,44 @@ fn other_things_that_hooks_name_are_looked_at_too() {
     }
 }
 
+/// The spool is looked at as the start does, and whether there is room.
+#[test]
+fn faults_of_the_spool_are_told() {
+    let check = |scene: &Scene| {
+        let spool = scene.scratch.join("spool");
+        let lines = format!("hooks.spool = '{}'\n[[hook]]\n{HOOK}", spool.display());
+        scene.check("ftpd.toml", &lines)
+    };
+    let scene = Scene::new();
+    let (status, said) = check(&scene);
+    assert_eq!(status, Some(1), "{said}");
+    assert!(
+        said.contains("EventSpool: ") && said.contains("mkdir -m 700"),
+        "{said}"
+    );
+    let spool = scene.scratch.directory("spool");
+    set_mode(&spool, 0o777);
+    let (status, said) = check(&scene);
+    assert_eq!(status, Some(1), "{said}");
+    assert!(said.contains("nobody else may write it"), "{said}");
+    set_mode(&spool, 0o700);
+    assert_eq!(check(&scene).0, Some(0));
+    if !tests::mounts::private() {
+        return;
+    }
+    give(&spool, 12345.into(), 12345.into());
+    let (status, said) = check(&scene);
+    assert_eq!(status, Some(1), "{said}");
+    assert!(
+        said.contains("must belong to the user of the server"),
+        "{said}"
+    );
+    let _mounted = tests::mounts::Mounted::tmpfs(&spool, "size=16k,mode=0700");
+    let (status, said) = check(&scene);
+    assert_eq!(status, Some(1), "{said}");
+    assert!(said.contains("there is no room left for events"), "{said}");
+}
+
 /// The daemon starts all the same, and says so.
 #[test]
 fn faults_are_in_the_log_at_the_start() {

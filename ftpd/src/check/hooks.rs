@@ -8,6 +8,7 @@ use common::auth::{Identity, Wanted};
 use common::hooks::{Action, Exec, RunAs, Webhook};
 use common::sandbox::is_root;
 use common::settings::ServerConfig;
+use common::spool::Spool;
 use nix::errno::Errno;
 use nix::fcntl::{OFlag, open};
 use nix::sys::stat::{FileStat, Mode, SFlag, stat};
@@ -37,6 +38,11 @@ pub(super) fn look(server: &ServerConfig, found: &mut Vec<Finding>) {
             Warning(text) => Warning(format!("{place}: {text}")),
             Note(text) => Note(format!("{place}: {text}")),
         }));
+    }
+    if let Some(path) = &server.spool
+        && let Err(why) = Spool::check(path)
+    {
+        found.push(Error(format!("EventSpool: {why}")));
     }
     if let Some(path) = &server.hooks.log {
         directories(path, &[], found);
