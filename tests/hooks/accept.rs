@@ -78,6 +78,48 @@ fn a_virus_is_refused_and_kept_apart() {
     server.log.line_with(&["is in quarantine", "-bad.com"]);
 }
 
+/// A directory elsewhere gets a copy, and so does one of a file that is written where it is.
+#[test]
+fn a_quarantine_on_another_file_system_has_copies() {
+    if !tests::mounts::private() {
+        return;
+    }
+    let setup = Setup::new();
+    let script = Script::new(&setup, "accept", "exit 1");
+    let quarantine = setup.scratch().join("quarantine");
+    let _mounted = tests::mounts::Mounted::tmpfs(&quarantine, "size=16m,mode=0700");
+    let hook = format!(
+        "on = 'upload'\nphase = 'accept'\nexec = ['{}']\nquarantine = '{}'\n",
+        script.path.display(),
+        quarantine.display()
+    );
+    let server = setup.hook(&hook).start();
+    server.put("old", b"old");
+    let large = vec![7; 3_000_000];
+    for (line, octets, content) in [
+        ("STOR file", &large[..], &large[..]),
+        ("APPE old", b" and new", b"old and new"),
+    ] {
+        assert_eq!(send(&server, line, octets).0, 550, "{line}");
+        let kept = fs::read_dir(&quarantine).unwrap();
+        let kept: Vec<_> = kept.map(|entry| entry.unwrap().path()).collect();
+        assert_eq!(kept.len(), 1, "{kept:?}");
+        let found = fs::metadata(&kept[0]).unwrap();
+        assert_eq!((found.mode() & 0o7777, found.uid()), (0o400, 0));
+        assert!(fs::read(&kept[0]).unwrap() == content, "{line}");
+        fs::remove_file(&kept[0]).unwrap();
+    }
+    assert_eq!(server.names(), ["old"]);
+    assert_eq!(server.content("old"), b"old");
+    // What does not fit is refused all the same, and told.
+    assert_eq!(send(&server, "STOR larger", &[7; 20_000_000]).0, 550);
+    server
+        .log
+        .line_with(&["cannot get into quarantine", "No space left"]);
+    assert_eq!(fs::read_dir(&quarantine).unwrap().count(), 0);
+    assert_eq!(server.names(), ["old"]);
+}
+
 /// In a sticky directory of somebody else a user removes only files of its own: the hidden name goes all the same.
 #[test]
 fn nothing_is_left_behind_in_a_sticky_directory() {

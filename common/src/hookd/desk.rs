@@ -126,7 +126,7 @@ impl<'a> Desk<'a> {
         let mut ends = Vec::new();
         for descriptors in self.programs.descriptors() {
             ends.push(fds.len());
-            fds.extend(descriptors.map(readable));
+            fds.extend(descriptors.into_iter().map(readable));
         }
         let outlets = self.outlets.descriptors();
         fds.extend(outlets.map(|(fd, flags)| PollFd::new(fd, flags)));

@@ -1,6 +1,7 @@
 //! Hooks that run programs: what waits for its turn, what runs, as whom, and what came of it. It waits for nobody.
 
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
+use std::path::PathBuf;
 use std::rc::Rc;
 use std::time::Instant;
 
@@ -8,7 +9,7 @@ use nix::errno::Errno;
 
 use super::child::{Child, Ended, Ending, Whom};
 use super::guest::Identity;
-use super::quarantine;
+use super::quarantine::{self, Copying, Kept};
 use super::question::{Questions, Word};
 use super::queue::{Job, Queue, Urgency};
 use super::results::Results;
@@ -54,11 +55,18 @@ struct Running {
     child: Child,
 }
 
-#[derive(Debug)]
+/// A refused file that is on its way into quarantine: until it is there its session waits.
+struct Apart {
+    copying: Copying,
+    what: String,
+    conclusion: Conclusion,
+}
+
 pub(super) struct Programs {
     queues: Vec<Queue>,
     identities: Identities,
     running: Vec<Running>,
+    apart: Vec<Apart>,
     results: Results,
 }
 
@@ -69,19 +77,22 @@ impl Programs {
             queues: hooks.into_iter().map(Queue::new).collect(),
             identities,
             running: Vec::new(),
+            apart: Vec::new(),
             results,
         }
     }
 
     pub(super) fn is_idle(&self) -> bool {
-        self.running.is_empty() && self.queues.iter().all(Queue::is_idle)
+        let all_done = self.running.is_empty() && self.apart.is_empty();
+        all_done && self.queues.iter().all(Queue::is_idle)
     }
 
     /// What to wait for, by program: its end first, then its output.
-    pub(super) fn descriptors(&self) -> impl Iterator<Item = impl Iterator<Item = BorrowedFd<'_>>> {
-        self.running
-            .iter()
-            .map(|running| running.child.descriptors())
+    pub(super) fn descriptors(&self) -> impl Iterator<Item = Vec<BorrowedFd<'_>>> {
+        let running = self.running.iter();
+        let running = running.map(|running| running.child.descriptors().collect());
+        let apart = self.apart.iter();
+        running.chain(apart.map(|apart| vec![apart.copying.descriptor()]))
     }
 
     pub(super) fn deadline(&self) -> Option<Instant> {
@@ -128,6 +139,7 @@ impl Programs {
 
     /// Looks after what runs, given which programs have ended.
     pub(super) fn look(&mut self, ended: &[bool]) -> Vec<Conclusion> {
+        let mut concluded = self.look_apart(ended.get(self.running.len()..).unwrap_or_default());
         let mut over = Vec::new();
         for (place, running) in self.running.iter_mut().enumerate() {
             let has_ended = ended.get(place).copied().unwrap_or(false);
@@ -135,10 +147,26 @@ impl Programs {
                 over.push((place, ended));
             }
         }
-        let mut concluded = Vec::new();
         for (place, ended) in over.into_iter().rev() {
             let running = self.running.swap_remove(place);
-            concluded.push(self.conclude(running.queue, &running.job, &ended));
+            concluded.extend(self.conclude(running.queue, &running.job, &ended));
+        }
+        concluded
+    }
+
+    /// The same for files that are copied.
+    fn look_apart(&mut self, ended: &[bool]) -> Vec<Conclusion> {
+        let mut concluded = Vec::new();
+        for place in (0..self.apart.len()).rev() {
+            if ended.get(place).copied().unwrap_or(false) {
+                let Apart {
+                    copying,
+                    what,
+                    conclusion,
+                } = self.apart.swap_remove(place);
+                self.tell_of_quarantine(&what, copying.finish());
+                concluded.push(conclusion);
+            }
         }
         concluded
     }
@@ -165,7 +193,7 @@ impl Programs {
                             stderr: Vec::new(),
                             cut: false,
                         };
-                        failed.push(self.conclude(queue, &job, &ended));
+                        failed.extend(self.conclude(queue, &job, &ended));
                     }
                 }
             }
@@ -193,8 +221,8 @@ impl Programs {
         }
     }
 
-    /// Takes in how a hook ended.
-    fn conclude(&mut self, queue: usize, job: &Job, ended: &Ended) -> Conclusion {
+    /// Takes in how a hook ended; none where there is something left to do before that is told.
+    fn conclude(&mut self, queue: usize, job: &Job, ended: &Ended) -> Option<Conclusion> {
         let queue = &mut self.queues[queue];
         queue.done();
         let name = name(&queue.hook);
@@ -208,15 +236,40 @@ impl Programs {
             log_output(&self.results, &name, exec, ended);
         }
         let word = word(&queue.hook, ended);
-        if let (Word::Refuse(_), Ending::Exited(REFUSES)) = (&word, &ended.ending) {
-            let hook = &queue.hook;
-            quarantine_file(&self.results, hook, job);
-        }
-        Conclusion {
+        let refused = matches!(word, Word::Refuse(_)) && ended.ending == Ending::Exited(REFUSES);
+        let conclusion = Conclusion {
             of: matches!(queue.hook.phase, Phase::After | Phase::Error).then_some(job.event.id),
             question: job.question,
             word,
+        };
+        let (Action::Exec(exec), Some(file), true) = (&queue.hook.action, &job.file, refused)
+        else {
+            return Some(conclusion);
+        };
+        let Some(directory) = &exec.quarantine else {
+            return Some(conclusion);
+        };
+        let what = format!("hook {name}: the file of {id}");
+        match quarantine::keep(directory, file.as_fd(), &job.event) {
+            Ok(Kept::Soon(copying)) => {
+                self.apart.push(Apart {
+                    copying,
+                    what,
+                    conclusion,
+                });
+                return None;
+            }
+            Ok(Kept::There(path)) => self.tell_of_quarantine(&what, Ok(path)),
+            Err(errno) => self.tell_of_quarantine(&what, Err(errno)),
         }
+        Some(conclusion)
+    }
+
+    fn tell_of_quarantine(&self, what: &str, kept: Result<PathBuf, Errno>) {
+        self.results.line(&match kept {
+            Ok(path) => format!("{what} is in quarantine: {}", path.display()),
+            Err(errno) => format!("{what} cannot get into quarantine: {}", errno.desc()),
+        });
     }
 
     /// Tells the log of events that found no place.
@@ -256,27 +309,6 @@ fn word(hook: &Hook, ended: &Ended) -> Word {
         (Mode::Async | Mode::Wait, _) | (_, Ending::Exited(0)) => Word::Nothing,
         // Whatever it is that a program ends with otherwise: it is no answer.
         (Mode::Veto, _) => word_of_failure(hook),
-    }
-}
-
-/// Keeps an upload that was refused where its hook wants it.
-fn quarantine_file(results: &Results, hook: &Hook, job: &Job) {
-    let Action::Exec(exec) = &hook.action else {
-        return;
-    };
-    let (Some(directory), Some(file)) = (&exec.quarantine, &job.file) else {
-        return;
-    };
-    let (name, id) = (name(hook), job.event.id);
-    match quarantine::keep(directory, file.as_fd(), &job.event) {
-        Ok(path) => results.line(&format!(
-            "hook {name}: the file of {id} is in quarantine: {}",
-            path.display()
-        )),
-        Err(errno) => results.line(&format!(
-            "hook {name}: the file of {id} cannot get into quarantine: {}",
-            errno.desc()
-        )),
     }
 }
 
