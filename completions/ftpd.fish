@@ -117,6 +117,7 @@ complete -c ftpd -l activeportsonly -d 'Answer 425 where all ActivePorts are in 
 complete -c ftpd -l datatimeout -d 'How long a data connection may take to come about [default: 30]' -r
 complete -c ftpd -l passivetimeout -d 'How long a passive port stays open without a transfer that uses it [default: 30]' -r
 complete -c ftpd -l stalltimeout -d 'How long a transfer may make no progress [default: 300]' -r
+complete -c ftpd -l awaitacknowledgement -d '226 of a download waits until the client\'s system has acknowledged all' -r
 complete -c ftpd -l downloadrate -d 'Fastest that a session sends, such as 10MiB/s or 100Mbit/s; 0: any [default: 0]' -r
 complete -c ftpd -l uploadrate -d 'Fastest that a session receives; 0: any [default: 0]' -r
 complete -c ftpd -l userdownloadrate -d 'Fastest that all sessions of a user send together; 0: any [default: 0]' -r

@@ -23,7 +23,7 @@ _ftpproxy() {
 
     case "${cmd}" in
         ftpproxy)
-            opts="-f -p -i -4 -h -V --config --check --port --bindaddress --cert --key --tls-port --tls-min-version --tls-cipher-suites --tls-required --tls-data-binding --server-tls --server-ca --server-tls-name --server-tls-max-version --targets --server --servers --user-servers --server-patience --health-interval --health-down --health-up --health-login --proxy --nopasv --nodemon --proxyuser --servlogfile --loglevel --banner --permittedcommands --logintimeout --idle --replytimeout --connecttimeout --answertimeout --datatimeout --stalltimeout --dclow --dchigh --dcrange --maxclients --maxperaddress --maxperuser --maxunauthenticated --exemptnetworks --penalty --ban --longestban --help --version"
+            opts="-f -p -i -4 -h -V --config --check --port --bindaddress --cert --key --tls-port --tls-min-version --tls-cipher-suites --tls-required --tls-data-binding --server-tls --server-ca --server-tls-name --server-tls-max-version --targets --server --servers --user-servers --server-patience --health-interval --health-down --health-up --health-login --proxy --nopasv --nodemon --proxyuser --servlogfile --loglevel --banner --permittedcommands --logintimeout --idle --replytimeout --connecttimeout --answertimeout --datatimeout --stalltimeout --awaitacknowledgement --dclow --dchigh --dcrange --maxclients --maxperaddress --maxperuser --maxunauthenticated --exemptnetworks --penalty --ban --longestban --help --version"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 1 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -282,6 +282,10 @@ _ftpproxy() {
                     return 0
                     ;;
                 --stalltimeout)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --awaitacknowledgement)
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
                     ;;

@@ -49,6 +49,7 @@ complete -c ftpproxy -l connecttimeout -d 'How long the way to a server may take
 complete -c ftpproxy -l answertimeout -d 'How long a server may take to answer a command [default: 300]' -r
 complete -c ftpproxy -l datatimeout -d 'How long a data connection may take to come about [default: 30]' -r
 complete -c ftpproxy -l stalltimeout -d 'How long a transfer may make no progress; 0 is no limit [default: 300]' -r
+complete -c ftpproxy -l awaitacknowledgement -d '226 of a download waits until the client\'s system has acknowledged all' -r
 complete -c ftpproxy -l dclow -d 'Lowest port that data connections come to [default: 49152]' -r
 complete -c ftpproxy -l dchigh -d 'Highest port that data connections come to [default: 65535]' -r
 complete -c ftpproxy -l dcrange -d 'Both of these in one [default: 49152-65535]' -r

@@ -10,7 +10,7 @@ use crate::dialer::{Dialer, Rules, Visit};
 use crate::listener::{Client, Status, halves};
 use crate::net::{self, Ends};
 use crate::proxy;
-use crate::pump::Pipe;
+use crate::pump::{Delivery, Pipe};
 use crate::sandbox::{self, EmptyRoot, Role};
 use crate::sys::{self, Fork};
 use crate::tls::Trusted;
@@ -96,8 +96,9 @@ fn network_half(
     };
     // Before the sandbox, in which there are neither options of a socket nor pipes.
     net::prepare_control(&socket, net::KEEPALIVE_AFTER);
-    let pipe = match Pipe::new() {
-        Ok(pipe) => pipe,
+    let delivery = config.await_acknowledgement.then(Delivery::new).transpose();
+    let (pipe, delivery) = match Pipe::new().and_then(|pipe| Ok((pipe, delivery?))) {
+        Ok(made) => made,
         Err(error) => {
             broken("pipe", &error);
             return Status::Broken;
@@ -105,12 +106,15 @@ fn network_half(
     };
     let mut kept = vec![socket.as_fd(), dialer.as_fd()];
     kept.extend(pipe.descriptors());
-    kept.extend(log.descriptor());
-    let spared = log.descriptor().map_or(Ok(()), sandbox::spare);
-    let entered = spared.and_then(|()| {
-        let root = gateway.empty_root;
-        sandbox::enter_empty(Role::Gateway, programs, config.user, root, &kept)
-    });
+    kept.extend(delivery.as_ref().map(AsFd::as_fd));
+    let entered = sandbox::enter_network_half(
+        Role::Gateway,
+        programs,
+        config.user,
+        gateway.empty_root,
+        &kept,
+        log.descriptor(),
+    );
     if let Err(error) = entered {
         broken("sandbox", &error);
         return Status::SandboxFailed;
@@ -121,6 +125,7 @@ fn network_half(
         ends,
         dialer,
         pipe,
+        delivery,
         terms,
         log: log.clone(),
     })

@@ -1,9 +1,9 @@
 //! Scenarios 4.18 and 4.20: what forgets connections on the way, and links that take small packets only.
 
-use tests::{Data, Setup, wait};
+use tests::{Client, Data, DataConnection, Server, Setup, wait};
 
 use super::attempt::log_in;
-use super::lab::{Lab, Place, SERVER};
+use super::lab::{CONTENT, Lab, Place, SERVER};
 
 /// A transfer that outlasts what the client's gateway remembers of a silent connection; how many packets it has dropped as
 /// unknown then.
@@ -66,4 +66,59 @@ fn scenario_4_20_a_link_with_small_packets_in_the_middle() {
         assert!(server.content("new") == large, "{how:?}");
         assert!(client.download(how, "large") == large, "{how:?}");
     }
+}
+
+/// A download of which the client's gateway lets nothing through: neither what is sent nor what acknowledges it.
+fn download_into_nowhere(setting: &str) -> Option<(Lab, Server, Client, DataConnection)> {
+    let lab = Lab::new()?;
+    let setup = Setup::new().setting("DataConnectionPortRange=50000-50009");
+    let server = lab.serve(setup.setting(setting));
+    let mut client = log_in(&server.login, SERVER);
+    let data = client.data(Data::Epsv).open();
+    lab.run(Place::ClientsGateway, &format!("iptables -A {NOWHERE}"));
+    client.begin("RETR file");
+    // By then it was sent: the rest is for the client to acknowledge.
+    wait::until("the gateway drops the file", || dropped(&lab) > 0);
+    Some((lab, server, client, data))
+}
+
+const NOWHERE: &str = "FORWARD -p tcp --sport 50000:50009 -j DROP";
+
+/// How many packets of the file were dropped.
+fn dropped(lab: &Lab) -> u64 {
+    let rules = lab.run(Place::ClientsGateway, "iptables -nvxL FORWARD");
+    let rule = rules.lines().find(|line| line.contains("spts:")).unwrap();
+    rule.split_whitespace().next().unwrap().parse().unwrap()
+}
+
+#[test]
+fn scenario_4_20_what_the_client_has_not_acknowledged_is_not_complete() {
+    let Some((lab, _server, mut client, data)) = download_into_nowhere("StallTimeout=60") else {
+        return;
+    };
+    // Whoever thinks that sending is enough has said so before.
+    client.expect("STAT", 213);
+    assert!(!client.has_something());
+    lab.run(Place::ClientsGateway, &format!("iptables -D {NOWHERE}"));
+    assert_eq!(data.read_all(), CONTENT);
+    client.expect_reply(226);
+}
+
+#[test]
+fn scenario_4_20_a_client_that_vanishes_leaves_no_complete_transfer() {
+    let Some((_lab, server, mut client, _data)) = download_into_nowhere("StallTimeout=1") else {
+        return;
+    };
+    let reply = client.expect_reply(426);
+    assert!(reply.to_string().contains("no progress"), "{reply}");
+    server.log.line_with(&["download of file", "Stalled"]);
+}
+
+#[test]
+fn scenario_4_20_the_word_of_this_system_is_enough_where_a_setting_says_so() {
+    let nowhere = download_into_nowhere("AwaitAcknowledgement=no");
+    let Some((_lab, _server, mut client, _data)) = nowhere else {
+        return;
+    };
+    client.expect_reply(226);
 }

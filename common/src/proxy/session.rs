@@ -24,7 +24,7 @@ use crate::proto::line::Input;
 use crate::proto::reply::{Code, Reply};
 use crate::proto::request::Request;
 use crate::proto::verbs::{self, CommandError, Verb};
-use crate::pump::Pipe;
+use crate::pump::{Delivery, Pipe};
 use crate::settings::GatewayConfig;
 
 /// The longest name that sessions are counted by, in octets.
@@ -43,6 +43,8 @@ pub struct Setup<'a> {
     pub ends: Ends,
     pub dialer: Asker<Dialling>,
     pub pipe: Pipe,
+    /// Tells when clients have their downloads, where that is waited for.
+    pub delivery: Option<Delivery>,
     pub terms: Terms,
     pub log: Log,
 }
@@ -96,6 +98,7 @@ pub(super) struct Session<'a> {
     pub(super) ends: Ends,
     pub(super) dialer: Asker<Dialling>,
     pub(super) pipe: Pipe,
+    pub(super) delivery: Option<Delivery>,
     pub(super) given: bool,
     pub(super) log: Log,
     pub(super) server: Option<Server>,
@@ -151,6 +154,7 @@ impl<'a> Session<'a> {
             ends: setup.ends,
             dialer: setup.dialer,
             pipe: setup.pipe,
+            delivery: setup.delivery,
             given: config.leads(),
             log: setup.log,
             server: None,

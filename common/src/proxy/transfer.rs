@@ -15,8 +15,8 @@ use crate::proto::reply::{Code, Reply};
 use crate::proto::request::Request;
 use crate::proto::verbs::Verb;
 use crate::pump::{
-    self, DataConnection, Flow, Interrupt, OpenError, Pace, Relay, RelayTls, Watch, Wire, accept,
-    await_connect, reset,
+    self, DataConnection, Delivery, Flow, Interrupt, Layer, OpenError, Pace, Relay, RelayTls,
+    Watch, Wire, accept, await_connect, reset,
 };
 use crate::rate::Direction;
 
@@ -199,15 +199,20 @@ impl Session<'_> {
         let upstream = self.server.as_ref().ok_or(End::Broken)?;
         let watch = Watch::new(&mut self.client, upstream.as_fd(), self.config.permitted);
         let stall = self.config.stall_timeout;
+        // What a server has is its own to say.
+        let downloads = direction == Direction::Download;
+        let delivery = self.delivery.as_ref().filter(|_| downloads);
+        let delivery = delivery.zip(Some(to.layer()));
         let (from, to) = match (from, to) {
             (Wire::Clear(from), Wire::Clear(to)) => {
                 let flow = Relay::new(from, to, &self.pipe);
-                let (moved, ended) = run(flow, Relay::reset, watch, stall);
+                let (moved, ended) = run(flow, Relay::reset, delivery, watch, stall);
                 return Ok((moved, ended.map(|_| None)));
             }
             wires => wires,
         };
-        let (moved, ended) = run(RelayTls::new(from, to), RelayTls::reset, watch, stall);
+        let flow = RelayTls::new(from, to);
+        let (moved, ended) = run(flow, RelayTls::reset, delivery, watch, stall);
         let held = ended.map(|flow| match (direction, flow.into_target()) {
             // Until the server has said that it has all: what it sent meanwhile, tickets say, would be answered by a reset,
             // which could overtake the data. In the clear the end of the connection is the end of the data.
@@ -292,10 +297,14 @@ impl Session<'_> {
 fn run<F: Flow>(
     mut flow: F,
     reset: fn(F),
+    delivery: Option<(&Delivery, Layer)>,
     mut watch: Watch<'_>,
     stall: Duration,
 ) -> (u64, Result<F, Cut>) {
-    let outcome = pump::run(&mut flow, &mut watch, &mut Pace::default(), stall);
+    let mut outcome = pump::run(&mut flow, &mut watch, &mut Pace::default(), stall);
+    if let Some((delivery, layer)) = delivery {
+        outcome = delivery.settle(outcome, flow.data(), layer, &mut watch, stall);
+    }
     let ended = match outcome.end {
         pump::End::Complete => Ok(flow),
         end => {

@@ -3,6 +3,7 @@
 
 mod attend;
 mod consume;
+mod delivery;
 mod measure;
 mod open;
 mod pace;
@@ -23,6 +24,7 @@ use nix::poll::{PollFd, PollFlags, poll};
 
 pub use attend::Watch;
 pub use consume::{Consume, Consumer};
+pub use delivery::Delivery;
 pub use measure::Measure;
 pub use open::{
     Arrival, DataConnection, OpenError, accept, await_connect, secure, take_arrival, unbound,
@@ -35,7 +37,7 @@ pub use source::{Producer, Source};
 pub use splice::SendPipe;
 pub use staged::SendStaged;
 pub use store::Store;
-pub use wire::{Secured, Wire};
+pub use wire::{Layer, Secured, Wire};
 
 use pace::Allowance;
 

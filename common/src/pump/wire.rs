@@ -20,6 +20,13 @@ pub enum Wire {
     Tls(Box<Secured>),
 }
 
+/// What octets on a data connection travel under.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Layer {
+    Clear,
+    Tls,
+}
+
 /// A data connection under TLS.
 pub struct Secured {
     socket: OwnedFd,
@@ -76,6 +83,13 @@ impl Wire {
 }
 
 impl Wire {
+    pub fn layer(&self) -> Layer {
+        match self {
+            Wire::Clear(_) => Layer::Clear,
+            Wire::Tls(_) => Layer::Tls,
+        }
+    }
+
     /// Takes what has arrived at a connection that only sends: a server's tickets, which its next data connections need.
     pub(super) fn look(&mut self) {
         if let Wire::Tls(tls) = self {

@@ -58,6 +58,17 @@ pub fn enter_empty(
     root: Option<&EmptyRoot>,
     kept: &[BorrowedFd<'_>],
 ) -> Result<(), SandboxError> {
+    empty(role, programs, user, root, kept, None)
+}
+
+fn empty(
+    role: Role,
+    programs: &Programs,
+    user: u32,
+    root: Option<&EmptyRoot>,
+    kept: &[BorrowedFd<'_>],
+    shares: Option<BorrowedFd<'_>>,
+) -> Result<(), SandboxError> {
     if is_root() {
         let root = root.ok_or_else(|| SandboxError {
             step: "chroot",
@@ -74,16 +85,25 @@ pub fn enter_empty(
     limits(role)?;
     identity::no_way_back()?;
     landlock::deny_all(programs.landlock())?;
+    shares.map_or(Ok(()), seccomp::spare)?;
     seccomp::apply(programs, role)
 }
 
-/// Keeps this process from ending what it shares with others by shutdown(2), which some roles may call. SECURITY: a gateway that was
-/// taken over would silence the log of all sessions.
+/// Becomes the network half of a session, as [`enter_empty`] makes it, that keeps one more descriptor, which it `shares` with
+/// others. SECURITY: the role may call shutdown(2); whoever took it over would silence the log of all sessions with that.
 ///
 /// # Errors
 /// The step that failed; the process must end.
-pub fn spare(shared: BorrowedFd<'_>) -> Result<(), SandboxError> {
-    seccomp::spare(shared)
+pub fn enter_network_half(
+    role: Role,
+    programs: &Programs,
+    user: u32,
+    root: Option<&EmptyRoot>,
+    kept: &[BorrowedFd<'_>],
+    shares: Option<BorrowedFd<'_>>,
+) -> Result<(), SandboxError> {
+    let kept: Vec<_> = kept.iter().copied().chain(shares).collect();
+    empty(role, programs, user, root, &kept, shares)
 }
 
 /// Becomes a process that asks the system's name services and changes nothing: nobody, as `enter_empty` makes it, but with

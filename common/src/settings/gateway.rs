@@ -63,6 +63,8 @@ pub struct GatewayConfig {
     pub data_timeout: Duration,
     /// How long a transfer may make no progress; zero is no limit.
     pub stall_timeout: Duration,
+    /// Whether the end of a download is told once the client's system has acknowledged all of it.
+    pub await_acknowledgement: bool,
     /// Ports for data connections, on either side, both ends included.
     pub data_ports: (u16, u16),
 }
@@ -119,6 +121,7 @@ impl Default for GatewayConfig {
             reply_timeout: Duration::from_secs(60),
             data_timeout: Duration::from_secs(30),
             stall_timeout: Duration::from_secs(300),
+            await_acknowledgement: true,
             data_ports: (49152, 65535),
         }
     }
@@ -275,6 +278,7 @@ const TABLE: &[Setting] = &[
     setting("AnswerTimeout",         &["answertimeout"],   "servers.answer-timeout",Text("TIME"),     "300",    "How long a server may take to answer a command",                         Gateway(|c, v| { c.answer_timeout = v.interval(Zero::Refuse)?; Ok(()) })),
     setting("DataTimeout",           &["datatimeout"],     "data.timeout",          Text("TIME"),     "30",     "How long a data connection may take to come about",                      Gateway(|c, v| { c.data_timeout = v.interval(Zero::Refuse)?; Ok(()) })),
     setting("StallTimeout",          &["stalltimeout"],    "data.stall-timeout",    Text("TIME"),     "300",    "How long a transfer may make no progress; 0 is no limit",                Gateway(|c, v| { c.stall_timeout = v.interval(Zero::Allow)?; Ok(()) })),
+    setting("AwaitAcknowledgement",  &["awaitacknowledgement"], "data.await-acknowledgement", Switch,    "yes",    "226 of a download waits until the client's system has acknowledged all", Gateway(|c, v| { c.await_acknowledgement = v.switch()?; Ok(()) })),
     setting("DataConnectionLowPort", &["dclow"],           "data.port-low",         Text("PORT"),     "49152",  "Lowest port that data connections come to",                              Gateway(|c, v| { c.data_ports.0 = v.port(1024)?; Ok(()) })),
     setting("DataConnectionHighPort",&["dchigh"],          "data.port-high",        Text("PORT"),     "65535",  "Highest port that data connections come to",                             Gateway(|c, v| { c.data_ports.1 = v.port(1024)?; Ok(()) })),
     setting("DataConnectionPortRange",&["dcrange"],        "data.ports",            Text("LOW-HIGH"), "49152-65535", "Both of these in one",                                              Gateway(|c, v| { c.data_ports = v.port_range(1024)?; Ok(()) })),
@@ -342,6 +346,7 @@ mod tests {
             ("TLSRequired", _) => "all",
             ("TLSMinVersion" | "ServerTLSMaxVersion", _) => "1.3",
             ("TLSCipherSuites", _) => "TLS_AES_128_GCM_SHA256",
+            ("AwaitAcknowledgement", _) => "no",
             (_, Kind::Switch) => "yes",
             (_, Kind::File | Kind::Files) => "/some/where",
             _ => "2024",

@@ -91,6 +91,7 @@ impl Leading {
             reply_timeout: server.reply_timeout,
             data_timeout: session.data_timeout,
             stall_timeout: session.stall_timeout,
+            await_acknowledgement: server.await_acknowledgement,
             data_ports: session.data_ports,
             ..GatewayConfig::default()
         })

@@ -141,6 +141,8 @@ pub struct ServerConfig {
     pub reply_timeout: Duration,
     /// After what silence the kernel asks whether a client is still there, in whole seconds.
     pub keepalive: Duration,
+    /// Whether the end of a download is told once the client's system has acknowledged all of it.
+    pub await_acknowledgement: bool,
     pub limits: Limits,
     /// What all sessions may move together.
     pub total_rates: Rates,
@@ -218,6 +220,7 @@ impl Default for ServerConfig {
             login_fail_delay: Duration::from_secs(1),
             reply_timeout: Duration::from_secs(60),
             keepalive: Duration::from_secs(120),
+            await_acknowledgement: true,
             limits: Limits::default(),
             total_rates: Rates::default(),
             charset_networks: CharsetNetworks::default(),

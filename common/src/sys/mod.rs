@@ -9,6 +9,7 @@ pub mod lock;
 pub mod mode;
 pub mod pam;
 pub mod program;
+pub mod tcp;
 
 use std::io::IoSlice;
 use std::os::fd::{AsFd, AsRawFd, BorrowedFd, FromRawFd, OwnedFd, RawFd};

@@ -8,7 +8,7 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 use common::auth::Identity;
 use common::sandbox::{
     EmptyRoot, Kept, Programs, Role, SandboxError, become_user, enter_empty, enter_lookup,
-    enter_watcher, seal_dialer, spare,
+    enter_network_half, enter_watcher, seal_dialer,
 };
 use common::sys::{self, Fork};
 use nix::errno::Errno;
@@ -134,13 +134,12 @@ impl Machine {
         ];
         let root = self.empty_root.as_ref();
         match role {
-            Role::Session => enter_empty(role, &self.programs, SESSION_USER, root, &kept),
+            Role::Session | Role::Gateway => {
+                let shared = Some(hands.other.as_fd());
+                enter_network_half(role, &self.programs, SESSION_USER, root, &kept, shared)
+            }
             Role::Logger => enter_empty(role, &self.programs, SESSION_USER + 1, root, &kept),
             Role::Signer => enter_empty(role, &self.programs, SESSION_USER + 2, root, &kept),
-            Role::Gateway => {
-                spare(hands.other.as_fd())?;
-                enter_empty(role, &self.programs, SESSION_USER, root, &kept)
-            }
             Role::Dialer => {
                 enter_lookup(&self.programs, SESSION_USER + 3, &kept)?;
                 seal_dialer(&self.programs)

@@ -87,6 +87,7 @@ impl Session {
             ends: self.link.ends,
             dialer,
             pipe,
+            delivery: self.link.delivery,
             terms: self.terms.for_gateway(),
             log: self.link.log,
         };

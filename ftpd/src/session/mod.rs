@@ -36,7 +36,7 @@ use common::proto::line::Input;
 use common::proto::reply::{Code, Line, Reply};
 use common::proto::representation::Representation;
 use common::proto::verbs::VerbSet;
-use common::pump::Pipe;
+use common::pump::{Delivery, Pipe};
 use common::sandbox::{self, Role};
 use common::settings::Leading;
 use common::settings::networks::Networks;
@@ -121,6 +121,8 @@ pub(crate) struct Link {
     pub(crate) data_front_ends: Option<Networks>,
     /// Data connections that came from or would have led to somebody else.
     strangers: u32,
+    /// Tells when the client has a download, where that is waited for.
+    pub(crate) delivery: Option<Delivery>,
     /// Shows what the session does.
     pub(crate) teller: Teller,
 }
@@ -229,31 +231,33 @@ pub(crate) fn run(
     let server = &setup.config.server;
     // Before the sandbox, in which no option of a socket can be set any more.
     net::prepare_control(&socket, server.keepalive);
-    let (leading, pipe) = match leading(setup) {
-        Ok(leading) => leading.unzip(),
+    let broken = |why: &dyn std::fmt::Display| {
+        let client = ends.client();
+        setup.log.line(&format!("session for {client}: {why}"));
+    };
+    let delivery = server.await_acknowledgement.then(Delivery::new).transpose();
+    let made = leading(setup).and_then(|leading| Ok((leading.unzip(), delivery?)));
+    let ((leading, pipe), delivery) = match made {
+        Ok(made) => made,
         Err(error) => {
-            setup
-                .log
-                .line(&format!("session for {}: pipe: {error}", ends.client()));
+            broken(&error);
             return Status::Broken;
         }
     };
     let mut kept = vec![socket.as_fd(), channel.as_fd()];
     kept.extend(pipe.iter().flat_map(Pipe::descriptors));
-    kept.extend(setup.log.descriptor());
+    kept.extend(delivery.as_ref().map(AsFd::as_fd));
     kept.extend(page.as_ref().map(AsFd::as_fd));
-    let root = setup.empty_root.as_ref();
-    let entered = sandbox::enter_empty(
+    let entered = sandbox::enter_network_half(
         Role::Session,
         &setup.programs,
         server.session_user,
-        root,
+        setup.empty_root.as_ref(),
         &kept,
+        setup.log.descriptor(),
     );
     if let Err(error) = entered {
-        setup
-            .log
-            .line(&format!("session for {}: {error}", ends.client()));
+        broken(&error);
         return Status::SandboxFailed;
     }
     let mut session = Session {
@@ -263,6 +267,7 @@ pub(crate) fn run(
             tunnelled: false,
             data_front_ends: server.data_front_ends().cloned(),
             strangers: 0,
+            delivery,
             teller: Teller::new(page),
             ends,
             log: setup.log.clone(),

@@ -11,8 +11,8 @@ use common::path::VirtualPath;
 use common::proto::reply::{Code, Line, Mark, Reply};
 use common::proto::representation::Type;
 use common::pump::{
-    self, Attendant, Flow, Measure, Outcome, Pace, Receive, SendFile, SendPipe, SendStaged, Source,
-    Store, Watch, Wire,
+    self, Attendant, Delivery, Flow, Layer, Measure, Outcome, Pace, Receive, SendFile, SendPipe,
+    SendStaged, Source, Store, Watch, Wire,
 };
 use common::rate::Direction;
 use common::stage::{Confirmation, Plan};
@@ -75,6 +75,7 @@ pub(crate) fn send(
     mark: &Mark,
 ) -> Result<Ended, Stop> {
     let wire = connect(link, user, mark)?;
+    let layer = wire.layer();
     let (channel, account) = (user.files.as_fd(), &user.account);
     let pace = &mut user.paces.download;
     let mut flow: Box<dyn Flow> = match (source, wire) {
@@ -86,7 +87,7 @@ pub(crate) fn send(
         }
         (source, wire) => Box::new(SendStaged::new(source, wire, plan.into_chain())),
     };
-    let ended = run(link, channel, account, pace, flow.as_mut());
+    let ended = run(link, channel, account, pace, flow.as_mut(), Some(layer));
     drop(flow);
     data::end(user)?;
     Ok(ended)
@@ -104,7 +105,7 @@ pub(crate) fn receive(
     let (channel, account) = (user.files.as_fd(), &user.account);
     let mut flow = Receive::new(wire, store, plan.into_chain());
     let pace = &mut user.paces.upload;
-    let ended = run(link, channel, account, pace, &mut flow);
+    let ended = run(link, channel, account, pace, &mut flow, None);
     drop(flow);
     data::end(user)?;
     Ok(ended)
@@ -124,9 +125,9 @@ pub(crate) fn converse<'u, Partner>(
     // The partner needs the channel for itself while the pump watches over its end.
     let channel = user.files.as_fd().try_clone_to_owned();
     let channel = channel.map_err(|_| End::Broken)?;
-    let pace = match direction {
-        Direction::Download => &mut user.paces.download,
-        Direction::Upload => &mut user.paces.upload,
+    let (pace, sends) = match direction {
+        Direction::Download => (&mut user.paces.download, Some(wire.layer())),
+        Direction::Upload => (&mut user.paces.upload, None),
     };
     let mut partner = partner(&mut user.files);
     let ended = run(
@@ -135,6 +136,7 @@ pub(crate) fn converse<'u, Partner>(
         &user.account,
         pace,
         flow(wire, &mut partner).as_mut(),
+        sends,
     );
     Ok((ended, partner))
 }
@@ -154,21 +156,34 @@ fn try_connect(link: &mut Link, user: &mut User, mark: &Mark) -> Result<Wire, St
     security::protect(link, user, socket)
 }
 
-/// Moves the data, with an eye on the end of keeper's channel; the connection is closed when the flow is dropped.
+/// Moves the data, with an eye on the end of keeper's channel; the connection is closed when the flow is dropped. What
+/// `sends` is at its end when the client's system has it.
 fn run(
     link: &mut Link,
     channel: BorrowedFd<'_>,
     account: &Account,
     pace: &mut Pace,
     flow: &mut dyn Flow,
+    sends: Option<Layer>,
 ) -> Ended {
     let watch = Watch::new(&mut link.control, channel, account.permitted).telling(&mut link.teller);
-    attend(watch, account, pace, flow)
+    let delivery = link.delivery.as_ref().zip(sends);
+    attend(watch, account, pace, flow, delivery)
 }
 
-fn attend(mut watch: Watch, account: &Account, pace: &mut Pace, flow: &mut dyn Flow) -> Ended {
+fn attend(
+    mut watch: Watch,
+    account: &Account,
+    pace: &mut Pace,
+    flow: &mut dyn Flow,
+    delivery: Option<(&Delivery, Layer)>,
+) -> Ended {
     let began = Instant::now();
-    let outcome = pump::run(flow, &mut watch, pace, account.stall_timeout);
+    let stall = account.stall_timeout;
+    let mut outcome = pump::run(flow, &mut watch, pace, stall);
+    if let Some((delivery, layer)) = delivery {
+        outcome = delivery.settle(outcome, flow.data(), layer, &mut watch, stall);
+    }
     Ended {
         outcome,
         took: began.elapsed(),
@@ -190,7 +205,8 @@ pub(crate) fn digest(
     let watch = Watch::new(&mut link.control, channel, user.account.permitted)
         .silently()
         .telling(&mut link.teller);
-    let ended = attend(watch, &user.account, &mut Pace::default(), &mut flow);
+    let pace = &mut Pace::default();
+    let ended = attend(watch, &user.account, pace, &mut flow, None);
     (ended, flow.digest())
 }
 

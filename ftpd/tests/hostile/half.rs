@@ -51,12 +51,13 @@ pub(crate) fn run(
     // What keeper gives is asked for by the test, whatever these are.
     drop((entrance, certificates, clients));
     // It has given up what the real one gives up: who takes it over is inside already.
-    let entered = sandbox::enter_empty(
+    let entered = sandbox::enter_network_half(
         Role::Session,
         &setup.programs,
         setup.config.server.session_user,
         setup.empty_root.as_ref(),
         &[client.as_fd(), channel.as_fd(), test.as_fd()],
+        setup.log.descriptor(),
     );
     if entered.is_err() {
         return Status::SandboxFailed;
