@@ -39,8 +39,9 @@ impl Script {
         self.answer("PASS", "230 Welcome.");
     }
 
+    /// Says nothing any more, until QUIT: the gateway would wait a while for its answer.
     fn hear_all(&mut self) {
-        while !self.hear().is_empty() {}
+        while !["", "QUIT"].contains(&self.hear().as_str()) {}
     }
 }
 

@@ -1,9 +1,8 @@
 //! The programs under test, built as the running test was built.
 
-use std::collections::HashMap;
 use std::path::{Path, PathBuf};
 use std::process::Command;
-use std::sync::Mutex;
+use std::sync::OnceLock;
 
 /// The directory of the workspace.
 pub fn root() -> PathBuf {
@@ -27,15 +26,13 @@ pub fn peer(package: &str, name: &str) -> Option<PathBuf> {
 /// `cargo test --package tests` builds only the tests.
 #[track_caller]
 pub fn path(program: &str) -> PathBuf {
-    static BUILT: Mutex<Option<HashMap<String, PathBuf>>> = Mutex::new(None);
-    // A test that fails to build leaves nothing half done here.
-    let mut built = BUILT
-        .lock()
-        .unwrap_or_else(std::sync::PoisonError::into_inner);
-    let built = built.get_or_insert_default();
-    if let Some(path) = built.get(program) {
-        return path.clone();
-    }
+    static BUILT: OnceLock<PathBuf> = OnceLock::new();
+    BUILT.get_or_init(build).join(program)
+}
+
+/// Builds all programs as `cargo build --workspace` does: by itself a package has other features of its dependencies,
+/// which then are compiled again. Returns the directory they are in.
+fn build() -> PathBuf {
     let test = std::env::current_exe().unwrap();
     let target = test
         .ancestors()
@@ -44,14 +41,13 @@ pub fn path(program: &str) -> PathBuf {
     let mut cargo = Command::new(env!("CARGO"));
     cargo
         .current_dir(root())
-        .args(["build", "--quiet", "--package", program]);
+        .args(["build", "--quiet", "--workspace"]);
     if target.ends_with("release") {
         cargo.arg("--release");
     }
     assert!(
         cargo.status().unwrap().success(),
-        "{program} does not build"
+        "the programs do not build"
     );
-    built.insert(program.to_owned(), target.join(program));
-    target.join(program)
+    target.to_owned()
 }

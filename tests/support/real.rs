@@ -216,7 +216,7 @@ fn lftp(login: &Login, mode: Mode, script: &str) {
         ),
     };
     let script = format!(
-        "set cmd:fail-exit yes\nset net:timeout 30\nset net:max-retries 1\n{tls}\n\
+        "set cmd:fail-exit yes\nset net:timeout 30\nset net:max-retries 1\nset ftp:use-mode-z no\n{tls}\n\
          set ftp:passive-mode {passive}\nset ftp:charset UTF-8\nset file:charset UTF-8\nset ftp:list-options -a\n\
          open -u \"{},{}\" \"{}\"\n{script}\n",
         login.name,
