@@ -49,6 +49,10 @@ for program in ftpd ftpproxy; do
     put 644 "$unit" "$prefix/lib/systemd/system/$program.service"
 done
 
+for socket in "$here"/systemd/*.socket; do
+    put 644 "$socket" "$prefix/lib/systemd/system/${socket##*/}"
+done
+
 put_configuration 644 "$here/examples/metaftpd.conf" /etc/metaftpd.conf
 put_configuration 644 "$here/metaftpd.pam" /etc/pam.d/metaftpd
 put_configuration 644 "$here/logrotate" /etc/logrotate.d/ftpd

@@ -295,6 +295,46 @@ fn systemd_finds_the_unit_sound_and_confined() {
     println!("{}", text(&told.stdout).lines().last().unwrap_or_default());
 }
 
+#[test]
+fn systemd_finds_the_sockets_sound_and_they_say_what_the_daemons_read() {
+    if !require::programs(&["systemd-analyze"]) {
+        return;
+    }
+    let scratch = Scratch::new();
+    let units = scratch.directory("etc/systemd/system");
+    let programs = scratch.directory("usr/sbin");
+    let mut sockets = Vec::new();
+    for entry in fs::read_dir(packaging("systemd")).unwrap() {
+        let source = entry.unwrap().path();
+        let name = source.file_name().unwrap().to_str().unwrap().to_owned();
+        fs::copy(&source, units.join(&name)).unwrap();
+        match name.rsplit_once('.').unwrap() {
+            (program, "service") => {
+                fs::copy("/bin/true", programs.join(program)).unwrap();
+            }
+            _ => sockets.push(name),
+        }
+    }
+    assert_eq!(sockets.len(), 3);
+    for name in sockets {
+        let told = Command::new("systemd-analyze")
+            .args(["verify", "--recursive-errors=no", "--man=no"])
+            .arg(units.join(&name))
+            .output()
+            .unwrap();
+        let wrong = text(&told.stderr);
+        assert!(!wrong.contains(&name), "{name}: {wrong}");
+        let unit = fs::read_to_string(units.join(&name)).unwrap();
+        let own = if name.contains("-tls") { "ftps" } else { "ftp" };
+        assert!(
+            unit.contains(&format!("FileDescriptorName={own}\n")),
+            "{unit}"
+        );
+        // One that is started for each connection gets no listening socket.
+        assert!(!unit.contains("Accept="), "{unit}");
+    }
+}
+
 /// Fails to log in under each name, and gives the log.
 fn failures(server: &Server, names: &[&str]) -> String {
     for name in names {

@@ -1,4 +1,7 @@
-//! The ports that clients come to: which the settings mean, and opening them. Never accepts and never reads.
+//! The ports that clients come to: which the settings mean, and opening them, or taking those that were passed. Never accepts
+//! and never reads.
+
+pub mod passed;
 
 use std::io;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
@@ -8,6 +11,7 @@ use socket2::{Domain, Protocol, Socket, Type};
 
 use crate::log::Log;
 use crate::net::interface_addresses;
+use crate::settings::Tls;
 use crate::settings::bind::{At, Bind};
 
 /// How many connections may wait to be accepted on a control port.
@@ -20,6 +24,15 @@ pub enum Entrance {
     Plain,
     /// With the connection (implicit TLS).
     Tls,
+}
+
+impl Entrance {
+    fn words(self) -> &'static str {
+        match self {
+            Entrance::Plain => "",
+            Entrance::Tls => ", with implicit TLS",
+        }
+    }
 }
 
 /// A port that is wanted.
@@ -37,6 +50,16 @@ pub struct Port {
     pub socket: Socket,
     /// What it was opened for; its own number is another one if that is zero.
     pub gate: Gate,
+    pub origin: Origin,
+}
+
+/// Who has opened a port.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Origin {
+    /// This program.
+    Own,
+    /// Whoever started it: then nobody else opens any.
+    Passed,
 }
 
 impl Port {
@@ -138,24 +161,64 @@ fn addresses(bind: &Bind) -> Result<Vec<(IpAddr, Option<u16>)>, String> {
     Ok(named)
 }
 
-/// Opens the control ports, and those for implicit TLS if they are wanted.
+/// Opens the control ports, and those for implicit TLS if they are wanted; or takes those that were passed.
 ///
 /// # Errors
 /// Why that is not possible, with what to do about it.
-pub fn open(bind: &Bind, port: u16, tls: Option<u16>) -> Result<Vec<Port>, String> {
-    change(bind, port, tls, &[]).map(|change| change.opened)
+pub fn open(bind: &Bind, port: u16, tls: &Tls) -> Result<Vec<Port>, String> {
+    let passed = passed::take(tls)?;
+    if passed.is_empty() {
+        return change(bind, port, tls, &[]).map(|change| change.opened);
+    }
+    passed::fit(&gates_of(&passed), bind, port, tls)?;
+    Ok(passed)
 }
 
-/// Opens what is wanted and not open yet. Closes nothing.
+/// Looks at what [`open`] would do, and opens nothing: what there is to know about ports that were passed.
+///
+/// # Errors
+/// As [`open`], as far as that can be known without it.
+pub fn look(bind: &Bind, port: u16, tls: &Tls) -> Result<Vec<String>, String> {
+    let passed = passed::take(tls)?;
+    if passed.is_empty() {
+        return gates(bind, port, tls.port).map(|_| Vec::new());
+    }
+    let gates = gates_of(&passed);
+    passed::fit(&gates, bind, port, tls)?;
+    let notes = gates.iter().map(|gate| {
+        let address = gate.address;
+        format!(
+            "clients come to {address}{}, a socket that was passed",
+            gate.entrance.words()
+        )
+    });
+    Ok(notes.collect())
+}
+
+fn gates_of(ports: &[Port]) -> Vec<Gate> {
+    ports.iter().map(|port| port.gate).collect()
+}
+
+/// Opens what is wanted and not open yet. Closes nothing. Ports that were passed stay all.
 ///
 /// # Errors
 /// As [`open`].
-pub fn change(bind: &Bind, port: u16, tls: Option<u16>, there: &[Port]) -> Result<Change, String> {
+pub fn change(bind: &Bind, port: u16, tls: &Tls, there: &[Port]) -> Result<Change, String> {
+    if there.iter().any(|port| port.origin == Origin::Passed) {
+        let stay = gates_of(there);
+        passed::fit(&stay, bind, port, tls)?;
+        let opened = Vec::new();
+        return Ok(Change { stay, opened });
+    }
     let is_there = |gate: &Gate| there.iter().any(|port| port.gate == *gate);
     let (stay, missing): (Vec<Gate>, Vec<Gate>) =
-        gates(bind, port, tls)?.into_iter().partition(is_there);
+        gates(bind, port, tls.port)?.into_iter().partition(is_there);
     let open = |gate: Gate| match listen(gate, bind.places.is_empty()) {
-        Ok(socket) => Ok(Port { socket, gate }),
+        Ok(socket) => Ok(Port {
+            socket,
+            gate,
+            origin: Origin::Own,
+        }),
         Err(error) => Err(cannot_listen(bind, gate.address, &error, there)),
     };
     let opened = missing.into_iter().map(open).collect::<Result<_, _>>()?;
@@ -226,11 +289,12 @@ fn cannot_listen(bind: &Bind, address: SocketAddr, error: &io::Error, there: &[P
 pub fn announce(ports: &[Port], log: &Log) {
     for port in ports {
         if let Some(address) = port.address() {
-            let how = match port.gate.entrance {
-                Entrance::Plain => "",
-                Entrance::Tls => ", with implicit TLS",
+            let how = port.gate.entrance.words();
+            let whose = match port.origin {
+                Origin::Own => "",
+                Origin::Passed => ", a socket that was passed",
             };
-            log.line(&format!("listening on {address}{how}"));
+            log.line(&format!("listening on {address}{how}{whose}"));
         }
     }
 }

@@ -137,7 +137,7 @@ fn start(config: Config) -> Result<(Listener, Setup, Option<PidFile>), String> {
     let ports = entrances::open(
         &config.server.bind,
         config.server.port,
-        config.server.tls.port,
+        &config.server.tls,
     )?;
     let run = config.server.run;
     let (mut setup, sinks, spool) = prepare(config)?;

@@ -69,7 +69,7 @@ fn anew(
 fn make(setup: &Setup, listener: &Listener, new: &ServerConfig) -> Result<Made, String> {
     let old = &setup.config.server;
     look(new)?;
-    let ports = entrances::change(&new.bind, new.port, new.tls.port, listener.ports())?;
+    let ports = entrances::change(&new.bind, new.port, &new.tls, listener.ports())?;
     let found = match (&old.passive_addresses, old.passive_resolve)
         == (&new.passive_addresses, new.passive_resolve)
     {

@@ -3,6 +3,7 @@
 use std::process::ExitCode;
 
 use common::cli::out::{complain, print};
+use common::entrances;
 use common::pool::Login;
 use common::sandbox::is_root;
 use common::settings::{GatewayConfig, ServerTls};
@@ -15,7 +16,11 @@ const FREE_PORT: u16 = 1024;
 /// Looks at a configuration that is right in itself.
 pub(crate) fn answer(config: &GatewayConfig) -> ExitCode {
     let mut errors = Vec::new();
-    if !is_root() && (1..FREE_PORT).contains(&config.port) {
+    match entrances::look(&config.bind, config.port, &config.tls) {
+        Ok(notes) => notes.iter().for_each(|note| print(&format!("{note}\n"))),
+        Err(why) => errors.push(why),
+    }
+    if !is_root() && (1..FREE_PORT).contains(&config.port) && !entrances::passed::are_there() {
         errors.push(format!(
             "port {} needs root; a port from {FREE_PORT} up does not: -port 2121",
             config.port

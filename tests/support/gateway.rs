@@ -11,6 +11,7 @@ use nix::unistd::{Pid, Uid};
 use crate::binaries;
 use crate::client::Client;
 use crate::log::{Log, address_in};
+use crate::passed::Passed;
 use crate::processes::Process;
 use crate::scratch::{Scratch, give, mode};
 use crate::server::Login;
@@ -23,6 +24,7 @@ pub struct GatewaySetup {
     port: u16,
     drop_root: bool,
     settings: Vec<String>,
+    passed: Option<Passed>,
     /// What stands in /etc/hosts for it.
     hosts: Option<String>,
 }
@@ -36,6 +38,7 @@ impl GatewaySetup {
             port: 0,
             drop_root: false,
             settings: vec![format!("Targets={targets}"), "Penalty=0".to_owned()],
+            passed: None,
             hosts: None,
         }
     }
@@ -70,6 +73,12 @@ impl GatewaySetup {
         self
     }
 
+    /// Finds sockets open, and opens none.
+    pub fn passing(mut self, passed: Passed) -> GatewaySetup {
+        self.passed = Some(passed);
+        self
+    }
+
     /// Listens on this port, in a network namespace where nobody else does.
     pub fn port(mut self, port: u16) -> GatewaySetup {
         self.port = port;
@@ -101,7 +110,7 @@ impl GatewaySetup {
 
     /// Starts the gateway in the foreground and waits until it says that it listens.
     #[track_caller]
-    pub fn start(self) -> Gateway {
+    pub fn start(mut self) -> Gateway {
         let scratch = Scratch::new();
         let configuration = scratch.join("gateway.conf");
         fs::write(&configuration, self.settings.join("\n") + "\n").unwrap();
@@ -137,14 +146,23 @@ impl GatewaySetup {
             mode(&copy, 0o755);
             program = copy;
         }
-        let (port, bind) = (self.port.to_string(), self.bind.to_string());
-        command.arg("--").arg(program).arg("-f").arg(&configuration);
-        command.args(["-nodemon", "-port", &port, "-i", &bind]);
         command
+            .arg("--")
+            .args(self.passed.iter().flat_map(Passed::words))
+            .arg(program)
+            .args(["-nodemon", "-f"])
+            .arg(&configuration)
             .process_group(0)
             .stdin(Stdio::null())
             .stdout(Stdio::null())
             .stderr(Stdio::piped());
+        match self.passed.take() {
+            Some(passed) => passed.give(&mut command),
+            None => {
+                let (port, bind) = (self.port.to_string(), self.bind.to_string());
+                command.args(["-port", &port, "-i", &bind]);
+            }
+        }
         let mut child = command.spawn().unwrap();
         let log = Log::follow(child.stderr.take().unwrap());
         // From here on the drop of Gateway cleans up, also when the wait for the line panics.

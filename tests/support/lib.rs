@@ -14,6 +14,7 @@ pub mod input;
 pub mod log;
 pub mod mounts;
 pub mod namespaces;
+pub mod passed;
 pub mod peer;
 pub mod processes;
 pub mod real;

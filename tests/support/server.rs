@@ -12,6 +12,7 @@ use nix::unistd::{Gid, Pid, Uid};
 use crate::binaries;
 use crate::client::Client;
 use crate::log::{Log, address_in};
+use crate::passed::Passed;
 use crate::processes::Process;
 use crate::scratch::{Scratch, give, mode};
 use crate::user::{Account, ordinary};
@@ -46,6 +47,7 @@ pub struct Setup {
     system_files: Vec<(String, PathBuf)>,
     /// Words before all others, of a program that starts the rest as its only child.
     starter: Vec<String>,
+    passed: Option<Passed>,
 }
 
 impl Setup {
@@ -69,6 +71,7 @@ impl Setup {
             through: Vec::new(),
             system_files: Vec::new(),
             starter: Vec::new(),
+            passed: None,
             beside: String::new(),
         }
     }
@@ -108,6 +111,12 @@ impl Setup {
     /// Starts the server by these words before its own: a program that has it as its only child, and ends after it.
     pub fn started_by(mut self, words: &[&str]) -> Setup {
         self.starter = words.iter().map(|&word| word.to_owned()).collect();
+        self
+    }
+
+    /// Finds sockets open, and opens none; the first of them is at the address that it listens on otherwise.
+    pub fn passing(mut self, passed: Passed) -> Setup {
+        self.passed = Some(passed);
         self
     }
 
@@ -279,6 +288,7 @@ impl Setup {
             .arg("--")
             .args(&self.starter)
             .args(&self.through)
+            .args(self.passed.iter().flat_map(Passed::words))
             .arg(program)
             .args(["-A", &self.methods])
             .args(&self.jail)
@@ -338,16 +348,22 @@ impl Setup {
 
     /// Starts the daemon in the foreground.
     #[track_caller]
-    fn spawn(self) -> Server {
+    fn spawn(mut self) -> Server {
         let (mut command, home) = self.prepare();
-        let port = self.port.to_string();
-        let bind = format!("{}{}", self.bind, self.beside);
-        command.args(["-nodemon", "-port", &port, "-i", &bind]);
         command
+            .arg("-nodemon")
             .process_group(0)
             .stdin(Stdio::null())
             .stdout(Stdio::null())
             .stderr(Stdio::piped());
+        match self.passed.take() {
+            Some(passed) => passed.give(&mut command),
+            None => {
+                let port = self.port.to_string();
+                let bind = format!("{}{}", self.bind, self.beside);
+                command.args(["-port", &port, "-i", &bind]);
+            }
+        }
         let mut child = command.spawn().unwrap();
         let log = Log::follow(child.stderr.take().unwrap());
         Server {

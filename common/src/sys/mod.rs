@@ -73,6 +73,22 @@ pub fn take_standard_input() -> Result<OwnedFd, Errno> {
     Ok(unsafe { OwnedFd::from_raw_fd(socket) })
 }
 
+/// Takes a descriptor that whoever started this program has left open for it: not one of the first three, and each once.
+///
+/// # Errors
+/// `EBADF` if there is none, or `EBUSY` if it was taken.
+pub fn take_passed(number: RawFd) -> Result<OwnedFd, Errno> {
+    static TAKEN: std::sync::atomic::AtomicI32 = std::sync::atomic::AtomicI32::new(2);
+    if TAKEN.fetch_max(number, std::sync::atomic::Ordering::Relaxed) >= number {
+        return Err(Errno::EBUSY);
+    }
+    // SAFETY: the descriptor is only borrowed for the look, which fails if there is none.
+    let borrowed = unsafe { BorrowedFd::borrow_raw(number) };
+    nix::fcntl::fcntl(borrowed, nix::fcntl::FcntlArg::F_GETFD)?;
+    // SAFETY: it was there before this program began, and the counter above has let nobody else take it.
+    Ok(unsafe { OwnedFd::from_raw_fd(number) })
+}
+
 /// One datagram of a SEQPACKET socket.
 #[derive(Debug)]
 pub struct Datagram {

@@ -16,8 +16,10 @@ use super::Finding::{self, Warning};
 /// Looks at everything.
 pub(super) fn look(config: &Config, found: &mut Vec<Finding>) {
     let server = &config.server;
-    let gates = entrances::gates(&server.bind, server.port, server.tls.port);
-    found.extend(gates.err().map(Finding::Error));
+    match entrances::look(&server.bind, server.port, &server.tls) {
+        Ok(notes) => found.extend(notes.into_iter().map(Finding::Note)),
+        Err(why) => found.push(Finding::Error(why)),
+    }
     idle("PassiveAddress", &server.passive_addresses, found);
     idle("PassivePorts", &server.passive_ports, found);
     idle("PassivePeers", &server.passive_peers, found);
