@@ -520,6 +520,31 @@ fn what_an_account_alone_demands_of_tls_comes_too_late_for_its_password() {
     }
 }
 
+/// As the start does: `tests/logs.rs`.
+#[test]
+fn a_log_file_that_somebody_else_could_have_put_there_is_an_error() {
+    let scratch = Scratch::new();
+    let (link, strange) = (scratch.join("link"), scratch.join("strange"));
+    std::os::unix::fs::symlink(scratch.join("nowhere"), &link).unwrap();
+    fs::write(&strange, "").unwrap();
+    let mut cases = vec![(link, "it is a symbolic link")];
+    match nix::unistd::geteuid().is_root() {
+        true => {
+            std::os::unix::fs::chown(&strange, Some(65534), None).unwrap();
+            cases.push((strange, "it belongs to user 65534"));
+        }
+        false => println!("skipped: only root can give files away"),
+    }
+    for (path, why) in cases {
+        for key in ["LogFile", "TransferLog"] {
+            let told = Scene::new(&format!("{key}={}", path.display()), FRED).check(&[]);
+            let sentence = format!("{}: {why}", path.display());
+            assert_eq!(told.status, Some(1), "{}", told.errors);
+            assert!(told.errors.contains(&sentence), "{}", told.errors);
+        }
+    }
+}
+
 #[test]
 fn passive_mode_is_tried_from_here() {
     let scene = Scene::new(
@@ -605,11 +630,11 @@ fn places_to_listen_at_are_looked_at_one_by_one() {
         assert!(told.errors.contains(sentence), "{}", told.errors);
     }
     // Each address has a row of its own.
-    let scene = Scene::new("BindAddress=127.0.0.1, 127.0.0.2:2121", FRED);
-    let told = scene.check(&["--passive"]);
+    let places = "BindAddress=127.0.0.1, 127.0.0.2:2121, 127.0.0.1:2122";
+    let told = Scene::new(places, FRED).check(&["--passive"]);
     assert_eq!(told.status, Some(0), "{}{}", told.out, told.errors);
     for clients in ["all others@127.0.0.1 ", "all others@127.0.0.2 "] {
-        assert!(told.out.contains(clients), "{}", told.out);
+        assert_eq!(told.out.matches(clients).count(), 1, "{}", told.out);
     }
 }
 

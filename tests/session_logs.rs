@@ -127,7 +127,7 @@ fn nothing_is_written_where_a_link_leads_and_the_server_says_so() {
     log_in(&server, "tester").upload(Data::Epsv, "mine", b"1");
     server
         .log
-        .line_with(&["log ", "logs/tester", "symbolic links"]);
+        .line_with(&["log ", "logs/tester", "symbolic link"]);
     server.log.line_with(&["upload of mine"]);
     assert_eq!(fs::read(&victim).unwrap(), b"");
 }

@@ -3,6 +3,7 @@
 //! nothing: when a file was renamed, the listener sends it another one.
 
 mod entry;
+mod few;
 mod form;
 mod logger;
 mod order;
@@ -19,9 +20,10 @@ use nix::sys::socket::{MsgFlags, send};
 use nix::unistd::getpgrp;
 
 pub use entry::{Fact, Facts};
+pub use few::Few;
 pub use logger::start;
 pub use sessions::SessionLogs;
-pub use sink::{Places, Sinks};
+pub use sink::{Places, Sinks, look};
 
 use self::order::Order;
 use crate::settings::LogLevel;

@@ -133,8 +133,38 @@ pub(super) fn file(path: &Path) -> Result<OwnedFd, String> {
         clippy::disallowed_methods,
         reason = "the log file is configuration, not a user's file"
     )]
-    let file = options.open(path).map_err(|error| error.to_string())?;
+    let file = options
+        .open(path)
+        .map_err(|error| match error.raw_os_error() {
+            Some(nix::libc::ELOOP) => LINK.to_owned(),
+            _ => error.to_string(),
+        })?;
     let about = file.metadata().map_err(|error| error.to_string())?;
+    judge(&about)?;
+    Ok(file.into())
+}
+
+const LINK: &str =
+    "it is a symbolic link, which whoever can write there may have put there: name the file itself";
+
+/// Says why the log could not go to a file that is there, and opens nothing.
+///
+/// # Errors
+/// The sentence.
+pub fn look(path: &Path) -> Result<(), String> {
+    #[expect(
+        clippy::disallowed_methods,
+        reason = "the log file is configuration, not a user's file"
+    )]
+    match std::fs::symlink_metadata(path) {
+        Ok(about) if about.is_symlink() => Err(LINK.to_owned()),
+        Ok(about) => judge(&about),
+        // What else keeps it from being opened, access(2) tells.
+        Err(_) => Ok(()),
+    }
+}
+
+fn judge(about: &std::fs::Metadata) -> Result<(), String> {
     let kind = about.file_type();
     if !kind.is_file() && !kind.is_char_device() && !kind.is_fifo() {
         return Err("it is neither a file nor a device".to_owned());
@@ -146,7 +176,7 @@ pub(super) fn file(path: &Path) -> Result<OwnedFd, String> {
             about.uid()
         ));
     }
-    Ok(file.into())
+    Ok(())
 }
 
 /// Connects to who listens there, without ever waiting for them.

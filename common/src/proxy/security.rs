@@ -195,7 +195,7 @@ impl Session<'_> {
         let config = bound(&agreement.config, binding);
         let (secured, aborted) = self.shake_hands(socket, config)?;
         if let Some(text) = unbound(&secured, binding, self.ends.client()) {
-            self.log.line(&text);
+            self.strangers.line(&self.log, &text);
         }
         Ok(secured.map(Wire::Tls).map_err(|error| (error, aborted)))
     }

@@ -16,7 +16,7 @@ use super::server::{Server, ServerFault};
 use crate::channel::{Asker, Broken, DialAnswer, DialRequest, Dialling};
 use crate::control::{Control, Lost, until};
 use crate::listener::Status;
-use crate::log::Log;
+use crate::log::{Few, Log};
 use crate::net::Ends;
 use crate::proto::answer::{Answer, Outcome};
 use crate::proto::destination::{Destination, Host};
@@ -101,6 +101,8 @@ pub(super) struct Session<'a> {
     pub(super) delivery: Option<Delivery>,
     pub(super) given: bool,
     pub(super) log: Log,
+    /// Data connections that are not as they should be.
+    pub(super) strangers: Few,
     pub(super) server: Option<Server>,
     /// Which one of the pool that is.
     pub(super) number: Option<usize>,
@@ -157,6 +159,7 @@ impl<'a> Session<'a> {
             delivery: setup.delivery,
             given: config.leads(),
             log: setup.log,
+            strangers: Few::default(),
             server: None,
             number: None,
             settled: true,

@@ -160,7 +160,7 @@ impl Session<'_> {
         for stranger in strangers.iter().take(1) {
             let client = self.ends.client();
             let text = format!("client {client}: a data connection from {stranger} was dropped");
-            self.log.line(&text);
+            self.strangers.line(&self.log, &text);
         }
         Ok(opened.map_err(|error| Cut {
             why: Why::Open(error),

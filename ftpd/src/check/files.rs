@@ -10,6 +10,7 @@ use common::auth::{group_id, session_group};
 use common::clock;
 use common::entrances::passed;
 use common::jail::open_root;
+use common::log;
 use common::sandbox::is_root;
 use common::settings::{Config, JailMode, Method, ServerConfig};
 use common::tls;
@@ -177,8 +178,10 @@ fn log_file(key: &str, path: &Path, found: &mut Vec<Finding>) {
         Err(Errno::ENOENT) => access(parent, AccessFlags::W_OK | AccessFlags::X_OK),
         asked => asked,
     };
-    if let Err(errno) = asked {
-        found.push(unreachable(key, path, errno, ""));
+    match (asked, log::look(path)) {
+        (_, Err(why)) => found.push(Error(format!("{key}: {}: {why}", path.display()))),
+        (Err(errno), Ok(())) => found.push(unreachable(key, path, errno, "")),
+        (Ok(()), Ok(())) => {}
     }
 }
 

@@ -1,6 +1,7 @@
 //! What clients of each network are told by PASV and EPSV, and whether that leads back to here. It opens a passive port, goes
 //! where a client would be sent, and closes the port again.
 
+use std::collections::BTreeSet;
 use std::fmt::Write;
 use std::io;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr, TcpStream};
@@ -159,7 +160,9 @@ fn own_addresses(server: &ServerConfig) -> Vec<IpAddr> {
         own.push(Ipv4Addr::LOCALHOST.into());
     }
     own.sort_by_key(IpAddr::is_ipv6);
-    own.dedup();
+    // One with several ports need not stand next to itself.
+    let mut seen = BTreeSet::new();
+    own.retain(|address| seen.insert(*address));
     own
 }
 

@@ -17,6 +17,7 @@ mod report;
 mod security;
 mod transfer;
 
+use std::net::IpAddr;
 use std::os::fd::{AsFd, OwnedFd};
 use std::time::{Duration, Instant};
 
@@ -26,7 +27,7 @@ use common::control::{Control, Lost, until};
 use common::digest::Algorithm;
 use common::hookd::{Interest, Listed};
 use common::listener::Status;
-use common::log::Log;
+use common::log::{Few, Log};
 use common::net::{self, Ends};
 use common::path::VirtualPath;
 use common::proto::args::Utf8;
@@ -54,9 +55,6 @@ use crate::setup::{Security, Setup};
 
 /// Lines that are no commands before login, after which the client is taken for something else.
 const STRANGE_LINES: u32 = 10;
-
-/// So many refused data connections of a session are logged.
-const MOST_STRANGERS: u32 = 10;
 
 /// Why a session is over.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -120,7 +118,7 @@ pub(crate) struct Link {
     /// Whose data connections begin with a header.
     pub(crate) data_front_ends: Option<Networks>,
     /// Data connections that came from or would have led to somebody else.
-    strangers: u32,
+    strangers: Few,
     /// Tells when the client has a download, where that is waited for.
     pub(crate) delivery: Option<Delivery>,
     /// Shows what the session does.
@@ -128,16 +126,17 @@ pub(crate) struct Link {
 }
 
 impl Link {
+    /// What a client can do whose control connection alone comes through a tunnel. PASV tells an address, and is for IPv4.
+    pub(crate) fn way_past_tunnel(&self) -> &'static str {
+        match self.ends.server() {
+            IpAddr::V4(_) => "use PASV",
+            IpAddr::V6(_) => "have the data ports forwarded too, or come over IPv4 and use PASV",
+        }
+    }
+
     /// Logs that a data connection was refused; a client cannot fill the log with that.
     pub(crate) fn tell_of_stranger(&mut self, text: &str) {
-        self.strangers = self.strangers.saturating_add(1);
-        match self.strangers {
-            ..MOST_STRANGERS => self.log.line(text),
-            MOST_STRANGERS => self
-                .log
-                .line(&format!("{text}; more of these are not logged")),
-            _ => {}
-        }
+        self.strangers.line(&self.log, text);
     }
 }
 
@@ -266,7 +265,7 @@ pub(crate) fn run(
             security: None,
             tunnelled: false,
             data_front_ends: server.data_front_ends().cloned(),
-            strangers: 0,
+            strangers: Few::default(),
             delivery,
             teller: Teller::new(page),
             ends,
