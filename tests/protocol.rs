@@ -459,3 +459,20 @@ fn a_mode_that_is_off_takes_its_commands_along() {
         "{features}"
     );
 }
+
+#[test]
+fn what_could_move_a_terminal_is_not_repeated() {
+    let server = Server::start();
+    let mut client = server.logged_in();
+    let name = "a\u{1b}[2Jb\u{7}";
+    let data = client.data(Data::Epsv);
+    let mark = client.expect(&format!("STOR {name}"), 150).to_string();
+    data.open().write_all_and_close(b"content");
+    client.expect_reply(226);
+    assert!(mark.contains("a?[2Jb?"), "{mark:?}");
+    assert_eq!(server.content(name), b"content");
+    let missing = client
+        .expect(&format!("DELE {name}{name}"), 550)
+        .to_string();
+    assert!(missing.contains("a?[2Jb?a?[2Jb?: "), "{missing:?}");
+}

@@ -110,6 +110,15 @@ impl Line {
     }
 }
 
+/// A name as a sentence shows it: what could move a terminal is `?`. Where the name is the answer, it stays as it is.
+pub fn shown(name: &[u8]) -> Vec<u8> {
+    let shown = |&octet: &u8| match octet {
+        ..b' ' | 0x7f => b'?',
+        octet => octet,
+    };
+    name.iter().map(shown).collect()
+}
+
 impl From<&str> for Line {
     fn from(text: &str) -> Line {
         Line::new(text.as_bytes())

@@ -2,7 +2,7 @@
 
 use common::jail::Failure;
 use common::proto::listing::Remark;
-use common::proto::reply::{Code, Reply};
+use common::proto::reply::{Code, Reply, shown};
 use common::pump::{self, Interrupt, OpenError};
 use common::stage::{Confirmation, Fault, NotOffered};
 use common::tls;
@@ -20,7 +20,7 @@ pub(crate) fn about(typed: &[u8]) -> impl FnOnce(Denied) -> Reply {
             return file(denied);
         }
         let (code, why) = reason(&denied);
-        let mut text = typed[..typed.len().min(LONGEST_NAME_SHOWN)].to_vec();
+        let mut text = shown(&typed[..typed.len().min(LONGEST_NAME_SHOWN)]);
         if text.len() < typed.len() {
             text.extend_from_slice(b"...");
         }

@@ -6,7 +6,7 @@ use std::time::Duration;
 use common::channel::{Cut, FileRequest, UploadAt};
 use common::hashing::Hashing;
 use common::proto::args::PathArg;
-use common::proto::reply::{Code, Mark, Reply};
+use common::proto::reply::{Code, Mark, Reply, shown};
 use common::proto::representation::{Structure, Type};
 use common::pump::{self, Source, Store};
 use common::rate::Direction;
@@ -259,7 +259,7 @@ fn mark(user: &User, name: &[u8], size: Option<u64>) -> Mark {
         Type::Image => "BINARY",
     };
     let mut text = format!("Opening {kind} mode data connection for ").into_bytes();
-    text.extend_from_slice(name);
+    text.extend_from_slice(&shown(name));
     if let (Some(size), Type::Image) = (size, user.representation.kind) {
         text.extend_from_slice(format!(" ({size} bytes)").as_bytes());
     }

@@ -3,7 +3,7 @@
 use common::channel::FileRequest;
 use common::path::quote;
 use common::proto::args::PathArg;
-use common::proto::reply::{Code, Reply};
+use common::proto::reply::{Code, Reply, shown};
 
 use super::navigate::resolve;
 use crate::session::files::{TreeOutcome, Worked};
@@ -58,12 +58,12 @@ fn incomplete(user: &User, path: &PathArg, tree: &TreeOutcome, what: &str, abort
         );
     }
     let mut text = format!("{} {what} ", tree.count).into_bytes();
-    text.extend_from_slice(&path.0);
+    text.extend_from_slice(&shown(&path.0));
     let mut why = "it failed.";
     if let Some(failed) = &tree.failed {
         if !failed.path.as_slice().is_empty() {
             text.push(b'/');
-            text.extend_from_slice(&user.names.on_wire(failed.path.as_slice()));
+            text.extend_from_slice(&shown(&user.names.on_wire(failed.path.as_slice())));
         }
         why = outcome::text(failed.why);
     }
