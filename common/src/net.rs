@@ -343,8 +343,12 @@ impl Ends {
 
     /// The client's address; IPv4 is shown as IPv4.
     pub fn client(&self) -> IpAddr {
-        let client = self.passed.map_or(self.peer, |passed| passed.client);
-        client.ip().to_canonical()
+        self.client_port().ip()
+    }
+
+    /// The client's end of the connection, beyond a front end that has named it.
+    pub fn client_port(&self) -> SocketAddr {
+        canonical(self.passed.map_or(self.peer, |passed| passed.client))
     }
 
     /// Between whom it is, as rules for networks ask.

@@ -1,6 +1,6 @@
 //! Passive data connections that come through a front end.
 
-use std::net::SocketAddr;
+use std::net::{SocketAddr, TcpListener};
 
 use tests::client::{connect_from, ended, six_numbers};
 use tests::{Client, DataConnection, Server, Setup};
@@ -108,6 +108,23 @@ fn without_the_setting_data_connections_are_the_clients_own() {
     let data = connect_from(CLIENT, address);
     client.expect_reply(150);
     assert_eq!(DataConnection::Open(data).read_all(), CONTENT);
+    client.expect_reply(226);
+}
+
+/// RFC 959's default: the port that the client's control connection comes from, which the header tells.
+#[test]
+fn the_default_data_port_is_the_clients_own_and_no_port_of_the_front_end() {
+    let server = start(&["DefaultDataPort=yes"]);
+    let address = server.address();
+    let listener = TcpListener::bind((CLIENT, 0)).unwrap();
+    let (ip, port) = (address.ip(), listener.local_addr().unwrap().port());
+    let header = format!("PROXY TCP4 {CLIENT} {ip} {port} {}\r\n", address.port());
+    let mut client = Client::over(passed(address, header.as_bytes()));
+    client.expect_reply(220);
+    client.login(&server.login.name, &server.login.password);
+    client.begin("RETR file");
+    let data = DataConnection::Awaited(listener).open();
+    assert_eq!(data.read_all(), CONTENT);
     client.expect_reply(226);
 }
 

@@ -6,7 +6,7 @@ use std::time::{Duration, Instant};
 
 use common::control::until;
 use common::jail::Failure;
-use common::net::{canonical, is_private};
+use common::net::is_private;
 use common::proto::hostport::Family;
 use common::pump::{
     Arrival, DataConnection, OpenError, Watch, accept, await_connect, take_arrival,
@@ -230,7 +230,7 @@ impl Strangers {
 pub(crate) fn open(link: &mut Link, user: &mut User) -> Result<DataConnection, Stop> {
     let (opened, aborted) = match std::mem::take(&mut user.data) {
         DataChannel::None if user.account.default_data_port => {
-            let client = canonical(link.ends.peer);
+            let client = link.ends.client_port();
             open_active(link, user, client)?
         }
         DataChannel::None => {
