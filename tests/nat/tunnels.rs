@@ -8,7 +8,7 @@ use tests::real::finish;
 use tests::{Client, Data, DataConnection, Scratch, Server, Setup, require, wait};
 
 use super::attempt::{Attempt, attempt, log_in_to, pasv};
-use super::lab::{CONTENT, Lab, OUTSIDE, Place, SERVER};
+use super::lab::{CONTENT, Lab, OUTSIDE, Place, SERVER, SERVER_V6};
 use super::relay::Relay;
 
 /// Where the tunnel begins, on the client's machine.
@@ -157,6 +157,92 @@ fn scenario_4_8_a_tunnel_past_address_translation() {
     let mut client = log_in_to(&server.login, ENTRANCE);
     assert_eq!(attempt(&mut client, Data::Pasv), Attempt::Fine);
     assert_eq!(attempt(&mut client, Data::Epsv), Attempt::Refused(502));
+}
+
+const ENTRANCE_V6: SocketAddr = SocketAddr::new(IpAddr::V6(Ipv6Addr::LOCALHOST), 2001);
+const LOOPBACK_V6: IpAddr = IpAddr::V6(Ipv6Addr::LOCALHOST);
+
+/// The same as [`control_only`] over IPv6.
+fn control_only_v6(lab: &Lab, target: impl Into<IpAddr>) -> Relay {
+    lab.relay(
+        ENTRANCE_V6,
+        Place::Server,
+        SocketAddr::new(target.into(), CONTROL),
+    )
+}
+
+/// Fetches the file from where EPSV's port is at an address that the client has been told by its user.
+#[track_caller]
+fn fetch_past_the_tunnel(client: &mut Client, address: Ipv6Addr) -> u16 {
+    let port = client.passive_address(Data::Epsv).port();
+    let data = TcpStream::connect((address, port)).unwrap();
+    let mark = client.command("RETR file");
+    if mark.code == 150 {
+        assert_eq!(DataConnection::Open(data).read_all(), CONTENT);
+        client.expect_reply(226);
+    }
+    mark.code
+}
+
+#[test]
+fn scenario_4_6_over_ipv6_nothing_but_the_tunnel_can_lead_to_the_server() {
+    let Some(lab) = Lab::new() else { return };
+    let _tunnel = control_only_v6(&lab, LOOPBACK_V6);
+    let server = serve(&lab, &[]);
+    let mut client = log_in_to(&server.login, ENTRANCE_V6);
+    let own = Attempt::Unreachable(LOOPBACK_V6);
+    assert_eq!(attempt(&mut client, Data::Epsv), own);
+    assert_eq!(attempt(&mut client, Data::Pasv), Attempt::Refused(425));
+    drop((client, server));
+    // There is no address that a command could tell: each says so, and none names another one that does not help.
+    let server = serve(&lab, &["TunnelNetworks=self"]);
+    let mut client = log_in_to(&server.login, ENTRANCE_V6);
+    for (line, code) in [("EPSV", 502), ("PASV", 425), ("EPRT |2|::1|25700|", 501)] {
+        let reply = client.expect(line, code).to_string();
+        assert!(reply.contains("data ports forwarded"), "{reply}");
+        assert!(!reply.contains("use EPSV"), "{reply}");
+    }
+    let mut direct = log_in_to(&server.login, (SERVER_V6, CONTROL).into());
+    for how in [Data::Epsv, Data::Eprt] {
+        assert_eq!(attempt(&mut direct, how), Attempt::Fine, "{how:?}");
+    }
+}
+
+#[test]
+fn scenario_4_7_over_ipv6_data_past_the_tunnel_is_refused_with_both_addresses() {
+    let Some(lab) = Lab::new() else { return };
+    let _tunnel = control_only_v6(&lab, SERVER_V6);
+    let server = serve(&lab, &["DataTimeout=1"]);
+    let mut client = log_in_to(&server.login, ENTRANCE_V6);
+    let port = client.passive_address(Data::Epsv).port();
+    let _data = TcpStream::connect((SERVER_V6, port)).unwrap();
+    let refused = client.expect("RETR file", 425).to_string();
+    for address in ["fd00:1::2", "fd00:2::2"] {
+        assert!(refused.contains(address), "{refused}");
+    }
+    drop((client, server));
+    let server = serve(&lab, &["PassivePeers=self=fd00:1::/64"]);
+    let mut client = log_in_to(&server.login, ENTRANCE_V6);
+    assert_eq!(fetch_past_the_tunnel(&mut client, SERVER_V6), 150);
+}
+
+#[test]
+fn scenario_4_8_over_ipv6_a_tunnel_past_address_translation() {
+    let Some(lab) = Lab::new() else { return };
+    lab.run(Place::ClientsGateway, "ip -6 route del fd00:2::/64");
+    lab.run(Place::ServersGateway, "ip -6 route del fd00:1::/64");
+    let leaves = "ip6tables -t nat -A POSTROUTING -o v2 -j MASQUERADE";
+    lab.run(Place::ClientsGateway, leaves);
+    let comes = format!(
+        "ip6tables -t nat -A PREROUTING -d fd00:3::2 -p tcp --dport 50000:50010 -j DNAT --to-destination {SERVER_V6}"
+    );
+    lab.run(Place::ServersGateway, &comes);
+    let _tunnel = control_only_v6(&lab, SERVER_V6);
+    let range = "DataConnectionPortRange=50000-50010";
+    let server = serve(&lab, &["PassivePeers=self=fd00:3::/64", range]);
+    let mut client = log_in_to(&server.login, ENTRANCE_V6);
+    let outside = Ipv6Addr::new(0xfd00, 3, 0, 0, 0, 0, 0, 2);
+    assert_eq!(fetch_past_the_tunnel(&mut client, outside), 150);
 }
 
 /// The ports of recipe D.

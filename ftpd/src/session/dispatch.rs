@@ -97,7 +97,10 @@ impl Session {
             _ if verb.is_site() => unknown_site(),
             Group::Data if self.link.tunnelled && verb.spec().verb == "EPSV" => Reply::new(
                 Code::NOT_OFFERED,
-                "Only this connection comes through the tunnel; use PASV.",
+                format!(
+                    "Only this connection comes through the tunnel; {}.",
+                    self.link.way_past_tunnel()
+                ),
             ),
             Group::Login | Group::Info | Group::Data | Group::Dirs => {
                 Reply::new(Code::NOT_OFFERED, "This command is not offered.")

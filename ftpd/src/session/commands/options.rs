@@ -112,10 +112,11 @@ pub(in crate::session) fn allo(user: &mut User, size: Option<u64>) -> Reply {
 pub(in crate::session) fn pasv(link: &Link, user: &mut User) -> Result<Reply, Stop> {
     only_epsv(user)?;
     if link.ends.server().is_ipv6() {
-        return Ok(Reply::new(
-            Code::NO_DATA_CONNECTION,
-            "PASV is for IPv4; use EPSV.",
-        ));
+        let text = match link.tunnelled {
+            true => format!("PASV is for IPv4; {}.", link.way_past_tunnel()),
+            false => "PASV is for IPv4; use EPSV.".to_owned(),
+        };
+        return Ok(Reply::new(Code::NO_DATA_CONNECTION, text));
     }
     match data::offer(link, user, Family::V4, Tells::Address)? {
         SocketAddr::V4(address) => Ok(Reply::new(
@@ -209,9 +210,10 @@ pub(in crate::session) fn port(
     };
     // Whom a front end has named is reached past it, though its control connection comes through.
     if link.tunnelled && link.ends.passed.is_none() && target.ip() == link.ends.client() {
+        let way = link.way_past_tunnel();
         return Ok(Reply::new(
             Code::BAD_ARGUMENT,
-            "That is the end of the tunnel that you come through, not you; use PASV.",
+            format!("That is the end of the tunnel that you come through, not you; {way}."),
         ));
     }
     // Keeper refuses it again; here the client hears it before the transfer.
