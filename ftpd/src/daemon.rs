@@ -134,11 +134,7 @@ fn serve(setup: &Setup, client: Client) -> Status {
 
 /// Opens the port, then leaves the terminal if that is wanted, then starts the servants, then tells that clients may come.
 fn start(config: Config) -> Result<(Listener, Setup, Option<PidFile>), String> {
-    let ports = entrances::open(
-        &config.server.bind,
-        config.server.port,
-        &config.server.tls,
-    )?;
+    let ports = entrances::open(&config.server.bind, config.server.port, &config.server.tls)?;
     let run = config.server.run;
     let (mut setup, sinks, spool) = prepare(config)?;
     let awaited = match run {
