@@ -2,11 +2,12 @@
 //! descriptors that it has and speaks FTP on both sides, and the dialer.
 
 use std::os::fd::{AsFd, OwnedFd};
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use crate::channel::{self, Asker, Dialling};
 use crate::control::Control;
 use crate::dialer::{Dialer, Rules, Visit};
+use crate::hookd::{Interest, Reach};
 use crate::listener::{Client, Status, halves};
 use crate::net::{self, Ends};
 use crate::proxy;
@@ -23,6 +24,9 @@ pub struct Gateway<'a> {
     pub empty_root: Option<&'a EmptyRoot>,
     /// Who certifies servers, where they are spoken to under TLS.
     pub trusted: Option<&'a Trusted>,
+    /// What hooks are for, and the longest that a session waits for them.
+    pub interest: Interest,
+    pub longest_hook: Duration,
 }
 
 /// Serves one client: forks the network half and stays as the trusted half. Tells how the session ended; the process
@@ -35,8 +39,8 @@ pub fn serve(gateway: &Gateway<'_>, client: Client) -> Status {
         tls,
         lifeline,
         reports,
-        // A gateway has none, and tells nobody what it does.
-        hooks: _,
+        hooks,
+        // A gateway has none.
         page: _,
     } = client;
     let made = channel::ends::<Dialling>();
@@ -46,7 +50,7 @@ pub fn serve(gateway: &Gateway<'_>, client: Client) -> Status {
     };
     match fork {
         Fork::Child => {
-            drop((answerer, lifeline, reports));
+            drop((answerer, lifeline, reports, hooks));
             let terms = proxy::Terms {
                 entrance,
                 certificates: tls.map(|offer| offer.certificates),
@@ -56,10 +60,12 @@ pub fn serve(gateway: &Gateway<'_>, client: Client) -> Status {
         }
         Fork::Parent(session) => {
             let rules = gateway.rules;
+            let channel = hooks.map(|hooks| hooks.channel);
             let visit = Visit {
                 ends,
                 lifeline,
                 reports,
+                hooks: Reach::new(channel, gateway.interest, gateway.longest_hook),
                 tls,
                 given: rules.given(&socket, ends),
                 began: Instant::now(),

@@ -51,6 +51,8 @@ impl Setup {
             rules,
             empty_root: self.empty_root.as_ref(),
             trusted: None,
+            interest: self.interest,
+            longest_hook: self.longest_hook,
         })
     }
 }

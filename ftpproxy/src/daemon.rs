@@ -3,11 +3,13 @@
 use std::io;
 use std::os::fd::AsFd;
 use std::process::ExitCode;
+use std::time::Duration;
 
 use common::cli;
 use common::dialer::Rules;
 use common::entrances;
 use common::gateway::{self, Gateway};
+use common::hookd::Interest;
 use common::listener::{Listener, Pool, Ran, Renewal, Status};
 use common::log::{Log, Places};
 use common::pool::{Login, Recipe, Standing};
@@ -45,6 +47,9 @@ impl Setup {
             },
             empty_root: self.empty_root.as_ref(),
             trusted: self.trusted.as_ref(),
+            // It has no hooks.
+            interest: Interest::default(),
+            longest_hook: Duration::ZERO,
         }
     }
 }

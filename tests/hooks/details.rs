@@ -165,6 +165,8 @@ fn a_logout_tells_why_and_what_the_session_has_moved() {
     assert_eq!(lost["reason"], "connection lost");
     let idle = logout(|_, mut client| drop(client.expect_reply(421)));
     assert_eq!(idle["reason"], "timeout");
+    let anew = logout(|_, mut client| drop(client.expect("REIN", 220)));
+    assert_eq!(anew["reason"], "begun anew");
     let stopped = logout(|server, _client| {
         server.process().signal(nix::sys::signal::Signal::SIGTERM);
         server.wait();

@@ -52,7 +52,7 @@ const EVENTS: &[(&str, &[&str])] = &[
     ("rmdir", &["session", "user", "path", "real_path"]),
     ("data_up", &["session", "user", "source_address", "source_port", "destination_address", "destination_port", "connection"]),
     ("data_down", &["session", "user", "source_address", "source_port", "destination_address", "destination_port", "connection"]),
-    ("logout", &["session", "pid", "client_address", "client_port", "server_address", "server_port", "login", "user", "uid", "gid", "duration_ms", "reason", "session_received", "session_sent"]),
+    ("logout", &["session", "pid", "client_address", "client_port", "server_address", "server_port", "login", "user", "uid", "gid", "duration_ms", "session_received", "session_sent"]),
     ("limit_hit", &["client_address", "limit", "reason"]),
     ("ban", &["client_address", "duration_ms", "reason"]),
     ("reload", &["reason"]),

@@ -9,6 +9,7 @@ mod data;
 mod deaths;
 mod details;
 mod directives;
+mod elsewhere;
 mod events;
 mod firewall;
 mod kills;

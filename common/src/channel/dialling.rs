@@ -34,8 +34,8 @@ messages! {
         235 => ListenForServer,
         /// The server is to check a password. → `Done` when it may.
         236 => BeginLogin,
-        /// It was wrong. → `Done`.
-        237 => LoginFailed,
+        /// It was wrong for this user. → `Done`.
+        237 => LoginFailed { user: UserName },
         /// It was right. → `Done`, or `TooMany` for this user.
         238 => LoggedIn { user: UserName },
         /// A channel to the signer that has the keys to these certificates. → `Signer` with its end, or `NoSigner`.

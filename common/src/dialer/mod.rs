@@ -10,6 +10,8 @@ use std::time::Instant;
 
 use crate::channel::{Answerer, DialAnswer, DialFault, DialRequest, Dialling, HostName, UserName};
 use crate::control::until;
+use crate::hookd::{Listed, Reach, Reason, Told};
+use crate::hooks::{Kind, Outcome, Phase};
 use crate::jail::Failure;
 use crate::listener::{Answer, Lifeline, Reports, Sign, Status, Verdict, halves};
 use crate::log::Log;
@@ -75,6 +77,8 @@ pub struct Visit {
     pub ends: Ends,
     pub lifeline: Lifeline,
     pub reports: Reports,
+    /// Who hears of logins.
+    pub hooks: Reach,
     /// What the network half may ask for, once.
     pub tls: Option<Offer>,
     /// Where it is led without a word of its own.
@@ -125,6 +129,7 @@ impl<'a> Dialer<'a> {
         let mut kept = vec![channel.as_fd(), ended.as_fd()];
         kept.extend(self.visit.lifeline.descriptors());
         kept.extend(self.visit.reports.descriptor());
+        kept.extend(self.visit.hooks.descriptor());
         kept.extend(self.rules.log.descriptor());
         kept.extend(self.rules.standing.iter().flat_map(|it| it.descriptors()));
         kept.extend(self.visit.tls.as_ref().map(|offer| offer.door.as_fd()));
@@ -212,7 +217,13 @@ impl<'a> Dialer<'a> {
                 self.admit(channel)?;
                 Ok((DialAnswer::Done, None))
             }
-            DialRequest::LoginFailed => {
+            DialRequest::LoginFailed { user } => {
+                self.tell(Told {
+                    login: Some(user),
+                    reason: Reason::new(b"the server says no"),
+                    outcome: Some(Outcome::Refused),
+                    ..Told::new(Kind::LoginFailed)
+                });
                 self.visit.reports.failed().map_err(|_| Status::Ended)?;
                 Ok((DialAnswer::Done, None))
             }
@@ -327,12 +338,26 @@ impl<'a> Dialer<'a> {
         self.verdict(channel, &asked).map(|_| ())
     }
 
+    /// Tells hooks.
+    fn tell(&mut self, told: Told) {
+        let hooks = &mut self.visit.hooks;
+        hooks.attend();
+        // It has happened, whatever they say.
+        hooks.say(Phase::After, told, None);
+        let lost = hooks.take_lost();
+        if lost > 0 {
+            self.rules.log.line(&format!(
+                "hooks: {lost} events were lost, hookd was not to be had"
+            ));
+        }
+    }
+
     fn log_in(&mut self, channel: &Answerer<Dialling>, user: UserName) -> Result<Answered, Status> {
         let most = self.rules.config.max_per_user;
         let asked = self
             .visit
             .reports
-            .logged_in(user, most, None)
+            .logged_in(user.clone(), most, None)
             .map_err(|_| Status::Ended)?;
         Ok(match self.verdict(channel, &asked)? {
             Verdict::Admitted => {
@@ -342,9 +367,20 @@ impl<'a> Dialer<'a> {
                 }
                 // It would keep a signer that nobody asks any more.
                 self.signer = None;
+                self.tell(Told {
+                    login: Some(user),
+                    ..Told::new(Kind::Login)
+                });
                 (DialAnswer::Done, None)
             }
-            Verdict::TooMany => (DialAnswer::TooMany, None),
+            Verdict::TooMany => {
+                self.tell(Told {
+                    login: Some(user),
+                    limit: Listed::find("MaxPerUser"),
+                    ..Told::new(Kind::LimitHit)
+                });
+                (DialAnswer::TooMany, None)
+            }
             // About front ends, of which there are none here.
             Verdict::Refused { .. } => return Err(Status::Broken),
         })

@@ -11,6 +11,7 @@ use nix::fcntl::{OFlag, OpenHow, ResolveFlag, openat2, readlink};
 use super::message::{
     Happened, Introduced, LONGEST_MESSAGE, Listed, Request, Sum, Told, VersionWords, fresh_id,
 };
+use crate::channel::UserName;
 use crate::hooks::{
     Act, CommandLine, DataConnection, Event, Id, Kind, Name, Path, Session, Text, Time, User,
 };
@@ -45,9 +46,11 @@ pub(super) struct Owed {
     logged_in: bool,
     tls: Option<Listed<VersionWords>>,
     sum: Sum,
+    /// Who has logged in at another server.
+    elsewhere: Option<UserName>,
 }
 
-fields! { Owed: data, logged_in, tls, sum }
+fields! { Owed: data, logged_in, tls, sum, elsewhere }
 
 /// A uid with its groups.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -165,7 +168,10 @@ impl Guest {
         match told.kind {
             Kind::DataUp => self.owed.data = told.data,
             Kind::DataDown => self.owed.data = None,
-            Kind::Login => self.owed.logged_in = true,
+            Kind::Login => {
+                self.owed.logged_in = true;
+                self.owed.elsewhere.clone_from(&told.login);
+            }
             _ => {}
         }
         if told.tls.is_some() {
@@ -181,7 +187,7 @@ impl Guest {
             octets.and_then(|octets| Path::new(octets).ok())
         };
         let mut session = self.session.clone();
-        if let Some(login) = &told.login {
+        if let Some(login) = told.login.as_ref().or(self.owed.elsewhere.as_ref()) {
             session.login = Name::new(login.as_slice()).ok();
         }
         let reason = told.reason.as_ref().map(|reason| reason.as_slice());
@@ -242,7 +248,8 @@ impl Guest {
                 sent,
                 end,
             } = self.owed.sum;
-            event.act.moved = Some((received, sent));
+            // Of those who are led to another server nobody knows.
+            event.act.moved = self.identity.is_some().then_some((received, sent));
             event.act.reason = end.map(|end| Text::cut(end.as_str()));
             events.push(event);
         }

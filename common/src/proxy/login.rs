@@ -126,7 +126,8 @@ impl Session<'_> {
             Outcome::Intermediate | Outcome::Preliminary => {}
             Outcome::Transient | Outcome::Permanent if self.who.checking => {
                 self.who.checking = false;
-                self.tell_dialer(&DialRequest::LoginFailed)?;
+                let user = self.account_name();
+                self.tell_dialer(&DialRequest::LoginFailed { user })?;
                 let (server, code) = (self.place(), answer.code().number());
                 self.log.line(&format!(
                     "login of '{name}' at {server} from {client} failed: the server said {code}"

@@ -137,6 +137,12 @@ impl Files {
         }
     }
 
+    /// The session goes on after all; what is answered then.
+    pub(super) fn stay(&mut self, why: Failure) -> FileAnswer {
+        self.hooked.stay();
+        FileAnswer::Failed { why }
+    }
+
     /// Leaves an upload as far as it came.
     fn suspend(&mut self, cut: Cut) {
         if let Some(upload) = self.upload.take() {

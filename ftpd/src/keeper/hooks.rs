@@ -228,6 +228,12 @@ impl Hooked {
         self.reach.sum(self.sum);
     }
 
+    /// It goes on after all.
+    pub(super) fn stay(&mut self) {
+        self.sum.end = None;
+        self.reach.sum(self.sum);
+    }
+
     fn count(&mut self, received: u64, sent: u64) {
         self.sum.received = self.sum.received.saturating_add(received);
         self.sum.sent = self.sum.sent.saturating_add(sent);

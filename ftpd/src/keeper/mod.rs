@@ -192,6 +192,7 @@ impl Keeper<'_> {
             ends: self.ends,
             lifeline: self.lifeline,
             reports: self.reports,
+            hooks: self.reach,
             tls: self.tls,
             given: None,
             began: Instant::now(),

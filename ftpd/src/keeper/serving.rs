@@ -74,20 +74,19 @@ impl Keeper<'_> {
                 Err(broken) => return Over::Ended(broken.into()),
             };
             let (answer, descriptor) = match request {
-                FileRequest::Reinitialise => match self.hand_over(&channel, ticket, false) {
-                    Ok(()) => {
-                        files.leave("begun anew");
-                        return Over::HandedOver;
+                // Told before: whoever goes on ends this process.
+                FileRequest::Reinitialise => {
+                    files.leave("begun anew");
+                    match self.hand_over(&channel, ticket, false) {
+                        Ok(()) => return Over::HandedOver,
+                        Err(why) => (files.stay(why), None),
                     }
-                    Err(why) => (FileAnswer::Failed { why }, None),
-                },
+                }
                 FileRequest::Lead if self.setup.gateway.is_some() && files.permits(&request) => {
+                    files.leave("led to another server");
                     match self.hand_over(&channel, ticket, true) {
-                        Ok(()) => {
-                            files.leave("led to another server");
-                            return Over::HandedOver;
-                        }
-                        Err(why) => (FileAnswer::Failed { why }, None),
+                        Ok(()) => return Over::HandedOver,
+                        Err(why) => (files.stay(why), None),
                     }
                 }
                 FileRequest::Who if files.permits(&request) => self.who(),

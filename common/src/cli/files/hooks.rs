@@ -148,7 +148,8 @@ pub(super) fn page(page: &mut Roff) {
     page.text([roman(
         "An event as JSON is one object on a line, with these fields as far as they are known. Those of octets are strings; where \
          they are no UTF-8 there is instead a field whose name ends with _b64. Fields may be added; the version grows when one \
-         changes its meaning. Each is also a variable: %{real_path}.",
+         changes its meaning. Each is also a variable: %{real_path}. Sessions that are led to another server (Targets) have connect, \
+         login, login_failed, limit_hit and logout, with `name@server` as login and no user; what they move is not known.",
     )]);
     for field in FIELDS {
         page.control("TP", []);
