@@ -245,6 +245,7 @@ impl Bench<'_> {
             &data.home,
             &self.account.credentials,
             tls.map(|(certificate, _)| certificate),
+            scenario.hooks(),
         )
         .map_err(Failure::wrong)?;
         (scenario.run)(&Subject {

@@ -27,7 +27,8 @@ pub(crate) struct Running {
     pub(crate) port: u16,
     pub(crate) processes: Processes,
     child: Child,
-    run: PathBuf,
+    /// Its directory.
+    pub(crate) run: PathBuf,
     undo: Option<Undo>,
 }
 
@@ -40,6 +41,7 @@ impl Running {
         home: &Path,
         credentials: &Credentials,
         certificate: Option<&Certificate>,
+        hooks: Option<&'static str>,
     ) -> io::Result<Self> {
         let ports = Ports::free()?;
         let processes = Processes::plan(server.name);
@@ -57,6 +59,7 @@ impl Running {
             credentials,
             ports,
             programs,
+            hooks,
         };
         let arguments = (server.arguments)(&place)?;
         let log = File::create_new(run.join("log"))?;

@@ -6,6 +6,7 @@ mod confirmed;
 mod deflate;
 mod guessers;
 mod hash;
+mod hooks;
 mod listing;
 mod login;
 mod memory;
@@ -46,6 +47,13 @@ pub(crate) enum Place {
     Durable,
     /// On the disk of `--disk`; durable too.
     Disk,
+}
+
+impl Scenario {
+    /// The configuration of the hooks that it is about, if it is about any.
+    pub(crate) fn hooks(&self) -> Option<&'static str> {
+        hooks::configuration(self.name)
+    }
 }
 
 pub(crate) struct Figure {
@@ -130,6 +138,14 @@ pub(crate) const SCENARIOS: &[Scenario] = &[
     Scenario { name: "guessers", place: Scratch, suite: None, run: guessers::guessers,
         figures: &[aside("login, nobody else", "ms"), aside("login beside 50 guessers", "ms"), aside("  the longest of these", "ms"),
             cost("  ratio of the first two", ""), aside("  passwords answered", "of 1000"), aside("  refused", "of 1000")] },
+    Scenario { name: "hooks-none", place: Scratch, suite: None, run: hooks::commands,
+        figures: &[cost("SIZE, no hook", "µs"), cost("  server CPU", "µs")] },
+    Scenario { name: "hooks-async", place: Scratch, suite: None, run: hooks::commands,
+        figures: &[cost("SIZE beside an async 1 s hook", "µs"), cost("  server CPU", "µs")] },
+    Scenario { name: "hooks-waited", place: Scratch, suite: None, run: hooks::waited,
+        figures: &[cost("SIZE with a waited 5 ms hook", "ms"), aside("  its program alone", "ms"), aside("  the rest", "ms"), cost("  server CPU", "ms")] },
+    Scenario { name: "hooks-events", place: Scratch, suite: None, run: hooks::events,
+        figures: &[rate("events to a file, 8 clients", "1/s"), cost("  server CPU", "µs/event")] },
     Scenario { name: "memory", place: Scratch, suite: None, run: memory::idle,
         figures: &[cost("PSS of idle sessions", "KiB each")] },
     Scenario { name: "tls-login", place: Scratch, suite: Some(Aes256), run: login::one,

@@ -67,12 +67,15 @@ pub(crate) struct Place<'a> {
     pub(crate) programs: &'a Programs,
     /// Certificate and key in one file, where the server is to offer TLS.
     pub(crate) pem: Option<PathBuf>,
+    /// Hooks in TOML.
+    pub(crate) hooks: Option<&'static str>,
 }
 
 impl Server {
     /// Whether a scenario can show what is different about it.
     pub(crate) fn is_for(&self, scenario: &Scenario) -> bool {
-        !self.is_variant || scenario.place != scenario::Place::Scratch
+        let shows_it = !self.is_variant || scenario.place != scenario::Place::Scratch;
+        shows_it && (scenario.hooks().is_none() || self.name == "ftpd")
     }
 
     /// Why it cannot be measured here.
@@ -124,6 +127,12 @@ fn ftpd_with(place: &Place, durability: &str) -> io::Result<Vec<OsString>> {
     }
     if let Some(pem) = &place.pem {
         arguments.extend(["-cert".into(), pem.into()]);
+    }
+    if let Some(hooks) = place.hooks {
+        let configuration = place.run.join("ftpd.toml");
+        let run = place.run.display().to_string();
+        write(&configuration, &hooks.replace("{run}", &run))?;
+        arguments.extend(["-f".into(), configuration.into()]);
     }
     Ok(arguments)
 }

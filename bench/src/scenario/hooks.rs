@@ -1,0 +1,102 @@
+//! What hooks cost: commands beside a program that nobody waits for, a program that is waited for, and events in a file.
+
+use std::fs;
+use std::process::{Command, Stdio};
+use std::thread;
+use std::time::{Duration, Instant};
+
+use super::Subject;
+use super::parallel::each;
+use crate::data::small_name;
+use crate::failure::Failure;
+
+/// What the hooks of each scenario are, in TOML; `{run}` is the directory of the server.
+const CONFIGURATIONS: &[(&str, &str)] = &[
+    ("hooks-none", ""),
+    (
+        "hooks-async",
+        "[[hook]]\ncommands = [\"SIZE\"]\nexec = [\"/bin/sleep\", \"1\"]\n",
+    ),
+    (
+        "hooks-waited",
+        "[[hook]]\ncommands = [\"SIZE\"]\nmode = \"wait\"\nexec = [\"/bin/sleep\", \"0.005\"]\n",
+    ),
+    (
+        "hooks-events",
+        "[[hook]]\ncommands = [\"SIZE\"]\nfile = \"{run}/events\"\nqueue = 100000\n",
+    ),
+];
+
+/// Clients whose commands make events.
+const CLIENTS: usize = 8;
+
+/// How long the last event may take.
+const PATIENCE: Duration = Duration::from_secs(20);
+
+/// The configuration of a scenario that is about hooks.
+pub(crate) fn configuration(scenario: &str) -> Option<&'static str> {
+    let found = CONFIGURATIONS.iter().find(|(name, _)| *name == scenario);
+    found.map(|(_, text)| *text)
+}
+
+fn line() -> String {
+    format!("SIZE small/{}", small_name(0))
+}
+
+/// Commands of one client: how long each takes, and the server's CPU.
+pub(super) fn commands(subject: &Subject) -> Result<Vec<f64>, Failure> {
+    let mut session = subject.session()?;
+    let line = line();
+    let (count, took) =
+        subject.measured(|| subject.repeat(|_| session.command(&line, &[213]).map(drop)))?;
+    session.quit()?;
+    let each = took.wall.as_secs_f64() * 1e6 / count as f64;
+    Ok(vec![each, took.server_micros_each(count)])
+}
+
+/// Commands that wait for a program, and the program by itself right after them.
+pub(super) fn waited(subject: &Subject) -> Result<Vec<f64>, Failure> {
+    let mut session = subject.session()?;
+    let line = line();
+    let (count, took) =
+        subject.measured(|| subject.repeat(|_| session.command(&line, &[213]).map(drop)))?;
+    session.quit()?;
+    let started = Instant::now();
+    for _ in 0..count {
+        let ended = Command::new("/bin/sleep")
+            .arg("0.005")
+            .stdin(Stdio::null())
+            .status();
+        ended.map_err(Failure::wrong)?;
+    }
+    let each = |wall: Duration| wall.as_secs_f64() * 1e3 / count as f64;
+    let (with, alone) = (each(took.wall), each(started.elapsed()));
+    let cpu = took.server_micros_each(count) / 1e3;
+    Ok(vec![with, alone, with - alone, cpu])
+}
+
+/// Events of several clients, until the last one is in the file.
+pub(super) fn events(subject: &Subject) -> Result<Vec<f64>, Failure> {
+    let sessions = (0..CLIENTS).map(|_| subject.session());
+    let sessions: Vec<_> = sessions.collect::<Result<_, _>>()?;
+    let line = line();
+    let file = subject.server.run.join("events");
+    let (count, took) = subject.measured(|| {
+        let counts = each(sessions, |mut session| {
+            subject.repeat(|_| session.command(&line, &[213]).map(drop))
+        })?;
+        let count = counts.into_iter().sum();
+        let started = Instant::now();
+        let written =
+            || fs::read(&file).map_or(0, |text| text.iter().filter(|&&o| o == b'\n').count());
+        while written() < count {
+            if started.elapsed() > PATIENCE {
+                let written = written();
+                return Err(Failure::wrong(format!("{written} of {count} events")));
+            }
+            thread::sleep(Duration::from_millis(1));
+        }
+        Ok(count)
+    })?;
+    Ok(vec![took.per_second(count), took.server_micros_each(count)])
+}
