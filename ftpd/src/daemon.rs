@@ -5,6 +5,8 @@ use std::io;
 use std::os::fd::AsFd;
 use std::path::Path;
 use std::process::ExitCode;
+use std::sync::Arc;
+use std::time::Duration;
 
 use common::auth::chain;
 use common::auth::{Identity, session_group};
@@ -15,7 +17,7 @@ use common::hookd::{self, Interest, Introduction, Stage};
 use common::hooks::Hook;
 use common::jail::Names;
 use common::listener::{
-    Client, Entrance, Hooks, Lifeline, Listener, Operator, Ran, Renewal, Reports, Status, ToHooks,
+    Client, Entrance, Lifeline, Listener, Operator, Ran, Renewal, Reports, Status, ToHooks,
 };
 use common::log::{Log, Places, Sinks};
 use common::lookup::Found;
@@ -96,7 +98,7 @@ pub(crate) fn serve_inetd(config: Config) -> ExitCode {
     }
     // There is nobody to tell what goes wrong here but the log file.
     warm_up();
-    let prepared = prepare(config).and_then(|(mut setup, sinks, _)| {
+    let prepared = prepare(config).and_then(|(mut setup, sinks)| {
         setup.log = start_logger(&setup, sinks)?;
         setup.found = start_lookup(&setup)?;
         let hooks = introduce_single_session(&setup, ends)?;
@@ -136,7 +138,8 @@ fn serve(setup: &Setup, client: Client) -> Status {
 fn start(config: Config) -> Result<(Listener, Setup, Option<PidFile>), String> {
     let ports = entrances::open(&config.server.bind, config.server.port, &config.server.tls)?;
     let run = config.server.run;
-    let (mut setup, sinks, spool) = prepare(config)?;
+    let (mut setup, sinks) = prepare(config)?;
+    let spool = spool_for(&setup.config.server, None)?;
     let awaited = match run {
         Run::Background => Some(leave_terminal()?),
         Run::Foreground | Run::Inetd => None,
@@ -168,7 +171,6 @@ fn start(config: Config) -> Result<(Listener, Setup, Option<PidFile>), String> {
         };
         drop_bounding(bounding).map_err(|error| error.to_string())?;
     }
-    let hooks = start_hooks(&setup, spool)?;
     warm_up();
     let signer = start_signer(&setup).inspect_err(|_| {
         // Where it fails, nobody is told.
@@ -180,7 +182,8 @@ fn start(config: Config) -> Result<(Listener, Setup, Option<PidFile>), String> {
     let (limits, total) = (server.limits.clone(), server.total_rates);
     let listener = Listener::new(ports, renewal, limits, total, setup.log.clone())
         .map_err(because("signals"))?
-        .with_hooks(hooks)
+        .with_hooks(hook_recipe(&setup, &setup.config.server, spool))
+        .map_err(because("hooks"))?
         .with_operator(operator);
     startup::tell_ready(awaited);
     Ok((listener, setup, pid_file))
@@ -209,7 +212,7 @@ pub(crate) fn signer_for(
 }
 
 /// What is made once, before the first fork: for all sessions, for the logger, and for hookd.
-type Prepared = (Setup, Sinks, Option<Spool>);
+type Prepared = (Setup, Sinks);
 
 /// Makes everything that is made once. The log is added when the logger runs.
 fn prepare(config: Config) -> Result<Prepared, String> {
@@ -234,13 +237,7 @@ fn prepare(config: Config) -> Result<Prepared, String> {
     };
     let leading = &config.server.leading;
     let gateway = leading.gateway(&config.server, &config.session);
-    let hooks: Vec<Hook> = config.server.hooks().cloned().collect();
-    let spool = config.server.spool.as_deref();
-    let spool = spool.filter(|_| !hooks.is_empty()).map(Spool::open);
-    let spool = spool.transpose().map_err(because("EventSpool"))?;
-    let spool_full = spool.as_ref().map(|_| config.server.spool_full);
-    let interest = Interest::of(&hooks, spool_full);
-    let longest_hook = hookd::longest(&hooks);
+    let (interest, longest_hook) = interest_in(&config.server);
     Ok((
         Setup {
             config,
@@ -255,7 +252,6 @@ fn prepare(config: Config) -> Result<Prepared, String> {
             log: Log::nowhere(),
         },
         sinks,
-        spool,
     ))
 }
 
@@ -324,15 +320,36 @@ pub(crate) fn lookup_for(setup: &Setup, server: &ServerConfig) -> Result<Found, 
     .map_err(because("lookup of PassiveAddress"))
 }
 
-/// Starts the process that runs hooks, if there are any.
-fn start_hooks(setup: &Setup, spool: Option<Spool>) -> Result<Option<Hooks>, String> {
-    hook_recipe(setup, spool)
-        .map(|recipe| Hooks::start(recipe).map_err(because("hooks")))
-        .transpose()
+/// The directory for events of uploads, if there are hooks that it could be for.
+pub(crate) fn spool_for(
+    server: &ServerConfig,
+    open: Option<&Arc<Spool>>,
+) -> Result<Option<Arc<Spool>>, String> {
+    let wanted = server.spool.as_deref();
+    let wanted = wanted.filter(|_| server.hooks().next().is_some());
+    match open {
+        // Opened once: its lock keeps out everybody else.
+        Some(open) => Ok(Some(Arc::clone(open))),
+        None => wanted
+            .map(|path| Spool::open(path).map(Arc::new))
+            .transpose()
+            .map_err(because("EventSpool")),
+    }
 }
 
-fn hook_recipe(setup: &Setup, spool: Option<Spool>) -> Option<hookd::Recipe> {
-    let server = &setup.config.server;
+/// What hooks are for, and the longest that a session waits for them.
+pub(crate) fn interest_in(server: &ServerConfig) -> (Interest, Duration) {
+    let hooks: Vec<Hook> = server.hooks().cloned().collect();
+    let spool_full = server.spool.as_ref().map(|_| server.spool_full);
+    (Interest::of(&hooks, spool_full), hookd::longest(&hooks))
+}
+
+/// What the process that runs hooks is started with, if there are any.
+pub(crate) fn hook_recipe(
+    setup: &Setup,
+    server: &ServerConfig,
+    spool: Option<Arc<Spool>>,
+) -> Option<hookd::Recipe> {
     let hooks: Vec<Hook> = server.hooks().cloned().collect();
     let [.., user, _] = server.own_uids();
     (!hooks.is_empty()).then(|| hookd::Recipe {
@@ -348,12 +365,12 @@ fn hook_recipe(setup: &Setup, spool: Option<Spool>) -> Option<hookd::Recipe> {
 
 /// Starts a hookd for the one session of inetd.
 fn introduce_single_session(setup: &Setup, ends: Ends) -> Result<Option<ToHooks>, String> {
-    let Some(recipe) = hook_recipe(setup, None) else {
+    let Some(recipe) = hook_recipe(setup, &setup.config.server, None) else {
         return Ok(None);
     };
     let introduce = || {
         let (door, behind) = hookd::door()?;
-        recipe.start(&behind)?;
+        recipe.start(&behind, hookd::fresh_id(), &[])?;
         let (channel, theirs) = hookd::channel()?;
         let session = Introduction::Session {
             number: 0,

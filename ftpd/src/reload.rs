@@ -2,13 +2,14 @@
 //! run keep what they began with.
 
 use common::entrances::{self, Change};
-use common::listener::{Listener, Renewal};
+use common::listener::{Listener, Office, Renewal};
 use common::lookup::Found;
 use common::settings::{Config, ServerConfig, Source};
-use common::startup::apart;
+use common::startup::{apart, because};
 use common::sys;
 
-use crate::daemon::{look, lookup_for, signer_for};
+use crate::check;
+use crate::daemon::{hook_recipe, interest_in, look, lookup_for, signer_for, spool_for};
 use crate::setup::Setup;
 
 /// What was made for the new settings; `None` where the old one will do. What is new is open before anything is closed.
@@ -16,6 +17,8 @@ struct Made {
     ports: Change,
     renewal: Option<Option<Renewal>>,
     found: Option<Found>,
+    /// Other hooks, or no hooks any more.
+    hooks: Option<Option<Office>>,
 }
 
 /// Reads everything anew and goes on with it; with what was, if anything is wrong. The log tells.
@@ -84,11 +87,28 @@ fn make(setup: &Setup, listener: &Listener, new: &ServerConfig) -> Result<Made, 
             Some(signer.map(|(recipe, ready)| Renewal::new(recipe, ready)))
         }
     };
+    // Last, as it forks.
+    let same = new.hooks().eq(old.hooks()) && new.hooks.log == old.hooks.log;
+    let hooks = (!same)
+        .then(|| hooks_for(setup, listener, new))
+        .transpose()?;
     Ok(Made {
         ports,
         renewal,
         found,
+        hooks,
     })
+}
+
+fn hooks_for(
+    setup: &Setup,
+    listener: &Listener,
+    new: &ServerConfig,
+) -> Result<Option<Office>, String> {
+    let spool = spool_for(new, listener.spool())?;
+    let recipe = hook_recipe(setup, new, spool);
+    let office = recipe.map(|recipe| listener.prepare_hooks(recipe));
+    office.transpose().map_err(because("hooks"))
 }
 
 fn put_to_use(config: Config, made: Made, setup: &mut Setup, listener: &mut Listener) {
@@ -104,6 +124,14 @@ fn put_to_use(config: Config, made: Made, setup: &mut Setup, listener: &mut List
         setup.found = found;
     }
     let server = &config.server;
+    if let Some(office) = made.hooks {
+        listener.change_hooks(office);
+        (setup.interest, setup.longest_hook) = interest_in(server);
+        for text in check::wrong_with_hooks(server) {
+            setup.log.line(&format!("hooks: {text}"));
+        }
+        setup.log.line("hooks: others, for new sessions");
+    }
     listener.set_limits(server.limits.clone(), server.total_rates);
     setup.log.set_level(server.log_level);
     setup.gateway = server.leading.gateway(server, &config.session);

@@ -22,6 +22,9 @@ const MOST_KEPT: usize = 10_000;
 /// How long an upload that is in the spool may take to get its name, if nobody says that it has.
 const PATIENCE: Duration = Duration::from_secs(60);
 
+/// What the word of a note begins with that says whose hooks an event is for.
+const OF_HOOKS: &str = "hooks=";
+
 /// An event as it is written down.
 #[derive(Clone, Debug)]
 pub(super) struct Kept {
@@ -54,6 +57,10 @@ struct Pending {
 pub(super) struct Keeping<'a> {
     ledger: Ledger,
     spool: Option<&'a Spool>,
+    /// Of the hooks, which is on every event in the spool.
+    id: Id,
+    /// Of other hooks, whose hookds see to their events themselves.
+    others: &'a [Id],
     open: HashMap<Id, Open>,
     pending: HashMap<Id, Pending>,
     log: Log,
@@ -68,10 +75,17 @@ pub(super) struct Left {
 }
 
 impl<'a> Keeping<'a> {
-    pub(super) fn new(ledger: Ledger, spool: Option<&'a Spool>, log: Log) -> Keeping<'a> {
+    pub(super) fn new(
+        ledger: Ledger,
+        spool: Option<&'a Spool>,
+        (id, others): (Id, &'a [Id]),
+        log: Log,
+    ) -> Keeping<'a> {
         Keeping {
             ledger,
             spool,
+            id,
+            others,
             open: HashMap::new(),
             pending: HashMap::new(),
             log,
@@ -119,6 +133,10 @@ impl<'a> Keeping<'a> {
         }
         let until = Instant::now() + PATIENCE;
         for entry in left.entries {
+            let is_anothers = hooks_of(&entry.note).is_some_and(|id| self.others.contains(&id));
+            if is_anothers {
+                continue;
+            }
             let text = format!("{}\n{}", entry.note, entry.json);
             if let Some(kept) = Kept::read(text.as_bytes()) {
                 self.pending.insert(entry.id, Pending { kept, until });
@@ -155,7 +173,7 @@ impl<'a> Keeping<'a> {
         let id = kept.event.id;
         spool.put(&Entry {
             id,
-            note: kept.note(),
+            note: format!("{OF_HOOKS}{} {}", self.id, kept.note()),
             json: kept.event.to_json(),
         })?;
         let until = Instant::now() + PATIENCE;
@@ -269,6 +287,12 @@ impl<'a> Keeping<'a> {
     fn complain(&self, what: &str, errno: Errno) {
         self.log.line(&format!("{what}: {}", errno.desc()));
     }
+}
+
+/// Whose event it is that is in the spool.
+fn hooks_of(note: &str) -> Option<Id> {
+    let word = note.split(' ').find_map(|word| word.strip_prefix(OF_HOOKS));
+    word.and_then(Id::parse)
 }
 
 impl Kept {
@@ -417,7 +441,9 @@ mod tests {
         fn keeping(&self) -> Keeping<'_> {
             let book = self.book.as_fd().try_clone_to_owned().unwrap();
             let ledger = Ledger::open(book).unwrap();
-            Keeping::new(ledger, Some(&self.spool), Log::nowhere())
+            const OTHERS: &[Id] = &[Id::from_bytes([6; 16])];
+            let own = (Id::from_bytes([7; 16]), OTHERS);
+            Keeping::new(ledger, Some(&self.spool), own, Log::nowhere())
         }
 
         /// An upload whose file has its name.
@@ -488,6 +514,22 @@ mod tests {
         keeping.done(left[0].event.id);
         drop(keeping);
         assert_eq!(ids(&scene.keeping().take_over().events), [0u8; 0]);
+    }
+
+    #[test]
+    fn what_other_hooks_have_kept_is_theirs_while_they_are_there() {
+        let scene = Scene::new();
+        for (number, of) in [(1, 6), (2, 5)] {
+            let kept = scene.published(number);
+            let entry = Entry {
+                id: kept.event.id,
+                note: format!("{OF_HOOKS}{} {}", Id::from_bytes([of; 16]), kept.note()),
+                json: kept.event.to_json(),
+            };
+            scene.spool.put(&entry).unwrap();
+        }
+        // The second one's have gone.
+        assert_eq!(ids(&scene.keeping().take_over().events), [2]);
     }
 
     #[test]

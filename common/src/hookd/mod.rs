@@ -20,6 +20,7 @@ mod speech;
 
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 use std::path::PathBuf;
+use std::sync::Arc;
 use std::time::Duration;
 
 use nix::errno::Errno;
@@ -46,7 +47,7 @@ use self::outlet::{Outlets, Posting};
 use self::program::{Identities, Programs};
 use self::results::Results;
 use crate::auth;
-use crate::hooks::{Action, Hook, Mode, RunAs};
+use crate::hooks::{Action, Hook, Id, Mode, RunAs};
 use crate::log::Log;
 use crate::sandbox;
 use crate::settings::SpoolFull;
@@ -64,7 +65,7 @@ pub struct Recipe {
     /// The uid and gid of hooks that say nothing else.
     pub user: u32,
     /// Where events of uploads are kept until all hooks are done with them.
-    pub spool: Option<Spool>,
+    pub spool: Option<Arc<Spool>>,
     /// What becomes of an upload whose event cannot be kept.
     pub spool_full: SpoolFull,
     /// What the processes of webhooks are confined with.
@@ -165,23 +166,24 @@ pub fn longest(hooks: &[Hook]) -> Duration {
 }
 
 impl Recipe {
-    /// Starts a hookd.
+    /// Starts a hookd. `id` is of its hooks, `others` are of other hooks that still have sessions: what is theirs in the spool
+    /// they see to.
     ///
     /// # Errors
     /// What fork(2) and dup(2) say.
-    pub fn start(&self, behind: &Behind) -> Result<Pid, Errno> {
+    pub fn start(&self, behind: &Behind, id: Id, others: &[Id]) -> Result<Pid, Errno> {
         let door = nix::unistd::dup(&behind.door)?;
         let book = nix::unistd::dup(&behind.book)?;
         match sys::fork()? {
             Fork::Parent(process) => Ok(process),
-            Fork::Child => sys::exit(self.run(door, book)),
+            Fork::Child => sys::exit(self.run(door, book, (id, others))),
         }
     }
 
     /// Hookd's own process, from its start to its end.
-    fn run(&self, door: OwnedFd, book: OwnedFd) -> i32 {
+    fn run(&self, door: OwnedFd, book: OwnedFd, ids: (Id, &[Id])) -> i32 {
         let mut kept = vec![door.as_fd(), book.as_fd()];
-        kept.extend(self.spool.iter().flat_map(Spool::descriptors));
+        kept.extend(self.spool.iter().flat_map(|spool| spool.descriptors()));
         kept.extend(self.log.descriptor());
         if let Err(errno) = sys::keep_only(&kept).and_then(|()| leave()) {
             self.log.line(&format!("hooks: cannot start: {errno}"));
@@ -194,7 +196,7 @@ impl Recipe {
                 return 1;
             }
         };
-        let keeping = Keeping::new(ledger, self.spool.as_ref(), self.log.clone());
+        let keeping = Keeping::new(ledger, self.spool.as_deref(), ids, self.log.clone());
         let hooks = self.hooks.iter().cloned();
         let (run, write): (Vec<_>, Vec<_>) =
             hooks.partition(|hook| matches!(hook.action, Action::Exec(_)));

@@ -36,7 +36,7 @@ impl Id {
         Id(id)
     }
 
-    pub fn from_bytes(octets: [u8; 16]) -> Id {
+    pub const fn from_bytes(octets: [u8; 16]) -> Id {
         Id(octets)
     }
 

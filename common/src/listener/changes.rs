@@ -1,11 +1,16 @@
 //! What may change about a listener while it runs. Decides nothing: whoever has read the settings anew does.
 
-use super::{Listener, Port, Renewal};
+use std::sync::Arc;
+
+use nix::errno::Errno;
+
+use super::{Listener, Office, Port, Renewal};
 use crate::entrances::Change;
-use crate::hookd::Happened;
+use crate::hookd::{Happened, Recipe};
 use crate::hooks::Kind;
 use crate::rate::Rates;
 use crate::settings::Limits;
+use crate::spool::Spool;
 
 impl Listener {
     /// Goes by other limits from now on. Nobody who is there has to go, and penalties stay.
@@ -40,10 +45,27 @@ impl Listener {
         }
     }
 
+    /// Starts the hookd of other hooks, which do nothing yet.
+    ///
+    /// # Errors
+    /// What socketpair(2) and fork(2) say.
+    pub fn prepare_hooks(&self, recipe: Recipe) -> Result<Office, Errno> {
+        self.hooks.prepare(recipe)
+    }
+
+    /// The directory where hooks keep events of uploads, if they do.
+    pub fn spool(&self) -> Option<&Arc<Spool>> {
+        self.hooks.spool()
+    }
+
+    /// Has new sessions go by other hooks, or by none.
+    pub fn change_hooks(&mut self, office: Option<Office>) {
+        self.hooks.appoint(office);
+    }
+
     /// Tells hooks that the settings were read anew, and what came of it.
     pub fn tell_reload(&self, outcome: &str) {
-        if let Some(hooks) = &self.hooks {
-            hooks.tell(Happened::new(Kind::Reload).because(outcome));
-        }
+        self.hooks
+            .tell(Happened::new(Kind::Reload).because(outcome));
     }
 }

@@ -83,10 +83,8 @@ impl Listener {
                 };
                 self.sessions.changed(group, status, &mut self.door);
             }
-            if dead == Dead::Other
-                && let Some(hooks) = &mut self.hooks
-            {
-                hooks.buried(child);
+            if dead == Dead::Other {
+                self.hooks.buried(child);
             }
             if dead == Dead::Other
                 && let Some(renewal) = &mut self.renewal
@@ -168,9 +166,7 @@ impl Listener {
         if let Some(operator) = self.operator.take() {
             operator.leave();
         }
-        if let Some(hooks) = self.hooks.take() {
-            hooks.leave(STOP_GRACE);
-        }
+        self.hooks.leave(STOP_GRACE);
     }
 
     /// Ends the sessions that wait for another trusted half: there will be none.

@@ -27,7 +27,7 @@ impl Sessions {
         (sender, report, descriptor): reports::Received,
         door: &mut Door,
         leases: &mut Leases,
-        hooks: Option<&mut Hooks>,
+        hooks: &mut Hooks,
     ) -> Result<(), Option<Pid>> {
         // SECURITY: the sender is the kernel's word, and nobody leaves the group of its session.
         let group = getpgid(Some(sender)).map_err(|_| None)?;
@@ -50,7 +50,7 @@ impl Sessions {
             {
                 let envelope = Envelope::of(pipe).ok_or(Some(group))?;
                 let passed = Passed { client, server };
-                if let Some((hooks, who)) = hooks.zip(session.acquaintance) {
+                if let Some(who) = session.acquaintance {
                     hooks.passed(who, passed);
                 }
                 envelope.send(&self.readmit(group, passed, door));
@@ -186,7 +186,7 @@ mod tests {
             (getpid(), Some(Report::Admit), Some(envelope.into())),
             &mut door,
             &mut leases(),
-            None,
+            &mut Hooks::default(),
         )?;
         door.turn(Instant::now());
         let user = UserName::new(name).unwrap();
@@ -200,7 +200,7 @@ mod tests {
             (getpid(), Some(report), Some(envelope.into())),
             &mut door,
             &mut leases(),
-            None,
+            &mut Hooks::default(),
         )?;
         Ok(answer.take().unwrap().unwrap())
     }
@@ -225,7 +225,7 @@ mod tests {
             (getpid(), Some(Report::Who), Some(writer)),
             &mut door(),
             &mut leases(),
-            None,
+            &mut Hooks::default(),
         );
         assert_eq!(heard, Ok(()));
         let mut text = [0; 512];
@@ -253,7 +253,12 @@ mod tests {
         let group = getpgrp();
         let mut door = door();
         assert_eq!(
-            own().hear((getpid(), None, None), &mut door, &mut leases(), None),
+            own().hear(
+                (getpid(), None, None),
+                &mut door,
+                &mut leases(),
+                &mut Hooks::default()
+            ),
             Err(Some(group))
         );
         let mut sessions = own();
@@ -271,14 +276,14 @@ mod tests {
             (getpid(), Some(report), Some(writer)),
             &mut door,
             &mut leases(),
-            None,
+            &mut Hooks::default(),
         );
         assert_eq!(heard, Err(Some(group)));
         let heard = own().hear(
             (getpid(), Some(Report::Failed), None),
             &mut door,
             &mut leases(),
-            None,
+            &mut Hooks::default(),
         );
         assert_eq!(heard, Err(Some(group)));
         // Not a channel, and not a member of the group.
@@ -293,7 +298,7 @@ mod tests {
                 (getpid(), Some(report), Some(reader)),
                 &mut door,
                 &mut leases(),
-                None,
+                &mut Hooks::default(),
             );
             assert_eq!(heard, Err(Some(group)));
         }
@@ -310,7 +315,7 @@ mod tests {
                 (getpid(), Some(Report::Who), Some(writer)),
                 &mut door(),
                 &mut leases(),
-                None,
+                &mut Hooks::default(),
             )
         });
         assert_eq!(heard.last(), Some(Err(Some(getpgrp()))));
@@ -326,7 +331,7 @@ mod tests {
                 (getpid(), Some(Report::Failed), None),
             ];
             for report in reports {
-                let heard = sessions.hear(report, &mut door, &mut leases(), None);
+                let heard = sessions.hear(report, &mut door, &mut leases(), &mut Hooks::default());
                 assert_eq!(heard, Ok(()));
                 door.turn(Instant::now());
             }

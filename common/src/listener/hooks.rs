@@ -1,84 +1,80 @@
-//! Hookd, as the listener sees it: started, started again when it has died, and told who the sessions are.
+//! Hooks, as the listener sees them: those for new sessions, and those with which sessions that run have begun.
 
-use std::collections::BTreeMap;
-use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
+use std::os::fd::{BorrowedFd, OwnedFd};
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use nix::errno::Errno;
-use nix::poll::{PollFd, PollFlags, poll};
 use nix::unistd::Pid;
 
-use crate::control::until;
-use crate::hookd::{self, Behind, Door, Happened, Introduced, Introduction, Recipe, Stage};
-use crate::hooks::{Id, Kind};
+use super::office::Office;
+use crate::hookd::{self, Happened, Introduced, Recipe, Stage};
+use crate::hooks::Id;
 use crate::net::{Ends, Passed};
-use crate::sys;
+use crate::spool::Spool;
 
-/// A hookd that ends sooner is not followed by another one at once.
-const SHORTEST_LIFE: Duration = Duration::from_secs(1);
-
-/// What the listener needs so that hooks are run.
-#[derive(Debug)]
-pub struct Hooks {
-    recipe: Recipe,
-    door: Door,
-    behind: Behind,
-    process: Pid,
-    since: Instant,
-    /// When the next one is to be started.
-    again: Option<Instant>,
-    deaths: u64,
-    /// The channels to sessions, until hookd has taken all that came through them: also those of sessions that have ended.
-    known: BTreeMap<u64, Known>,
+/// All hookds that there are.
+#[derive(Debug, Default)]
+pub(super) struct Hooks {
+    /// For new sessions; none where there are no hooks.
+    current: Option<Office>,
+    /// For sessions that began with other hooks, until all of these have ended.
+    former: Vec<Office>,
+    /// Where they keep events of uploads: opened once, since its lock keeps out everybody else.
+    spool: Option<Arc<Spool>>,
     next: u64,
 }
 
 /// How hookd knows a session: by a number of its channel, and an id of its own.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Acquaintance {
-    number: u64,
-    id: Id,
-}
-
-/// What the next hookd is to know.
-#[derive(Debug)]
-struct Known {
-    id: Id,
-    process: u32,
-    ends: Ends,
-    /// How it is to be introduced.
-    stage: Stage,
-    /// What a front end has said, and how that is to be introduced.
-    passed: Option<(Passed, Stage)>,
-    /// Hookd's end of the channel.
-    channel: OwnedFd,
-    user: Option<(Introduced, OwnedFd)>,
+    pub(super) number: u64,
+    pub(super) id: Id,
 }
 
 impl Hooks {
-    /// Starts the first hookd.
+    /// Starts the hookd of new hooks, for new sessions once it is [`appointed`](Self::appoint).
     ///
     /// # Errors
     /// What socketpair(2) and fork(2) say.
-    pub fn start(recipe: Recipe) -> Result<Hooks, Errno> {
-        let (door, behind) = hookd::door()?;
-        let process = recipe.start(&behind)?;
-        Ok(Hooks {
-            recipe,
-            door,
-            behind,
-            process,
-            since: Instant::now(),
-            again: None,
-            deaths: 0,
-            known: BTreeMap::new(),
-            next: 0,
-        })
+    pub(super) fn prepare(&self, recipe: Recipe) -> Result<Office, Errno> {
+        Office::start(recipe, &self.ids())
     }
 
-    /// Becomes readable when a channel has ended.
-    pub(super) fn descriptor(&self) -> BorrowedFd<'_> {
-        self.door.as_fd()
+    /// Has new sessions go by these hooks, or by none. Those that run keep theirs.
+    pub(super) fn appoint(&mut self, office: Option<Office>) {
+        if let Some(spool) = office.as_ref().and_then(Office::spool) {
+            self.spool = Some(spool);
+        }
+        self.former
+            .extend(std::mem::replace(&mut self.current, office));
+    }
+
+    /// The directory for events of uploads, if it was opened.
+    pub(super) fn spool(&self) -> Option<&Arc<Spool>> {
+        self.spool.as_ref()
+    }
+
+    fn ids(&self) -> Vec<Id> {
+        self.offices().map(Office::id).collect()
+    }
+
+    fn offices(&self) -> impl Iterator<Item = &Office> {
+        self.current.iter().chain(&self.former)
+    }
+
+    fn offices_mut(&mut self) -> impl Iterator<Item = &mut Office> {
+        self.current.iter_mut().chain(&mut self.former)
+    }
+
+    /// Whether new sessions have any hooks.
+    pub(super) fn are_there(&self) -> bool {
+        self.current.is_some()
+    }
+
+    /// Become readable when a channel has ended.
+    pub(super) fn descriptors(&self) -> impl Iterator<Item = BorrowedFd<'_>> {
+        self.offices().map(Office::descriptor)
     }
 
     /// Introduces a session by hookd's end of its channel; `former`: it goes on with another keeper.
@@ -89,170 +85,69 @@ impl Hooks {
         channel: OwnedFd,
         stage: Stage,
         former: Option<Acquaintance>,
-    ) -> Acquaintance {
+    ) -> Option<Acquaintance> {
+        let office = self.current.as_mut()?;
         self.next += 1;
-        let number = self.next;
-        let is_heard = self.is_heard();
-        let id = former.map_or_else(hookd::fresh_id, |former| former.id);
-        let mut known = Known {
-            id,
-            process: u32::try_from(process.as_raw()).unwrap_or_default(),
-            ends,
-            stage,
-            passed: ends.passed.map(|passed| (passed, Stage::Again)),
-            channel,
-            user: None,
+        let who = Acquaintance {
+            number: self.next,
+            id: former.map_or_else(hookd::fresh_id, |former| former.id),
         };
-        self.say_session(number, &known);
-        if is_heard {
-            known.stage = Stage::Again;
-        }
-        self.known.insert(number, known);
-        Acquaintance { number, id }
+        office.introduce(who, process, ends, channel, stage);
+        Some(who)
     }
 
-    fn say_session(&self, number: u64, known: &Known) {
-        let session = Introduction::Session {
-            number,
-            id: known.id,
-            process: known.process,
-            client: known.ends.peer,
-            server: known.ends.local,
-            stage: known.stage,
-        };
-        self.say(&session, Some(&known.channel));
-        if let Some((passed, stage)) = known.passed {
-            self.say_passed(number, passed, stage);
-        }
-        if let Some((user, root)) = &known.user {
-            let user = user.clone();
-            self.say(&Introduction::User { number, user }, Some(root));
-        }
-    }
-
-    fn say_passed(&self, number: u64, passed: Passed, stage: Stage) {
-        let Passed { client, server } = passed;
-        let introduction = Introduction::Passed {
-            number,
-            client,
-            server,
-            stage,
-        };
-        self.say(&introduction, None);
+    /// Whoever knows a session.
+    fn of(&mut self, who: Acquaintance) -> Option<&mut Office> {
+        self.offices_mut().find(|office| office.knows(who.number))
     }
 
     /// Tells whose connection it is, as a front end has said it.
     pub(super) fn passed(&mut self, who: Acquaintance, passed: Passed) {
-        self.say_passed(who.number, passed, Stage::New);
-        let stage = match self.is_heard() {
-            true => Stage::Again,
-            false => Stage::New,
-        };
-        if let Some(known) = self.known.get_mut(&who.number) {
-            known.passed = Some((passed, stage));
+        if let Some(office) = self.of(who) {
+            office.passed(who.number, passed);
         }
     }
 
     /// Introduces the user of a session.
     pub(super) fn introduce_user(&mut self, who: Acquaintance, user: Introduced, root: OwnedFd) {
-        let number = who.number;
-        let introduction = Introduction::User {
-            number,
-            user: user.clone(),
-        };
-        self.say(&introduction, Some(&root));
-        if let Some(known) = self.known.get_mut(&number) {
-            known.user = Some((user, root));
+        if let Some(office) = self.of(who) {
+            office.introduce_user(who.number, user, root);
         }
     }
 
     /// Tells of what no session did.
     pub(super) fn tell(&self, happened: Happened) {
-        self.say(&Introduction::Daemon { happened }, None);
-    }
-
-    fn say(&self, introduction: &Introduction, descriptor: Option<&OwnedFd>) {
-        let of_session = !matches!(introduction, Introduction::Daemon { .. });
-        if of_session && !self.is_heard() {
-            // The next one is told of all sessions, and nobody makes room before that.
-            return;
+        if let Some(office) = &self.current {
+            office.tell(happened);
         }
-        let said = self
-            .door
-            .introduce(introduction, descriptor.map(AsFd::as_fd));
-        if let Err(errno) = said {
-            self.recipe.log.line(&format!("hooks: not told: {errno}"));
-        }
-    }
-
-    /// Whether a hookd hears, now or when it comes to it.
-    fn is_heard(&self) -> bool {
-        self.again.is_none()
     }
 
     /// Hears that a child has ended.
     pub(super) fn buried(&mut self, child: Pid) {
-        if child != self.process || self.again.is_some() {
-            return;
-        }
-        self.deaths += 1;
-        let count = self.deaths;
-        self.recipe.log.line(&format!(
-            "hooks: hookd has died ({count} so far); starting another one"
-        ));
-        let now = Instant::now();
-        let pause = if now < self.since + SHORTEST_LIFE {
-            SHORTEST_LIFE
-        } else {
-            Duration::ZERO
-        };
-        self.again = Some(now + pause);
+        self.offices_mut().for_each(|office| office.buried(child));
     }
 
-    /// Hears which channels have ended, and starts another hookd when it is time.
+    /// Hears which channels have ended, starts hookds again when it is time, and lets those go that nobody needs any more.
     pub(super) fn look(&mut self) {
-        while let Some(number) = self.door.parting() {
-            self.known.remove(&number);
+        let ids = self.ids();
+        for office in self.offices_mut() {
+            let others = ids.iter().copied().filter(|&id| id != office.id());
+            office.look(&others.collect::<Vec<_>>());
         }
-        let now = Instant::now();
-        if self.again.is_none_or(|again| again > now) {
-            return;
-        }
-        match self.recipe.start(&self.behind) {
-            Ok(process) => {
-                (self.process, self.since, self.again) = (process, now, None);
-                for (&number, known) in &self.known {
-                    self.say_session(number, known);
-                }
-                for known in self.known.values_mut() {
-                    known.stage = Stage::Again;
-                    if let Some((_, stage)) = &mut known.passed {
-                        *stage = Stage::Again;
-                    }
-                }
-            }
-            Err(errno) => {
-                let line = format!("hooks: hookd cannot be started: {errno}");
-                self.recipe.log.line(&line);
-                self.again = Some(now + SHORTEST_LIFE);
-            }
-        }
+        // Hookd ends when its door is closed and all is done.
+        self.former.retain(|office| !office.is_deserted());
     }
 
     /// When [`look`](Self::look) has something to do by itself.
     pub(super) fn next_turn(&self) -> Option<Instant> {
-        self.again
+        self.offices().filter_map(Office::next_turn).min()
     }
 
-    /// Waits for what hookd owes, but not for ever: it ends when nobody can tell it anything any more.
-    pub(super) fn leave(self, patience: Duration) {
-        self.tell(Happened::new(Kind::Stop));
-        let process = self.process;
-        drop(self);
-        if let Ok(ended) = sys::watch_process(process) {
-            let mut ready = [PollFd::new(ended.as_fd(), PollFlags::POLLIN)];
-            // It goes on alone where it takes longer.
-            let _ = poll(&mut ready, until(Some(Instant::now() + patience)));
+    /// Waits for what the last hookd owes, but not for ever; former ones end by themselves.
+    pub(super) fn leave(&mut self, patience: Duration) {
+        self.former.clear();
+        if let Some(office) = self.current.take() {
+            office.leave(patience);
         }
     }
 }

@@ -12,6 +12,7 @@ mod hooks;
 mod leases;
 mod lifeline;
 mod logins;
+mod office;
 pub mod operator;
 mod penalties;
 mod pool;
@@ -36,8 +37,9 @@ use socket2::Socket;
 
 pub use crate::entrances::{Entrance, Port};
 pub use answers::Answer;
-pub use hooks::Hooks;
+use hooks::Hooks;
 pub use lifeline::{Lifeline, Sign, Watched};
+pub use office::Office;
 pub use operator::Operator;
 pub use pool::Pool;
 pub use renewal::Renewal;
@@ -148,7 +150,7 @@ pub struct Listener {
     door: Door,
     leases: Leases,
     renewal: Option<Renewal>,
-    hooks: Option<Hooks>,
+    hooks: Hooks,
     operator: Option<Operator>,
     pool: Option<Pool>,
     log: Log,
@@ -208,19 +210,24 @@ impl Listener {
             door: Door::new(limits),
             leases: Leases::new(total),
             renewal,
-            hooks: None,
+            hooks: Hooks::default(),
             operator: None,
             pool: None,
             log,
         })
     }
 
-    /// Tells hooks of its sessions.
-    pub fn with_hooks(self, hooks: Option<Hooks>) -> Listener {
-        if let Some(hooks) = &hooks {
-            hooks.tell(Happened::new(Kind::Start));
-        }
-        Listener { hooks, ..self }
+    /// Starts hooks, and tells them of its sessions.
+    ///
+    /// # Errors
+    /// What socketpair(2) and fork(2) say.
+    pub fn with_hooks(mut self, recipe: Option<hookd::Recipe>) -> Result<Listener, Errno> {
+        let office = recipe
+            .map(|recipe| self.hooks.prepare(recipe))
+            .transpose()?;
+        self.hooks.appoint(office);
+        self.hooks.tell(Happened::new(Kind::Start));
+        Ok(self)
     }
 
     /// Answers whoever runs the server, and has sessions tell what they do.
@@ -255,9 +262,7 @@ impl Listener {
             if let Some(renewal) = &mut self.renewal {
                 renewal.look(&self.log);
             }
-            if let Some(hooks) = &mut self.hooks {
-                hooks.look();
-            }
+            self.hooks.look();
             if let Some(pool) = &mut self.pool {
                 pool.look(&self.log);
             }
@@ -293,7 +298,7 @@ impl Listener {
         ready.extend((self.ports.iter()).map(|port| PollFd::new(port.socket.as_fd(), accepted)));
         let renewal = self.renewal.as_ref();
         let awaited = renewal.into_iter().flat_map(Renewal::awaited);
-        let awaited = awaited.chain(self.hooks.iter().map(Hooks::descriptor));
+        let awaited = awaited.chain(self.hooks.descriptors());
         ready.extend(awaited.map(|fd| PollFd::new(fd, PollFlags::POLLIN)));
         let operator = self.operator.as_ref();
         let awaited = operator.into_iter().flat_map(Operator::awaited);
@@ -304,7 +309,7 @@ impl Listener {
         let turn = earlier(paused, self.door.next_turn());
         let end = earlier(turn, renewal.and_then(Renewal::next_turn));
         let end = earlier(end, self.pool.as_ref().and_then(Pool::next_turn));
-        let end = earlier(end, self.hooks.as_ref().and_then(Hooks::next_turn));
+        let end = earlier(end, self.hooks.next_turn());
         if let Err(errno) = poll(&mut ready, until(end))
             && errno != Errno::EINTR
         {
@@ -382,9 +387,9 @@ impl Listener {
         ends: Ends,
         entrance: Entrance,
     ) -> Result<Option<Client>, Errno> {
-        let (ours, theirs) = match &self.hooks {
-            None => (None, None),
-            Some(_) => Some(hookd::channel()?).unzip(),
+        let (ours, theirs) = match self.hooks.are_there() {
+            false => (None, None),
+            true => Some(hookd::channel()?).unzip(),
         };
         let page = match &self.operator {
             None => None,
@@ -397,13 +402,13 @@ impl Listener {
                 let exempt = self.door.exempts(ends.client()) && !is_fronted;
                 self.sessions.add(child, ends, exempt);
                 self.sessions.tells_on(child, page);
-                if let (Some(hooks), Some(theirs)) = (&mut self.hooks, theirs) {
+                if let Some(theirs) = theirs {
                     let stage = if is_fronted {
                         Stage::Fronted
                     } else {
                         Stage::New
                     };
-                    let introduced = hooks.introduce(child, ends, theirs, stage, None);
+                    let introduced = self.hooks.introduce(child, ends, theirs, stage, None);
                     self.sessions.introduced(child, introduced);
                 }
                 // Both halves of a session are a group, which neither can leave: so they can be ended together. The child
@@ -451,12 +456,10 @@ impl Listener {
     /// Takes the reports that came. A session that breaks their rules is ended.
     fn hear(&mut self) {
         while let Some(received) = self.inbox.take() {
-            if let Err(Some(group)) = self.sessions.hear(
-                received,
-                &mut self.door,
-                &mut self.leases,
-                self.hooks.as_mut(),
-            ) {
+            if let Err(Some(group)) =
+                self.sessions
+                    .hear(received, &mut self.door, &mut self.leases, &mut self.hooks)
+            {
                 self.log.line(&format!(
                     "session {group}: ended: it broke the rules of its reports"
                 ));
@@ -473,9 +476,7 @@ impl Listener {
             self.log.line(&line);
         }
         for happened in self.door.happened() {
-            if let Some(hooks) = &self.hooks {
-                hooks.tell(happened);
-            }
+            self.hooks.tell(happened);
         }
     }
 }

@@ -152,9 +152,9 @@ impl Sessions {
     }
 
     /// Notes how hookd knows a session.
-    pub(super) fn introduced(&mut self, group: Pid, acquaintance: Acquaintance) {
+    pub(super) fn introduced(&mut self, group: Pid, acquaintance: Option<Acquaintance>) {
         if let Some(session) = self.all.get_mut(&group) {
-            session.acquaintance = Some(acquaintance);
+            session.acquaintance = acquaintance;
         }
     }
 
@@ -388,11 +388,11 @@ impl Session {
     /// Tells hookd whose session it is; `Err` if it may not be anybody's now.
     pub(super) fn introduce_user(
         &mut self,
-        hooks: Option<&mut Hooks>,
+        hooks: &mut Hooks,
         user: Introduced,
         root: OwnedFd,
     ) -> Result<(), ()> {
-        let (hooks, acquaintance) = hooks.zip(self.acquaintance).ok_or(())?;
+        let acquaintance = self.acquaintance.ok_or(())?;
         hooks.introduce_user(acquaintance, user, root);
         Ok(())
     }

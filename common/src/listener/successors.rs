@@ -17,15 +17,15 @@ impl Listener {
             if let Some(former) = session.keeper.take() {
                 let _ = kill(former, Signal::SIGKILL);
             }
-            let channel = self.hooks.as_ref().map(|_| hookd::channel());
+            let channel = self.hooks.are_there().then(hookd::channel);
             let (ours, theirs) = channel.and_then(Result::ok).unzip();
             match sys::fork() {
                 // In the listener, so that no signal to the group can come between; it fails if the session has ended.
                 Ok(Fork::Parent(child)) if setpgid(child, group).is_ok() => {
-                    if let (Some(hooks), Some(theirs)) = (&mut self.hooks, theirs) {
+                    if let Some(theirs) = theirs {
                         let (former, ends) = (session.acquaintance, session.ends);
                         let stage = Stage::Again;
-                        let introduced = hooks.introduce(child, ends, theirs, stage, former);
+                        let introduced = self.hooks.introduce(child, ends, theirs, stage, former);
                         self.sessions.introduced(group, introduced);
                     }
                     self.sessions.replaced(group, child);

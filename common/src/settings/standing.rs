@@ -2,6 +2,7 @@
 //! the others are read anew. Pure: no I/O.
 
 use super::{Config, ServerConfig};
+use crate::hooks::Hook;
 
 /// Gives a setting the value that it had; true if that was another one.
 type Keep = fn(&mut ServerConfig, &ServerConfig) -> bool;
@@ -38,8 +39,9 @@ const STANDING: &[(&str, Keep)] = &[
             && !old.auth_methods.need_pam()
             && keep(&mut new.auth_methods, &old.auth_methods)
     }),
-    // They are hookd's, which was started with them.
+    // For programs as root the daemon has kept what others have given up.
     ("UploadHook and other hooks", hooks),
+    // All hookds share it.
     ("EventSpool", |new, old| keep(&mut new.spool, &old.spool)),
     ("EventSpoolFull", |new, old| {
         keep(&mut new.spool_full, &old.spool_full)
@@ -47,11 +49,13 @@ const STANDING: &[(&str, Keep)] = &[
 ];
 
 fn hooks(new: &mut ServerConfig, old: &ServerConfig) -> bool {
-    // Where in the file they stand does not matter.
-    let others = !new.hooks().eq(old.hooks());
-    new.scripts.clone_from(&old.scripts);
-    new.hooks.clone_from(&old.hooks);
-    others
+    let privileged = |config: &ServerConfig| config.hooks().any(Hook::needs_privileges);
+    let too_late = privileged(new) && !privileged(old);
+    if too_late {
+        new.scripts.clone_from(&old.scripts);
+        new.hooks.clone_from(&old.hooks);
+    }
+    too_late
 }
 
 fn keep<T: Clone + PartialEq>(new: &mut T, old: &T) -> bool {
