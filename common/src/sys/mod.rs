@@ -101,14 +101,30 @@ pub struct Datagram {
 
 /// Sends one datagram with at most one descriptor on it.
 ///
+/// The descriptors that all processes of a user have on their way count as one against the sender's `RLIMIT_NOFILE`
+/// (unix(7)), which is small in a sandbox: many sessions at once come to it without doing any harm. Others take theirs soon,
+/// of which there is no event, so this looks again a few times.
+///
 /// # Errors
-/// What sendmsg(2) says; `EPIPE` when the other end is gone.
+/// What sendmsg(2) says; `EPIPE` when the other end is gone; `ETOOMANYREFS` when after two seconds too many descriptors
+/// still are on their way.
 pub fn send_datagram(
     socket: BorrowedFd<'_>,
     octets: &[u8],
     descriptor: Option<BorrowedFd<'_>>,
 ) -> Result<(), Errno> {
-    send(socket, octets, descriptor, MsgFlags::empty())
+    let mut pauses = [
+        1u8, 2, 4, 8, 16, 32, 64, 128, 250, 250, 250, 250, 250, 250, 250,
+    ]
+    .into_iter();
+    loop {
+        let sent = send(socket, octets, descriptor, MsgFlags::empty());
+        match (sent, pauses.next()) {
+            // Whatever ends the pause early, it is only a pause.
+            (Err(Errno::ETOOMANYREFS), Some(pause)) => drop(nix::poll::poll(&mut [], pause)),
+            (sent, _) => return sent,
+        }
+    }
 }
 
 /// The same without ever waiting.

@@ -12,6 +12,7 @@
 
 mod attempts;
 mod failures;
+mod flight;
 mod inside;
 mod raw;
 
@@ -80,6 +81,10 @@ fn main() -> ExitCode {
     for (name, start, test) in failures::REFUSALS {
         tally.test(name, machine.can(*start), || test(&machine));
     }
+    let name = "a crowd of descriptors on their way is waited for";
+    tally.test(name, machine.can(Start::Ordinary), || {
+        flight::a_crowd_is_waited_for(&machine);
+    });
     println!(
         "\n{} passed, {} failed, {} skipped\n",
         tally.passed, tally.failed, tally.skipped

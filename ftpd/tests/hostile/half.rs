@@ -8,7 +8,6 @@ use common::listener::Status;
 use common::net::Ends;
 use common::sandbox::{self, Role};
 use common::sys;
-use nix::errno::Errno;
 use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
 
 use crate::setup::{Security, Setup};
@@ -62,7 +61,7 @@ pub(crate) fn run(
     if entered.is_err() {
         return Status::SandboxFailed;
     }
-    let handed = hand_over(&test, &channel);
+    let handed = sys::send_datagram(test.as_fd(), b"channel", Some(channel.as_fd()));
     drop(channel);
     if handed.is_err() {
         return Status::Broken;
@@ -73,17 +72,4 @@ pub(crate) fn run(
     }
     drop(client);
     Status::Ended
-}
-
-/// The kernel counts the descriptors that all processes of a user have on their way, and other tests have some on theirs:
-/// then it is tried again.
-fn hand_over(test: &OwnedFd, channel: &Asker<PreLogin>) -> Result<(), Errno> {
-    let mut tries = 0..1000;
-    loop {
-        let handed = sys::send_datagram(test.as_fd(), b"channel", Some(channel.as_fd()));
-        if handed != Err(Errno::ETOOMANYREFS) || tries.next().is_none() {
-            return handed;
-        }
-        let _ = poll(&mut [], 10u8);
-    }
 }
