@@ -1,12 +1,25 @@
-//! Takes the header of the PROXY protocol off a connection, and nothing of what is behind it.
+//! Takes the header of the PROXY protocol off a connection, and nothing of what is behind it; puts one on a connection.
 
 use std::fmt;
 use std::os::fd::{AsRawFd, BorrowedFd};
 
 use nix::errno::Errno;
-use nix::sys::socket::{MsgFlags, recv};
+use nix::sys::socket::{MsgFlags, recv, send};
 
-use crate::proto::proxied::{Header, LONGEST, Progress, Wrong, read};
+use crate::proto::proxied::{Header, LONGEST, Progress, Wrong, read, write};
+
+/// Begins a connection with a header, without waiting: it fits where nothing was sent before.
+///
+/// # Errors
+/// What send(2) says, with `EAGAIN` for a part.
+pub fn introduce(socket: BorrowedFd<'_>, header: Header) -> Result<(), Errno> {
+    let octets = write(header);
+    let flags = MsgFlags::MSG_DONTWAIT | MsgFlags::MSG_NOSIGNAL;
+    match send(socket.as_raw_fd(), &octets, flags)? {
+        count if count == octets.len() => Ok(()),
+        _ => Err(Errno::EAGAIN),
+    }
+}
 
 /// A header that is coming in.
 #[derive(Debug, Default)]

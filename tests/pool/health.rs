@@ -7,24 +7,12 @@ use std::sync::atomic::{AtomicBool, Ordering};
 
 use nix::sys::signal::{Signal, killpg};
 use nix::unistd::Pid;
-use tests::{Client, Data, Gateway, GatewaySetup, Scratch, wait};
+use tests::{Client, Data, Scratch, wait};
 
 use crate::members::{
-    Greeter, NAMES, furnish, listed, log_in, routes, served_by, setup, start, three, user,
+    Greeter, NAMES, furnish, listed, log_in, routes, served_by, setup, start, three, told, user,
+    watchful,
 };
-
-/// Looks that come quickly, and count at once.
-fn watchful(list: &str) -> GatewaySetup {
-    let gateway = GatewaySetup::before(list).setting("HealthInterval=1");
-    gateway.setting("HealthDown=1").setting("HealthUp=1")
-}
-
-#[track_caller]
-fn told(gateway: &Gateway, server: &str, what: &str) -> String {
-    gateway
-        .log
-        .line_with(&[&format!("pool: {server} is {what}")])
-}
 
 #[test]
 fn a_server_that_dies_takes_only_its_sessions_along_and_is_taken_back() {

@@ -6,7 +6,7 @@ use std::net::{SocketAddr, TcpListener, TcpStream};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
-use tests::{Client, Gateway, Server, Setup, wait};
+use tests::{Client, Gateway, GatewaySetup, Server, Setup, wait};
 
 /// The names that servers of a pool have here.
 pub(crate) const NAMES: [&str; 3] = ["one", "two", "three"];
@@ -78,6 +78,20 @@ pub(crate) fn routes(gateway: &Gateway, server: &Server) -> BTreeMap<String, Str
         (name, at)
     };
     (0..USERS).map(route).collect()
+}
+
+/// Looks that come quickly, and count at once.
+pub(crate) fn watchful(list: &str) -> GatewaySetup {
+    let gateway = GatewaySetup::before(list).setting("HealthInterval=1");
+    gateway.setting("HealthDown=1").setting("HealthUp=1")
+}
+
+/// Waits until the watcher tells this of a server.
+#[track_caller]
+pub(crate) fn told(gateway: &Gateway, server: &str, what: &str) -> String {
+    gateway
+        .log
+        .line_with(&[&format!("pool: {server} is {what}")])
 }
 
 /// A server that greets everybody by the same octets and then only listens.

@@ -19,11 +19,13 @@ use crate::net::{self, Ends};
 use crate::pool::Standing;
 use crate::proto::destination::{Destination, Host};
 use crate::proto::hostport::Family;
+use crate::proto::proxied::Header;
+use crate::proxied;
 use crate::sandbox::{self, Programs};
-use crate::settings::GatewayConfig;
 use crate::settings::peers::FIRST_CLIENT_PORT;
 use crate::settings::sources::SourcePorts;
 use crate::settings::targets::Targets;
+use crate::settings::{GatewayConfig, ServerHeader};
 use crate::tls::Offer;
 use nix::errno::Errno;
 use nix::poll::{PollFd, PollFlags, poll};
@@ -294,6 +296,12 @@ impl<'a> Dialer<'a> {
                 local,
             }) => {
                 self.seal()?;
+                if let Err(why) = self.introduce(&socket) {
+                    self.rules
+                        .log
+                        .line(&format!("client {client}: {destination}: {why}"));
+                    return Ok(not_dialled(DialFault::Unreachable, true));
+                }
                 self.reached = Some(Ends {
                     local,
                     peer: server,
@@ -314,6 +322,25 @@ impl<'a> Dialer<'a> {
                 Ok(not_dialled(why, self.misses >= MOST_MISSES))
             }
         }
+    }
+
+    /// Tells a server whose connection it is, if it wants to be told.
+    fn introduce(&self, server: &OwnedFd) -> Result<(), String> {
+        if self.rules.config.header == ServerHeader::None {
+            return Ok(());
+        }
+        let Ends {
+            peer,
+            local,
+            passed,
+        } = self.visit.ends;
+        let (client, local) = passed.map_or((peer, local), |it| (it.client, it.server));
+        let header = Header::Passed {
+            client: net::canonical(client),
+            server: net::canonical(local),
+        };
+        proxied::introduce(server.as_fd(), header)
+            .map_err(|errno| format!("no header could be sent: {}", errno.desc()))
     }
 
     /// Gives up files: there is no other server to look for.

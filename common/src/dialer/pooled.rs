@@ -83,7 +83,7 @@ impl Dialer<'_> {
                 socket,
                 server,
                 local,
-            }) => {
+            }) if self.introduce(&socket).is_ok() => {
                 self.reached = Some(Ends {
                     local,
                     peer: server,
@@ -97,6 +97,7 @@ impl Dialer<'_> {
                 };
                 return Some((answer, Some(socket)));
             }
+            Ok(_) => "no header could be sent".to_owned(),
             Err(unreached) => unreached.text,
         };
         let text = format!("client {client}: {member} not reached: {why}");

@@ -13,10 +13,12 @@ use super::login::Login;
 use crate::net::{self, Ends};
 use crate::proto::answer::{Answer, Outcome};
 use crate::proto::destination::Host;
+use crate::proto::proxied::Header;
 use crate::proto::reply::Code;
 use crate::proto::request::Request;
+use crate::proxied;
 use crate::proxy::server::{Server, ServerFault};
-use crate::settings::{GatewayConfig, ServerTls};
+use crate::settings::{GatewayConfig, ServerHeader, ServerTls};
 use crate::tls::{Trusted, Upstream};
 
 /// How long a server may leave a command unread. It is short, and there is room for it.
@@ -82,6 +84,10 @@ impl Check {
                 Step::Connecting => {
                     if !self.is_connected()? {
                         return Ok(Progress::Waits(PollFlags::POLLOUT));
+                    }
+                    if terms.config.header == ServerHeader::V2 {
+                        // It is the gateway's own connection.
+                        proxied::introduce(self.server.as_fd(), Header::Local).map_err(because)?;
                     }
                     match terms.config.upstream.mode {
                         ServerTls::Implicit => self.secure(terms, Next::Greeting)?,

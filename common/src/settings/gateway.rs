@@ -45,6 +45,7 @@ pub struct GatewayConfig {
     /// Each client goes where it wanted to go before it was redirected here.
     pub transparent: bool,
     pub server_data: ServerData,
+    pub header: ServerHeader,
     pub limits: Limits,
     /// How many sessions of one login name and destination there may be; zero is no limit.
     pub max_per_user: u32,
@@ -78,6 +79,24 @@ pub enum ServerData {
     Active,
 }
 
+/// What connections to servers begin with.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum ServerHeader {
+    None,
+    /// A header of the PROXY protocol, version 2, which names the client.
+    V2,
+}
+
+impl ServerHeader {
+    fn parse(text: &str) -> Result<ServerHeader, Wrong> {
+        match text.to_ascii_lowercase().as_str() {
+            "off" => Ok(ServerHeader::None),
+            "v2" => Ok(ServerHeader::V2),
+            _ => Err(Wrong::Not("off or v2".to_owned())),
+        }
+    }
+}
+
 impl ServerData {
     /// A switch that has the servers do it.
     pub(super) fn parse(value: Value) -> Result<ServerData, Wrong> {
@@ -107,6 +126,7 @@ impl Default for GatewayConfig {
             pool: Pool::default(),
             transparent: false,
             server_data: ServerData::Passive,
+            header: ServerHeader::None,
             limits: Limits {
                 // It is the server that checks them; this is how many may wait for that.
                 password_checks: 1000,
@@ -174,6 +194,10 @@ impl GatewayConfig {
             Some(server) if !self.targets.may_permit(&server.host, server.port) => {
                 let text = format!("Server is {server}, which no rule of Targets permits");
                 Err(("Server", text))
+            }
+            None if self.header != ServerHeader::None && !self.pools() => {
+                let text = "ServerProxyProtocol is for servers that expect a header: it needs Server or Servers";
+                Err(("ServerProxyProtocol", text.to_owned()))
             }
             _ => self.settle_pool(),
         }
@@ -264,6 +288,7 @@ const TABLE: &[Setting] = &[
     setting("HealthUp",              &["health-up"],       "servers.health-up",     Text("NUMBER"),   "2",      "So many in a row that do not, and it is up again",                       Gateway(|c, v| { c.pool.up_after = v.count()?; Ok(()) })),
     setting("HealthLogin",           &["health-login"],    "servers.health-login",  File,             "",       "File with a name and, in its second line, a password that checks try",   Gateway(|c, v| { c.pool.login = Some(v.path()?); Ok(()) })),
     setting("Transparent",           &["proxy"],           "servers.transparent",   Switch,           "no",     "Serve connections that a firewall redirects here, and go where they went",Gateway(|c, v| { c.transparent = v.switch()?; Ok(()) })),
+    setting("ServerProxyProtocol",   &["server-proxy-protocol"], "servers.proxy-protocol", Choice(&["off", "v2"]), "off", "Header that tells Server or Servers whose each control connection is",  Gateway(|c, v| { c.header = ServerHeader::parse(v.text)?; Ok(()) })),
     setting("NoPassive",             &["nopasv"],          "servers.active",        Switch,           "no",     "Have servers open the data connections to the gateway",                  Gateway(|c, v| { c.server_data = ServerData::parse(v)?; Ok(()) })),
     setting("NoDaemon",              &["nodemon"],         "run.foreground",        Switch,           "no",     "Stay in the foreground",                                                 Gateway(foreground)),
     setting("ProxyUser",             &["proxyuser"],       "run.user",              Text("UID"),      "60631",  "Uid and gid of what reads the network; four behind it are taken too",     Gateway(|c, v| { c.user = v.unprivileged_id()?; Ok(()) })),
@@ -341,6 +366,7 @@ mod tests {
             ("Server", _) => "ftp.example.org",
             ("Servers", _) => "one=192.0.2.1",
             ("ServerTLS", _) => "implicit",
+            ("ServerProxyProtocol", _) => "v2",
             ("TLSDataBinding", _) => "off",
             ("ServerTLSName", _) => "ftp.example.org",
             ("TLSRequired", _) => "all",
