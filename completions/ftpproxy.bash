@@ -23,7 +23,7 @@ _ftpproxy() {
 
     case "${cmd}" in
         ftpproxy)
-            opts="-f -p -i -4 -h -V --config --check --port --bindaddress --cert --key --tls-port --tls-min-version --tls-cipher-suites --tls-required --tls-data-binding --server-tls --server-ca --server-tls-name --server-tls-max-version --targets --server --servers --user-servers --server-patience --health-interval --health-down --health-up --health-login --proxy --nopasv --nodemon --proxyuser --servlogfile --loglevel --banner --permittedcommands --logintimeout --idle --replytimeout --connecttimeout --answertimeout --datatimeout --stalltimeout --awaitacknowledgement --dclow --dchigh --dcrange --maxclients --maxperaddress --maxperuser --maxunauthenticated --exemptnetworks --penalty --ban --longestban --help --version"
+            opts="-f -p -i -4 -h -V --config --check --status --drain --undrain --who --kick --json --port --bindaddress --cert --key --tls-port --tls-min-version --tls-cipher-suites --tls-required --tls-data-binding --server-tls --server-ca --server-tls-name --server-tls-max-version --targets --server --servers --user-servers --server-patience --health-interval --health-down --health-up --health-login --proxy --draining --server-proxy-protocol --nopasv --nodemon --proxyuser --controlsocket --servlogfile --loglevel --banner --permittedcommands --logintimeout --idle --replytimeout --connecttimeout --answertimeout --datatimeout --stalltimeout --awaitacknowledgement --dclow --dchigh --dcrange --maxclients --maxperaddress --maxperuser --maxunauthenticated --exemptnetworks --penalty --ban --longestban --help --version"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 1 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -57,6 +57,18 @@ _ftpproxy() {
                     if [[ "${BASH_VERSINFO[0]}" -ge 4 ]]; then
                         compopt -o filenames
                     fi
+                    return 0
+                    ;;
+                --drain)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --undrain)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --kick)
+                    COMPREPLY=($(compgen -f "${cur}"))
                     return 0
                     ;;
                 --port)
@@ -218,6 +230,14 @@ _ftpproxy() {
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
                     ;;
+                --draining)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --server-proxy-protocol)
+                    COMPREPLY=($(compgen -W "off v2" -- "${cur}"))
+                    return 0
+                    ;;
                 --nopasv)
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
@@ -228,6 +248,21 @@ _ftpproxy() {
                     ;;
                 --proxyuser)
                     COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --controlsocket)
+                    local oldifs
+                    if [ -n "${IFS+x}" ]; then
+                        oldifs="$IFS"
+                    fi
+                    IFS=$'\n'
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    if [ -n "${oldifs+x}" ]; then
+                        IFS="$oldifs"
+                    fi
+                    if [[ "${BASH_VERSINFO[0]}" -ge 4 ]]; then
+                        compopt -o filenames
+                    fi
                     return 0
                     ;;
                 --servlogfile)

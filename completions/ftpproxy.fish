@@ -1,4 +1,7 @@
 complete -c ftpproxy -s f -l config -d 'Read this configuration [default: /etc/ftpproxy.conf]' -r -F
+complete -c ftpproxy -l drain -d 'Have a server of the pool get no new sessions; those that run go on' -r
+complete -c ftpproxy -l undrain -d 'Have it get new sessions again' -r
+complete -c ftpproxy -l kick -d 'End the session of this number; asked twice, at once' -r
 complete -c ftpproxy -s p -l port -d 'Port for clients; 0 is any free one [default: 21]' -r
 complete -c ftpproxy -s i -l bindaddress -d 'Addresses and interfaces to listen on, with :PORT or not; by default all' -r
 complete -c ftpproxy -s 4 -d 'Listen on IPv4 addresses only' -r
@@ -33,9 +36,13 @@ complete -c ftpproxy -l health-down -d 'So many checks in a row that fail, and a
 complete -c ftpproxy -l health-up -d 'So many in a row that do not, and it is up again [default: 2]' -r
 complete -c ftpproxy -l health-login -d 'File with a name and, in its second line, a password that checks try' -r -F
 complete -c ftpproxy -l proxy -d 'Serve connections that a firewall redirects here, and go where they went' -r
+complete -c ftpproxy -l draining -d 'Servers of the pool that get no new sessions, while those that run end' -r
+complete -c ftpproxy -l server-proxy-protocol -d 'Header that tells Server or Servers whose each control connection is [default: off]' -r -f -a "off\t''
+v2\t''"
 complete -c ftpproxy -l nopasv -d 'Have servers open the data connections to the gateway' -r
 complete -c ftpproxy -l nodemon -d 'Stay in the foreground' -r
 complete -c ftpproxy -l proxyuser -d 'Uid and gid of what reads the network; four behind it are taken too [default: 60631]' -r
+complete -c ftpproxy -l controlsocket -d 'Socket for --status, --drain, --who and --kick; for root and the daemon\'s user' -r -F
 complete -c ftpproxy -l servlogfile -d 'Append log lines to this file' -r -F
 complete -c ftpproxy -l loglevel -d 'How much is logged; each has what those before it have [default: transfers]' -r -f -a "logins\t''
 transfers\t''
@@ -62,5 +69,8 @@ complete -c ftpproxy -l penalty -d 'Penalty of an address for a failed login or 
 complete -c ftpproxy -l ban -d 'Penalties in sum from which an address is refused until they are paid [default: 60]' -r
 complete -c ftpproxy -l longestban -d 'Bans of an address double, up to this [default: 600]' -r
 complete -c ftpproxy -l check -d 'Check the configuration and start nothing'
+complete -c ftpproxy -l status -d 'List the servers of the pool of the gateway that runs with this ControlSocket'
+complete -c ftpproxy -l who -d 'List the sessions of the gateway that runs'
+complete -c ftpproxy -l json -d 'With --status and --who: print one JSON object for each'
 complete -c ftpproxy -s h -l help -d 'Print help'
 complete -c ftpproxy -s V -l version -d 'Print version'

@@ -40,7 +40,9 @@ for example in "$here"/examples/*; do
     put 644 "$example" "$prefix/share/doc/ftpd/examples/${example##*/}"
 done
 
-put 644 "$here/ftpproxy.conf" "$prefix/share/doc/ftpd/examples/ftpproxy.conf"
+for example in ftpproxy.conf ftpproxy-pool.conf; do
+    put 644 "$here/$example" "$prefix/share/doc/ftpd/examples/$example"
+done
 
 unit=$(mktemp)
 trap 'rm -f -- "$unit"' EXIT

@@ -79,6 +79,15 @@ fn every_shipped_configuration_passes_the_check() {
         checked += 1;
     }
     assert!(checked >= 3);
+    for name in ["ftpproxy.conf", "ftpproxy-pool.conf"] {
+        let copy = scratch.join(name);
+        let proxy_log: (&str, &Path) = ("/var/log/ftpproxy.log", log.1);
+        adapted(&packaging(name), &copy, &[proxy_log]);
+        let told = run(Command::new(binaries::path("ftpproxy"))
+            .args(["--check", "-f"])
+            .arg(&copy));
+        assert_eq!(text(&told.stdout), "configuration is fine\n", "{name}");
+    }
 }
 
 #[test]

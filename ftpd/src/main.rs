@@ -11,13 +11,14 @@ mod pid_file;
 mod reload;
 mod session;
 mod setup;
-mod who;
 
 use std::ops::ControlFlow;
 use std::process::ExitCode;
 
 use common::cli;
+use common::cli::asking::Daemon;
 use common::cli::ftpd::Question;
+use common::cli::who;
 use common::settings::{Config, Run, Source};
 
 fn main() -> ExitCode {
@@ -44,13 +45,17 @@ fn configuration() -> ControlFlow<ExitCode, (Config, Source)> {
     }
     let source = Source::new(matches);
     let loaded = cli::ftpd::configuration(&source)?;
+    let daemon = Daemon {
+        program: "ftpd",
+        socket: loaded.config.server.control_socket.as_deref(),
+    };
     let answer = match cli::ftpd::question(source.matches()) {
         None => return ControlFlow::Continue((loaded.config, source)),
         Some(Question::Check) => check::answer(&loaded.config),
         Some(Question::Passive { json }) => check::passive(&loaded.config, json),
         Some(Question::Login { user, from, json }) => check::login(&loaded, user, from, json),
-        Some(Question::Who { json }) => who::list(&loaded.config.server, json),
-        Some(Question::Kick { session }) => who::kick(&loaded.config.server, session),
+        Some(Question::Who { json }) => who::list(&daemon, json),
+        Some(Question::Kick { session }) => who::kick(&daemon, session),
         Some(Question::Dump { user }) => dump::dump(&loaded, user),
     };
     ControlFlow::Break(answer)

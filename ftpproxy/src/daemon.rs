@@ -10,15 +10,17 @@ use common::dialer::Rules;
 use common::entrances;
 use common::gateway::{self, Gateway};
 use common::hookd::Interest;
-use common::listener::{Listener, Pool, Ran, Renewal, Status};
+use common::listener::{Listener, Operator, Pool, Ran, Renewal, Status};
 use common::log::{Log, Places};
 use common::pool::{Login, Recipe, Standing};
 use common::rate::Rates;
 use common::sandbox::{Bounding, EmptyRoot, Programs, drop_bounding, is_root};
-use common::settings::{GatewayConfig, LogFormat, Run, ServerTls, UpstreamTls};
+use common::settings::{GatewayConfig, LogFormat, Run, ServerTls, Source, UpstreamTls};
 use common::startup::{self, apart, because};
 use common::sys;
 use common::tls::Trusted;
+
+use crate::reload::reload;
 
 /// What every session is started with: made once by the listener, before the first fork.
 #[derive(Debug)]
@@ -55,15 +57,15 @@ impl Setup {
 }
 
 /// Runs as a daemon until it is told to stop; in each session's processes, until that session has ended.
-pub(crate) fn listen(config: GatewayConfig) -> ExitCode {
+pub(crate) fn listen(config: GatewayConfig, source: &Source) -> ExitCode {
     match start(config) {
-        Ok((mut listener, setup)) => loop {
+        Ok((mut listener, mut setup)) => loop {
             match listener.run() {
                 Ran::Stopped => return ExitCode::SUCCESS,
                 Ran::Serve(client) => sys::exit(gateway::serve(&setup.gateway(), client).code()),
                 Ran::Reload(again) => {
                     listener = *again;
-                    listener.renew_certificates();
+                    reload(source, &mut setup, &mut listener);
                 }
                 // Nobody in a gateway's sessions asks for these.
                 Ran::ChangePassword(_) | Ran::Reinitialise(_) => sys::exit(Status::Broken.code()),
@@ -96,7 +98,7 @@ fn start(config: GatewayConfig) -> Result<(Listener, Setup), String> {
         Run::Background => Some(startup::leave_terminal()?),
         Run::Foreground | Run::Inetd => None,
     };
-    let [_, logger, _, signer, watcher] = config.own_uids();
+    let [_, logger, _, signer, _] = config.own_uids();
     let terminal = io::stderr().as_fd().try_clone_to_owned();
     startup::detach_standard_descriptors().map_err(because("/dev/null"))?;
     let root = empty_root.as_ref();
@@ -112,37 +114,54 @@ fn start(config: GatewayConfig) -> Result<(Listener, Setup), String> {
         let _ = terminal.map(nix::unistd::dup2_stderr);
     })?;
     let renewal = signer.map(|(recipe, ready)| Renewal::new(recipe, ready));
-    let pool = config.pools().then(|| {
-        Pool::start(Recipe {
-            config: config.clone(),
-            trusted: trusted.clone(),
-            programs: programs.clone(),
-            user: watcher,
-            log: log.clone(),
-        })
-    });
-    let pool = pool.transpose().map_err(because("pool"))?;
-    let standing = pool.as_ref().map(Pool::standing).transpose();
-    let standing = standing.map_err(because("pool"))?;
-    entrances::announce(&ports, &log);
-    let limits = config.limits.clone();
-    let listener = Listener::new(ports, renewal, limits, Rates::default(), log.clone())
-        .map_err(because("signals"))?
-        .with_pool(pool);
-    startup::tell_ready(awaited);
-    let setup = Setup {
+    let operator = config.control_socket.as_deref().map(Operator::new);
+    let operator = operator.transpose()?;
+    let mut setup = Setup {
         config,
         programs,
         empty_root,
         log,
         trusted,
-        standing,
+        standing: None,
     };
+    let (pool, standing) = pool(&setup, &setup.config, &setup.trusted, None)?;
+    setup.standing = standing;
+    let (config, log) = (&setup.config, &setup.log);
+    entrances::announce(&ports, log);
+    let limits = config.limits.clone();
+    let listener = Listener::new(ports, renewal, limits, Rates::default(), log.clone())
+        .map_err(because("signals"))?
+        .with_operator(operator)
+        .with_pool(pool);
+    startup::tell_ready(awaited);
     Ok((listener, setup))
 }
 
+/// Has somebody watch the servers of the pool, if there is one, with what is known of them from before.
+pub(crate) fn pool(
+    setup: &Setup,
+    config: &GatewayConfig,
+    trusted: &Option<Trusted>,
+    former: Option<&Pool>,
+) -> Result<(Option<Pool>, Option<Standing>), String> {
+    if !config.pools() {
+        return Ok((None, None));
+    }
+    let [.., user] = config.own_uids();
+    let recipe = Recipe {
+        config: config.clone(),
+        trusted: trusted.clone(),
+        programs: setup.programs.clone(),
+        user,
+        log: setup.log.clone(),
+    };
+    let pool = Pool::start_after(former, recipe).map_err(because("pool"))?;
+    let standing = pool.standing().map_err(because("pool"))?;
+    Ok((Some(pool), Some(standing)))
+}
+
 /// Whether what the settings are about is there.
-fn look(config: &GatewayConfig) -> Result<(), String> {
+pub(crate) fn look(config: &GatewayConfig) -> Result<(), String> {
     match config.pool.login.clone() {
         Some(path) => apart(move || Login::read(&path).map(|_| ())),
         None => Ok(()),
@@ -150,7 +169,7 @@ fn look(config: &GatewayConfig) -> Result<(), String> {
 }
 
 /// Reads who certifies servers, if they are spoken to under TLS.
-fn trusted(upstream: &UpstreamTls) -> Result<Option<Trusted>, String> {
+pub(crate) fn trusted(upstream: &UpstreamTls) -> Result<Option<Trusted>, String> {
     if upstream.mode == ServerTls::Off {
         return Ok(None);
     }

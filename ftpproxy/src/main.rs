@@ -1,31 +1,46 @@
-//! `ftpproxy`: the gateway. `main` only finds out which role this process has: daemon, or a check of the configuration.
+//! `ftpproxy`: the gateway. `main` only finds out which role this process has: daemon, a check of the configuration, or a question to the
+//! daemon that runs.
 
 mod check;
 mod daemon;
+mod reload;
 
 use std::ops::ControlFlow;
 use std::process::ExitCode;
 
 use common::cli;
+use common::cli::asking::Daemon;
+use common::cli::ftpproxy::Question;
+use common::cli::{pool, who};
 use common::settings::{GatewayConfig, Source};
 
 fn main() -> ExitCode {
     common::sys::map_large_buffers();
-    let config = match common::startup::apart(configuration) {
+    let (config, source) = match common::startup::apart(configuration) {
         ControlFlow::Break(status) => return status,
-        ControlFlow::Continue(config) => config,
+        ControlFlow::Continue(both) => both,
     };
     common::sys::promise_single_thread();
-    daemon::listen(config)
+    daemon::listen(config, &source)
 }
 
 /// What the command line and the files say; `Break` where that was all there was to do.
-fn configuration() -> ControlFlow<ExitCode, GatewayConfig> {
+fn configuration() -> ControlFlow<ExitCode, (GatewayConfig, Source)> {
     let matches = cli::matches(cli::ftpproxy::command());
     let source = Source::new(matches);
     let config = cli::ftpproxy::configuration(&source)?;
-    match cli::ftpproxy::only_checks(source.matches()) {
-        true => ControlFlow::Break(check::answer(&config)),
-        false => ControlFlow::Continue(config),
-    }
+    let daemon = Daemon {
+        program: "ftpproxy",
+        socket: config.control_socket.as_deref(),
+    };
+    let answer = match cli::ftpproxy::question(source.matches()) {
+        None => return ControlFlow::Continue((config, source)),
+        Some(Question::Check) => check::answer(&config),
+        Some(Question::Status { json }) => pool::status(&daemon, json),
+        Some(Question::Drain { server }) => pool::drain(&daemon, server),
+        Some(Question::Undrain { server }) => pool::undrain(&daemon, server),
+        Some(Question::Who { json }) => who::list(&daemon, json),
+        Some(Question::Kick { session }) => who::kick(&daemon, session),
+    };
+    ControlFlow::Break(answer)
 }

@@ -5,4 +5,5 @@
 mod header;
 mod health;
 mod members;
+mod operator;
 mod routing;

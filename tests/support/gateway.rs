@@ -90,7 +90,7 @@ impl GatewaySetup {
         self.on(Ipv6Addr::LOCALHOST.into())
     }
 
-    /// Adds a `Key=Value` line to the configuration file.
+    /// Adds a `Key=Value` line to the configuration file. `{scratch}` is the directory of that.
     pub fn setting(mut self, line: &str) -> GatewaySetup {
         self.settings.push(line.to_owned());
         self
@@ -113,7 +113,9 @@ impl GatewaySetup {
     pub fn start(mut self) -> Gateway {
         let scratch = Scratch::new();
         let configuration = scratch.join("gateway.conf");
-        fs::write(&configuration, self.settings.join("\n") + "\n").unwrap();
+        let place = scratch.path().to_str().unwrap();
+        let settings = self.settings.join("\n").replace("{scratch}", place);
+        fs::write(&configuration, settings + "\n").unwrap();
         mode(&configuration, 0o600);
         let mut program = binaries::path(self.program);
         // The test's thread is the parent: if it is killed, so is the gateway.
@@ -172,6 +174,7 @@ impl GatewaySetup {
             log,
             servants: Vec::new(),
             scratch,
+            program: self.program,
         };
         let line = gateway.log.line_with(&["listening on "]);
         gateway.address = address_in(&line);
@@ -189,9 +192,25 @@ pub struct Gateway {
     /// The children of the listener that serve all sessions.
     pub servants: Vec<Process>,
     pub scratch: Scratch,
+    program: &'static str,
 }
 
 impl Gateway {
+    /// Asks the daemon, as whoever runs it does.
+    pub fn ask(&self, words: &[&str]) -> std::process::Output {
+        let mut command = Command::new(binaries::path(self.program));
+        command.arg("-f").arg(self.scratch.join("gateway.conf"));
+        command.args(words).output().unwrap()
+    }
+
+    /// Writes the configuration anew, tells the daemon, and waits for the line of the log with these words.
+    #[track_caller]
+    pub fn reload(&self, lines: &str, words: &[&str]) {
+        fs::write(self.scratch.join("gateway.conf"), lines).unwrap();
+        self.process().signal(Signal::SIGHUP);
+        self.log.line_with(words);
+    }
+
     /// A client that has read the greeting.
     #[track_caller]
     pub fn connect(&self) -> Client {

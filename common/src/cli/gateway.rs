@@ -45,6 +45,7 @@ pub(super) fn section(page: &mut Roff) {
          are judged, one that is forbidden forbids the name, and the connection goes to an address that was judged. Whoever asks \
          for what is forbidden or not there pays as for a wrong password.",
     )]);
+    pool(page);
     page.control("SH", ["DATA CONNECTIONS"]);
     page.text([
         roman(
@@ -99,5 +100,59 @@ pub(super) fn section(page: &mut Roff) {
         roman("(5), "),
         bold("ftpd"),
         roman("(8)"),
+    ]);
+}
+
+/// About the servers that it stands in front of.
+fn pool(page: &mut Roff) {
+    page.control("SH", ["A POOL OF SERVERS"]);
+    page.text([
+        roman("With "),
+        bold("Servers"),
+        roman(
+            " the gateway greets clients itself, and the name that USER gives leads to one of these servers: those that ",
+        ),
+        bold("UserServers"),
+        roman(
+            " has for it, in their order, or else all in the order of a hash of the name and of the server's name, weighted (rendezvous \
+             hashing). The next one is tried where a server is not reached, does not greet within ",
+        ),
+        bold("ServerPatience"),
+        roman(
+            ", has not the TLS that it should have, or says 421 to its greeting or to USER; the client does not hear of that. What a \
+             server says afterwards is passed on, and a session stays where it is. Sessions of a user are counted over the whole pool.",
+        ),
+    ]);
+    page.control("PP", []);
+    page.text([
+        roman("The file "),
+        bold("UserServers"),
+        roman(" has a line for a user: the name, and names of servers behind it, with blanks between. # begins a comment. Only root \
+               may be able to write it where the gateway is started by root. "),
+        bold("HealthLogin"),
+        roman(" is a file of two lines, a name and a password, which nobody but its owner can read."),
+    ]);
+    page.control("PP", []);
+    page.text([
+        roman("One process, the watcher, looks at each server every "),
+        bold("HealthInterval"),
+        roman(" and has "),
+        bold("ServerPatience"),
+        roman(" for it. Servers are up until "),
+        bold("HealthDown"),
+        roman(" checks in a row have failed, and down until "),
+        bold("HealthUp"),
+        roman(" have not. Those that are down are tried after all others. "),
+        bold("--status"),
+        roman(" lists them: name, address, state (unknown before the first check), for how long, sessions, and what the last check has \
+               found. "),
+        bold("--drain"),
+        roman(" and "),
+        bold("Draining"),
+        roman(" take a server out of service: it is checked, it keeps its sessions, and it gets no new ones. What "),
+        bold("--drain"),
+        roman(" has marked stays so until "),
+        bold("--undrain"),
+        roman(" or the end of the gateway. SIGHUP reads the settings anew, for new sessions; what is known of servers stays known."),
     ]);
 }

@@ -1,6 +1,7 @@
 //! The command lines of the four tools: what they share is here and in `dash` and `generate`, one file each has the
 //! rest. Decides nothing about what a tool does.
 
+pub mod asking;
 pub mod dash;
 mod files;
 mod flags;
@@ -11,7 +12,9 @@ pub mod ftpuser;
 mod gateway;
 mod generate;
 pub mod out;
+pub mod pool;
 mod transfers;
+pub mod who;
 
 use std::ffi::OsString;
 

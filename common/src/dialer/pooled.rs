@@ -89,6 +89,8 @@ impl Dialer<'_> {
                     peer: server,
                     passed: None,
                 });
+                // It is counted there; where the listener is gone nobody asks.
+                let _ = self.visit.reports.serves(&member.name);
                 let text = format!("client {client}: connected to {member} ({server})");
                 self.rules.log.line(&text);
                 let answer = DialAnswer::Serving {

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use nix::errno::Errno;
 
-use super::{Listener, Office, Port, Renewal};
+use super::{Listener, Office, Pool, Port, Renewal};
 use crate::entrances::Change;
 use crate::hookd::{Happened, Recipe};
 use crate::hooks::Kind;
@@ -33,6 +33,16 @@ impl Listener {
     /// Offers other certificates, or none, to new sessions.
     pub fn set_renewal(&mut self, renewal: Option<Renewal>) {
         self.renewal = renewal;
+    }
+
+    /// The servers of the pool.
+    pub fn pool(&self) -> Option<&Pool> {
+        self.pool.as_ref()
+    }
+
+    /// Looks after other servers from now on.
+    pub fn set_pool(&mut self, pool: Option<Pool>) {
+        self.pool = pool;
     }
 
     /// Begins to read the certificates anew, if there are any.

@@ -124,6 +124,10 @@ impl Sessions {
                 envelope.send(&leases.grant(user, user_rates, direction));
                 Ok(())
             }
+            (Some(Report::Serves { server }), None) if session.user().is_none() => {
+                session.server = Some(server);
+                Ok(())
+            }
             (Some(Report::Who), Some(pipe)) => {
                 self.list(&Envelope::of(pipe).ok_or(Some(group))?);
                 Ok(())

@@ -32,6 +32,12 @@ const LONGEST: usize = 256;
 pub const WHO: &str = "who";
 /// The question that ends a session, before its number.
 pub const KICK: &str = "kick ";
+/// The question for the servers of a pool.
+pub const STATUS: &str = "status";
+/// The question that has a server get no new sessions, before its name.
+pub const DRAIN: &str = "drain ";
+/// The question that has it get them again.
+pub const UNDRAIN: &str = "undrain ";
 
 /// The socket, and those who have come to it and not asked yet.
 #[derive(Debug)]
@@ -170,11 +176,29 @@ impl Listener {
     }
 
     fn answer_to(&mut self, question: &[u8]) -> (String, Option<File>) {
-        if question == WHO.as_bytes() {
-            return match self.list() {
+        let lines = match question {
+            _ if question == WHO.as_bytes() => Some(self.list()),
+            _ if question == STATUS.as_bytes() => match &self.pool {
+                Some(pool) => Some(pool.described(&self.sessions)),
+                None => return ("there is no pool: Servers names none".to_owned(), None),
+            },
+            _ => None,
+        };
+        if let Some(lines) = lines {
+            return match in_memory(&lines) {
                 Ok(list) => ("list".to_owned(), Some(list)),
                 Err(error) => (format!("no list: {error}"), None),
             };
+        }
+        let named = |word: &str| {
+            let name = question.strip_prefix(word.as_bytes())?;
+            std::str::from_utf8(name).ok()
+        };
+        if let Some(name) = named(DRAIN) {
+            return (self.mark(name, true), None);
+        }
+        if let Some(name) = named(UNDRAIN) {
+            return (self.mark(name, false), None);
         }
         let number = question
             .strip_prefix(KICK.as_bytes())
@@ -185,16 +209,30 @@ impl Listener {
         }
     }
 
-    /// All sessions as lines of JSON.
-    fn list(&self) -> std::io::Result<File> {
-        let mut file = File::from(memfd_create(c"sessions", MFdFlags::MFD_CLOEXEC)?);
-        let mut lines = Vec::new();
-        for (group, session) in self.sessions.in_order() {
-            lines.extend_from_slice(described(group, session).to_string().as_bytes());
-            lines.push(b'\n');
+    /// All sessions as JSON.
+    fn list(&self) -> Vec<serde_json::Value> {
+        let sessions = self.sessions.in_order();
+        let described = |(group, session)| described(group, session);
+        sessions.into_iter().map(described).collect()
+    }
+
+    /// Takes a server of the pool out of service, or back.
+    fn mark(&mut self, server: &str, draining: bool) -> String {
+        let Some(pool) = &mut self.pool else {
+            return "there is no pool: Servers names none".to_owned();
+        };
+        match pool.mark(server, draining) {
+            Ok(()) => {
+                let text = if draining {
+                    "drains: it gets no new sessions"
+                } else {
+                    "gets new sessions again"
+                };
+                self.log.line(&format!("pool: {server} {text}"));
+                "done".to_owned()
+            }
+            Err(why) => why,
         }
-        file.write_all(&lines)?;
-        Ok(file)
     }
 
     /// Ends a session; one that does not end by that is killed when it is asked for again.
@@ -219,11 +257,19 @@ impl Listener {
     }
 }
 
+/// A file of these lines.
+fn in_memory(lines: &[serde_json::Value]) -> std::io::Result<File> {
+    let mut file = File::from(memfd_create(c"list", MFdFlags::MFD_CLOEXEC)?);
+    let lines: String = lines.iter().map(|line| format!("{line}\n")).collect();
+    file.write_all(lines.as_bytes())?;
+    Ok(file)
+}
+
 fn described(group: Pid, session: &Session) -> serde_json::Value {
     let text = |octets: &[u8]| String::from_utf8_lossy(octets).into_owned();
     let activity = session.page.as_ref().map(|page| page.read());
     let activity = activity.unwrap_or_default();
-    json!({
+    let mut described = json!({
         "id": group.as_raw(),
         "user": session.user().map(|user| text(user.as_slice())),
         "address": session.ends.client().to_string(),
@@ -234,5 +280,9 @@ fn described(group: Pid, session: &Session) -> serde_json::Value {
         "octets": activity.moved,
         "octets_per_second": activity.speed(),
         "total_octets": activity.total.saturating_add(activity.moved),
-    })
+    });
+    if let Some(server) = &session.server {
+        described["server"] = text(server.as_slice()).into();
+    }
+    described
 }

@@ -19,8 +19,12 @@ use crate::hookd::Introduced;
 use crate::messages;
 use crate::net::Passed;
 use crate::rate::{Direction, Grant, Rates};
+use crate::settings::pool::LONGEST_NAME;
 use crate::sys::{self, Wait};
 use crate::wire::{self, Octets, Wire, fields};
+
+/// The name of a server of a pool.
+pub(super) type ServerName = Octets<LONGEST_NAME>;
 
 /// The longest report, in octets: a user with all groups.
 const LONGEST: usize = 4096;
@@ -63,6 +67,8 @@ messages! {
         8 => Peer { client: SocketAddr, server: SocketAddr },
         /// Who the user is that is about to log in, for hooks. Carries the root directory.
         9 => Introduce { user: Introduced },
+        /// Which server of the pool the session is with, before its login.
+        10 => Serves { server: ServerName },
     }
 }
 
@@ -153,6 +159,15 @@ impl Reports {
     /// The listener is gone, or has too much to do.
     pub fn introduce(&self, user: Introduced, root: BorrowedFd<'_>) -> Result<(), Errno> {
         self.send(&Report::Introduce { user }, Some(root))
+    }
+
+    /// Tells which server of a pool the session is with.
+    ///
+    /// # Errors
+    /// The listener is gone, or has too much to do.
+    pub fn serves(&self, server: &str) -> Result<(), Errno> {
+        let server = ServerName::new(server.as_bytes()).ok_or(Errno::ENAMETOOLONG)?;
+        self.send(&Report::Serves { server }, None)
     }
 
     /// Asks what has an answer; without a listener, `alone` is the answer.

@@ -12,7 +12,7 @@ use super::census::{Census, Counted};
 use super::door::{Door, Judgement, Tally};
 use super::hooks::{Acquaintance, Hooks};
 use super::penalties::{Offence, Source};
-use super::reports::Verdict;
+use super::reports::{ServerName, Verdict};
 use super::status::Status;
 use crate::activity::Page;
 use crate::channel::{Refusal, UserName};
@@ -56,6 +56,8 @@ pub(super) struct Session {
     pub(super) page: Option<Page>,
     /// The operator wants it to end.
     pub(super) kicked: bool,
+    /// The server of a pool that it is with.
+    pub(super) server: Option<ServerName>,
 }
 
 /// What one trusted half leaves to the next.
@@ -131,6 +133,7 @@ impl Sessions {
             acquaintance: None,
             page: None,
             kicked: false,
+            server: None,
         };
         self.forget(keeper);
         self.census.add(session.counted(keeper));
@@ -149,6 +152,15 @@ impl Sessions {
         let mut sessions: Vec<_> = self.all.iter().map(|(group, one)| (*group, one)).collect();
         sessions.sort_unstable_by_key(|(_, session)| session.number);
         sessions
+    }
+
+    /// How many are with a server of a pool.
+    pub(super) fn with_server(&self, name: &str) -> usize {
+        let there = |session: &&Session| {
+            let server = session.server.as_ref();
+            server.is_some_and(|server| server.as_slice() == name.as_bytes())
+        };
+        self.all.values().filter(there).count()
     }
 
     /// Notes how hookd knows a session.

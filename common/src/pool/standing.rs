@@ -89,7 +89,11 @@ impl Tables {
         self.health.as_fd()
     }
 
-    pub(super) fn write(&self, number: usize, health: &Health) -> io::Result<()> {
+    /// Writes down how a server is.
+    ///
+    /// # Errors
+    /// What pwrite(2) says.
+    pub(crate) fn write(&self, number: usize, health: &Health) -> io::Result<()> {
         let mut message = Vec::with_capacity(SLOT);
         health.put(&mut message);
         let length = u16::try_from(message.len()).unwrap_or(0);

@@ -8,7 +8,7 @@ use super::networks::Networks;
 use super::pool::{self, Pool};
 use super::table::{Kind, Set, Setting, Settings, setting};
 use super::targets::Targets;
-use super::value::{Value, Wrong, Zero};
+use super::value::{Value, Wrong, Zero, words};
 use super::{
     Bind, CipherSuites, DataBinding, Limits, LogLevel, Run, ServerTls, Tls, TlsRequired,
     TlsVersion, UpstreamTls, permitted,
@@ -23,6 +23,8 @@ pub struct GatewayConfig {
     pub port: u16,
     pub bind: Bind,
     pub run: Run,
+    /// Where whoever runs the gateway asks it.
+    pub control_socket: Option<PathBuf>,
     /// Where log lines go; `None` is the standard error when in the foreground, else nowhere.
     pub log_file: Option<PathBuf>,
     pub log_level: LogLevel,
@@ -113,6 +115,7 @@ impl Default for GatewayConfig {
             port: 21,
             bind: Bind::default(),
             run: Run::Background,
+            control_socket: None,
             log_file: None,
             log_level: LogLevel::Transfers,
             user: 60631,
@@ -288,10 +291,12 @@ const TABLE: &[Setting] = &[
     setting("HealthUp",              &["health-up"],       "servers.health-up",     Text("NUMBER"),   "2",      "So many in a row that do not, and it is up again",                       Gateway(|c, v| { c.pool.up_after = v.count()?; Ok(()) })),
     setting("HealthLogin",           &["health-login"],    "servers.health-login",  File,             "",       "File with a name and, in its second line, a password that checks try",   Gateway(|c, v| { c.pool.login = Some(v.path()?); Ok(()) })),
     setting("Transparent",           &["proxy"],           "servers.transparent",   Switch,           "no",     "Serve connections that a firewall redirects here, and go where they went",Gateway(|c, v| { c.transparent = v.switch()?; Ok(()) })),
+    setting("Draining",              &["draining"],        "servers.draining",      Text("LIST"),     "",       "Servers of the pool that get no new sessions, while those that run end", Gateway(|c, v| { c.pool.draining = words(v.text).map(str::to_owned).collect(); Ok(()) })),
     setting("ServerProxyProtocol",   &["server-proxy-protocol"], "servers.proxy-protocol", Choice(&["off", "v2"]), "off", "Header that tells Server or Servers whose each control connection is",  Gateway(|c, v| { c.header = ServerHeader::parse(v.text)?; Ok(()) })),
     setting("NoPassive",             &["nopasv"],          "servers.active",        Switch,           "no",     "Have servers open the data connections to the gateway",                  Gateway(|c, v| { c.server_data = ServerData::parse(v)?; Ok(()) })),
     setting("NoDaemon",              &["nodemon"],         "run.foreground",        Switch,           "no",     "Stay in the foreground",                                                 Gateway(foreground)),
     setting("ProxyUser",             &["proxyuser"],       "run.user",              Text("UID"),      "60631",  "Uid and gid of what reads the network; four behind it are taken too",     Gateway(|c, v| { c.user = v.unprivileged_id()?; Ok(()) })),
+    setting("ControlSocket",         &["controlsocket"],   "run.control-socket",    File,             "",       "Socket for --status, --drain, --who and --kick; for root and the daemon's user", Gateway(|c, v| { c.control_socket = Some(v.path()?); Ok(()) })),
     setting("ServLogFile",           &["servlogfile"],     "log.file",              File,             "",       "Append log lines to this file",                                          Gateway(|c, v| { c.log_file = Some(v.log_path()?); Ok(()) })),
     setting("LogLevel",              &["loglevel"],        "log.level",             Choice(&["logins", "transfers", "commands"]), "transfers", "How much is logged; each has what those before it have", Gateway(|c, v| { c.log_level = v.log_level()?; Ok(()) })),
     setting("Banner",                &["banner"],          "session.banner",        Text("TEXT"),     "",       "Greeting for clients that say later where they go",                      Gateway(|c, v| { c.banner = Some(v.line()?); Ok(()) })),

@@ -5,14 +5,17 @@ use std::net::IpAddr;
 use std::path::PathBuf;
 use std::time::Duration;
 
+use super::nearest::nearest;
 use super::user_servers::UserServers;
 use super::value::{Wrong, shown, words};
-use crate::proto::destination::{Destination, Host};
+use crate::proto::destination::{Destination, Host, LONGEST_HOST};
 
 /// So many servers there may be.
 pub const MOST_SERVERS: usize = 64;
-/// The longest name of a server, in octets.
-pub const LONGEST_NAME: usize = 64;
+/// The longest name of a server, in octets: some are called as they are reached, by a name of DNS and a port.
+pub const LONGEST_NAME: usize = LONGEST_HOST + 6;
+/// The longest that is given, in octets.
+const LONGEST_GIVEN: usize = 64;
 const MOST_WEIGHT: u32 = 100;
 
 /// The pool; without [`servers`](Self::servers) there is none.
@@ -32,6 +35,8 @@ pub struct Pool {
     pub up_after: u32,
     /// The file with the login that a check tries.
     pub login: Option<PathBuf>,
+    /// Those that get no new sessions, by name.
+    pub draining: Vec<String>,
 }
 
 impl Default for Pool {
@@ -45,6 +50,7 @@ impl Default for Pool {
             down_after: 3,
             up_after: 2,
             login: None,
+            draining: Vec::new(),
         }
     }
 }
@@ -103,7 +109,7 @@ impl PoolServer {
 
 fn is_name(name: &str) -> bool {
     let fits = |octet: u8| octet.is_ascii_alphanumeric() || matches!(octet, b'.' | b'-' | b'_');
-    (1..=LONGEST_NAME).contains(&name.len()) && name.bytes().all(fits)
+    (1..=LONGEST_GIVEN).contains(&name.len()) && name.bytes().all(fits)
 }
 
 /// Reads the list of servers.
@@ -150,6 +156,23 @@ impl Pool {
         })
     }
 
+    fn settle_draining(&self) -> Result<(), (&'static str, String)> {
+        let Some(stranger) = self.draining.iter().find(|name| self.find(name).is_none()) else {
+            return Ok(());
+        };
+        let near = nearest(
+            stranger,
+            self.servers.iter().map(|server| server.name.as_str()),
+        );
+        let hint = near.map(|name| format!(", did you mean \"{name}\"?"));
+        let text = format!(
+            "Draining names \"{}\", which Servers does not{}",
+            shown(stranger),
+            hint.unwrap_or_default()
+        );
+        Err(("Draining", text))
+    }
+
     /// The servers for a user, the best first: those that the file says in its order, or else all.
     pub fn order(&self, user: &[u8]) -> Vec<usize> {
         match self.users.of(user) {
@@ -177,10 +200,11 @@ impl Pool {
             ("HealthDown", self.down_after != default.down_after),
             ("HealthUp", self.up_after != default.up_after),
             ("HealthLogin", self.login.is_some()),
+            ("Draining", !self.draining.is_empty()),
         ];
-        let unused = unused.into_iter().find(|(_, set)| *set);
+        let unused = unused.into_iter().find(|(_, set)| *set && self.is_empty());
         match unused {
-            Some((key, _)) if self.is_empty() => {
+            Some((key, _)) => {
                 let text = format!(
                     "{key} is for a pool: it needs Servers, such as -servers one=192.0.2.1,two=192.0.2.2"
                 );
@@ -190,7 +214,7 @@ impl Pool {
                 let text = "HealthLogin needs a HealthInterval: with 0 nobody looks at the servers";
                 Err(("HealthLogin", text.to_owned()))
             }
-            _ => Ok(()),
+            None => self.settle_draining(),
         }
     }
 }

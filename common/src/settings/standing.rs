@@ -1,13 +1,31 @@
 //! Settings that a daemon goes by from its start to its end, since what they are about is made once: they stay when
 //! the others are read anew. Pure: no I/O.
 
-use super::{Config, ServerConfig};
+use super::{Config, GatewayConfig, ServerConfig};
 use crate::hooks::Hook;
 
 /// Gives a setting the value that it had; true if that was another one.
-type Keep = fn(&mut ServerConfig, &ServerConfig) -> bool;
+type Keep<C> = fn(&mut C, &C) -> bool;
 
-const STANDING: &[(&str, Keep)] = &[
+/// The same of `ftpproxy`.
+const GATEWAY: &[(&str, Keep<GatewayConfig>)] = &[
+    ("Port", |new, old| keep(&mut new.port, &old.port)),
+    ("BindAddress", |new, old| keep(&mut new.bind, &old.bind)),
+    ("ProxyUser", |new, old| keep(&mut new.user, &old.user)),
+    ("ControlSocket", |new, old| {
+        keep(&mut new.control_socket, &old.control_socket)
+    }),
+    ("ServLogFile", |new, old| {
+        keep(&mut new.log_file, &old.log_file)
+    }),
+    // The signer has the keys, and the listener the port.
+    (
+        "Certificate and other settings of TLS with clients",
+        |new, old| keep(&mut new.tls, &old.tls),
+    ),
+];
+
+const STANDING: &[(&str, Keep<ServerConfig>)] = &[
     ("SessionUser", |new, old| {
         keep(&mut new.session_user, &old.session_user)
     }),
@@ -83,6 +101,19 @@ impl Config {
     }
 }
 
+impl GatewayConfig {
+    /// The same.
+    pub fn stand_by(&mut self, old: &GatewayConfig) -> Vec<&'static str> {
+        // It says how this process runs.
+        self.run = old.run;
+        GATEWAY
+            .iter()
+            .filter(|(_, keep)| keep(self, old))
+            .map(|(key, _)| *key)
+            .collect()
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -94,6 +125,10 @@ mod tests {
         for (key, _) in STANDING {
             let first = key.split(' ').next().unwrap();
             assert!(Setting::find(first).is_some(), "{key}");
+        }
+        for (key, _) in GATEWAY {
+            let first = key.split(' ').next().unwrap();
+            assert!(crate::settings::FTPPROXY.find(first).is_some(), "{key}");
         }
     }
 

@@ -1,101 +1,42 @@
-//! `ftpd --who` and `--kick`: asks the daemon that runs, at its ControlSocket. Reads nothing else.
+//! `--who` and `--kick` of the daemons: the sessions of the one that runs.
 
-use std::io::{IsTerminal, Read, Seek, SeekFrom};
-use std::path::Path;
 use std::process::ExitCode;
 
-use common::cli::out::{complain, print};
-use common::listener::operator::{KICK, WHO, ask};
-use common::settings::ServerConfig;
 use serde_json::Value;
 
-/// The longest list that is read, in octets: some 100,000 sessions.
-const LONGEST: u64 = 64 << 20;
+use super::asking::{Column, Daemon, layout, shown};
+use crate::listener::operator::{KICK, WHO};
+
 /// The widest that a name or an argument gets before it is cut, on a terminal.
 const WIDEST: usize = 24;
 
-const COLUMNS: [&str; 8] = [
-    "ID", "USER", "ADDRESS", "TIME", "DOES", "FOR", "MOVED", "SPEED",
+const COLUMNS: [(&str, Column); 8] = [
+    ("ID", Column::Right),
+    ("USER", Column::Left),
+    ("ADDRESS", Column::Left),
+    ("TIME", Column::Right),
+    ("DOES", Column::Left),
+    ("FOR", Column::Right),
+    ("MOVED", Column::Right),
+    ("SPEED", Column::Right),
 ];
 
 /// Prints the sessions: a table on a terminal, columns with tabs between elsewhere, or lines of JSON.
-pub(crate) fn list(server: &ServerConfig, json: bool) -> ExitCode {
-    match fetch(server) {
-        Ok(text) if json => print(&text),
-        Ok(text) => print(&table(&text, std::io::stdout().is_terminal())),
-        Err(why) => {
-            complain("ftpd", why);
-            return ExitCode::FAILURE;
-        }
-    }
-    ExitCode::SUCCESS
+pub fn list(daemon: &Daemon<'_>, json: bool) -> ExitCode {
+    daemon.print_list(WHO, json, table)
 }
 
 /// Ends a session.
-pub(crate) fn kick(server: &ServerConfig, session: i32) -> ExitCode {
-    let asked = socket(server).and_then(|path| question(path, &format!("{KICK}{session}")));
-    match asked {
-        Ok((answer, _)) if answer == "done" => ExitCode::SUCCESS,
-        Ok((answer, _)) => {
-            complain("ftpd", format_args!("session {session}: {answer}"));
-            ExitCode::FAILURE
-        }
-        Err(why) => {
-            complain("ftpd", why);
-            ExitCode::FAILURE
-        }
-    }
-}
-
-fn socket(server: &ServerConfig) -> Result<&Path, String> {
-    server.control_socket.as_deref().ok_or_else(|| {
-        "there is no ControlSocket in this configuration: set one, such as /run/ftpd.socket, and start the daemon anew"
-            .to_owned()
-    })
-}
-
-fn question(path: &Path, text: &str) -> Result<(String, Option<std::fs::File>), String> {
-    ask(path, text).map_err(|error| match error.kind() {
-        std::io::ErrorKind::NotFound | std::io::ErrorKind::ConnectionRefused => {
-            format!("{}: no daemon listens there", path.display())
-        }
-        _ => format!("{}: {error}", path.display()),
-    })
-}
-
-fn fetch(server: &ServerConfig) -> Result<String, String> {
-    let (answer, list) = question(socket(server)?, WHO)?;
-    let mut list = list.ok_or(answer)?;
-    let mut text = String::new();
-    list.seek(SeekFrom::Start(0))
-        .and_then(|_| list.take(LONGEST).read_to_string(&mut text))
-        .map_err(|error| error.to_string())?;
-    Ok(text)
+pub fn kick(daemon: &Daemon<'_>, session: i32) -> ExitCode {
+    daemon.order(&format!("{KICK}{session}"), &format!("session {session}"))
 }
 
 fn table(list: &str, terminal: bool) -> String {
-    let mut rows = vec![COLUMNS.map(str::to_owned)];
     let objects = list
         .lines()
         .filter_map(|line| serde_json::from_str(line).ok());
-    rows.extend(objects.map(|object: Value| row(&object, terminal)));
-    if !terminal {
-        return rows.iter().map(|row| row.join("\t") + "\n").collect();
-    }
-    let width = |column: usize| rows.iter().map(|row| row[column].chars().count()).max();
-    let widths: Vec<_> = (0..COLUMNS.len())
-        .map(|column| width(column).unwrap_or(0))
-        .collect();
-    let line = |row: &[String; 8]| {
-        let cells = row.iter().zip(&widths).enumerate();
-        let cells = cells.map(|(column, (cell, width))| match column {
-            // Numbers and times end below each other.
-            0 | 3 | 5 | 6 | 7 => format!("{cell:>width$}"),
-            _ => format!("{cell:<width$}"),
-        });
-        cells.collect::<Vec<_>>().join("  ").trim_end().to_owned() + "\n"
-    };
-    rows.iter().map(line).collect()
+    let rows = objects.map(|object: Value| row(&object, terminal).to_vec());
+    layout(&COLUMNS, rows.collect(), terminal)
 }
 
 fn row(object: &Value, terminal: bool) -> [String; 8] {
@@ -137,11 +78,6 @@ fn row(object: &Value, terminal: bool) -> [String; 8] {
     ]
 }
 
-/// What a client sent, without what steers a terminal or ends a column.
-fn shown(text: &str) -> String {
-    text.replace(char::is_control, "?")
-}
-
 fn rounded(octets: u64) -> String {
     const UNITS: [&str; 5] = ["B", "KiB", "MiB", "GiB", "TiB"];
     let mut unit = 0;
@@ -158,7 +94,7 @@ fn rounded(octets: u64) -> String {
     }
 }
 
-fn clock(seconds: u64) -> String {
+pub(super) fn clock(seconds: u64) -> String {
     format!(
         "{}:{:02}:{:02}",
         seconds / 3600,

@@ -1,0 +1,116 @@
+//! What whoever runs a daemon asks it at its ControlSocket, and how the answers are printed. Reads nothing else.
+
+use std::fs::File;
+use std::io::{ErrorKind, IsTerminal, Read, Seek, SeekFrom};
+use std::path::Path;
+use std::process::ExitCode;
+
+use super::out::{complain, print};
+use crate::listener::operator::ask;
+
+/// The longest list that is read, in octets: some 100,000 sessions.
+const LONGEST: u64 = 64 << 20;
+
+/// A daemon that runs, as its configuration tells.
+#[derive(Clone, Copy, Debug)]
+pub struct Daemon<'a> {
+    pub program: &'static str,
+    pub socket: Option<&'a Path>,
+}
+
+/// Where the cells of a column begin or end below each other.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Column {
+    Left,
+    Right,
+}
+
+impl Daemon<'_> {
+    /// Prints a list that the daemon gives: by `table`, which hears whether that is for a terminal, or as it is.
+    pub(super) fn print_list(
+        &self,
+        question: &str,
+        json: bool,
+        table: fn(&str, bool) -> String,
+    ) -> ExitCode {
+        match self.fetch(question) {
+            Ok(text) if json => print(&text),
+            Ok(text) => print(&table(&text, std::io::stdout().is_terminal())),
+            Err(why) => return self.fail(&why),
+        }
+        ExitCode::SUCCESS
+    }
+
+    /// Has the daemon do something about `whom`.
+    pub(super) fn order(&self, question: &str, whom: &str) -> ExitCode {
+        match self.question(question) {
+            Ok((answer, _)) if answer == "done" => ExitCode::SUCCESS,
+            Ok((answer, _)) => self.fail(&format!("{whom}: {answer}")),
+            Err(why) => self.fail(&why),
+        }
+    }
+
+    fn fail(&self, why: &str) -> ExitCode {
+        complain(self.program, why);
+        ExitCode::FAILURE
+    }
+
+    fn question(&self, text: &str) -> Result<(String, Option<File>), String> {
+        let path = self.socket.ok_or_else(|| {
+            let program = self.program;
+            format!(
+                "there is no ControlSocket in this configuration: set one, such as /run/{program}.socket, and start the daemon anew"
+            )
+        })?;
+        ask(path, text).map_err(|error| match error.kind() {
+            ErrorKind::NotFound | ErrorKind::ConnectionRefused => {
+                format!("{}: no daemon listens there", path.display())
+            }
+            _ => format!("{}: {error}", path.display()),
+        })
+    }
+
+    fn fetch(&self, question: &str) -> Result<String, String> {
+        let (answer, list) = self.question(question)?;
+        let mut list = list.ok_or(answer)?;
+        let mut text = String::new();
+        list.seek(SeekFrom::Start(0))
+            .and_then(|_| list.take(LONGEST).read_to_string(&mut text))
+            .map_err(|error| error.to_string())?;
+        Ok(text)
+    }
+}
+
+/// Rows below the names of their columns: a table on a terminal, else with tabs between.
+pub(super) fn layout(
+    columns: &[(&str, Column)],
+    mut rows: Vec<Vec<String>>,
+    terminal: bool,
+) -> String {
+    rows.insert(
+        0,
+        columns.iter().map(|(name, _)| (*name).to_owned()).collect(),
+    );
+    if !terminal {
+        return rows.iter().map(|row| row.join("\t") + "\n").collect();
+    }
+    let width = |column: usize| {
+        let cells = rows.iter().filter_map(|row| row.get(column));
+        cells.map(|cell| cell.chars().count()).max().unwrap_or(0)
+    };
+    let widths: Vec<_> = (0..columns.len()).map(width).collect();
+    let line = |row: &Vec<String>| {
+        let cells = row.iter().zip(&widths).zip(columns);
+        let cells = cells.map(|((cell, width), (_, column))| match column {
+            Column::Right => format!("{cell:>width$}"),
+            Column::Left => format!("{cell:<width$}"),
+        });
+        cells.collect::<Vec<_>>().join("  ").trim_end().to_owned() + "\n"
+    };
+    rows.iter().map(line).collect()
+}
+
+/// What others have written, without what steers a terminal or ends a column.
+pub(super) fn shown(text: &str) -> String {
+    text.replace(char::is_control, "?")
+}

@@ -1,0 +1,80 @@
+//! Reads the settings anew while the gateway runs (SIGHUP): all of them hold for new sessions, or none does. Sessions that run
+//! keep what they began with, their server above all.
+
+use common::listener::{Listener, Pool};
+use common::pool::Standing;
+use common::rate::Rates;
+use common::settings::{GatewayConfig, Source, load_gateway};
+use common::startup::apart;
+use common::sys;
+use common::tls::Trusted;
+
+use crate::daemon::{Setup, look, pool, trusted};
+
+/// What was made for the new settings.
+struct Made {
+    config: GatewayConfig,
+    trusted: Option<Trusted>,
+    pool: Option<Pool>,
+    standing: Option<Standing>,
+}
+
+/// Reads everything anew and goes on with it; with what was, if anything is wrong. The log tells.
+pub(crate) fn reload(source: &Source, setup: &mut Setup, listener: &mut Listener) {
+    match anew(source, setup, listener) {
+        Ok(made) => {
+            listener.set_pool(made.pool);
+            listener.set_limits(made.config.limits.clone(), Rates::default());
+            if !made.config.tls.certificates.is_empty() {
+                // The same files may have another content.
+                listener.renew_certificates();
+            }
+            setup.log.set_level(made.config.log_level);
+            setup.standing = made.standing;
+            setup.trusted = made.trusted;
+            setup.config = made.config;
+            setup.log.line("settings: read anew, for new sessions");
+        }
+        Err(problems) => {
+            for problem in problems {
+                // What points at the place is for a terminal.
+                let line = problem.lines().next().unwrap_or_default();
+                setup.log.line(&format!("settings: not read anew: {line}"));
+            }
+        }
+    }
+}
+
+/// The settings, and what they need. Nothing that runs is changed.
+fn anew(source: &Source, setup: &Setup, listener: &Listener) -> Result<Made, Vec<String>> {
+    // Its garbage is not to become every session's.
+    sys::expect_threads();
+    let read = read(source, setup);
+    sys::promise_single_thread();
+    let (config, trusted) = read?;
+    let (pool, standing) =
+        pool(setup, &config, &trusted, listener.pool()).map_err(|problem| vec![problem])?;
+    Ok(Made {
+        config,
+        trusted,
+        pool,
+        standing,
+    })
+}
+
+fn read(source: &Source, setup: &Setup) -> Result<(GatewayConfig, Option<Trusted>), Vec<String>> {
+    let source = source.clone();
+    let loaded = apart(move || load_gateway(&source));
+    let mut config = loaded.map_err(|errors| {
+        let sentences = errors.iter().map(ToString::to_string);
+        sentences.collect::<Vec<_>>()
+    })?;
+    for key in config.stand_by(&setup.config) {
+        setup
+            .log
+            .line(&format!("settings: {key}: to change this needs a restart"));
+    }
+    let trusted = look(&config).and_then(|()| trusted(&config.upstream));
+    let trusted = trusted.map_err(|problem| vec![problem])?;
+    Ok((config, trusted))
+}
