@@ -1,9 +1,11 @@
 //! Scenarios 4.18 and 4.20: what forgets connections on the way, and links that take small packets only.
 
-use tests::{Client, Data, DataConnection, Server, Setup, wait};
+use std::net::SocketAddr;
 
-use super::attempt::log_in;
-use super::lab::{CONTENT, Lab, Place, SERVER};
+use tests::{Client, Data, DataConnection, GatewaySetup, Server, Setup, wait};
+
+use super::attempt::{log_in, log_in_to};
+use super::lab::{CONTENT, Lab, OUTSIDE, Place, SERVER};
 
 /// A transfer that outlasts what the client's gateway remembers of a silent connection; how many packets it has dropped as
 /// unknown then.
@@ -74,12 +76,17 @@ fn download_into_nowhere(setting: &str) -> Option<(Lab, Server, Client, DataConn
     let setup = Setup::new().setting("DataConnectionPortRange=50000-50009");
     let server = lab.serve(setup.setting(setting));
     let mut client = log_in(&server.login, SERVER);
+    let data = fetch_into_nowhere(&lab, &mut client);
+    Some((lab, server, client, data))
+}
+
+fn fetch_into_nowhere(lab: &Lab, client: &mut Client) -> DataConnection {
     let data = client.data(Data::Epsv).open();
     lab.run(Place::ClientsGateway, &format!("iptables -A {NOWHERE}"));
     client.begin("RETR file");
     // By then it was sent: the rest is for the client to acknowledge.
-    wait::until("the gateway drops the file", || dropped(&lab) > 0);
-    Some((lab, server, client, data))
+    wait::until("the gateway drops the file", || dropped(lab) > 0);
+    data
 }
 
 const NOWHERE: &str = "FORWARD -p tcp --sport 50000:50009 -j DROP";
@@ -121,4 +128,23 @@ fn scenario_4_20_the_word_of_this_system_is_enough_where_a_setting_says_so() {
         return;
     };
     client.expect_reply(226);
+}
+
+#[test]
+fn scenario_4_20_a_gateway_waits_for_the_client_too() {
+    let Some(lab) = Lab::new() else { return };
+    let server = lab.serve(Setup::new());
+    let setup = GatewaySetup::to("10.2.0.0/24:21-65535")
+        .on(OUTSIDE.into())
+        .port(2121)
+        .setting("DataConnectionPortRange=50000-50009")
+        .setting("StallTimeout=1");
+    let gateway = lab.at(Place::ServersGateway, || setup.start());
+    let address = SocketAddr::new(OUTSIDE.into(), 2121);
+    let mut client = log_in_to(&gateway.login(&server.login), address);
+    let data = fetch_into_nowhere(&lab, &mut client);
+    // The server has said long since that the gateway has it all.
+    client.expect_reply(426);
+    gateway.log.line_with(&["RETR 'file'", "cut off"]);
+    drop(data);
 }
