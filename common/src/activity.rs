@@ -110,6 +110,11 @@ impl Teller {
         }
     }
 
+    /// The descriptor that must stay open.
+    pub fn descriptor(&self) -> Option<BorrowedFd<'_>> {
+        self.page.as_ref().map(AsFd::as_fd)
+    }
+
     /// A command begins. Its argument is cut where it is long; a secret one is not to be given.
     pub fn begin(&mut self, verb: &str, argument: &[u8]) {
         if self.page.is_none() {

@@ -4,6 +4,7 @@
 use std::os::fd::{AsFd, OwnedFd};
 use std::time::{Duration, Instant};
 
+use crate::activity::Teller;
 use crate::channel::{self, Asker, Dialling};
 use crate::control::Control;
 use crate::dialer::{Dialer, Rules, Visit};
@@ -40,8 +41,7 @@ pub fn serve(gateway: &Gateway<'_>, client: Client) -> Status {
         lifeline,
         reports,
         hooks,
-        // A gateway has none.
-        page: _,
+        page,
     } = client;
     let made = channel::ends::<Dialling>();
     let ((asker, answerer), fork) = match halves::part(made, ends.client(), gateway.rules.log) {
@@ -56,7 +56,9 @@ pub fn serve(gateway: &Gateway<'_>, client: Client) -> Status {
                 certificates: tls.map(|offer| offer.certificates),
                 trusted: gateway.trusted.cloned(),
             };
-            sys::exit(network_half(gateway, socket, Asker::over(asker), ends, terms).code())
+            let teller = Teller::new(page);
+            let asker = Asker::over(asker);
+            sys::exit(network_half(gateway, socket, asker, ends, terms, teller).code())
         }
         Fork::Parent(session) => {
             let rules = gateway.rules;
@@ -89,6 +91,7 @@ fn network_half(
     dialer: Asker<Dialling>,
     ends: Ends,
     terms: proxy::Terms,
+    teller: Teller,
 ) -> Status {
     let Rules {
         config,
@@ -113,6 +116,7 @@ fn network_half(
     let mut kept = vec![socket.as_fd(), dialer.as_fd()];
     kept.extend(pipe.descriptors());
     kept.extend(delivery.as_ref().map(AsFd::as_fd));
+    kept.extend(teller.descriptor());
     let entered = sandbox::enter_network_half(
         Role::Gateway,
         programs,
@@ -133,6 +137,7 @@ fn network_half(
         pipe,
         delivery,
         terms,
+        teller,
         log: log.clone(),
     })
 }

@@ -119,6 +119,20 @@ fn a_drain_lets_sessions_end_and_cuts_no_file_off() {
             false => assert_eq!(now, before[&user]),
         }
     }
+    // What each does can be seen meanwhile.
+    wait::until("what they do is listed", || {
+        let told = gateway.ask(&["--who", "--json"]);
+        let text = String::from_utf8(told.stdout).unwrap();
+        let sessions = text
+            .lines()
+            .map(|line| serde_json::from_str::<Value>(line).unwrap());
+        let mut does: Vec<_> = sessions
+            .filter(|session| session["octets"].as_u64() > Some(0))
+            .map(|session| format!("{} {}", session["command"], session["argument"]))
+            .collect();
+        does.sort();
+        does == ["\"RETR\" \"large\"", "\"STOR\" \"copy\""]
+    });
     got.extend(down.read_all());
     assert!(got == octets, "{} octets", got.len());
     client.expect_reply(226);

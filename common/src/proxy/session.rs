@@ -13,6 +13,7 @@ use super::features;
 use super::login::Who;
 use super::security::{Agreement, Terms, Turn};
 use super::server::{Server, ServerFault};
+use crate::activity::Teller;
 use crate::channel::{Asker, Broken, DialAnswer, DialRequest, Dialling};
 use crate::control::{Control, Lost, until};
 use crate::listener::Status;
@@ -46,6 +47,8 @@ pub struct Setup<'a> {
     /// Tells when clients have their downloads, where that is waited for.
     pub delivery: Option<Delivery>,
     pub terms: Terms,
+    /// Where it tells what it does.
+    pub teller: Teller,
     pub log: Log,
 }
 
@@ -100,6 +103,7 @@ pub(super) struct Session<'a> {
     pub(super) pipe: Pipe,
     pub(super) delivery: Option<Delivery>,
     pub(super) given: bool,
+    pub(super) teller: Teller,
     pub(super) log: Log,
     /// Data connections that are not as they should be.
     pub(super) strangers: Few,
@@ -158,6 +162,7 @@ impl<'a> Session<'a> {
             pipe: setup.pipe,
             delivery: setup.delivery,
             given: config.leads(),
+            teller: setup.teller,
             log: setup.log,
             strangers: Few::default(),
             server: None,
@@ -227,6 +232,12 @@ impl<'a> Session<'a> {
     }
 
     fn obey(&mut self, line: &[u8]) -> Result<Reply, End> {
+        let obeyed = self.carry_out(line);
+        self.teller.end();
+        obeyed
+    }
+
+    fn carry_out(&mut self, line: &[u8]) -> Result<Reply, End> {
         let (_, argument) = verbs::split(line);
         let verb = match verbs::verb(line) {
             Ok(verb) if verb.spec().verb == "SITE PROXY" => {
@@ -250,6 +261,8 @@ impl<'a> Session<'a> {
             Err(CommandError::Unknown | CommandError::Argument(..)) => return self.strange(),
         };
         self.log_command(verb, argument);
+        let shown = verbs::shown_argument(verb, line);
+        self.teller.begin(verb.spec().verb, shown);
         match course(verb) {
             Some(Course::Here) => self.here(verb, argument),
             Some(Course::Security) => self.security(verb, line),

@@ -197,7 +197,8 @@ impl Session<'_> {
             Direction::Upload => (client, server),
         };
         let upstream = self.server.as_ref().ok_or(End::Broken)?;
-        let watch = Watch::new(&mut self.client, upstream.as_fd(), self.config.permitted);
+        let watch = Watch::new(&mut self.client, upstream.as_fd(), self.config.permitted)
+            .telling(&mut self.teller);
         let stall = self.config.stall_timeout;
         // What a server has is its own to say.
         let downloads = direction == Direction::Download;

@@ -89,6 +89,7 @@ impl Session {
             pipe,
             delivery: self.link.delivery,
             terms: self.terms.for_gateway(),
+            teller: self.link.teller,
             log: self.link.log,
         };
         proxy::take_over(setup, agreement, &line)

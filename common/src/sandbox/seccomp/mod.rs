@@ -176,6 +176,7 @@ const SIGNER: &[Call] = calls![
 
 /// Data from one descriptor that was given to another.
 const GATEWAY: &[Call] = calls![
+    SYS_pwrite64,
     SYS_splice,
     SYS_recvfrom,
     SYS_sendto: NoFastOpenTo,
