@@ -2,6 +2,7 @@
 
 #![allow(clippy::unwrap_used, reason = "whatever fails shall end the test")]
 
+mod check;
 mod header;
 mod health;
 mod members;

@@ -84,7 +84,7 @@ fn a_tree_survives_tls(at: &Login, trust: &Trust) {
 }
 
 /// A tree with what is easily lost on the way: an empty file, a large one, blanks, depth.
-fn furnish(at: &Path, directories: usize, files: usize) {
+pub(crate) fn furnish(at: &Path, directories: usize, files: usize) {
     for directory in 0..directories {
         let directory = at.join(format!("level {directory}/below/deeper"));
         std::fs::create_dir_all(&directory).unwrap();
@@ -97,7 +97,7 @@ fn furnish(at: &Path, directories: usize, files: usize) {
     std::fs::write(at.join("large"), large).unwrap();
 }
 
-fn ready() -> bool {
+pub(crate) fn ready() -> bool {
     require::programs(&["curl", "lftp"])
 }
 
@@ -150,7 +150,7 @@ fn to_our_own_server_under_tls_on_either_side() {
     }
 }
 
-fn twin(name: &str) -> Option<std::path::PathBuf> {
+pub(crate) fn twin(name: &str) -> Option<std::path::PathBuf> {
     let programs = ["useradd", "userdel", "usermod", "chpasswd"];
     if !ready() || !require::root() || !require::programs(&programs) {
         return None;
