@@ -275,18 +275,28 @@ fn sink(action: &Action, found: &mut Vec<Finding>) {
 }
 
 fn webhook_files(webhook: &Webhook, found: &mut Vec<Finding>) {
-    for path in webhook.secret_file.iter().chain(&webhook.ca_file) {
-        if let Err(errno) = stat(path) {
-            found.push(Error(format!("{}: {}", path.display(), errno.desc())));
-        }
-    }
-    if let Some(path) = &webhook.secret_file
-        && stat(path).is_ok_and(|status| status.st_mode & 0o077 != 0)
+    if let Some(path) = &webhook.ca_file
+        && let Err(errno) = stat(path)
     {
-        let path = path.display();
-        found.push(Error(format!(
-            "others may read the key in {path}: chmod 600 {path}"
-        )));
+        found.push(Error(format!("{}: {}", path.display(), errno.desc())));
+    }
+    let Some(path) = &webhook.secret_file else {
+        return;
+    };
+    let shown = path.display();
+    match stat(path) {
+        Err(errno) => found.push(Error(format!(
+            "{shown}: {}: make a key by (umask 077; openssl rand -hex 32 > {shown})",
+            errno.desc()
+        ))),
+        Ok(status) if status.st_mode & 0o077 != 0 => found.push(Error(format!(
+            "others may read the key in {shown}: chmod 600 {shown}"
+        ))),
+        // A line's end is none of it.
+        Ok(status) if !(16..=4097).contains(&status.st_size) => {
+            found.push(Error(format!("{shown}: a key has 16 to 4096 octets")));
+        }
+        Ok(_) => {}
     }
 }
 

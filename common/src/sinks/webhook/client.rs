@@ -115,11 +115,33 @@ fn why(error: &ureq::Error) -> &'static str {
         ureq::Error::HostNotFound => "its name is not found",
         ureq::Error::ConnectionFailed => "no connection",
         ureq::Error::Timeout(_) => "it is too slow",
-        ureq::Error::Tls(_) | ureq::Error::Rustls(_) => {
-            "TLS fails; is its certificate one to trust?"
-        }
-        ureq::Error::Io(_) => "the connection broke",
+        ureq::Error::Tls(_) => "TLS fails",
+        ureq::Error::Rustls(error) => why_insecure(error),
+        ureq::Error::Io(error) => match error.get_ref().and_then(|inner| inner.downcast_ref()) {
+            Some(error) => why_insecure(error),
+            None => "the connection broke",
+        },
         _ => "the exchange failed",
+    }
+}
+
+fn why_insecure(error: &rustls::Error) -> &'static str {
+    use rustls::CertificateError::{
+        BadSignature, Expired, ExpiredContext, NotValidForName, NotValidForNameContext,
+        UnknownIssuer,
+    };
+    let rustls::Error::InvalidCertificate(error) = error else {
+        return "TLS fails";
+    };
+    match error {
+        UnknownIssuer | BadSignature => {
+            "nobody who is trusted has issued its certificate: see ca-file"
+        }
+        Expired | ExpiredContext { .. } => "its certificate has expired",
+        NotValidForName | NotValidForNameContext { .. } => "its certificate is for another name",
+        _ => {
+            "its certificate is not accepted; one that is an authority's (CA:TRUE) is none for a server"
+        }
     }
 }
 
