@@ -145,7 +145,7 @@ pub(crate) const SCENARIOS: &[Scenario] = &[
     Scenario { name: "hooks-waited", place: Scratch, suite: None, run: hooks::waited,
         figures: &[cost("SIZE with a waited 5 ms hook", "ms"), aside("  its program alone", "ms"), aside("  the rest", "ms"), cost("  server CPU", "ms")] },
     Scenario { name: "hooks-events", place: Scratch, suite: None, run: hooks::events,
-        figures: &[rate("events to a file, 8 clients", "1/s"), cost("  server CPU", "µs/event")] },
+        figures: &[rate("events to a file, 8 clients", "1/s"), cost("  server CPU", "µs/event"), aside("  of all events", "part")] },
     Scenario { name: "memory", place: Scratch, suite: None, run: memory::idle,
         figures: &[cost("PSS of idle sessions", "KiB each")] },
     Scenario { name: "tls-login", place: Scratch, suite: Some(Aes256), run: login::one,
