@@ -10,8 +10,8 @@ use nix::unistd::Pid;
 use tests::{Client, Data, Scratch, wait};
 
 use crate::members::{
-    Greeter, NAMES, furnish, listed, log_in, routes, served_by, setup, start, three, told, user,
-    watchful,
+    Greeter, NAMES, furnish, hasty, listed, log_in, routes, served_by, setup, start, three, told,
+    user, watchful,
 };
 
 #[test]
@@ -175,7 +175,7 @@ fn servers_that_mean_harm_to_the_watcher_harm_nobody() {
     tests::scratch::mode(&path, 0o600);
     let members = evil.iter().map(|(name, peer)| (*name, peer.address));
     let list = listed(members.chain([("good", good.address())]));
-    let gateway = watchful(&list).setting("ServerPatience=1");
+    let gateway = hasty(&list, 2);
     let gateway = gateway
         .setting(&format!("HealthLogin={}", path.display()))
         .start();

@@ -80,10 +80,18 @@ pub(crate) fn routes(gateway: &Gateway, server: &Server) -> BTreeMap<String, Str
     (0..USERS).map(route).collect()
 }
 
-/// Looks that come quickly, and count at once.
+/// Looks that come quickly, and count at once; with patience, since the machine may have much to do.
 pub(crate) fn watchful(list: &str) -> GatewaySetup {
-    let gateway = GatewaySetup::before(list).setting("HealthInterval=1");
-    gateway.setting("HealthDown=1").setting("HealthUp=1")
+    hasty(list, 30)
+}
+
+/// The same with so many seconds for a server.
+pub(crate) fn hasty(list: &str, patience: u32) -> GatewaySetup {
+    GatewaySetup::before(list)
+        .setting("HealthInterval=1")
+        .setting("HealthDown=1")
+        .setting("HealthUp=1")
+        .setting(&format!("ServerPatience={patience}"))
 }
 
 /// Waits until the watcher tells this of a server.

@@ -1,8 +1,10 @@
 //! Which server a user is led to, and to which next one when that is of no use.
 
 use std::collections::BTreeSet;
+use std::net::Ipv4Addr;
 
-use tests::{GatewaySetup, Server};
+use tests::client::connect_from;
+use tests::{Client, GatewaySetup, Server};
 
 use crate::members::{self, Greeter, listed, log_in, routes, served_by, three, user};
 
@@ -52,7 +54,7 @@ fn a_server_that_is_of_no_use_is_passed_over_before_the_client_hears_anything() 
         let bad = Greeter::start(greeting);
         let list = listed([("bad", bad.address), ("good", good.address())]);
         let gateway = GatewaySetup::before(&list)
-            .setting("ServerPatience=1")
+            .setting("ServerPatience=5")
             .start();
         for number in 0..4 {
             let mut client = gateway.connect();
@@ -170,4 +172,32 @@ fn a_file_says_whose_servers_are_which() {
     let mut client = gateway.connect();
     client.expect("USER user1", 331);
     client.expect(&format!("PASS {}", password.password), 230);
+}
+
+#[test]
+fn limits_and_penalties_hold_at_the_edge_by_address() {
+    let server = members::start("one");
+    let gateway = GatewaySetup::before(&listed([("one", server.address())])).without("Penalty=0");
+    let gateway = gateway.setting("Penalty=60").setting("Ban=60");
+    let gateway = gateway.setting("MaxPerAddress=2").start();
+    let from = |last| {
+        Client::over(connect_from(
+            Ipv4Addr::new(127, 0, 7, last),
+            gateway.address,
+        ))
+    };
+    let mut guesses = from(1);
+    guesses.expect_reply(220);
+    guesses.expect("USER user0", 331);
+    guesses.expect("PASS wrong", 530);
+    from(1).expect_reply(421);
+    // Neither the others nor the server pay for that.
+    let mut first = from(2);
+    first.expect_reply(220);
+    first.login("user0", &server.login.password);
+    let mut second = from(2);
+    second.expect_reply(220);
+    from(2).expect_reply(421);
+    from(3).expect_reply(220);
+    first.expect("NOOP", 200);
 }
