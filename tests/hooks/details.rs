@@ -143,7 +143,11 @@ fn events_tell_what_was_replaced_and_how_much_has_come() {
 
 /// Ends a session that has sent 7 octets and got 14; what its logout tells.
 fn logout(end: impl FnOnce(&mut Server, Client)) -> Value {
-    let mut server = start("session.idle = \"1\"");
+    logout_with("", end)
+}
+
+fn logout_with(settings: &str, end: impl FnOnce(&mut Server, Client)) -> Value {
+    let mut server = start(settings);
     let path = server.scratch.join("events");
     let mut client = server.logged_in();
     client.upload(Data::Epsv, "file", b"content");
@@ -163,7 +167,9 @@ fn a_logout_tells_why_and_what_the_session_has_moved() {
     );
     let lost = logout(|_, client| client.reset());
     assert_eq!(lost["reason"], "connection lost");
-    let idle = logout(|_, mut client| drop(client.expect_reply(421)));
+    let idle = logout_with("session.idle = \"3\"", |_, mut client| {
+        client.expect_reply(421);
+    });
     assert_eq!(idle["reason"], "timeout");
     let anew = logout(|_, mut client| drop(client.expect("REIN", 220)));
     assert_eq!(anew["reason"], "begun anew");
@@ -178,7 +184,7 @@ fn a_logout_tells_why_and_what_the_session_has_moved() {
 /// A transfer that stands still is told apart from one that the client has broken off.
 #[test]
 fn a_transfer_without_progress_is_told_as_such() {
-    let server = start("data.stall-timeout = \"1\"");
+    let server = start("data.stall-timeout = \"3\"");
     let mut client = server.logged_in();
     let data = client.data(Data::Epsv);
     client.begin("STOR file");
