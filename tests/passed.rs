@@ -208,9 +208,9 @@ fn a_gateway_takes_them_too() {
         let mut client = Client::connect(address);
         client.login(&login.name, &login.password);
         assert_eq!(client.download(Data::Pasv, "file"), b"content");
-        // It reads its certificates anew, and its ports stay.
+        // It reads its settings anew, and its ports stay.
         gateway.process().signal(Signal::SIGHUP);
-        gateway.log.line_with(&["SIGHUP"]);
+        gateway.log.line_with(&["settings: read anew"]);
     }
 }
 
