@@ -4,9 +4,9 @@ use std::io::{self, IsTerminal, Write};
 use std::os::unix::ffi::OsStrExt;
 
 use clap::ArgMatches;
-use comfy_table::{Table, presets};
 use common::auth::native::{Record, UserFile, shown};
 use common::cli::out;
+use common::cli::table::{self, Column};
 use serde_json::{Value, json};
 
 use crate::{Failure, file, unwritten};
@@ -34,11 +34,10 @@ pub(crate) fn run(arguments: &ArgMatches) -> Result<(), Failure> {
     let printed = if arguments.get_flag("json") {
         writeln!(out, "{:#}", Value::from_iter(records.iter().map(object)))
     } else if io::stdout().is_terminal() {
-        let mut table = Table::new();
-        table.load_style(presets::NOTHING);
-        table.set_header(COLUMNS);
-        table.add_rows(records.iter().map(row));
-        writeln!(out, "{table}")
+        let columns = COLUMNS.map(|name| (name, Column::Left));
+        let rows = records.iter().map(|record| row(record).to_vec());
+        let table = table::table(&columns, rows, table::width());
+        out.write_all(table.as_bytes())
     } else {
         records
             .iter()

@@ -23,6 +23,7 @@ pub mod require;
 pub mod scratch;
 pub mod server;
 pub mod tape;
+pub mod terminal;
 pub mod transcript;
 pub mod tree;
 pub mod user;

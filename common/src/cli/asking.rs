@@ -6,6 +6,7 @@ use std::path::Path;
 use std::process::ExitCode;
 
 use super::out::{complain, print};
+use super::table::{Column, table, width};
 use crate::listener::operator::ask;
 
 /// The longest list that is read, in octets: some 100,000 sessions.
@@ -16,13 +17,6 @@ const LONGEST: u64 = 64 << 20;
 pub struct Daemon<'a> {
     pub program: &'static str,
     pub socket: Option<&'a Path>,
-}
-
-/// Where the cells of a column begin or end below each other.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Column {
-    Left,
-    Right,
 }
 
 impl Daemon<'_> {
@@ -82,32 +76,13 @@ impl Daemon<'_> {
 }
 
 /// Rows below the names of their columns: a table on a terminal, else with tabs between.
-pub(super) fn layout(
-    columns: &[(&str, Column)],
-    mut rows: Vec<Vec<String>>,
-    terminal: bool,
-) -> String {
-    rows.insert(
-        0,
-        columns.iter().map(|(name, _)| (*name).to_owned()).collect(),
-    );
-    if !terminal {
-        return rows.iter().map(|row| row.join("\t") + "\n").collect();
+pub(super) fn layout(columns: &[(&str, Column)], rows: Vec<Vec<String>>, terminal: bool) -> String {
+    if terminal {
+        return table(columns, rows, width());
     }
-    let width = |column: usize| {
-        let cells = rows.iter().filter_map(|row| row.get(column));
-        cells.map(|cell| cell.chars().count()).max().unwrap_or(0)
-    };
-    let widths: Vec<_> = (0..columns.len()).map(width).collect();
-    let line = |row: &Vec<String>| {
-        let cells = row.iter().zip(&widths).zip(columns);
-        let cells = cells.map(|((cell, width), (_, column))| match column {
-            Column::Right => format!("{cell:>width$}"),
-            Column::Left => format!("{cell:<width$}"),
-        });
-        cells.collect::<Vec<_>>().join("  ").trim_end().to_owned() + "\n"
-    };
-    rows.iter().map(line).collect()
+    let names = columns.iter().map(|(name, _)| (*name).to_owned()).collect();
+    let rows = std::iter::once(names).chain(rows);
+    rows.map(|row: Vec<String>| row.join("\t") + "\n").collect()
 }
 
 /// What others have written, without what steers a terminal or ends a column.

@@ -13,6 +13,7 @@ mod gateway;
 mod generate;
 pub mod out;
 pub mod pool;
+pub mod table;
 mod transfers;
 pub mod who;
 

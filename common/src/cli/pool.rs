@@ -4,7 +4,8 @@ use std::process::ExitCode;
 
 use serde_json::Value;
 
-use super::asking::{Column, Daemon, layout, shown};
+use super::asking::{Daemon, layout, shown};
+use super::table::Column;
 use super::who::clock;
 use crate::listener::operator::{DRAIN, STATUS, UNDRAIN};
 

@@ -4,11 +4,9 @@ use std::process::ExitCode;
 
 use serde_json::Value;
 
-use super::asking::{Column, Daemon, layout, shown};
+use super::asking::{Daemon, layout, shown};
+use super::table::Column;
 use crate::listener::operator::{KICK, WHO};
-
-/// The widest that a name or an argument gets before it is cut, on a terminal.
-const WIDEST: usize = 24;
 
 const COLUMNS: [(&str, Column); 8] = [
     ("ID", Column::Right),
@@ -42,10 +40,6 @@ fn table(list: &str, terminal: bool) -> String {
 fn row(object: &Value, terminal: bool) -> [String; 8] {
     let text = |key: &str| shown(object[key].as_str().unwrap_or_default());
     let number = |key: &str| object[key].as_u64();
-    let cut = |text: String| match terminal && text.chars().count() > WIDEST {
-        true => text.chars().take(WIDEST - 1).chain(['…']).collect(),
-        false => text,
-    };
     let size = |octets: u64| match terminal {
         true => rounded(octets),
         false => octets.to_string(),
@@ -65,10 +59,10 @@ fn row(object: &Value, terminal: bool) -> [String; 8] {
     };
     [
         object["id"].to_string(),
-        cut(user),
+        user,
         text("address"),
         time(number("seconds").unwrap_or(0)),
-        cut(does),
+        does,
         time(number("for_seconds").unwrap_or(0)),
         size(number("total_octets").unwrap_or(0)),
         number("octets_per_second").map_or_else(
