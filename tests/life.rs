@@ -137,6 +137,62 @@ fn sigterm_ends_the_listener() {
 }
 
 #[test]
+fn sigterm_lets_transfers_finish_and_tells_the_others_to_come_back() {
+    let mut server = Server::start();
+    let mut stranger = server.connect();
+    let mut idle = session(&server);
+    let mut busy = session(&server);
+    let data = busy.client.data(Data::Epsv);
+    busy.client.begin("STOR file");
+    let data = data.open();
+    data.write(b"half, and ");
+    server.process().signal(Signal::SIGTERM);
+    for client in [&mut stranger, &mut idle.client] {
+        let reply = client.expect_reply(421);
+        assert!(reply.to_string().contains("come back later"), "{reply}");
+        client.expect_end();
+    }
+    server.log.line_with(&["stopping: 3 sessions may finish"]);
+    assert!(TcpStream::connect(server.address()).is_err());
+    // Nothing is read anew by a server that goes.
+    server.process().signal(Signal::SIGHUP);
+    data.write_all_and_close(b"half");
+    busy.client.expect_reply(226);
+    busy.client.expect_reply(421);
+    busy.client.expect_end();
+    assert!(server.wait().success());
+    assert_eq!(server.content("file"), b"half, and half");
+    assert!(!server.log.text().contains("read anew"));
+}
+
+#[test]
+fn the_deadline_and_a_second_sigterm_end_transfers_too() {
+    for (time, again) in [("1", false), ("1h", true)] {
+        let mut server = Setup::new()
+            .setting(&format!("DrainTimeout={time}"))
+            .start();
+        let mut busy = session(&server);
+        let data = busy.client.data(Data::Epsv);
+        busy.client.begin("STOR file");
+        let data = data.open();
+        data.write(b"half");
+        server.process().signal(Signal::SIGTERM);
+        server.log.line_with(&["1 sessions may finish"]);
+        if again {
+            server.process().signal(Signal::SIGTERM);
+        }
+        server.log.line_with(&["stopping, 1 sessions"]);
+        let last = std::iter::from_fn(|| busy.client.try_reply())
+            .last()
+            .unwrap();
+        assert_eq!(last.code, 421, "{last}");
+        assert!(server.wait().success());
+        // What can be continued stays; the file itself was never whole.
+        assert!(!server.names().contains(&"file".to_owned()));
+    }
+}
+
+#[test]
 fn a_port_in_use_is_said_and_ends_the_server() {
     let taken = TcpListener::bind("127.0.0.1:0").unwrap();
     let port = taken.local_addr().unwrap().port().to_string();

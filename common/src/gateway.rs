@@ -34,6 +34,7 @@ pub struct Gateway<'a> {
 /// must exit with that and nothing else, since it has closed what it inherited.
 pub fn serve(gateway: &Gateway<'_>, client: Client) -> Status {
     let Client {
+        drain: _,
         socket,
         ends,
         entrance,

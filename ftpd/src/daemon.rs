@@ -116,6 +116,7 @@ pub(crate) fn serve_inetd(config: Config) -> ExitCode {
                 entrance: Entrance::Plain,
                 tls,
                 lifeline,
+                drain: None,
                 reports: Reports::nowhere(),
                 hooks,
                 page: None,
@@ -180,11 +181,13 @@ fn start(config: Config) -> Result<(Listener, Setup, Option<PidFile>), String> {
     entrances::announce(&ports, &setup.log);
     let server = &setup.config.server;
     let (limits, total) = (server.limits.clone(), server.total_rates);
-    let listener = Listener::new(ports, renewal, limits, total, setup.log.clone())
+    let drain_time = server.drain_timeout;
+    let mut listener = Listener::new(ports, renewal, limits, total, setup.log.clone())
         .map_err(because("signals"))?
         .with_hooks(hook_recipe(&setup, &setup.config.server, spool))
         .map_err(because("hooks"))?
         .with_operator(operator);
+    listener.set_drain_time(drain_time);
     startup::tell_ready(awaited);
     Ok((listener, setup, pid_file))
 }

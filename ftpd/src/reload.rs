@@ -133,6 +133,7 @@ fn put_to_use(config: Config, made: Made, setup: &mut Setup, listener: &mut List
         setup.log.line("hooks: others, for new sessions");
     }
     listener.set_limits(server.limits.clone(), server.total_rates);
+    listener.set_drain_time(server.drain_timeout);
     setup.log.set_level(server.log_level);
     setup.gateway = server.leading.gateway(server, &config.session);
     setup.config = config;

@@ -3,11 +3,12 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use common::activity::Page;
 use common::dialer::Rules;
 use common::gateway::Gateway;
 use common::hookd::Interest;
 use common::jail::Names;
-use common::listener::Entrance;
+use common::listener::{Drain, Entrance};
 use common::log::Log;
 use common::lookup::Found;
 use common::sandbox::{EmptyRoot, Programs};
@@ -55,6 +56,15 @@ impl Setup {
             longest_hook: self.longest_hook,
         })
     }
+}
+
+/// What is between a network half and the listener alone.
+#[derive(Debug)]
+pub(crate) struct Aside {
+    /// Where it tells what it does.
+    pub(crate) page: Option<Page>,
+    /// Where it hears that it should go.
+    pub(crate) drain: Option<Drain>,
 }
 
 /// How the connection of a client is, or may be, made secure.

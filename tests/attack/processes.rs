@@ -231,6 +231,7 @@ fn row_11_no_signal_goes_to_a_number_that_another_process_has_by_now() {
     let mut server = Setup::new()
         .started_by(&["nsenter", &place, "--"])
         .setting("MaxUnauthenticated=3")
+        .setting("DrainTimeout=0")
         .start();
     let (over, seen) = (AtomicBool::new(false), Mutex::new(BTreeSet::new()));
     let had = thread::scope(|scope| {

@@ -1,6 +1,7 @@
 //! What may change about a listener while it runs. Decides nothing: whoever has read the settings anew does.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use nix::errno::Errno;
 
@@ -17,6 +18,11 @@ impl Listener {
     pub fn set_limits(&mut self, limits: Limits, total: Rates) {
         self.door.set_limits(limits);
         self.leases.set_total(total);
+    }
+
+    /// How long sessions may finish what they do, when it is told to stop.
+    pub fn set_drain_time(&mut self, time: Duration) {
+        self.drain_time = time;
     }
 
     /// The ports that are open.

@@ -7,7 +7,7 @@ use nix::errno::Errno;
 use nix::poll::{PollFd, PollFlags, poll};
 use nix::sys::signal::{Signal, killpg};
 use nix::sys::wait::{Id, WaitPidFlag, WaitStatus, waitid, waitpid};
-use nix::unistd::getpgid;
+use nix::unistd::{Pid, getpgid};
 
 use super::penalties::Offence;
 use super::sessions::{Dead, Session};
@@ -18,11 +18,19 @@ use crate::sys;
 /// How long sessions get to end after the listener was told to stop.
 const STOP_GRACE: Duration = Duration::from_secs(10);
 
+/// How long the network half of a session that the operator has ended may take to say so.
+const LAST_WORDS: Duration = Duration::from_secs(3);
+
+/// How often sessions are told that they should go.
+const DRAIN_PAUSE: Duration = Duration::from_millis(200);
+
 /// What signals ask for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub(super) enum Asked {
     Nothing,
     Reload,
+    /// Once those that do something have done it.
+    Drain,
     /// Whatever else is asked for.
     Stop,
 }
@@ -36,9 +44,13 @@ impl Listener {
                 .ok()
                 .and_then(|number| Signal::try_from(number).ok())
             {
-                Some(Signal::SIGTERM | Signal::SIGINT) => asked = Asked::Stop,
+                Some(Signal::SIGINT) => asked = Asked::Stop,
+                Some(Signal::SIGTERM) => asked = asked.max(self.told_to_end()),
                 Some(Signal::SIGCHLD) => self.reap(),
-                Some(Signal::SIGHUP) => asked = asked.max(Asked::Reload),
+                // Whoever is about to stop opens nothing more.
+                Some(Signal::SIGHUP) if self.draining.is_none() => {
+                    asked = asked.max(Asked::Reload);
+                }
                 Some(Signal::SIGUSR1) => self.reopen_log(),
                 _ => {}
             }
@@ -70,7 +82,11 @@ impl Listener {
             {
                 // SECURITY: a network half that was taken over need not end with its keeper. The number is still that of
                 // the group, since its last keeper is not collected yet.
-                let _ = killpg(group, Signal::SIGKILL);
+                match session.kicked {
+                    false => drop(killpg(group, Signal::SIGKILL)),
+                    // It has a word for its client.
+                    true => self.leaving.push((group, Instant::now() + LAST_WORDS)),
+                }
                 self.door.logins.done(group);
                 over = Some(session);
             }
@@ -120,6 +136,11 @@ impl Listener {
             {
                 None
             }
+            Ok(WaitStatus::Signaled(_, Signal::SIGTERM, _))
+                if session.as_ref().is_some_and(|session| session.kicked) =>
+            {
+                None
+            }
             Ok(WaitStatus::Signaled(pid, signal, _)) => {
                 self.log.line(&format!("session {pid}: killed by {signal}"));
                 // Nothing that a client does sends the others.
@@ -135,6 +156,59 @@ impl Listener {
             self.door
                 .offended(session.ends.client(), offence, Instant::now());
         }
+    }
+
+    /// Ends what is left of sessions that the operator has ended, when their time is over.
+    pub(super) fn end_leaving(&mut self) {
+        let now = Instant::now();
+        let over = |(_, until): &(Pid, Instant)| *until <= now;
+        for (group, _) in self.leaving.extract_if(.., |one| over(one)) {
+            // SECURITY: without a child of ours in the group the number may be another's by now. Network halves are ours to
+            // collect when their keepers are gone.
+            let look = WaitPidFlag::WEXITED | WaitPidFlag::WNOHANG | WaitPidFlag::WNOWAIT;
+            if waitid(Id::PGid(group), look).is_ok() {
+                let _ = killpg(group, Signal::SIGKILL);
+            }
+        }
+    }
+
+    /// When that is.
+    pub(super) fn next_leaving(&self) -> Option<Instant> {
+        self.leaving.iter().map(|(_, until)| *until).min()
+    }
+
+    /// What SIGTERM asks for: the second one does not wait.
+    fn told_to_end(&self) -> Asked {
+        match self.drain_time.is_zero() || self.draining.is_some() {
+            true => Asked::Stop,
+            false => Asked::Drain,
+        }
+    }
+
+    /// Lets nobody in any more, and sessions go as soon as they wait for a command.
+    pub(super) fn begin_to_drain(&mut self) {
+        let (count, seconds) = (self.sessions.len(), self.drain_time.as_secs());
+        if count > 0 {
+            self.log.line(&format!(
+                "stopping: {count} sessions may finish what they do, within {seconds} s"
+            ));
+        }
+        self.ports.clear();
+        self.draining = Some(Instant::now() + self.drain_time);
+    }
+
+    /// Whether it has waited long enough; tells sessions until then.
+    pub(super) fn is_drained(&self) -> bool {
+        self.draining.is_some_and(|deadline| {
+            self.drainer.tell();
+            self.sessions.is_empty() || Instant::now() >= deadline
+        })
+    }
+
+    /// When to tell them again.
+    pub(super) fn next_drain(&self) -> Option<Instant> {
+        let again = Instant::now() + DRAIN_PAUSE;
+        self.draining.map(|deadline| deadline.min(again))
     }
 
     /// Ends the sessions and waits for them; what does not end in time is killed.
@@ -155,6 +229,10 @@ impl Listener {
                 self.turn();
             }
         }
+        self.leaving
+            .iter_mut()
+            .for_each(|(_, until)| *until = Instant::now());
+        self.end_leaving();
         for session in self.sessions.groups() {
             // Its keeper is our child and not yet reaped, so the number is still that of the group.
             if killpg(session, Signal::SIGKILL).is_ok() {

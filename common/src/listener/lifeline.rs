@@ -19,6 +19,14 @@ pub struct Lifeline {
     unattended: Option<OwnedFd>,
 }
 
+/// The network halves' end of a pipe that tells that the server is about to stop: who waits for a command then goes.
+#[derive(Debug)]
+pub struct Drain(OwnedFd);
+
+/// The listener's end of that.
+#[derive(Debug)]
+pub(super) struct Drainer(OwnedFd);
+
 /// What a session may go on to do.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Sign {
@@ -38,6 +46,31 @@ pub(super) fn pair() -> Result<(Watched, Lifeline), Errno> {
         unattended: None,
     };
     Ok((Watched(listener), lifeline))
+}
+
+/// Makes both ends of the pipe that tells that the server is about to stop.
+pub(super) fn drain() -> Result<(Drainer, Drain), Errno> {
+    let (session, listener) = pipe2(OFlag::O_CLOEXEC | OFlag::O_NONBLOCK)?;
+    Ok((Drainer(listener), Drain(session)))
+}
+
+impl Drainer {
+    /// Tells every session. SECURITY: one that was taken over could read the octet away, so it is told again and again.
+    pub(super) fn tell(&self) {
+        let _ = write(&self.0, b"Q");
+    }
+}
+
+impl Drain {
+    pub(super) fn try_clone(&self) -> Result<Drain, Errno> {
+        nix::unistd::dup(&self.0).map(Drain)
+    }
+}
+
+impl AsFd for Drain {
+    fn as_fd(&self) -> BorrowedFd<'_> {
+        self.0.as_fd()
+    }
 }
 
 impl Watched {

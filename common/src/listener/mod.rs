@@ -38,7 +38,7 @@ use socket2::Socket;
 pub use crate::entrances::{Entrance, Port};
 pub use answers::Answer;
 use hooks::Hooks;
-pub use lifeline::{Lifeline, Sign, Watched};
+pub use lifeline::{Drain, Lifeline, Sign, Watched};
 pub use office::Office;
 pub use operator::Operator;
 pub use pool::Pool;
@@ -49,6 +49,7 @@ pub use status::Status;
 use self::door::{Door, Judgement};
 use self::ends::Asked;
 use self::leases::Leases;
+use self::lifeline::Drainer;
 use self::penalties::Source;
 use self::reports::Inbox;
 use self::sessions::Sessions;
@@ -83,6 +84,8 @@ pub struct Client {
     pub entrance: Entrance,
     pub tls: Option<Offer>,
     pub lifeline: Lifeline,
+    /// For the network half; under inetd nobody would tell.
+    pub drain: Option<Drain>,
     pub reports: Reports,
     pub hooks: Option<ToHooks>,
     /// Where it tells what it does.
@@ -144,9 +147,16 @@ pub struct Listener {
     signals: SignalFd,
     watched: Watched,
     lifeline: Lifeline,
+    drainer: Drainer,
+    drain: Drain,
+    drain_time: Duration,
+    /// It is about to stop, at this time at the latest.
+    draining: Option<Instant>,
     inbox: Inbox,
     reports: Reports,
     sessions: Sessions,
+    /// Groups of sessions that the operator has ended, and when what is left of them is killed.
+    leaving: Vec<(Pid, Instant)>,
     door: Door,
     leases: Leases,
     renewal: Option<Renewal>,
@@ -196,6 +206,7 @@ impl Listener {
         let signals =
             SignalFd::with_flags(&handled, SfdFlags::SFD_CLOEXEC | SfdFlags::SFD_NONBLOCK)?;
         let (watched, lifeline) = lifeline::pair()?;
+        let (drainer, drain) = lifeline::drain()?;
         let (inbox, reports) = reports::queue()?;
         // A network half whose keeper was replaced is the listener's to collect.
         prctl::set_child_subreaper(true)?;
@@ -204,9 +215,14 @@ impl Listener {
             signals,
             watched,
             lifeline,
+            drainer,
+            drain,
+            drain_time: Duration::ZERO,
+            draining: None,
             inbox,
             reports,
             sessions: Sessions::with_log(log.clone()),
+            leaving: Vec::new(),
             door: Door::new(limits),
             leases: Leases::new(total),
             renewal,
@@ -252,10 +268,15 @@ impl Listener {
             match self.handle_signals() {
                 Asked::Nothing => {}
                 Asked::Reload => return Ran::Reload(Box::new(self)),
+                Asked::Drain => self.begin_to_drain(),
                 Asked::Stop => {
                     self.stop();
                     return Ran::Stopped;
                 }
+            }
+            if self.is_drained() {
+                self.stop();
+                return Ran::Stopped;
             }
             self.hear();
             self.answer_operator();
@@ -310,6 +331,8 @@ impl Listener {
         let end = earlier(turn, renewal.and_then(Renewal::next_turn));
         let end = earlier(end, self.pool.as_ref().and_then(Pool::next_turn));
         let end = earlier(end, self.hooks.next_turn());
+        let end = earlier(end, self.next_drain());
+        let end = earlier(end, self.next_leaving());
         if let Err(errno) = poll(&mut ready, until(end))
             && errno != Errno::EINTR
         {
@@ -447,6 +470,7 @@ impl Listener {
             entrance,
             tls: self.renewal.as_ref().map(Renewal::offer),
             lifeline: self.lifeline.try_clone()?,
+            drain: Some(self.drain.try_clone()?),
             reports: self.reports.try_clone()?,
             hooks: hooks.map(ToHooks::by_listener),
             page,
@@ -472,6 +496,7 @@ impl Listener {
     fn turn(&mut self) {
         self.door.turn(Instant::now());
         self.sessions.logs.flush();
+        self.end_leaving();
         for line in self.door.news() {
             self.log.line(&line);
         }

@@ -137,6 +137,8 @@ pub struct ServerConfig {
     pub max_login_fails: u32,
     /// How long the answer to a wrong password is held back.
     pub login_fail_delay: Duration,
+    /// How long sessions may finish what they do, when the daemon is told to stop.
+    pub drain_timeout: Duration,
     /// How long a client may leave a reply unread.
     pub reply_timeout: Duration,
     /// After what silence the kernel asks whether a client is still there, in whole seconds.
@@ -218,6 +220,7 @@ impl Default for ServerConfig {
             min_password: 8,
             max_login_fails: 3,
             login_fail_delay: Duration::from_secs(1),
+            drain_timeout: Duration::from_secs(30),
             reply_timeout: Duration::from_secs(60),
             keepalive: Duration::from_secs(120),
             await_acknowledgement: true,

@@ -34,7 +34,7 @@ use nix::unistd::Pid;
 use self::entry::Entered;
 use self::visitor::Visitor;
 use crate::session;
-use crate::setup::{Security, Setup};
+use crate::setup::{Aside, Security, Setup};
 
 /// Serves one client: forks the network half and stays as the trusted half. Tells how the session ended; the process
 /// must exit with that and nothing else, since it has closed what it inherited.
@@ -45,6 +45,7 @@ pub(crate) fn serve(setup: &Setup, client: Client) -> Status {
         entrance,
         tls,
         lifeline,
+        drain,
         reports,
         hooks,
         page,
@@ -59,15 +60,16 @@ pub(crate) fn serve(setup: &Setup, client: Client) -> Status {
             drop((answerer, lifeline, reports, hooks));
             let (certificates, clients) =
                 tls.map(|offer| (offer.certificates, offer.clients)).unzip();
+            let aside = Aside { page, drain };
             let security = Security {
                 entrance,
                 certificates,
                 clients: clients.flatten(),
             };
-            sys::exit(session::run(setup, socket, asker, ends, security, page).code())
+            sys::exit(session::run(setup, socket, asker, ends, security, aside).code())
         }
         Fork::Parent(session) => {
-            drop((socket, asker));
+            drop((socket, asker, drain));
             let (reach, door) = reach(setup, hooks);
             let keeper = Keeper {
                 setup,

@@ -21,12 +21,12 @@ use std::net::IpAddr;
 use std::os::fd::{AsFd, OwnedFd};
 use std::time::{Duration, Instant};
 
-use common::activity::{Page, Teller};
+use common::activity::Teller;
 use common::channel::{Account, Asker, LoginAnswer, LoginRequest, PreLogin, Refusal};
 use common::control::{Control, Lost, until};
 use common::digest::Algorithm;
 use common::hookd::{Interest, Listed};
-use common::listener::Status;
+use common::listener::{Drain, Status};
 use common::log::{Few, Log};
 use common::net::{self, Ends};
 use common::path::VirtualPath;
@@ -51,7 +51,7 @@ use self::lead::Leave;
 use self::names::Names;
 use self::paces::Paces;
 use self::security::{Agreement, Handshakes, Terms, Turn};
-use crate::setup::{Security, Setup};
+use crate::setup::{Aside, Security, Setup};
 
 /// Lines that are no commands before login, after which the client is taken for something else.
 const STRANGE_LINES: u32 = 10;
@@ -63,6 +63,8 @@ pub(crate) enum End {
     ControlLost,
     /// Keeper is gone, or tells the session to go.
     KeeperGone,
+    /// The server is about to stop.
+    Draining,
     /// Keeper broke the rules of the channel: a bug.
     Broken,
     TimedOut,
@@ -216,6 +218,7 @@ pub(crate) struct Session {
     pub(crate) leading: Option<Leading>,
     /// What is left for another server.
     pub(crate) leave: Option<Leave>,
+    drain: Option<Drain>,
 }
 
 /// Serves the client on `socket` until the session is over.
@@ -225,8 +228,9 @@ pub(crate) fn run(
     channel: Asker<PreLogin>,
     ends: Ends,
     security: Security,
-    page: Option<Page>,
+    aside: Aside,
 ) -> Status {
+    let Aside { page, drain } = aside;
     let server = &setup.config.server;
     // Before the sandbox, in which no option of a socket can be set any more.
     net::prepare_control(&socket, server.keepalive);
@@ -247,6 +251,7 @@ pub(crate) fn run(
     kept.extend(pipe.iter().flat_map(Pipe::descriptors));
     kept.extend(delivery.as_ref().map(AsFd::as_fd));
     kept.extend(page.as_ref().map(AsFd::as_fd));
+    kept.extend(drain.as_ref().map(AsFd::as_fd));
     let entered = sandbox::enter_network_half(
         Role::Session,
         &setup.programs,
@@ -282,6 +287,7 @@ pub(crate) fn run(
         interest: setup.interest,
         leading,
         leave: None,
+        drain,
     };
     let front_ends = server.limits.front_ends.as_ref();
     let served = match session.link.ends.await_header(front_ends) {
@@ -404,7 +410,7 @@ impl Session {
     }
 
     /// Waits for the client, with an eye on keeper, until the deadline.
-    fn wait(&self, events: PollFlags, deadline: Option<Instant>) -> Result<Came, End> {
+    fn wait(&mut self, events: PollFlags, deadline: Option<Instant>) -> Result<Came, End> {
         let (channel, port) = match &self.stage {
             Stage::User(user) => (user.files.as_fd(), user.data.awaited()),
             Stage::Visitor(visitor) => (visitor.channel.as_fd(), None),
@@ -415,17 +421,27 @@ impl Session {
             PollFd::new(self.link.control.as_fd(), events),
             PollFd::new(channel, PollFlags::empty()),
             port.map_or_else(unused, |port| PollFd::new(port, PollFlags::POLLIN)),
+            (self.drain.as_ref()).map_or_else(unused, |drain| {
+                PollFd::new(drain.as_fd(), PollFlags::POLLIN)
+            }),
         ];
         match poll(&mut ready, until(deadline)) {
             Ok(_) | Err(Errno::EINTR) => {}
             Err(_) => return Err(End::Broken),
         }
         let speaks = |fd: &PollFd<'_>| fd.revents().is_some_and(|events| !events.is_empty());
+        let hung_up = ready[3].revents() == Some(PollFlags::POLLHUP);
         match ready.each_ref().map(speaks) {
-            [_, true, _] => Err(End::KeeperGone),
-            [true, ..] => Ok(Came::Client),
-            [_, _, true] => Ok(Came::Data),
-            [false, false, false] => Ok(Came::Nobody),
+            [_, true, ..] => Err(End::KeeperGone),
+            [true, _, _, false] => Ok(Came::Client),
+            [_, _, true, false] => Ok(Came::Data),
+            [false, _, false, false] => Ok(Came::Nobody),
+            // Whoever could tell is gone, and no session ends by that.
+            [.., true] if hung_up => {
+                self.drain = None;
+                Ok(Came::Nobody)
+            }
+            [.., true] => Err(End::Draining),
         }
     }
 
@@ -457,6 +473,10 @@ impl Session {
             // It is known where to only in between.
             End::Led => (None, Status::Broken),
             End::KeeperGone => (Some("The service is closing this session."), Status::Ended),
+            End::Draining => (
+                Some("The server stops; please come back later."),
+                Status::Ended,
+            ),
             End::Broken => (
                 Some("The server has a problem; please try again."),
                 Status::Broken,

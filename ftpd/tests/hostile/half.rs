@@ -10,7 +10,7 @@ use common::sandbox::{self, Role};
 use common::sys;
 use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
 
-use crate::setup::{Security, Setup};
+use crate::setup::{Aside, Security, Setup};
 
 /// What the hostile half does once the test has its end of the channel.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -37,8 +37,9 @@ pub(crate) fn run(
     channel: Asker<PreLogin>,
     _ends: Ends,
     security: Security,
-    _page: Option<common::activity::Page>,
+    aside: Aside,
 ) -> Status {
+    drop((aside.page, aside.drain));
     let Some((test, then)) = HANDOVER.take() else {
         return Status::Broken;
     };

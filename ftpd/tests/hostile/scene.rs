@@ -358,6 +358,7 @@ fn serve(identity: Identity, user: &User, config: Config, socket: OwnedFd) {
         entrance: Entrance::Plain,
         tls: signer(&setup),
         lifeline: Lifeline::unattended().unwrap(),
+        drain: None,
         reports: Reports::nowhere(),
         page: None,
     };
