@@ -23,6 +23,7 @@ complete -c ftpd -l client-crl -d 'Revocation lists; with one, every authority o
 complete -c ftpd -l sessionuser -d 'User and group number of the network half of a session; owns nothing [default: 60621]' -r
 complete -c ftpd -l pidfile -d 'File for the number of the daemon\'s process, by which a second one is refused' -r -F
 complete -c ftpd -l controlsocket -d 'Socket for ftpd --who and --kick; only root and the daemon\'s user can use it' -r -F
+complete -c ftpd -l drain-timeout -d 'How long SIGTERM lets transfers finish; a second one does not wait [default: 30]' -r
 complete -c ftpd -l chroot -d 'Confine every session to this directory' -r -f -a "(__fish_complete_directories)"
 complete -c ftpd -l servlogfile -d 'File for the server\'s own log, by default LogFile if that has no variables' -r -F
 complete -c ftpd -s l -l logfile -d 'File for the log of sessions; $(User) $(RealUser) $(ClientIP) stand in it' -r -F

@@ -9,7 +9,7 @@ use std::process::{Command, Stdio};
 
 use serde_json::Value;
 use tests::user::ordinary;
-use tests::{Scratch, binaries};
+use tests::{Scratch, binaries, require};
 
 /// A configuration with a user file, neither of which any server uses.
 struct Scene {
@@ -155,7 +155,7 @@ fn a_login_is_told_with_where_each_part_comes_from() {
         (Some(0), &true.into(), &Value::Null)
     );
     let entry = "DIR/users:2".to_owned();
-    let line = |number| format!("DIR/ftpd.conf:{number}");
+    let at = |place: &str| format!("DIR/ftpd.conf:{place}");
     let user = ordinary();
     for (name, value, from) in [
         ("account", "Fred", entry.clone()),
@@ -166,12 +166,16 @@ fn a_login_is_told_with_where_each_part_comes_from() {
             &format!("{} ({})", user.name, user.uid),
             entry.clone(),
         ),
-        ("root directory", "DIR/home", format!("ChHome: {}", line(1))),
+        (
+            "root directory",
+            "DIR/home",
+            format!("ChHome: {}", at("1:1")),
+        ),
         ("start directory", "/", entry.clone()),
         ("data ports", "50000-65535", "-dclow".to_owned()),
         ("Umask", "007", entry.clone()),
         ("Idle", "300", entry.clone()),
-        ("MaxIdle", "1h", line(2)),
+        ("MaxIdle", "1h", at("2:9")),
         ("Durability", "strict", "default".to_owned()),
     ] {
         let fact = &answer["facts"][name];
@@ -308,7 +312,7 @@ fn a_login_that_would_be_refused_ends_with_3_and_says_why() {
     assert_eq!(status, Some(0));
     let warning = &answer["facts"]["warning"];
     assert!(warning["value"].as_str().unwrap().starts_with("root owns"));
-    assert_eq!(warning["from"], "DIR/ftpd.conf:1");
+    assert_eq!(warning["from"], "DIR/ftpd.conf:1:11");
     let warned = "ftpd: warning: RootUsers: sessions of \"ann\" may be root's\n";
     assert!(scene.check(&[]).errors.contains(warned));
     let scene = Scene::new("ChHome", &users.concat());
@@ -339,8 +343,8 @@ fn limits_that_sessions_share_need_the_daemon() {
     assert_eq!(scene.check(&[]).status, Some(0));
     let told = scene.check(&["-inetd"]);
     assert_eq!(told.status, Some(1), "{}", told.errors);
-    for (line, key) in [(1, "MaxClients"), (2, "Ban")] {
-        let sentence = format!("DIR/ftpd.conf:{line}: {key} needs the daemon: under inetd");
+    for (place, key) in [("1:12", "MaxClients"), ("2:5", "Ban")] {
+        let sentence = format!("DIR/ftpd.conf:{place}: {key} needs the daemon: under inetd");
         assert!(told.errors.contains(&sentence), "{}", told.errors);
     }
     assert!(!told.errors.contains("Penalty"), "{}", told.errors);
@@ -377,12 +381,12 @@ fn a_dump_names_every_value_and_its_origin() {
     let here = std::env::current_dir().unwrap();
     let certificate = format!("certificate = \"{}\" # -cert", here.join("c.pem").display());
     let expected = [
-        "auth-file = \"DIR/users\" # DIR/ftpd.conf:4",
-        "banner = \"a \\\"b\\\"\" # DIR/ftpd.conf:3",
+        "auth-file = \"DIR/users\" # DIR/ftpd.conf:4:10",
+        "banner = \"a \\\"b\\\"\" # DIR/ftpd.conf:3:8",
         &certificate,
-        "confine-home = true # DIR/ftpd.conf:2",
+        "confine-home = true # DIR/ftpd.conf:2:1",
         "port-low = 50000 # -dclow",
-        "umask = \"027\" # DIR/ftpd.conf:1",
+        "umask = \"027\" # DIR/ftpd.conf:1:7",
     ];
     assert_eq!(said(&told.out), expected);
     assert!(told.out.contains("# foreground = true"), "{}", told.out);
@@ -425,7 +429,7 @@ fn a_dump_of_a_user_has_the_settings_of_that_user() {
     assert_eq!((told.status, told.errors.as_str()), (Some(0), ""));
     let expected = [
         "idle = 30 # DIR/users:1",
-        "umask = \"027\" # DIR/ftpd.conf:2",
+        "umask = \"027\" # DIR/ftpd.conf:2:7",
     ];
     assert_eq!(said(&told.out), expected);
     let told = scene.ask("--dump-config", &["-user", "nobody-of-that-name"]);
@@ -658,5 +662,51 @@ fn data_connections_that_cannot_come_about_are_errors() {
         let told = Scene::new(settings, FRED).check(&[]);
         assert_eq!(told.status, Some(1), "{settings}");
         assert!(told.errors.contains(sentence), "{}", told.errors);
+    }
+}
+
+/// What the check of these octets says, in a file that this mode is given.
+fn complaint(scratch: &Scratch, octets: &[u8], mode: u32) -> String {
+    let file = scratch.join("bad.conf");
+    fs::write(&file, octets).unwrap();
+    tests::scratch::mode(&file, mode);
+    let output = Command::new(binaries::path("ftpd"))
+        .args(["--check", "-f", "bad.conf"])
+        .current_dir(scratch.path())
+        .output()
+        .unwrap();
+    assert_eq!(output.status.code(), Some(1), "{output:?}");
+    assert_eq!(output.stdout, b"");
+    String::from_utf8(output.stderr).unwrap()
+}
+
+#[test]
+fn a_file_that_is_none_is_told_with_its_place_and_what_to_do() {
+    let scratch = Scratch::new();
+    let text = complaint(&scratch, b"Port=2121\n  Banner=Gr\xc3\xbc\xdfe\n", 0o600);
+    assert_eq!(
+        text,
+        "ftpd: bad.conf:2:13: this is not UTF-8: save the file in that encoding\n  2 |   Banner=Grü\u{fffd}e\n    |             ^\n"
+    );
+    let text = complaint(&scratch, b"Idle = 5m\r\nPort=2121\r\nidle=6m\r\n", 0o600);
+    assert_eq!(
+        text,
+        "ftpd: bad.conf:3:6: Idle is already set on line 1: leave one of them out\n  3 | idle=6m\n    |      ^^\n"
+    );
+    let huge = complaint(&scratch, &[b'\n'; (1 << 20) + 1], 0o600);
+    assert!(
+        huge.contains("bad.conf: cannot be read: it is longer than 1 MiB"),
+        "{huge}"
+    );
+    if require::root() {
+        let text = complaint(&scratch, b"Port=2121\n", 0o646);
+        assert!(
+            text.contains("bad.conf: cannot be read: its mode 646"),
+            "{text}"
+        );
+        assert!(text.contains("chmod go-w it"), "{text}");
+    } else {
+        let text = complaint(&scratch, b"Port=2121\n", 0);
+        assert!(text.contains("must be able to read it"), "{text}");
     }
 }

@@ -46,7 +46,7 @@ fn a_configuration_that_is_wrong_changes_nothing_and_the_log_says_where() {
         &["Banner=After", "MaxClients=1", "Idle=soon"],
         &["settings: not read anew"],
     );
-    assert!(line.contains("ftpd.conf:3: Idle"), "{line}");
+    assert!(line.contains("ftpd.conf:3:6: Idle"), "{line}");
     // One client is there already.
     let mut late = Client::connect_quietly(server.address());
     assert!(late.expect_reply(220).text().contains("Before"));

@@ -79,7 +79,10 @@ fn hooks_are_listed_with_their_places() {
         said.contains("hook UploadHook: after upload, async: "),
         "{said}"
     );
-    assert!(said.contains("ftpd.conf:3: after STOR, async: "), "{said}");
+    assert!(
+        said.contains("ftpd.conf:3:15: after STOR, async: "),
+        "{said}"
+    );
 }
 
 #[test]

@@ -69,17 +69,17 @@ fn check_tells_what_is_wrong_and_what_is_fine() {
         (
             "a.conf",
             "Targets=10.0.0.1/8\n",
-            "a.conf:1: Targets: \"10.0.0.1/8\" has bits behind its prefix",
+            "a.conf:1:9: Targets: \"10.0.0.1/8\" has bits behind its prefix",
         ),
         (
             "b.conf",
             "Targets=*\nAuthFile=/x\n",
-            "b.conf:2: unknown key \"AuthFile\"",
+            "b.conf:2:1: unknown key \"AuthFile\"",
         ),
         (
             "c.conf",
             "Targets=a.example\nServer=b.example\n",
-            "c.conf:2: Server is b.example:21, which no rule of Targets permits",
+            "c.conf:2:8: Server is b.example:21, which no rule of Targets permits",
         ),
         (
             "d.conf",

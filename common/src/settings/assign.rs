@@ -3,6 +3,7 @@
 
 use std::collections::BTreeMap;
 use std::fmt;
+use std::ops::Range;
 use std::path::PathBuf;
 
 use super::nearest::nearest;
@@ -39,6 +40,19 @@ pub struct Place {
     pub line: usize,
     pub column: usize,
     pub length: usize,
+}
+
+impl Place {
+    /// What stands at these octets of a line's text.
+    pub(super) fn within(line: usize, text: &str, place: Range<usize>) -> Place {
+        let before = text.get(..place.start).unwrap_or(text);
+        let inside = text.get(place).unwrap_or_default();
+        Place {
+            line,
+            column: before.chars().count() + 1,
+            length: inside.chars().count(),
+        }
+    }
 }
 
 impl Origin {
@@ -101,7 +115,7 @@ impl SettingError {
         }
     }
 
-    /// Adds the line of a TOML file that it is about, with a mark below the place.
+    /// Adds the line of a file that it is about, with a mark below the place.
     pub(super) fn show(&mut self, text: &str) {
         let Origin::Placed { at, .. } = &self.origin else {
             return;

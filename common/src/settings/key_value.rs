@@ -1,8 +1,9 @@
 //! Reads a `Key=Value` file into assignments. Pure: no I/O.
 
+use std::ops::Range;
 use std::path::Path;
 
-use super::assign::{Assignment, Origin, SettingError, lookup_among};
+use super::assign::{Assignment, Origin, Place, SettingError, lookup_among};
 use super::hooks::{Hooks, Lines};
 use super::table::{Kind, Setting, Settings};
 use crate::hooks::directive::Directive;
@@ -16,8 +17,8 @@ pub(super) struct Parsed {
 
 enum Line<'a> {
     Nothing,
-    Setting(&'static Setting, &'a str),
-    Directive(Directive, &'a str),
+    Setting(&'static Setting, &'a str, Range<usize>),
+    Directive(Directive, &'a str, Range<usize>),
 }
 
 /// Splits a file into assignments. Keys may be in any case, lines may end with CRLF, `#` begins a comment line, and the
@@ -33,21 +34,25 @@ pub(super) fn parse(
     let mut assignments: Vec<Assignment> = Vec::new();
     let octets = octets.strip_prefix(b"\xef\xbb\xbf").unwrap_or(octets);
     for (line, octets) in (1..).zip(octets.split(|&b| b == b'\n')) {
-        let origin = Origin::File {
+        let text = String::from_utf8_lossy(octets);
+        let origin = |place: Range<usize>| Origin::Placed {
             path: path.to_owned(),
-            line,
+            at: Place::within(line, &text, place),
         };
         match parse_line(settings, octets) {
             Ok(Line::Nothing) => {}
-            Ok(Line::Directive(directive, text)) => {
-                errors.extend(lines.push(directive, text, &origin).err());
+            Ok(Line::Directive(directive, text, place)) => {
+                errors.extend(lines.push(directive, text, &origin(place)).err());
             }
-            Ok(Line::Setting(setting, text)) => {
+            Ok(Line::Setting(setting, text, place)) => {
                 let earlier = assignments.iter().find(|a| a.setting.key == setting.key);
-                if let Some(Origin::File { line, .. }) = earlier.map(|earlier| &earlier.origin) {
+                if let Some(Origin::Placed { at, .. }) = earlier.map(|earlier| &earlier.origin) {
                     errors.push(SettingError {
-                        origin,
-                        message: format!("{} is already set on line {line}", setting.key),
+                        message: format!(
+                            "{} is already set on line {}: leave one of them out",
+                            setting.key, at.line
+                        ),
+                        origin: origin(place),
                     });
                 } else {
                     assignments.push(Assignment {
@@ -55,11 +60,14 @@ pub(super) fn parse(
                         text: text.to_owned(),
                         base: None,
                         content_of: None,
-                        origin,
+                        origin: origin(place),
                     });
                 }
             }
-            Err(message) => errors.push(SettingError { origin, message }),
+            Err((place, message)) => errors.push(SettingError {
+                origin: origin(place),
+                message,
+            }),
         }
     }
     let hooks = lines.finish().unwrap_or_else(|error| {
@@ -69,31 +77,49 @@ pub(super) fn parse(
     Parsed { assignments, hooks }
 }
 
-fn parse_line<'a>(settings: &Settings, octets: &'a [u8]) -> Result<Line<'a>, String> {
-    let line = std::str::from_utf8(octets).map_err(|_| "the line is not UTF-8".to_owned())?;
-    let line = line.trim();
-    if line.is_empty() || line.starts_with('#') {
+/// What is wrong with a line, and where in it, in octets.
+type Wrong = (Range<usize>, String);
+
+fn parse_line<'a>(settings: &Settings, octets: &'a [u8]) -> Result<Line<'a>, Wrong> {
+    let line = std::str::from_utf8(octets).map_err(|error| {
+        let at = error.valid_up_to();
+        let sentence = "this is not UTF-8: save the file in that encoding";
+        (at..at + 1, sentence.to_owned())
+    })?;
+    let line = line.trim_end();
+    let said = line.trim_start();
+    if said.is_empty() || said.starts_with('#') {
         return Ok(Line::Nothing);
     }
-    let (key, text) = match line.split_once('=') {
+    let start = line.len() - said.len();
+    let (key, text) = match said.split_once('=') {
         Some((key, text)) => (key.trim_end(), Some(text.trim_start())),
-        None => (line, None),
+        None => (said, None),
+    };
+    let whole = start..start + key.len();
+    // What follows the = is the end of the line; without it the key is the place.
+    let place = match text {
+        Some(text) if !text.is_empty() => line.len() - text.len()..line.len(),
+        _ => whole.clone(),
     };
     if settings.hooks
         && let Some(directive) = Directive::find(key)
     {
-        return Ok(Line::Directive(directive, text.unwrap_or_default()));
+        return Ok(Line::Directive(directive, text.unwrap_or_default(), place));
     }
     let directives = Directive::ALL.map(Directive::name);
     let words: &[&str] = if settings.hooks { &directives } else { &[] };
-    let setting = lookup_among(settings, key, words)?;
+    let setting = lookup_among(settings, key, words).map_err(|message| (whole.clone(), message))?;
     match text {
-        Some(text) => Ok(Line::Setting(setting, text)),
-        None if setting.kind == Kind::Switch => Ok(Line::Setting(setting, "")),
-        None => Err(format!(
-            "{key} needs a value: {key}={}",
-            setting.value_name(),
-            key = setting.key
+        Some(text) => Ok(Line::Setting(setting, text, place)),
+        None if setting.kind == Kind::Switch => Ok(Line::Setting(setting, "", place)),
+        None => Err((
+            whole,
+            format!(
+                "{key} needs a value: {key}={}",
+                setting.value_name(),
+                key = setting.key
+            ),
         )),
     }
 }
@@ -117,7 +143,7 @@ mod tests {
         );
         assert_eq!(
             errors,
-            ["f:2: unknown key \"ExecEngine on\", did you mean \"ExecEngine\"?"]
+            ["f:2:1: unknown key \"ExecEngine on\", did you mean \"ExecEngine\"?"]
         );
         let places: Vec<_> = parsed
             .hooks
@@ -125,7 +151,7 @@ mod tests {
             .iter()
             .map(|h| h.origin.to_string())
             .collect();
-        assert_eq!(places, ["f:4", "f:5"]);
+        assert_eq!(places, ["f:4:15", "f:5:15"]);
         assert_eq!(parsed.hooks.log, Some("/var/log/hooks".into()));
         assert_eq!(parsed.assignments.len(), 1);
     }
@@ -133,10 +159,10 @@ mod tests {
     #[test]
     fn what_is_wrong_with_a_directive_is_told_with_its_line() {
         let (_, errors) = parse("\nExecOnExit=/x %q\nExecOnFoo=1\n");
-        assert!(errors[0].starts_with("f:2: ExecOnExit: unknown variable \"%q\""));
-        assert_eq!(errors[1], "f:3: unknown key \"ExecOnFoo\"");
+        assert!(errors[0].starts_with("f:2:12: ExecOnExit: unknown variable \"%q\""));
+        assert_eq!(errors[1], "f:3:1: unknown key \"ExecOnFoo\"");
         assert!(
-            errors[2].starts_with("f:2: without ExecEngine"),
+            errors[2].starts_with("f:2:12: without ExecEngine"),
             "{errors:?}"
         );
     }

@@ -264,7 +264,8 @@ fn file(
                     ..Parsed::default()
                 }
             },
-            text: String::new(),
+            text: String::from_utf8_lossy(octets.strip_prefix(b"\xef\xbb\xbf").unwrap_or(&octets))
+                .into_owned(),
         },
         Err(error) if named.is_none() && error.kind() == io::ErrorKind::NotFound => {
             Configuration::default()
@@ -275,10 +276,19 @@ fn file(
                     path: path.to_owned(),
                     line: 0,
                 },
-                message: format!("cannot be read: {error}"),
+                message: format!("cannot be read: {error}{}", remedy(&error)),
             });
             Configuration::default()
         }
+    }
+}
+
+/// What helps where the error does not say it.
+fn remedy(error: &io::Error) -> &'static str {
+    match error.kind() {
+        io::ErrorKind::NotFound => "; -f names the file",
+        io::ErrorKind::PermissionDenied => "; who starts the program must be able to read it",
+        _ => "",
     }
 }
 
@@ -377,7 +387,9 @@ fn read_bounded(path: &Path, only_root: bool) -> io::Result<Vec<u8>> {
     let mut octets = Vec::new();
     file.take(LONGEST_FILE + 1).read_to_end(&mut octets)?;
     if octets.len() as u64 > LONGEST_FILE {
-        return Err(io::Error::other("it is longer than 1 MiB"));
+        return Err(io::Error::other(
+            "it is longer than 1 MiB: this can be no configuration",
+        ));
     }
     Ok(octets)
 }

@@ -13,7 +13,15 @@ fn run(file: &str, words: &[&str]) -> (String, Result<Loaded, Vec<String>>) {
     let argv = cli::dash::normalise(&cli::ftpd::command(), argv.collect()).unwrap();
     let matches = cli::ftpd::command().try_get_matches_from(argv).unwrap();
     let loaded = Source::new(matches).load().map_err(|errors| {
-        let told = errors.iter().map(|error| error.to_string());
+        // What points at the place has tests of its own.
+        let told = (errors.iter()).map(|error| {
+            error
+                .to_string()
+                .lines()
+                .next()
+                .unwrap_or_default()
+                .to_owned()
+        });
         told.map(|line| line.replace(&path, "conf")).collect()
     });
     (path, loaded)
@@ -62,7 +70,7 @@ fn flags_go_over_the_file() {
         origin.replace(&path, "conf")
     };
     assert_eq!(origin("Port"), "-port");
-    assert_eq!(origin("Umask"), "conf:3");
+    assert_eq!(origin("Umask"), "conf:3:7");
     assert_eq!(origin("Idle"), "default");
 }
 
@@ -75,7 +83,7 @@ fn relative_paths_start_at_the_working_directory_of_the_command_line() {
     );
     assert_eq!(
         errors("AuthFile=users", &[]),
-        ["conf:1: AuthFile: \"users\" is not an absolute path"]
+        ["conf:1:10: AuthFile: \"users\" is not an absolute path"]
     );
 }
 
@@ -85,13 +93,13 @@ fn every_error_is_told_with_its_place() {
     assert_eq!(
         errors(file, &["-port", "ftp", "-A", "session-pam"]),
         [
-            "conf:1: unknown key \"Prot\", did you mean \"Port\"?",
-            "conf:2: Port: \"99999\" is not a port number from 0 to 65535",
-            "conf:4: this build does not offer the key \"UserPrompt\" yet",
-            "conf:5: Idle needs a value: Idle=TIME",
-            "conf:6: \"NoDaemon\" is not a key, only a flag: -nodemon",
-            "conf:7: Umask: \"9\" is not an octal mode from 000 to 777",
-            "conf:8: Umask is already set on line 7",
+            "conf:1:1: unknown key \"Prot\", did you mean \"Port\"?",
+            "conf:2:6: Port: \"99999\" is not a port number from 0 to 65535",
+            "conf:4:1: this build does not offer the key \"UserPrompt\" yet",
+            "conf:5:1: Idle needs a value: Idle=TIME",
+            "conf:6:1: \"NoDaemon\" is not a key, only a flag: -nodemon",
+            "conf:7:7: Umask: \"9\" is not an octal mode from 000 to 777",
+            "conf:8:7: Umask is already set on line 7: leave one of them out",
             "-port: \"ftp\" is not a port number from 0 to 65535",
             "-authmethods: session-pam checks no password: name a method that does beside it",
         ]
@@ -105,8 +113,8 @@ fn limits_and_rates_are_shared_by_a_daemon_only() {
     assert_eq!(
         errors(file, &["-inetd", "-maxperaddress", "3"]),
         [
-            "conf:1: TotalUploadRate needs the daemon: under inetd sessions do not know of each other; DownloadRate and UploadRate work there",
-            "conf:4: MaxClients needs the daemon: under inetd sessions do not know of each other; whatever starts ftpd there has limits of its own",
+            "conf:1:17: TotalUploadRate needs the daemon: under inetd sessions do not know of each other; DownloadRate and UploadRate work there",
+            "conf:4:12: MaxClients needs the daemon: under inetd sessions do not know of each other; whatever starts ftpd there has limits of its own",
             "-maxperaddress: MaxPerAddress needs the daemon: under inetd sessions do not know of each other; whatever starts ftpd there has limits of its own",
         ]
     );
@@ -128,7 +136,7 @@ fn data_ports_must_be_a_range_in_the_end() {
     assert_eq!(
         errors("DataConnectionPortRange=0-0", &[]),
         [
-            "conf:1: DataConnectionPortRange: \"0-0\" is not a range of ports such as 50000-50999 between 1024 and 65535"
+            "conf:1:25: DataConnectionPortRange: \"0-0\" is not a range of ports such as 50000-50999 between 1024 and 65535"
         ]
     );
     assert_eq!(
@@ -145,7 +153,7 @@ fn contradictions_are_told() {
     );
     assert_eq!(
         errors("ChHome\nChShare=/srv", &[]),
-        ["conf:2: ChHome and ChShare exclude each other"]
+        ["conf:2:9: ChHome and ChShare exclude each other"]
     );
     assert_eq!(
         config("ChHome\n", &["-chshare", "/srv"]).session.jail,
@@ -169,7 +177,7 @@ fn the_banner_file_is_the_greeting_up_to_a_limit() {
     assert_eq!(
         errors("BannerFile=/no/such/file", &[]),
         [
-            "conf:1: BannerFile: /no/such/file cannot be read: No such file or directory (os error 2)"
+            "conf:1:12: BannerFile: /no/such/file cannot be read: No such file or directory (os error 2)"
         ]
     );
 }
@@ -184,7 +192,7 @@ fn a_named_file_must_be_there_and_small_and_a_file() {
     let message = |path| load_from(path).unwrap_err()[0].to_string();
     assert_eq!(
         message("/no/such.conf"),
-        "/no/such.conf: cannot be read: No such file or directory (os error 2)"
+        "/no/such.conf: cannot be read: No such file or directory (os error 2); -f names the file"
     );
     assert_eq!(
         message("/tmp"),
@@ -192,7 +200,7 @@ fn a_named_file_must_be_there_and_small_and_a_file() {
     );
     assert_eq!(
         message("/dev/zero"),
-        "/dev/zero: cannot be read: it is longer than 1 MiB"
+        "/dev/zero: cannot be read: it is longer than 1 MiB: this can be no configuration"
     );
     assert_eq!(load_from("/dev/null"), Ok(Config::default()));
 }
@@ -207,7 +215,10 @@ fn octets_that_are_no_text_are_an_error_of_their_line() {
         &mut errors,
     );
     assert_eq!(parsed.assignments.len(), 2);
-    assert_eq!(errors[0].to_string(), "conf:2: the line is not UTF-8");
+    assert_eq!(
+        errors[0].to_string(),
+        "conf:2:8: this is not UTF-8: save the file in that encoding"
+    );
 }
 
 #[test]
