@@ -162,6 +162,7 @@ complete -c ftpd -l targets -d 'Servers that clients may be led to: HOST, NETWOR
 complete -c ftpd -l proxyclients -d 'Who is led to Targets: anybody by USER name@host, or users by SITE PROXY [default: anybody]' -r -f -a "anybody\t''
 users\t''"
 complete -c ftpd -l proxy -d 'Serve only connections that a firewall redirects here, and go where they went' -r
+complete -c ftpd -l tproxy -d 'The same behind a TPROXY rule; servers see each client\'s own address' -r
 complete -c ftpd -l proxyactive -d 'Have the servers of Targets open the data connections' -r
 complete -c ftpd -l connecttimeout -d 'How long the way to a server of Targets may take, its name\'s look-up too [default: 30]' -r
 complete -c ftpd -l answertimeout -d 'How long a server of Targets may take to answer a command [default: 300]' -r

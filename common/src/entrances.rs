@@ -10,7 +10,8 @@ use nix::errno::Errno;
 use socket2::{Domain, Protocol, Socket, Type};
 
 use crate::log::Log;
-use crate::net::interface_addresses;
+use crate::net::{Addresses, interface_addresses};
+use crate::sandbox::is_root;
 use crate::settings::Tls;
 use crate::settings::bind::{At, Bind};
 
@@ -283,6 +284,32 @@ fn cannot_listen(bind: &Bind, address: SocketAddr, error: &io::Error, there: &[P
         "cannot listen on port {} ({at}): {error}{hint}",
         address.port()
     )
+}
+
+/// Whether a firewall can bring those here who want to connect to such addresses.
+///
+/// # Errors
+/// Only root can have that, as a sentence.
+pub fn may_admit(addresses: Addresses) -> Result<(), String> {
+    match addresses {
+        Addresses::Any if !is_root() => Err(
+            "TProxy needs root, for sockets with addresses of other machines: start it as root, or say Transparent instead"
+                .to_owned(),
+        ),
+        Addresses::Own | Addresses::Any => Ok(()),
+    }
+}
+
+/// Lets ports that are open be reached by those who want to connect to such addresses.
+///
+/// # Errors
+/// Why that is not possible, with what to do about it.
+pub fn admit(ports: &[Port], addresses: Addresses) -> Result<(), String> {
+    may_admit(addresses)?;
+    let mut sockets = ports.iter().map(|port| (&port.socket, &port.gate.address));
+    sockets
+        .try_for_each(|(socket, address)| addresses.permit(socket, address))
+        .map_err(|error| format!("TProxy: {error}"))
 }
 
 /// Tells the log where clients may come.

@@ -17,7 +17,7 @@ use crate::control::until;
 use crate::log::Log;
 use crate::memory::read_only;
 use crate::net::interface_address;
-use crate::sandbox::{Programs, enter_lookup};
+use crate::sandbox::{Kept, Programs, enter_lookup};
 use crate::settings::rules::{Advertised, Rules};
 use crate::sys::{self, Fork};
 
@@ -64,7 +64,7 @@ impl Found {
                 drop((alive, ready));
                 let mut kept = vec![table.as_fd(), ended.as_fd(), working.as_fd()];
                 kept.extend(log.descriptor());
-                if let Err(error) = enter_lookup(programs, user, &kept) {
+                if let Err(error) = enter_lookup(programs, user, Kept::Nothing, &kept) {
                     log.line(&format!("lookup of PassiveAddress: {error}"));
                     sys::exit(1)
                 }

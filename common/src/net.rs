@@ -1,5 +1,7 @@
 //! Sockets of the trusted side: the control port, passive listeners, active connections. Never reads or writes a stream.
 
+mod found;
+
 use std::io;
 use std::net::{IpAddr, SocketAddr};
 use std::os::fd::AsFd;
@@ -11,10 +13,13 @@ use socket2::{Domain, Protocol, Socket, TcpKeepalive, Type};
 
 use crate::proto::proxied::Header;
 use crate::proto::reply::Reply;
+use crate::settings::Transparent;
 use crate::settings::networks::Networks;
 use crate::settings::peers::FIRST_CLIENT_PORT;
 use crate::settings::rules::Between;
 use crate::settings::sources::SourcePorts;
+
+pub use found::is_connected;
 
 /// How many may wait at a passive port: so many strangers do not keep the client out.
 const DATA_BACKLOG: i32 = 128;
@@ -25,6 +30,35 @@ const KEEPALIVE_TRIES: u32 = 4;
 
 /// How often a random port is tried before the whole range is walked.
 const RANDOM_TRIES: u32 = 8;
+
+/// Whose addresses sockets of this machine have.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Addresses {
+    #[default]
+    Own,
+    /// Also those of others (IP_TRANSPARENT), which needs CAP_NET_RAW and a firewall that brings their answers here.
+    Any,
+}
+
+impl From<Transparent> for Addresses {
+    fn from(transparent: Transparent) -> Addresses {
+        match transparent {
+            Transparent::Off | Transparent::Redirect => Addresses::Own,
+            Transparent::Tproxy => Addresses::Any,
+        }
+    }
+}
+
+impl Addresses {
+    /// Lets a socket be bound to such an address.
+    pub(crate) fn permit(self, socket: &Socket, family: &SocketAddr) -> io::Result<()> {
+        match (self, family) {
+            (Addresses::Own, _) => Ok(()),
+            (Addresses::Any, SocketAddr::V4(_)) => socket.set_ip_transparent_v4(true),
+            (Addresses::Any, SocketAddr::V6(_)) => socket.set_ip_transparent_v6(true),
+        }
+    }
+}
 
 /// An IPv4 address that came in over a socket of both families is shown as IPv4.
 pub fn canonical(address: SocketAddr) -> SocketAddr {
@@ -104,9 +138,10 @@ pub fn listen_passive(
     ip: IpAddr,
     scope: u32,
     (low, high): (u16, u16),
+    addresses: Addresses,
 ) -> Result<(Socket, u16), Errno> {
     let width = u32::from(high.saturating_sub(low)) + 1;
-    let mut socket = data_socket(ip)?;
+    let mut socket = data_socket(ip, addresses)?;
     let start = getrandom::u32().map_err(|_| Errno::EAGAIN)?;
     for attempt in 0..RANDOM_TRIES + width {
         let offset = match attempt {
@@ -127,7 +162,7 @@ pub fn listen_passive(
         match socket.listen(DATA_BACKLOG).map_err(errno) {
             Ok(()) => return Ok((socket, port)),
             // Somebody bound the same port and was faster to listen.
-            Err(Errno::EADDRINUSE) => socket = data_socket(ip)?,
+            Err(Errno::EADDRINUSE) => socket = data_socket(ip, addresses)?,
             Err(errno) => return Err(errno),
         }
     }
@@ -147,10 +182,11 @@ pub fn connect_active(
     scope: u32,
     sources: &SourcePorts,
     target: SocketAddr,
+    addresses: Addresses,
 ) -> Result<(Socket, u16), Errno> {
     let mut last = Errno::EADDRINUSE;
     for port in sources.tries() {
-        let socket = data_socket(target.ip())?;
+        let socket = data_socket(target.ip(), addresses)?;
         match socket
             .bind(&with_scope(local, port, scope).into())
             .map_err(errno)
@@ -194,12 +230,41 @@ pub fn may_use(sources: &SourcePorts) -> Result<(), String> {
 ///
 /// # Errors
 /// What the system calls say.
-pub fn connect_server(local: Option<IpAddr>, server: SocketAddr) -> Result<Socket, Errno> {
-    let socket = data_socket(server.ip())?;
+pub fn connect_server(
+    local: Option<IpAddr>,
+    server: SocketAddr,
+    addresses: Addresses,
+) -> Result<Socket, Errno> {
+    let socket = data_socket(server.ip(), addresses)?;
     if let Some(local) = local {
         let local = with_scope(local, 0, scope(server));
         socket.bind(&local.into()).map_err(errno)?;
     }
+    begin_connect(socket, server)
+}
+
+/// The same from a client's own address. Its own port is not taken: whoever tracks connections on the way would take both
+/// for one.
+///
+/// # Errors
+/// What the system calls say.
+pub fn connect_as(client: SocketAddr, server: SocketAddr) -> Result<Socket, Errno> {
+    let mut taken = None;
+    loop {
+        let socket = data_socket(server.ip(), Addresses::Any)?;
+        let local = with_scope(client.ip(), 0, scope(server));
+        socket.bind(&local.into()).map_err(errno)?;
+        let port = socket.local_addr().map_err(errno)?.as_socket();
+        match port.is_some_and(|local| local.port() == client.port()) {
+            // While this socket is there, the next one gets another port.
+            true if taken.is_none() => taken = Some(socket),
+            true => return Err(Errno::EADDRINUSE),
+            false => return begin_connect(socket, server),
+        }
+    }
+}
+
+fn begin_connect(socket: Socket, server: SocketAddr) -> Result<Socket, Errno> {
     match socket.connect(&server.into()).map_err(errno) {
         Ok(()) | Err(Errno::EINPROGRESS) => Ok(socket),
         Err(errno) => Err(errno),
@@ -234,7 +299,7 @@ pub fn prepare_control(socket: &impl AsFd, silence: Duration) {
     let _ = socket.set_tcp_keepalive(&keepalive);
 }
 
-fn data_socket(ip: IpAddr) -> Result<Socket, Errno> {
+fn data_socket(ip: IpAddr, addresses: Addresses) -> Result<Socket, Errno> {
     let domain = if ip.is_ipv4() {
         Domain::IPV4
     } else {
@@ -248,6 +313,8 @@ fn data_socket(ip: IpAddr) -> Result<Socket, Errno> {
     .map_err(errno)?;
     // A port in TIME_WAIT is free for a listener.
     socket.set_reuse_address(true).map_err(errno)?;
+    let family = SocketAddr::new(ip, 0);
+    addresses.permit(&socket, &family).map_err(errno)?;
     Ok(socket)
 }
 
@@ -379,13 +446,14 @@ mod tests {
 
     #[test]
     fn a_full_range_is_told_and_a_free_port_is_found() {
-        let (first, port) = listen_passive(LOOPBACK, 0, (49152, 65535)).unwrap();
+        let (first, port) = listen_passive(LOOPBACK, 0, (49152, 65535), Addresses::Own).unwrap();
         assert_eq!(
-            listen_passive(LOOPBACK, 0, (port, port)).unwrap_err(),
+            listen_passive(LOOPBACK, 0, (port, port), Addresses::Own).unwrap_err(),
             Errno::EADDRINUSE
         );
         drop(first);
-        assert_eq!(listen_passive(LOOPBACK, 0, (port, port)).unwrap().1, port);
+        let again = listen_passive(LOOPBACK, 0, (port, port), Addresses::Own);
+        assert_eq!(again.unwrap().1, port);
     }
 
     #[test]

@@ -130,7 +130,9 @@ pub(crate) fn serve_inetd(config: Config) -> ExitCode {
 /// Serves one client, here or, where all are redirected, at another server.
 fn serve(setup: &Setup, client: Client) -> Status {
     match setup.gateway() {
-        Some(gateway) if gateway.rules.config.transparent => gateway::serve(&gateway, client),
+        Some(gateway) if gateway.rules.config.transparent.is_on() => {
+            gateway::serve(&gateway, client)
+        }
         _ => keeper::serve(setup, client),
     }
 }
@@ -138,6 +140,7 @@ fn serve(setup: &Setup, client: Client) -> Status {
 /// Opens the port, then leaves the terminal if that is wanted, then starts the servants, then tells that clients may come.
 fn start(config: Config) -> Result<(Listener, Setup, Option<PidFile>), String> {
     let ports = entrances::open(&config.server.bind, config.server.port, &config.server.tls)?;
+    entrances::admit(&ports, config.server.leading.transparent.into())?;
     let run = config.server.run;
     let (mut setup, sinks) = prepare(config)?;
     let spool = spool_for(&setup.config.server, None)?;

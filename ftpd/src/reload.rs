@@ -73,6 +73,10 @@ fn make(setup: &Setup, listener: &Listener, new: &ServerConfig) -> Result<Made, 
     let old = &setup.config.server;
     look(new)?;
     let ports = entrances::change(&new.bind, new.port, &new.tls, listener.ports())?;
+    // Where it is not wanted any more, no rule of a firewall leads here.
+    for open in [&ports.opened[..], listener.ports()] {
+        entrances::admit(open, new.leading.transparent.into())?;
+    }
     let found = match (&old.passive_addresses, old.passive_resolve)
         == (&new.passive_addresses, new.passive_resolve)
     {

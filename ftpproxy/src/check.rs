@@ -20,6 +20,7 @@ pub(crate) fn answer(config: &GatewayConfig) -> ExitCode {
         Ok(notes) => notes.iter().for_each(|note| print(&format!("{note}\n"))),
         Err(why) => errors.push(why),
     }
+    errors.extend(entrances::may_admit(config.transparent.into()).err());
     if !is_root() && (1..FREE_PORT).contains(&config.port) && !entrances::passed::are_there() {
         errors.push(format!(
             "port {} needs root; a port from {FREE_PORT} up does not: -port 2121",

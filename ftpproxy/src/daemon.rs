@@ -81,6 +81,7 @@ pub(crate) fn listen(config: GatewayConfig, source: &Source) -> ExitCode {
 /// Opens the port, then leaves the terminal if that is wanted, then starts the logger.
 fn start(config: GatewayConfig) -> Result<(Listener, Setup), String> {
     let ports = entrances::open(&config.bind, config.port, &config.tls)?;
+    entrances::admit(&ports, config.transparent.into())?;
     startup::leave_no_core()?;
     let places = Places {
         main: config.log_file.clone(),

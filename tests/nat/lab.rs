@@ -132,16 +132,8 @@ impl Lab {
 
     /// Runs a batch of ip(8).
     fn ip(&self, arguments: &[&str], batch: &str) -> bool {
-        let mut child = Command::new("ip")
-            .args(arguments)
-            .args(["-batch", "-"])
-            .stdin(Stdio::piped())
-            .spawn()
-            .unwrap();
-        let mut input = child.stdin.take().unwrap();
-        input.write_all(batch.as_bytes()).unwrap();
-        drop(input);
-        child.wait().unwrap().success()
+        let mut command = Command::new("ip");
+        feed(command.args(arguments).args(["-batch", "-"]), batch)
     }
 
     /// Goes to a machine: what this thread does from now on, it does there.
@@ -179,6 +171,14 @@ impl Lab {
         let errors = String::from_utf8_lossy(&output.stderr);
         assert!(output.status.success(), "{line}: {errors}");
         String::from_utf8(output.stdout).unwrap()
+    }
+
+    /// Gives a program on a machine something to read, and tells whether it liked that.
+    pub(crate) fn feed(&self, place: Place, line: &str, input: &str) -> bool {
+        let words: Vec<_> = line.split_whitespace().collect();
+        self.at(place, || {
+            feed(Command::new(words[0]).args(&words[1..]), input)
+        })
     }
 
     /// Nobody knows the way to private addresses beyond the gateways.
@@ -261,6 +261,14 @@ impl Lab {
         };
         count("iptables") + count("ip6tables")
     }
+}
+
+fn feed(command: &mut Command, text: &str) -> bool {
+    let mut child = command.stdin(Stdio::piped()).spawn().unwrap();
+    let mut input = child.stdin.take().unwrap();
+    input.write_all(text.as_bytes()).unwrap();
+    drop(input);
+    child.wait().unwrap().success()
 }
 
 pub(crate) const CONTENT: &[u8] = b"what is in the file";

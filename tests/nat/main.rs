@@ -12,5 +12,6 @@ mod lab;
 mod relay;
 mod strangers;
 mod timeouts;
+mod tproxy;
 mod transparent;
 mod tunnels;

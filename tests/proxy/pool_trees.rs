@@ -7,7 +7,7 @@ use tests::server::Login;
 use tests::{Gateway, GatewaySetup, Scratch, Server, Setup, scratch, tree};
 
 use crate::servers::Twin;
-use crate::trees::{furnish, ready, twin};
+use crate::trees::{ready, twin};
 use crate::trust::Trust;
 
 const TWINS: [&str; 3] = ["vsftpd", "proftpd", "pure-ftpd"];
@@ -89,7 +89,7 @@ fn to_each_server_of_a_pool() {
         return;
     }
     let place = Scratch::new();
-    furnish(&place.directory("sample"), 1, 4);
+    tree::furnish(&place.directory("sample"), 1, 4);
     let members = Members::start(Setup::new(), None);
     for how in ["no", "yes"] {
         let setting = format!("NoPassive={how}");
@@ -104,7 +104,7 @@ fn to_each_server_of_a_pool_under_tls() {
         return;
     }
     let place = Scratch::new();
-    furnish(&place.directory("sample"), 1, 2);
+    tree::furnish(&place.directory("sample"), 1, 2);
     let trust = Trust::new();
     let ours = trust
         .certify(Setup::new())

@@ -1,8 +1,6 @@
 //! Trees both ways through a gateway: curl and lftp, whoever opens the data connections on either side, to our server and
 //! to those of others.
 
-use std::path::Path;
-
 use tests::real::{Mode, Program};
 use tests::server::Login;
 use tests::{GatewaySetup, Scratch, Server, Setup, require, tree};
@@ -14,7 +12,7 @@ use crate::trust::Trust;
 fn a_tree_survives(at: &Login, set_up: impl Fn(GatewaySetup) -> GatewaySetup) {
     let scratch = Scratch::new();
     let sample = scratch.directory("sample");
-    furnish(&sample, 4, 10);
+    tree::furnish(&sample, 4, 10);
     let mut number = 0;
     for setting in ["NoPassive=no", "NoPassive=yes"] {
         let gateway = GatewaySetup::to_here().setting(setting);
@@ -45,7 +43,7 @@ fn a_tree_survives(at: &Login, set_up: impl Fn(GatewaySetup) -> GatewaySetup) {
 fn a_tree_survives_tls(at: &Login, trust: &Trust) {
     let scratch = Scratch::new();
     let sample = scratch.directory("sample");
-    furnish(&sample, 1, 4);
+    tree::furnish(&sample, 1, 4);
     let clients = [Program::Lftp, Program::Curl];
     let sides = [(true, false), (false, true), (true, true)];
     let all = sides.map(|side| clients.map(|client| (side, client)));
@@ -83,20 +81,6 @@ fn a_tree_survives_tls(at: &Login, trust: &Trust) {
     }
 }
 
-/// A tree with what is easily lost on the way: an empty file, a large one, blanks, depth.
-pub(crate) fn furnish(at: &Path, directories: usize, files: usize) {
-    for directory in 0..directories {
-        let directory = at.join(format!("level {directory}/below/deeper"));
-        std::fs::create_dir_all(&directory).unwrap();
-        for file in 0..files {
-            let octets = [b'a', b'\n', 0, 255].repeat(file * 251);
-            std::fs::write(directory.join(format!("file {file}.bin")), octets).unwrap();
-        }
-    }
-    let large: Vec<u8> = (0..3_000_001u32).map(|n| (n % 251) as u8).collect();
-    std::fs::write(at.join("large"), large).unwrap();
-}
-
 pub(crate) fn ready() -> bool {
     require::programs(&["curl", "lftp"])
 }
@@ -122,7 +106,7 @@ fn to_our_own_server_through_ftpd() {
     }
     let scratch = Scratch::new();
     let sample = scratch.directory("sample");
-    furnish(&sample, 4, 10);
+    tree::furnish(&sample, 4, 10);
     let server = Server::start();
     for (number, setting) in ["ProxyActive=no", "ProxyActive=yes"].iter().enumerate() {
         let gateway = GatewaySetup::to_here().by_ftpd().setting(setting).start();

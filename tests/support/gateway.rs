@@ -110,7 +110,24 @@ impl GatewaySetup {
 
     /// Starts the gateway in the foreground and waits until it says that it listens.
     #[track_caller]
-    pub fn start(mut self) -> Gateway {
+    pub fn start(self) -> Gateway {
+        // From here on the drop of Gateway cleans up, also when the wait for the line panics.
+        let mut gateway = self.spawn();
+        let line = gateway.log.line_with(&["listening on "]);
+        gateway.address = address_in(&line);
+        gateway.servants = gateway.process().children();
+        gateway
+    }
+
+    /// Starts a gateway that must end at once, with a line that holds this sentence.
+    #[track_caller]
+    pub fn refused(self, sentence: &str) {
+        let mut gateway = self.spawn();
+        gateway.log.line_with(&[sentence]);
+        assert_eq!(gateway.child.wait().unwrap().code(), Some(1));
+    }
+
+    fn spawn(mut self) -> Gateway {
         let scratch = Scratch::new();
         let configuration = scratch.join("gateway.conf");
         let place = scratch.path().to_str().unwrap();
@@ -167,19 +184,14 @@ impl GatewaySetup {
         }
         let mut child = command.spawn().unwrap();
         let log = Log::follow(child.stderr.take().unwrap());
-        // From here on the drop of Gateway cleans up, also when the wait for the line panics.
-        let mut gateway = Gateway {
+        Gateway {
             child,
             address: SocketAddr::new(self.bind, 0),
             log,
             servants: Vec::new(),
             scratch,
             program: self.program,
-        };
-        let line = gateway.log.line_with(&["listening on "]);
-        gateway.address = address_in(&line);
-        gateway.servants = gateway.process().children();
-        gateway
+        }
     }
 }
 

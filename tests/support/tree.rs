@@ -41,6 +41,20 @@ pub fn sample(target: &Path) {
     }
 }
 
+/// A tree with what is easily lost on the way: an empty file, a large one, blanks, depth.
+pub fn furnish(at: &Path, directories: usize, files: usize) {
+    for directory in 0..directories {
+        let directory = at.join(format!("level {directory}/below/deeper"));
+        fs::create_dir_all(&directory).unwrap();
+        for file in 0..files {
+            let octets = [b'a', b'\n', 0, 255].repeat(file * 251);
+            fs::write(directory.join(format!("file {file}.bin")), octets).unwrap();
+        }
+    }
+    let large: Vec<u8> = (0..3_000_001u32).map(|n| (n % 251) as u8).collect();
+    fs::write(at.join("large"), large).unwrap();
+}
+
 fn collect(directory: &Path, files: &mut Vec<PathBuf>) {
     let Ok(entries) = fs::read_dir(directory) else {
         return;

@@ -15,17 +15,17 @@ use crate::hooks::{Kind, Outcome, Phase};
 use crate::jail::Failure;
 use crate::listener::{Answer, Lifeline, Reports, Sign, Status, Verdict, halves};
 use crate::log::Log;
-use crate::net::{self, Ends};
+use crate::net::{self, Addresses, Ends};
 use crate::pool::Standing;
 use crate::proto::destination::{Destination, Host};
 use crate::proto::hostport::Family;
 use crate::proto::proxied::Header;
 use crate::proxied;
-use crate::sandbox::{self, Programs};
+use crate::sandbox::{self, Kept, Programs};
 use crate::settings::peers::FIRST_CLIENT_PORT;
 use crate::settings::sources::SourcePorts;
 use crate::settings::targets::Targets;
-use crate::settings::{GatewayConfig, ServerHeader};
+use crate::settings::{GatewayConfig, ServerHeader, Transparent};
 use crate::tls::Offer;
 use nix::errno::Errno;
 use nix::poll::{PollFd, PollFlags, poll};
@@ -61,11 +61,13 @@ pub struct Rules<'a> {
 impl Rules<'_> {
     /// Where a client is led without a word of its own.
     pub fn given(&self, socket: &OwnedFd, ends: Ends) -> Option<Destination> {
-        if !self.config.transparent {
-            return self.config.server.clone();
-        }
         // Who was not redirected wanted to come here: the rules for own addresses know what to do with that.
-        let wanted = net::original_destination(socket, ends).unwrap_or(net::canonical(ends.local));
+        let wanted = match self.config.transparent {
+            Transparent::Off => return self.config.server.clone(),
+            Transparent::Redirect => net::original_destination(socket, ends),
+            Transparent::Tproxy => None,
+        };
+        let wanted = wanted.unwrap_or(net::canonical(ends.local));
         Some(Destination {
             host: Host::Address(wanted.ip()),
             port: wanted.port(),
@@ -109,7 +111,10 @@ pub struct Dialer<'a> {
 impl<'a> Dialer<'a> {
     /// A dialer that has led nobody yet.
     pub fn new(rules: Rules<'a>, visit: Visit) -> Dialer<'a> {
-        let believed = visit.given.as_ref().filter(|_| rules.config.transparent);
+        let believed = visit
+            .given
+            .as_ref()
+            .filter(|_| rules.config.transparent.is_on());
         let believed = believed.and_then(|given| match given.host {
             Host::Address(address) => Some(address),
             Host::Name(_) => None,
@@ -135,7 +140,12 @@ impl<'a> Dialer<'a> {
         kept.extend(self.rules.log.descriptor());
         kept.extend(self.rules.standing.iter().flat_map(|it| it.descriptors()));
         kept.extend(self.visit.tls.as_ref().map(|offer| offer.door.as_fd()));
-        if let Err(error) = sandbox::enter_lookup(self.rules.programs, self.rules.user, &kept) {
+        let power = match self.rules.config.transparent {
+            Transparent::Off | Transparent::Redirect => Kept::Nothing,
+            Transparent::Tproxy => Kept::ForeignAddresses,
+        };
+        let Rules { programs, user, .. } = self.rules;
+        if let Err(error) = sandbox::enter_lookup(programs, user, power, &kept) {
             self.rules.log.line(&format!("dialer: {error}"));
             return Status::SandboxFailed;
         }
@@ -196,11 +206,7 @@ impl<'a> Dialer<'a> {
                 None => self.dial_named(channel, &host, port),
             },
             DialRequest::DialGiven => match self.visit.given.take() {
-                // SECURITY: a rule that redirects the gateway's own connections would make one session of another for ever.
-                Some(server)
-                    if self.rules.config.transparent
-                        && net::own_addresses().contains(&self.visit.ends.client()) =>
-                {
+                Some(server) if self.leads_back() => {
                     let client = self.visit.ends.client();
                     let text =
                         format!("client {client}: the way to {server} leads back to this gateway");
@@ -232,6 +238,18 @@ impl<'a> Dialer<'a> {
             DialRequest::Signer { generation } => Ok(self.lead_to_signer(generation)),
             DialRequest::LoggedIn { user } => self.log_in(channel, user),
         }
+    }
+
+    /// SECURITY: a rule that catches the gateway's own connections would make one session of another for ever.
+    fn leads_back(&self) -> bool {
+        let Ends { local, peer, .. } = self.visit.ends;
+        let is_ours = match self.rules.config.transparent {
+            Transparent::Off => return false,
+            Transparent::Redirect => false,
+            // They come from the client's address, but from a socket of this machine.
+            Transparent::Tproxy => net::is_connected(peer, local).unwrap_or(false),
+        };
+        is_ours || net::own_addresses().contains(&self.visit.ends.client())
     }
 
     /// Makes the network half its channel to the signer. SECURITY: one, as each of them has a budget.
@@ -284,7 +302,11 @@ impl<'a> Dialer<'a> {
         let deadline = Instant::now() + config.connect_timeout;
         let watched = [channel.as_fd(), self.visit.lifeline.as_fd()];
         let client = self.visit.ends.client();
-        match reach(&config.targets, destination, deadline, &watched) {
+        let from = match config.transparent {
+            Transparent::Off | Transparent::Redirect => None,
+            Transparent::Tproxy => Some(net::canonical(self.visit.ends.peer)),
+        };
+        match reach(&config.targets, destination, from, deadline, &watched) {
             Ok(Reached { server, local, .. }) if self.is_ourselves(server, local) => {
                 let text = format!("client {client}: {destination} is this gateway itself");
                 self.rules.log.line(&text);
@@ -355,6 +377,10 @@ impl<'a> Dialer<'a> {
 
     /// Whether the connection leads to where it comes from, or to where clients come in.
     fn is_ourselves(&self, server: SocketAddr, local: SocketAddr) -> bool {
+        if self.rules.config.transparent == Transparent::Tproxy {
+            // From there the answer would go to the client itself.
+            return net::own_addresses().contains(&server.ip());
+        }
         let port = self.visit.ends.local.port();
         server.port() == port && server.ip() == local.ip() || server == self.visit.ends.local
     }
@@ -451,6 +477,7 @@ impl<'a> Dialer<'a> {
             net::scope(ends.peer),
             &SourcePorts::default(),
             target,
+            self.addresses(),
         );
         connecting(begun.map(|(socket, _)| socket))
     }
@@ -461,10 +488,19 @@ impl<'a> Dialer<'a> {
             Some(Ends { local, peer, .. }) if port >= FIRST_CLIENT_PORT => {
                 let mut server = peer;
                 server.set_port(port);
-                connecting(net::connect_server(Some(local.ip()), server))
+                connecting(net::connect_server(
+                    Some(local.ip()),
+                    server,
+                    self.addresses(),
+                ))
             }
             _ => (DialAnswer::TargetRefused, None),
         }
+    }
+
+    /// Whose addresses its sockets have.
+    fn addresses(&self) -> Addresses {
+        self.rules.config.transparent.into()
     }
 
     fn listen_for_server(&self) -> Answered {
@@ -477,7 +513,8 @@ impl<'a> Dialer<'a> {
     /// A listener on an address of this side, and the address that is told of it.
     fn listen(&self, local: SocketAddr, told: Option<IpAddr>) -> Answered {
         let ip: IpAddr = local.ip().to_canonical();
-        match net::listen_passive(ip, net::scope(local), self.rules.config.data_ports) {
+        let ports = self.rules.config.data_ports;
+        match net::listen_passive(ip, net::scope(local), ports, self.addresses()) {
             Ok((socket, port)) => {
                 let address = SocketAddr::new(told.unwrap_or(ip), port);
                 (DialAnswer::Listening { address }, Some(socket.into()))

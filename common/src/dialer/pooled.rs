@@ -75,7 +75,13 @@ impl Dialer<'_> {
         let deadline = Instant::now() + config.pool.patience;
         let watched = [channel.as_fd(), self.visit.lifeline.as_fd()];
         let client = self.visit.ends.client();
-        let why = match reach(&config.targets, &member.destination, deadline, &watched) {
+        let why = match reach(
+            &config.targets,
+            &member.destination,
+            None,
+            deadline,
+            &watched,
+        ) {
             Ok(Reached { server, local, .. }) if self.is_ourselves(server, local) => {
                 "it is this gateway itself".to_owned()
             }

@@ -7,7 +7,7 @@ use std::time::Instant;
 
 use crate::channel::DialFault;
 use crate::control::until;
-use crate::net;
+use crate::net::{self, Addresses};
 use crate::proto::destination::{Destination, Host};
 use crate::settings::targets::{Forbidden, Targets};
 use nix::errno::Errno;
@@ -38,17 +38,18 @@ pub(super) struct Reached {
     pub(super) local: SocketAddr,
 }
 
-/// Goes to a destination, if the rules let it. `watched` are descriptors that end the wait.
+/// Goes to a destination, if the rules let it; as the client `from`, if that is given. `watched` are descriptors that end the wait.
 pub(super) fn reach(
     targets: &Targets,
     destination: &Destination,
+    from: Option<SocketAddr>,
     deadline: Instant,
     watched: &[BorrowedFd<'_>],
 ) -> Result<Reached, Unreached> {
     let mut last = unreached(DialFault::UnknownHost, "it has no address");
     for address in permitted(targets, destination)? {
         let server = SocketAddr::new(address, destination.port);
-        match connect(server, deadline, watched) {
+        match connect(server, from, deadline, watched) {
             Ok(reached) => return Ok(reached),
             Err(Errno::ETIMEDOUT) if Instant::now() >= deadline => {
                 return Err(unreached(
@@ -114,10 +115,14 @@ fn addresses(name: &str, port: u16) -> Result<Vec<IpAddr>, Unreached> {
 
 fn connect(
     server: SocketAddr,
+    from: Option<SocketAddr>,
     deadline: Instant,
     watched: &[BorrowedFd<'_>],
 ) -> Result<Reached, Errno> {
-    let socket = net::connect_server(None, server)?;
+    let socket = match from {
+        Some(client) => net::connect_as(client, server)?,
+        None => net::connect_server(None, server, Addresses::Own)?,
+    };
     loop {
         let mut ready = vec![PollFd::new(socket.as_fd(), PollFlags::POLLOUT)];
         ready.extend(watched.iter().map(|&fd| PollFd::new(fd, PollFlags::POLLIN)));

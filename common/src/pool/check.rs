@@ -10,7 +10,7 @@ use nix::poll::PollFlags;
 use socket2::SockRef;
 
 use super::login::Login;
-use crate::net::{self, Ends};
+use crate::net::{self, Addresses, Ends};
 use crate::proto::answer::{Answer, Outcome};
 use crate::proto::destination::Host;
 use crate::proto::proxied::Header;
@@ -66,7 +66,7 @@ pub(super) enum Progress {
 impl Check {
     /// Begins to connect; `host` is whose certificate is wanted.
     pub(super) fn begin(address: SocketAddr, host: Host) -> Result<Check, String> {
-        let socket = net::connect_server(None, address).map_err(because)?;
+        let socket = net::connect_server(None, address, Addresses::Own).map_err(because)?;
         Ok(Check {
             server: Server::new(socket.into(), net::canonical(address), UNREAD),
             host,

@@ -182,7 +182,7 @@ pub(super) fn become_ids(
         "setresgid",
         (now.real, now.effective, now.saved) == (gid, gid, gid),
     )?;
-    if kept == Kept::PrivilegedPorts {
+    if kept != Kept::Nothing {
         step("keep capabilities", prctl::set_keepcaps(true))?;
     }
     step("setresuid", setresuid(uid, uid, uid))?;
@@ -193,7 +193,8 @@ pub(super) fn become_ids(
     )?;
     match kept {
         Kept::Nothing => no_capabilities()?,
-        Kept::PrivilegedPorts => only_privileged_ports()?,
+        Kept::PrivilegedPorts => only(Capability::CAP_NET_BIND_SERVICE)?,
+        Kept::ForeignAddresses => only(Capability::CAP_NET_RAW)?,
     }
     // Root does not need a capability to become root.
     let other = Uid::from_raw(u32::from(uid.is_root()));
@@ -214,14 +215,17 @@ pub enum Kept {
     Nothing,
     /// To bind to ports below 1024: data connections that come from port 20 need it.
     PrivilegedPorts,
+    /// To bind sockets to addresses of others (IP_TRANSPARENT). Of the two capabilities for that CAP_NET_RAW is the one that
+    /// changes nothing of the network, and a filter that knows TCP alone leaves nothing else of it.
+    ForeignAddresses,
 }
 
-/// Gives up every capability but that for ports below 1024.
-fn only_privileged_ports() -> Result<(), SandboxError> {
+/// Gives up every capability but one.
+fn only(capability: Capability) -> Result<(), SandboxError> {
     step("keep capabilities", prctl::set_keepcaps(false))?;
     capability_step("clear ambient", caps::clear(None, CapSet::Ambient))?;
     capability_step("clear capabilities", caps::clear(None, CapSet::Effective))?;
-    let kept = CapsHashSet::from([Capability::CAP_NET_BIND_SERVICE]);
+    let kept = CapsHashSet::from([capability]);
     for set in [CapSet::Permitted, CapSet::Effective] {
         capability_step("keep one capability", caps::set(None, set, &kept))?;
     }

@@ -107,16 +107,17 @@ pub fn enter_network_half(
 }
 
 /// Becomes a process that asks the system's name services and changes nothing: nobody, as `enter_empty` makes it, but with
-/// files to read and sockets to ask by. Of the descriptors above 2 only `kept` stay open.
+/// files to read and sockets to ask by, and `power` of root's. Of the descriptors above 2 only `kept` stay open.
 ///
 /// # Errors
 /// The step that failed; the process must end.
 pub fn enter_lookup(
     programs: &Programs,
     user: u32,
+    power: Kept,
     kept: &[BorrowedFd<'_>],
 ) -> Result<(), SandboxError> {
-    become_nobody(programs, user, Role::Dialer, kept)
+    become_nobody(programs, user, Role::Dialer, power, kept)
 }
 
 /// Becomes somebody who owns nothing, and may read files as everybody may.
@@ -124,10 +125,11 @@ fn become_nobody(
     programs: &Programs,
     user: u32,
     role: Role,
+    power: Kept,
     kept: &[BorrowedFd<'_>],
 ) -> Result<(), SandboxError> {
     if is_root() {
-        identity::become_ids(user, user, &[], false, Kept::Nothing)?;
+        identity::become_ids(user, user, &[], false, power)?;
     } else {
         identity::no_capabilities()?;
     }
@@ -149,7 +151,7 @@ pub fn enter_watcher(
     has_names: bool,
     kept: &[BorrowedFd<'_>],
 ) -> Result<(), SandboxError> {
-    become_nobody(programs, user, Role::Watcher, kept)?;
+    become_nobody(programs, user, Role::Watcher, Kept::Nothing, kept)?;
     if has_names {
         return Ok(());
     }

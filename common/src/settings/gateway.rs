@@ -44,8 +44,7 @@ pub struct GatewayConfig {
     pub server: Option<Destination>,
     /// The servers that this stands in front of: each user is led to one of them.
     pub pool: Pool,
-    /// Each client goes where it wanted to go before it was redirected here.
-    pub transparent: bool,
+    pub transparent: Transparent,
     pub server_data: ServerData,
     pub header: ServerHeader,
     pub limits: Limits,
@@ -70,6 +69,33 @@ pub struct GatewayConfig {
     pub await_acknowledgement: bool,
     /// Ports for data connections, on either side, both ends included.
     pub data_ports: (u16, u16),
+}
+
+/// Whether each client goes where it wanted to go before a firewall brought it here.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Transparent {
+    #[default]
+    Off,
+    /// By a REDIRECT rule: servers see the gateway's address.
+    Redirect,
+    /// By a TPROXY rule: sockets have the addresses of clients and servers, so that neither sees the gateway's. Needs root.
+    Tproxy,
+}
+
+impl Transparent {
+    pub fn is_on(self) -> bool {
+        self != Transparent::Off
+    }
+
+    /// Obeys the switch of one of the ways.
+    pub(super) fn turn(&mut self, value: Value, to: Transparent) -> Result<(), Wrong> {
+        match value.switch()? {
+            true => *self = to,
+            false if *self == to => *self = Transparent::Off,
+            false => {}
+        }
+        Ok(())
+    }
 }
 
 /// Who opens the data connections between gateway and server.
@@ -127,7 +153,7 @@ impl Default for GatewayConfig {
             targets: Targets::default(),
             server: None,
             pool: Pool::default(),
-            transparent: false,
+            transparent: Transparent::Off,
             server_data: ServerData::Passive,
             header: ServerHeader::None,
             limits: Limits {
@@ -158,7 +184,7 @@ impl GatewayConfig {
 
     /// Whether clients need not say where they go.
     pub fn leads(&self) -> bool {
-        self.server.is_some() || self.transparent
+        self.server.is_some() || self.transparent.is_on()
     }
 
     /// Whether the name of a user alone says where it goes.
@@ -190,7 +216,7 @@ impl GatewayConfig {
             return Err(("Targets", text.to_owned()));
         }
         match &self.server {
-            Some(_) if self.transparent => {
+            Some(_) if self.transparent.is_on() => {
                 let text = "Server and Transparent exclude each other: one server for all, or where each client wanted to go";
                 Err(("Server", text.to_owned()))
             }
@@ -208,10 +234,10 @@ impl GatewayConfig {
 
     fn settle_pool(&self) -> Result<(), (&'static str, String)> {
         if self.pools() && (self.leads()) {
-            let other = if self.transparent {
-                "Transparent"
-            } else {
-                "Server"
+            let other = match self.transparent {
+                Transparent::Off => "Server",
+                Transparent::Redirect => "Transparent",
+                Transparent::Tproxy => "TProxy",
             };
             let text = format!(
                 "Servers and {other} exclude each other: a pool has its own way for each user"
@@ -255,6 +281,9 @@ pub const FTPPROXY: &Settings = &Settings {
         ("Server", "Transparent"),
         ("Server", "Servers"),
         ("Servers", "Transparent"),
+        ("Server", "TProxy"),
+        ("Transparent", "TProxy"),
+        ("Servers", "TProxy"),
         ("DataConnectionPortRange", "DataConnectionLowPort"),
         ("DataConnectionPortRange", "DataConnectionHighPort"),
     ],
@@ -290,7 +319,8 @@ const TABLE: &[Setting] = &[
     setting("HealthDown",            &["health-down"],     "servers.health-down",   Text("NUMBER"),   "3",      "So many checks in a row that fail, and a server is down",                Gateway(|c, v| { c.pool.down_after = v.count()?; Ok(()) })),
     setting("HealthUp",              &["health-up"],       "servers.health-up",     Text("NUMBER"),   "2",      "So many in a row that do not, and it is up again",                       Gateway(|c, v| { c.pool.up_after = v.count()?; Ok(()) })),
     setting("HealthLogin",           &["health-login"],    "servers.health-login",  File,             "",       "File with a name and, in its second line, a password that checks try",   Gateway(|c, v| { c.pool.login = Some(v.path()?); Ok(()) })),
-    setting("Transparent",           &["proxy"],           "servers.transparent",   Switch,           "no",     "Serve connections that a firewall redirects here, and go where they went",Gateway(|c, v| { c.transparent = v.switch()?; Ok(()) })),
+    setting("Transparent",           &["proxy"],           "servers.transparent",   Switch,           "no",     "Serve connections that a firewall redirects here, and go where they went",Gateway(|c, v| c.transparent.turn(v, Transparent::Redirect))),
+    setting("TProxy",                &["tproxy"],          "servers.tproxy",        Switch,           "no",     "The same behind a TPROXY rule; servers see each client's own address",   Gateway(|c, v| c.transparent.turn(v, Transparent::Tproxy))),
     setting("Draining",              &["draining"],        "servers.draining",      Text("LIST"),     "",       "Servers of the pool that get no new sessions, while those that run end", Gateway(|c, v| { c.pool.draining = words(v.text).map(str::to_owned).collect(); Ok(()) })),
     setting("ServerProxyProtocol",   &["server-proxy-protocol"], "servers.proxy-protocol", Choice(&["off", "v2"]), "off", "Header that tells Server or Servers whose each control connection is",  Gateway(|c, v| { c.header = ServerHeader::parse(v.text)?; Ok(()) })),
     setting("NoPassive",             &["nopasv"],          "servers.active",        Switch,           "no",     "Have servers open the data connections to the gateway",                  Gateway(|c, v| { c.server_data = ServerData::parse(v)?; Ok(()) })),

@@ -4,15 +4,15 @@ use std::time::Duration;
 
 use super::targets::Targets;
 use super::value::Wrong;
-use super::{GatewayConfig, ServerConfig, ServerData, SessionConfig};
+use super::{GatewayConfig, ServerConfig, ServerData, SessionConfig, Transparent};
 
 /// Whether clients are led to other servers, and where. Without [`targets`](Self::targets) nobody is led anywhere.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Leading {
     pub targets: Targets,
     pub who: Led,
-    /// Each client goes where it wanted to go before it was redirected here; nobody is served here.
-    pub transparent: bool,
+    /// Where it is on, nobody is served here.
+    pub transparent: Transparent,
     pub server_data: ServerData,
     /// How long the way to a server may take, names and all.
     pub connect_timeout: Duration,
@@ -63,7 +63,7 @@ impl Led {
 impl Leading {
     /// Finishes it once all sources have been applied: `Err` names the key to correct, and says why.
     pub(super) fn settle(&self) -> Result<(), (&'static str, String)> {
-        if self.transparent && self.targets.is_empty() {
+        if self.transparent.is_on() && self.targets.is_empty() {
             let text = "Transparent needs Targets, which say where clients may go, such as -targets 192.0.2.0/24";
             return Err(("Transparent", text.to_owned()));
         }

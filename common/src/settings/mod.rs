@@ -39,7 +39,7 @@ pub use clients::{
     CertificateLogin, CertificateNames, CertificateRule, ClientCertificate, Fingerprint,
 };
 pub use cost::Cost;
-pub use gateway::{FTPPROXY, GatewayConfig, ServerData, ServerHeader};
+pub use gateway::{FTPPROXY, GatewayConfig, ServerData, ServerHeader, Transparent};
 pub use leading::{Leading, Led};
 pub use limits::Limits;
 pub use log_name::{LogName, Whose};

@@ -11,7 +11,8 @@ use super::value::{Value, Wrong, Zero};
 use super::{
     CertificateLogin, CertificateNames, CipherSuites, ClearCommands, ClientCertificate,
     CloseNotify, Cost, DataBinding, Fingerprint, GatewayConfig, JailMode, Led, Locks, Run,
-    ServerConfig, ServerData, SessionConfig, TlsRequired, TlsVersion, UnknownHost, permitted,
+    ServerConfig, ServerData, SessionConfig, TlsRequired, TlsVersion, Transparent, UnknownHost,
+    permitted,
 };
 use crate::hooks::Kind as Event;
 use crate::policy::{Hours, Names};
@@ -238,13 +239,15 @@ pub const TABLE: &[Setting] = &[
     setting("EventSpoolFull",        &["event-spool-full"],       "hooks.spool-full",      Choice(&["refuse", "accept"]), "refuse", "What becomes of an upload whose event cannot be kept there",          Server(|c, v| { c.spool_full = SpoolFull::parse(v.text)?; Ok(()) })),
     setting("Targets",               &["targets"],                "proxy.targets",         Text("LIST"),     "",                   "Servers that clients may be led to: HOST, NETWORK or HOST=NETWORK, with :PORTS", Server(|c, v| { c.leading.targets = Targets::parse(v.text)?; Ok(()) })),
     setting("ProxyClients",          &["proxyclients"],           "proxy.clients",         Choice(&["anybody", "users"]), "anybody", "Who is led to Targets: anybody by USER name@host, or users by SITE PROXY", Server(|c, v| { c.leading.who = Led::parse(v.text)?; Ok(()) })),
-    setting("Transparent",           &["proxy"],                  "proxy.transparent",     Switch,           "no",                 "Serve only connections that a firewall redirects here, and go where they went", Server(|c, v| { c.leading.transparent = v.switch()?; Ok(()) })),
+    setting("Transparent",           &["proxy"],                  "proxy.transparent",     Switch,           "no",                 "Serve only connections that a firewall redirects here, and go where they went", Server(|c, v| c.leading.transparent.turn(v, Transparent::Redirect))),
+    setting("TProxy",                &["tproxy"],                 "proxy.tproxy",          Switch,           "no",                 "The same behind a TPROXY rule; servers see each client's own address",   Server(|c, v| c.leading.transparent.turn(v, Transparent::Tproxy))),
     setting("ProxyActive",           &["proxyactive"],            "proxy.active",          Switch,           "no",                 "Have the servers of Targets open the data connections",                  Server(|c, v| { c.leading.server_data = ServerData::parse(v)?; Ok(()) })),
     setting("ConnectTimeout",        &["connecttimeout"],         "proxy.connect-timeout", Text("TIME"),     "30",                 "How long the way to a server of Targets may take, its name's look-up too", Server(|c, v| { c.leading.connect_timeout = v.interval(Zero::Refuse)?; Ok(()) })),
     setting("AnswerTimeout",         &["answertimeout"],          "proxy.answer-timeout",  Text("TIME"),     "300",                "How long a server of Targets may take to answer a command",              Server(|c, v| { c.leading.answer_timeout = v.interval(Zero::Refuse)?; Ok(()) })),
 ];
 
 const EXCLUSIVE: &[(&str, &str)] = &[
+    ("Transparent", "TProxy"),
     ("ChHome", "ChShare"),
     ("Banner", "BannerFile"),
     ("DataConnectionPortRange", "DataConnectionLowPort"),

@@ -141,7 +141,7 @@ impl Machine {
             Role::Logger => enter_empty(role, &self.programs, SESSION_USER + 1, root, &kept),
             Role::Signer => enter_empty(role, &self.programs, SESSION_USER + 2, root, &kept),
             Role::Dialer => {
-                enter_lookup(&self.programs, SESSION_USER + 3, &kept)?;
+                enter_lookup(&self.programs, SESSION_USER + 3, Kept::Nothing, &kept)?;
                 seal_dialer(&self.programs)
             }
             Role::Watcher => enter_watcher(&self.programs, SESSION_USER + 5, false, &kept),

@@ -20,6 +20,8 @@ pub(super) fn look(config: &Config, found: &mut Vec<Finding>) {
         Ok(notes) => found.extend(notes.into_iter().map(Finding::Note)),
         Err(why) => found.push(Finding::Error(why)),
     }
+    let admitted = entrances::may_admit(server.leading.transparent.into());
+    found.extend(admitted.err().map(Finding::Error));
     idle("PassiveAddress", &server.passive_addresses, found);
     idle("PassivePorts", &server.passive_ports, found);
     idle("PassivePeers", &server.passive_peers, found);

@@ -6,7 +6,7 @@ use std::os::fd::OwnedFd;
 use common::channel::FileAnswer;
 use common::jail::Failure;
 use common::lookup::Found;
-use common::net::{self, Ends};
+use common::net::{self, Addresses, Ends};
 use common::proto::hostport::Family;
 use common::settings::peers::Peers;
 use common::settings::rules::{Between, PortMap};
@@ -67,7 +67,12 @@ impl DataSockets {
         if !matches {
             return (FileAnswer::TargetRefused, None);
         }
-        match net::listen_passive(ip, net::scope(self.ends.local), self.ports.ports) {
+        match net::listen_passive(
+            ip,
+            net::scope(self.ends.local),
+            self.ports.ports,
+            Addresses::Own,
+        ) {
             Ok((socket, port)) => (
                 FileAnswer::Listening {
                     address: SocketAddr::new(told, self.ports.told(port)),
@@ -115,7 +120,13 @@ impl DataSockets {
             ip if ip.is_loopback() && !target.ip().is_loopback() => unspecified(ip),
             ip => ip,
         };
-        match net::connect_active(local, net::scope(ends.peer), &self.sources, target) {
+        match net::connect_active(
+            local,
+            net::scope(ends.peer),
+            &self.sources,
+            target,
+            Addresses::Own,
+        ) {
             Ok((socket, port)) => {
                 let elsewhere = port == 0 && !self.sources.are_any();
                 (FileAnswer::Connecting { elsewhere }, Some(socket.into()))

@@ -20,7 +20,7 @@ use self::client::{Answer, Client};
 use super::{Notice, Trouble};
 use crate::hooks::{self, Id, Kind};
 use crate::log::Log;
-use crate::sandbox::{Programs, enter_lookup};
+use crate::sandbox::{Kept, Programs, enter_lookup};
 use crate::sys::{self, Fork};
 
 const DELIVERED: u8 = 0;
@@ -171,7 +171,8 @@ pub fn start(
             let mut kept = vec![theirs.as_fd()];
             kept.extend(log.descriptor());
             let client = Client::new(hook);
-            let entered = enter_lookup(programs, user, &kept).map_err(|error| error.to_string());
+            let entered = enter_lookup(programs, user, Kept::Nothing, &kept)
+                .map_err(|error| error.to_string());
             match entered.and(client) {
                 Ok(client) => serve(UnixStream::from(theirs), &client, PAUSE, log),
                 Err(why) => log.line(&format!("webhook {}: {why}", client::shown(&hook.url))),
