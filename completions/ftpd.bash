@@ -23,8 +23,7 @@ _ftpd() {
 
     case "${cmd}" in
         ftpd)
-            opts="-f -p -i -4 -I -l -A -a -h -V --config --check --dump-config --explain --user --from --passive --who --kick --json --make-cert --port --bindaddress --proxynetworks --cert --key --tls-port --tls-min-version --tls-cipher-suites --tls-unknown-host --client-certificate --client-ca --client-crl --nodemon --inetd --sessionuser --pidfile --controlsocket --drain-timeout --chroot --servlogfile --logfile --logformat --syslog --syslogsocket --journal --journalsocket --transferlog --loglevel --banner --bannerfile --hostnames --authmethods --authfile --passwordcost --update-pass --allowusers --denyusers --defaultgroup --rootusers --logintimeout --maxloginfails --loginfaildelay --minpassword --maxclients --maxperaddress --maxperuser --maxunauthenticated --maxpasswordchecks --exemptnetworks --penalty --ban --longestban --replytimeout --keepalive --enabled --expires --allowednetworks --loginhours --chhome --chshare --umask --durability --keeppartial --maxfilesize --locks --alocks --mlocks --malocks --listowners --listorder --listdepth --listentries --archivelinks --archiveentries --archivesize --charset --charsetnetworks --permittedcommands --idle --maxidle --dclow --dchigh --dcrange --passiveaddress --passiveresolve --passiveports --passivepeers --activetargets --tunnelnetworks --proxydata --passivemode --nopasv --activemode --defaultdataport --activeports --activeport20 --activeportsonly --datatimeout --passivetimeout --stalltimeout --awaitacknowledgement --downloadrate --uploadrate --userdownloadrate --useruploadrate --totaldownloadrate --totaluploadrate --inflateratio --confirm-transfer --tls-required --tls-required-anonymous --tls-data-binding --tls-close-notify --permit-ccc --certificate-login --certificate-names --certificate-fingerprint --uploadhook --downloadhook --deletehook --renamehook --logonhook --logoffhook --connectuphook --connectdownhook --event-spool --event-spool-full --targets --proxyclients --proxy --proxyactive --connecttimeout --answertimeout --help --version"
-            opts="-f -p -i -4 -I -l -A -a -h -V --config --check --dump-config --explain --user --from --passive --who --kick --json --make-cert --port --bindaddress --proxynetworks --cert --key --tls-port --tls-min-version --tls-cipher-suites --tls-unknown-host --client-certificate --client-ca --client-crl --nodemon --inetd --sessionuser --pidfile --controlsocket --chroot --servlogfile --logfile --logformat --syslog --syslogsocket --journal --journalsocket --transferlog --loglevel --banner --bannerfile --hostnames --authmethods --authfile --passwordcost --update-pass --allowusers --denyusers --defaultgroup --rootusers --logintimeout --maxloginfails --loginfaildelay --minpassword --maxclients --maxperaddress --maxperuser --maxunauthenticated --maxpasswordchecks --exemptnetworks --penalty --ban --longestban --replytimeout --keepalive --enabled --expires --allowednetworks --loginhours --chhome --chshare --umask --durability --keeppartial --maxfilesize --locks --alocks --mlocks --malocks --listowners --listorder --listdepth --listentries --archivelinks --archiveentries --archivesize --charset --charsetnetworks --permittedcommands --idle --maxidle --dclow --dchigh --dcrange --passiveaddress --passiveresolve --passiveports --passivepeers --activetargets --tunnelnetworks --proxydata --passivemode --nopasv --activemode --defaultdataport --activeports --activeport20 --activeportsonly --datatimeout --passivetimeout --stalltimeout --awaitacknowledgement --downloadrate --uploadrate --userdownloadrate --useruploadrate --totaldownloadrate --totaluploadrate --inflateratio --confirm-transfer --tls-required --tls-required-anonymous --tls-data-binding --tls-close-notify --permit-ccc --certificate-login --certificate-names --certificate-fingerprint --uploadhook --downloadhook --deletehook --renamehook --logonhook --logoffhook --connectuphook --connectdownhook --event-spool --event-spool-full --targets --proxyclients --proxy --tproxy --proxyactive --connecttimeout --answertimeout --help --version"
+            opts="-f -p -i -4 -I -l -A -a -h -V --config --check --dump-config --explain --user --from --passive --who --kick --json --make-cert --port --bindaddress --proxynetworks --cert --key --tls-port --tls-min-version --tls-cipher-suites --tls-unknown-host --client-certificate --client-ca --client-crl --nodemon --inetd --sessionuser --pidfile --controlsocket --drain-timeout --chroot --servlogfile --logfile --logformat --syslog --syslogsocket --journal --journalsocket --transferlog --loglevel --banner --bannerfile --hostnames --authmethods --authfile --passwordcost --update-pass --allowusers --denyusers --defaultgroup --rootusers --logintimeout --maxloginfails --loginfaildelay --minpassword --maxclients --maxperaddress --maxperuser --maxunauthenticated --maxpasswordchecks --exemptnetworks --penalty --ban --longestban --replytimeout --keepalive --enabled --expires --allowednetworks --loginhours --chhome --chshare --umask --durability --keeppartial --maxfilesize --locks --alocks --mlocks --malocks --listowners --listorder --listdepth --listentries --archivelinks --archiveentries --archivesize --charset --charsetnetworks --permittedcommands --idle --maxidle --dclow --dchigh --dcrange --passiveaddress --passiveresolve --passiveports --passivepeers --activetargets --tunnelnetworks --proxydata --passivemode --nopasv --activemode --defaultdataport --activeports --activeport20 --activeportsonly --datatimeout --passivetimeout --stalltimeout --awaitacknowledgement --downloadrate --uploadrate --userdownloadrate --useruploadrate --totaldownloadrate --totaluploadrate --inflateratio --confirm-transfer --tls-required --tls-required-anonymous --tls-data-binding --tls-close-notify --permit-ccc --certificate-login --certificate-names --certificate-fingerprint --uploadhook --downloadhook --deletehook --renamehook --logonhook --logoffhook --connectuphook --connectdownhook --event-spool --event-spool-full --targets --proxyclients --proxy --tproxy --proxyactive --server-tls --server-ca --server-tls-max-version --connecttimeout --answertimeout --help --version"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 1 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -792,6 +791,29 @@ _ftpd() {
                     ;;
                 --proxyactive)
                     COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --server-tls)
+                    COMPREPLY=($(compgen -W "off prefer require implicit" -- "${cur}"))
+                    return 0
+                    ;;
+                --server-ca)
+                    local oldifs
+                    if [ -n "${IFS+x}" ]; then
+                        oldifs="$IFS"
+                    fi
+                    IFS=$'\n'
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    if [ -n "${oldifs+x}" ]; then
+                        IFS="$oldifs"
+                    fi
+                    if [[ "${BASH_VERSINFO[0]}" -ge 4 ]]; then
+                        compopt -o filenames
+                    fi
+                    return 0
+                    ;;
+                --server-tls-max-version)
+                    COMPREPLY=($(compgen -W "1.2 1.3" -- "${cur}"))
                     return 0
                     ;;
                 --connecttimeout)

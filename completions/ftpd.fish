@@ -164,6 +164,13 @@ users\t''"
 complete -c ftpd -l proxy -d 'Serve only connections that a firewall redirects here, and go where they went' -r
 complete -c ftpd -l tproxy -d 'The same behind a TPROXY rule; servers see each client\'s own address' -r
 complete -c ftpd -l proxyactive -d 'Have the servers of Targets open the data connections' -r
+complete -c ftpd -l server-tls -d 'TLS towards servers of Targets, whose certificates are always verified [default: off]' -r -f -a "off\t''
+prefer\t''
+require\t''
+implicit\t''"
+complete -c ftpd -l server-ca -d 'Authorities that certify servers of Targets, in PEM; by default the system\'s' -r -F
+complete -c ftpd -l server-tls-max-version -d 'The newest TLS towards servers of Targets; 1.3 where they give tickets enough [default: 1.2]' -r -f -a "1.2\t''
+1.3\t''"
 complete -c ftpd -l connecttimeout -d 'How long the way to a server of Targets may take, its name\'s look-up too [default: 30]' -r
 complete -c ftpd -l answertimeout -d 'How long a server of Targets may take to answer a command [default: 300]' -r
 complete -c ftpd -l check -d 'Check the configuration and start nothing'

@@ -36,10 +36,10 @@ complete -c ftpproxy -l health-down -d 'So many checks in a row that fail, and a
 complete -c ftpproxy -l health-up -d 'So many in a row that do not, and it is up again [default: 2]' -r
 complete -c ftpproxy -l health-login -d 'File with a name and, in its second line, a password that checks try' -r -F
 complete -c ftpproxy -l proxy -d 'Serve connections that a firewall redirects here, and go where they went' -r
+complete -c ftpproxy -l tproxy -d 'The same behind a TPROXY rule; servers see each client\'s own address' -r
 complete -c ftpproxy -l draining -d 'Servers of the pool that get no new sessions, while those that run end' -r
 complete -c ftpproxy -l server-proxy-protocol -d 'Header that tells Server or Servers whose each control connection is [default: off]' -r -f -a "off\t''
 v2\t''"
-complete -c ftpproxy -l tproxy -d 'The same behind a TPROXY rule; servers see each client\'s own address' -r
 complete -c ftpproxy -l nopasv -d 'Have servers open the data connections to the gateway' -r
 complete -c ftpproxy -l nodemon -d 'Stay in the foreground' -r
 complete -c ftpproxy -l proxyuser -d 'Uid and gid of what reads the network; four behind it are taken too [default: 60631]' -r

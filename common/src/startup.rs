@@ -10,8 +10,9 @@ use nix::sys::stat::Mode;
 
 use crate::log::{self, Log, Places, Sinks};
 use crate::sandbox::{EmptyRoot, Programs};
-use crate::settings::{LogFormat, LogLevel, Run, Tls};
+use crate::settings::{LogFormat, LogLevel, Run, ServerTls, Tls, UpstreamTls};
 use crate::sys::{self, Fork};
+use crate::tls::Trusted;
 use crate::tls::signer::{Ready, Recipe};
 
 /// What the daemon tells the process that was started once it serves.
@@ -34,6 +35,29 @@ pub fn apart<T: Send + 'static>(work: impl FnOnce() -> T + Send + 'static) -> T 
         Ok(done) => done,
         Err(panic) => std::panic::resume_unwind(panic),
     }
+}
+
+/// Reads who certifies servers, where they are spoken to under TLS.
+///
+/// # Errors
+/// What is wrong with the files, as a sentence.
+pub fn trusted(upstream: &UpstreamTls) -> Result<Option<Trusted>, String> {
+    if upstream.mode == ServerTls::Off {
+        return Ok(None);
+    }
+    let files = upstream.authorities.clone();
+    apart(move || Trusted::read(&files)).map(Some)
+}
+
+/// The same while the daemon runs: the files may have another content.
+///
+/// # Errors
+/// As [`trusted`].
+pub fn trusted_anew(upstream: &UpstreamTls) -> Result<Option<Trusted>, String> {
+    sys::expect_threads();
+    let read = trusted(upstream);
+    sys::promise_single_thread();
+    read
 }
 
 /// Opens where the log goes; in the foreground that may be the terminal.

@@ -243,6 +243,7 @@ fn prepare(config: Config) -> Result<Prepared, String> {
     };
     let leading = &config.server.leading;
     let gateway = leading.gateway(&config.server, &config.session);
+    let trusted = startup::trusted(&leading.upstream)?;
     let (interest, longest_hook) = interest_in(&config.server);
     Ok((
         Setup {
@@ -255,6 +256,7 @@ fn prepare(config: Config) -> Result<Prepared, String> {
             interest,
             longest_hook,
             gateway,
+            trusted,
             log: Log::nowhere(),
         },
         sinks,

@@ -5,8 +5,9 @@ use common::entrances::{self, Change};
 use common::listener::{Listener, Office, Renewal};
 use common::lookup::Found;
 use common::settings::{Config, ServerConfig, Source};
-use common::startup::{apart, because};
+use common::startup::{self, apart, because};
 use common::sys;
+use common::tls::Trusted;
 
 use crate::check;
 use crate::daemon::{hook_recipe, interest_in, look, lookup_for, signer_for, spool_for};
@@ -17,6 +18,8 @@ struct Made {
     ports: Change,
     renewal: Option<Option<Renewal>>,
     found: Option<Found>,
+    /// Read again each time: the same files may have another content.
+    trusted: Option<Trusted>,
     /// Other hooks, or no hooks any more.
     hooks: Option<Option<Office>>,
 }
@@ -77,6 +80,7 @@ fn make(setup: &Setup, listener: &Listener, new: &ServerConfig) -> Result<Made, 
     for open in [&ports.opened[..], listener.ports()] {
         entrances::admit(open, new.leading.transparent.into())?;
     }
+    let trusted = startup::trusted_anew(&new.leading.upstream)?;
     let found = match (&old.passive_addresses, old.passive_resolve)
         == (&new.passive_addresses, new.passive_resolve)
     {
@@ -101,6 +105,7 @@ fn make(setup: &Setup, listener: &Listener, new: &ServerConfig) -> Result<Made, 
         renewal,
         found,
         hooks,
+        trusted,
     })
 }
 
@@ -139,6 +144,7 @@ fn put_to_use(config: Config, made: Made, setup: &mut Setup, listener: &mut List
     listener.set_limits(server.limits.clone(), server.total_rates);
     listener.set_drain_time(server.drain_timeout);
     setup.log.set_level(server.log_level);
+    setup.trusted = made.trusted;
     setup.gateway = server.leading.gateway(server, &config.session);
     setup.config = config;
 }

@@ -13,8 +13,8 @@ use common::log::Log;
 use common::lookup::Found;
 use common::sandbox::{EmptyRoot, Programs};
 use common::settings::{Config, GatewayConfig};
-use common::tls::Certificates;
 use common::tls::clients::Clients;
+use common::tls::{Certificates, Trusted};
 use common::turns::Turns;
 
 /// Read-only from the first client on; it holds no secret.
@@ -34,6 +34,8 @@ pub(crate) struct Setup {
     pub(crate) longest_hook: Duration,
     /// What sessions are led to other servers by, if they are.
     pub(crate) gateway: Option<GatewayConfig>,
+    /// Who certifies those servers, where they are spoken to under TLS.
+    pub(crate) trusted: Option<Trusted>,
     pub(crate) log: Log,
 }
 
@@ -51,7 +53,7 @@ impl Setup {
         Some(Gateway {
             rules,
             empty_root: self.empty_root.as_ref(),
-            trusted: None,
+            trusted: self.trusted.as_ref(),
             interest: self.interest,
             longest_hook: self.longest_hook,
         })

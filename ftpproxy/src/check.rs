@@ -6,8 +6,8 @@ use common::cli::out::{complain, print};
 use common::entrances;
 use common::pool::Login;
 use common::sandbox::is_root;
-use common::settings::{GatewayConfig, ServerTls};
-use common::{clock, tls};
+use common::settings::GatewayConfig;
+use common::{clock, startup, tls};
 use nix::unistd::{AccessFlags, access};
 
 /// The lowest port that anybody may listen on.
@@ -48,9 +48,7 @@ pub(crate) fn answer(config: &GatewayConfig) -> ExitCode {
         }
         Err(why) => errors.push(why),
     }
-    if config.upstream.mode != ServerTls::Off {
-        errors.extend(tls::Trusted::read(&config.upstream.authorities).err());
-    }
+    errors.extend(startup::trusted(&config.upstream).err());
     if let Some(path) = &config.pool.login {
         errors.extend(Login::read(path).err());
     }

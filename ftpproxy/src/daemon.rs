@@ -15,7 +15,7 @@ use common::log::{Log, Places};
 use common::pool::{Login, Recipe, Standing};
 use common::rate::Rates;
 use common::sandbox::{Bounding, EmptyRoot, Programs, drop_bounding, is_root};
-use common::settings::{GatewayConfig, LogFormat, Run, ServerTls, Source, UpstreamTls};
+use common::settings::{GatewayConfig, LogFormat, Run, Source};
 use common::startup::{self, apart, because};
 use common::sys;
 use common::tls::Trusted;
@@ -93,7 +93,7 @@ fn start(config: GatewayConfig) -> Result<(Listener, Setup), String> {
         true => Some(EmptyRoot::new().map_err(|error| error.to_string())?),
         false => None,
     };
-    let trusted = trusted(&config.upstream)?;
+    let trusted = startup::trusted(&config.upstream)?;
     look(&config)?;
     let awaited = match config.run {
         Run::Background => Some(startup::leave_terminal()?),
@@ -167,13 +167,4 @@ pub(crate) fn look(config: &GatewayConfig) -> Result<(), String> {
         Some(path) => apart(move || Login::read(&path).map(|_| ())),
         None => Ok(()),
     }
-}
-
-/// Reads who certifies servers, if they are spoken to under TLS.
-pub(crate) fn trusted(upstream: &UpstreamTls) -> Result<Option<Trusted>, String> {
-    if upstream.mode == ServerTls::Off {
-        return Ok(None);
-    }
-    let files = upstream.authorities.clone();
-    apart(move || Trusted::read(&files)).map(Some)
 }

@@ -1,15 +1,16 @@
 //! Reads the settings anew while the gateway runs (SIGHUP): all of them hold for new sessions, or none does. Sessions that run
 //! keep what they began with, their server above all.
 
+use common::entrances;
 use common::listener::{Listener, Pool};
 use common::pool::Standing;
 use common::rate::Rates;
 use common::settings::{GatewayConfig, Source, load_gateway};
-use common::startup::apart;
+use common::startup::{self, apart};
 use common::sys;
 use common::tls::Trusted;
 
-use crate::daemon::{Setup, look, pool, trusted};
+use crate::daemon::{Setup, look, pool};
 
 /// What was made for the new settings.
 struct Made {
@@ -52,6 +53,8 @@ fn anew(source: &Source, setup: &Setup, listener: &Listener) -> Result<Made, Vec
     let read = read(source, setup);
     sys::promise_single_thread();
     let (config, trusted) = read?;
+    entrances::admit(listener.ports(), config.transparent.into())
+        .map_err(|problem| vec![problem])?;
     let (pool, standing) =
         pool(setup, &config, &trusted, listener.pool()).map_err(|problem| vec![problem])?;
     Ok(Made {
@@ -74,7 +77,7 @@ fn read(source: &Source, setup: &Setup) -> Result<(GatewayConfig, Option<Trusted
             .log
             .line(&format!("settings: {key}: to change this needs a restart"));
     }
-    let trusted = look(&config).and_then(|()| trusted(&config.upstream));
+    let trusted = look(&config).and_then(|()| startup::trusted(&config.upstream));
     let trusted = trusted.map_err(|problem| vec![problem])?;
     Ok((config, trusted))
 }

@@ -1,7 +1,11 @@
 //! `ftpd` that serves its own users and leads others to servers behind it: USER name@host and SITE PROXY.
 
+use nix::sys::signal::Signal;
 use tests::processes::Process;
-use tests::{Client, Data, Server, Setup, require, wait};
+use tests::real::{Mode, Program};
+use tests::{Client, Data, GatewaySetup, Scratch, Server, Setup, require, tree, wait};
+
+use crate::trust::Trust;
 
 /// The uid of dialers of `ftpd`: six behind that of the network half.
 const SESSION_USER: u32 = 60621;
@@ -162,5 +166,73 @@ fn both_halves_of_a_session_that_is_led_on_are_nobody_and_sealed() {
         }
         client.expect("QUIT", 221);
         wait::until("nothing is left", || here.keepers().is_empty());
+    }
+}
+
+#[test]
+fn servers_are_spoken_to_under_tls_and_trees_go_both_ways() {
+    if !require::programs(&["lftp"]) {
+        return;
+    }
+    let trust = Trust::new();
+    let server = trust.certify(Setup::new()).setting("TLSRequired=all");
+    let server = server
+        .setting("TLSDataBinding=require")
+        .setting("TLSPort=0")
+        .start();
+    let scratch = Scratch::new();
+    let sample = scratch.directory("sample");
+    tree::furnish(&sample, 1, 4);
+    for (how, at) in [
+        ("require", server.address()),
+        ("implicit", server.log.implicit()),
+    ] {
+        for active in ["ProxyActive=no", "ProxyActive=yes"] {
+            let gateway = GatewaySetup::to_here().by_ftpd().setting(active);
+            let gateway = trust.believe(gateway, how).start();
+            let mut login = gateway.login(&server.login);
+            login.name = format!("{}@{at}", server.login.name);
+            let remote = format!("{how}-{}", active.ends_with("yes"));
+            Program::Lftp.up(&login, Mode::Passive, &sample, &remote);
+            let down = scratch.directory(&remote);
+            Program::Lftp.down(&login, Mode::Active, &remote, &down, &sample);
+            tree::assert_same(&sample, &down);
+        }
+    }
+}
+
+#[test]
+fn after_a_login_the_way_on_is_under_tls_too_and_authorities_are_read_anew() {
+    for program in ["ftpd", "ftpproxy"] {
+        let (trust, other) = (Trust::new(), Trust::new());
+        let there = trust
+            .certify(Setup::new())
+            .setting("TLSRequired=all")
+            .start();
+        let setup = GatewaySetup::to_here();
+        let setup = match program {
+            "ftpd" => setup.by_ftpd(),
+            _ => setup,
+        };
+        let here = other.believe(setup, "require").start();
+        let name = name_there(&there);
+        let mut client = here.connect();
+        client.send(&format!("USER {name}"));
+        let reply = client.expect_reply(421);
+        assert!(reply.text().contains("nobody who is trusted"), "{reply}");
+        std::fs::copy(trust.certificate(), other.certificate()).unwrap();
+        here.process().signal(Signal::SIGHUP);
+        wait::until("the new authorities are in use", || {
+            let mut client = here.connect();
+            client.command(&format!("USER {name}")).code == 331
+        });
+        let mut client = here.connect();
+        client.login(&name, &there.login.password);
+        moves_files(&mut client, &there);
+        std::fs::write(other.certificate(), "nothing").unwrap();
+        here.process().signal(Signal::SIGHUP);
+        here.log.line_with(&["not read anew"]);
+        let mut client = here.connect();
+        client.login(&name, &there.login.password);
     }
 }

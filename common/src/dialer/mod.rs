@@ -68,10 +68,7 @@ impl Rules<'_> {
             Transparent::Tproxy => None,
         };
         let wanted = wanted.unwrap_or(net::canonical(ends.local));
-        Some(Destination {
-            host: Host::Address(wanted.ip()),
-            port: wanted.port(),
-        })
+        Some(Destination::new(Host::Address(wanted.ip()), wanted.port()))
     }
 }
 
@@ -284,7 +281,7 @@ impl<'a> Dialer<'a> {
         let host = std::str::from_utf8(host.as_slice()).ok();
         let host = host.and_then(|host| Host::parse(host).ok());
         match host {
-            Some(host) if port > 0 => self.dial(channel, &Destination { host, port }),
+            Some(host) if port > 0 => self.dial(channel, &Destination::new(host, port)),
             _ => Err(Status::Misbehaved),
         }
     }

@@ -74,7 +74,7 @@ pub(super) fn permitted(
     targets: &Targets,
     destination: &Destination,
 ) -> Result<Vec<IpAddr>, Unreached> {
-    let Destination { host, port } = destination;
+    let Destination { host, port, .. } = destination;
     if !targets.may_permit(host, *port) {
         return Err(unreached(
             DialFault::Forbidden,

@@ -5,6 +5,8 @@ use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
 /// The port of FTP (RFC 959 §8).
 pub const FTP_PORT: u16 = 21;
+/// The port of FTP under TLS from the first octet (IANA's ftps).
+pub const IMPLICIT_PORT: u16 = 990;
 /// The longest name of a host, in octets (RFC 1035 §2.3.4).
 pub const LONGEST_HOST: usize = 253;
 
@@ -18,10 +20,12 @@ pub enum Host {
 }
 
 /// A host and a port.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug)]
 pub struct Destination {
     pub host: Host,
     pub port: u16,
+    /// Nobody has said a port: it is the usual one.
+    usual: bool,
 }
 
 /// What was written is no host and port.
@@ -84,7 +88,30 @@ impl Host {
     }
 }
 
+impl PartialEq for Destination {
+    fn eq(&self, other: &Destination) -> bool {
+        (&self.host, self.port) == (&other.host, other.port)
+    }
+}
+
+impl Eq for Destination {}
+
 impl Destination {
+    /// A host and the port that was said.
+    pub fn new(host: Host, port: u16) -> Destination {
+        let usual = false;
+        Destination { host, port, usual }
+    }
+
+    /// The same where another port is the usual one.
+    #[must_use]
+    pub fn with_usual_port(mut self, port: u16) -> Destination {
+        if self.usual {
+            self.port = port;
+        }
+        self
+    }
+
     /// Reads `host`, `host:port`, `[v6]:port` or an IPv6 address alone, which has more than one colon.
     ///
     /// # Errors
@@ -114,6 +141,7 @@ impl Destination {
     }
 
     fn of(host: &str, port: Option<&str>) -> Result<Destination, NoDestination> {
+        let usual = port.is_none();
         let port = match port {
             None => FTP_PORT,
             Some(port) => port
@@ -123,7 +151,7 @@ impl Destination {
                 .ok_or(NoDestination)?,
         };
         let host = Host::parse(host)?;
-        Ok(Destination { host, port })
+        Ok(Destination { host, port, usual })
     }
 }
 

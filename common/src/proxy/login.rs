@@ -3,7 +3,7 @@
 use super::session::{End, Session};
 use crate::channel::{DialAnswer, DialFault, DialRequest, HostName, UserName};
 use crate::proto::answer::{Answer, Outcome};
-use crate::proto::destination::{Destination, split_login};
+use crate::proto::destination::{Destination, NoDestination, split_login};
 use crate::proto::reply::{Code, Reply};
 use crate::proto::request::Request;
 
@@ -30,7 +30,7 @@ impl Session<'_> {
         }
         let name = match (split_login(argument), &self.destination) {
             _ if self.given || self.config.pools() => argument,
-            (Some((name, host)), known) => match (Destination::parse(host), known) {
+            (Some((name, host)), known) => match (self.destination_of(host), known) {
                 (Ok(destination), None) => {
                     if let Err(reply) = self.go(destination)? {
                         return Ok(reply);
@@ -172,13 +172,20 @@ impl Session<'_> {
         }
     }
 
+    fn destination_of(&self, host: &[u8]) -> Result<Destination, NoDestination> {
+        let usual = self.config.upstream.mode.usual_port();
+        Destination::parse(host).map(|destination| destination.with_usual_port(usual))
+    }
+
     /// SITE PROXY: goes to a server before any login, and gives its greeting.
     pub(super) fn site_proxy(&mut self, argument: &[u8]) -> Result<Reply, End> {
         if self.given || self.config.pools() || self.server.is_some() {
             let text = "One connection leads to one server: please begin anew.";
             return Ok(Reply::new(Code::BAD_SEQUENCE, text));
         }
-        let Ok(destination) = Destination::parse_words(argument) else {
+        let usual = self.config.upstream.mode.usual_port();
+        let destination = Destination::parse_words(argument);
+        let Ok(destination) = destination.map(|it| it.with_usual_port(usual)) else {
             return Ok(Reply::new(
                 Code::BAD_ARGUMENT,
                 "SITE PROXY needs a host, and may have a port.",

@@ -207,6 +207,12 @@ impl GatewayConfig {
             .upstream
             .settle(&self.tls, self.server.is_some() || self.pools());
         upstream.map_err(|(key, text)| (key, text.to_owned()))?;
+        let usual = self.upstream.mode.usual_port();
+        self.targets.set_usual_port(usual);
+        self.server = self.server.take().map(|it| it.with_usual_port(usual));
+        for server in &mut self.pool.servers {
+            server.destination = server.destination.clone().with_usual_port(usual);
+        }
         self.pool.settle()?;
         // Who names a server by its address has permitted it.
         self.targets.permit(self.pool.addresses());
@@ -245,7 +251,7 @@ impl GatewayConfig {
             return Err(("Servers", text));
         }
         let forbidden = self.pool.servers.iter().find(|server| {
-            let Destination { host, port } = &server.destination;
+            let Destination { host, port, .. } = &server.destination;
             !self.targets.may_permit(host, *port)
         });
         match forbidden {

@@ -4,7 +4,10 @@ use std::time::Duration;
 
 use super::targets::Targets;
 use super::value::Wrong;
-use super::{GatewayConfig, ServerConfig, ServerData, SessionConfig, Transparent};
+use super::{
+    GatewayConfig, ServerConfig, ServerData, ServerTls, SessionConfig, Tls, Transparent,
+    UpstreamTls,
+};
 
 /// Whether clients are led to other servers, and where. Without [`targets`](Self::targets) nobody is led anywhere.
 #[derive(Clone, Debug, PartialEq)]
@@ -14,6 +17,8 @@ pub struct Leading {
     /// Where it is on, nobody is served here.
     pub transparent: Transparent,
     pub server_data: ServerData,
+    /// TLS towards those servers.
+    pub upstream: UpstreamTls,
     /// How long the way to a server may take, names and all.
     pub connect_timeout: Duration,
     /// How long a server may take to answer.
@@ -35,6 +40,7 @@ impl Default for Leading {
             targets,
             transparent,
             server_data,
+            upstream,
             connect_timeout,
             answer_timeout,
             ..
@@ -44,6 +50,7 @@ impl Default for Leading {
             who: Led::Anybody,
             transparent,
             server_data,
+            upstream,
             connect_timeout,
             answer_timeout,
         }
@@ -62,7 +69,14 @@ impl Led {
 
 impl Leading {
     /// Finishes it once all sources have been applied: `Err` names the key to correct, and says why.
-    pub(super) fn settle(&self) -> Result<(), (&'static str, String)> {
+    pub(super) fn settle(&mut self, tls: &Tls) -> Result<(), (&'static str, String)> {
+        let upstream = self.upstream.settle(tls, false);
+        upstream.map_err(|(key, text)| (key, text.to_owned()))?;
+        self.targets.set_usual_port(self.upstream.mode.usual_port());
+        if self.upstream.mode != ServerTls::Off && self.targets.is_empty() {
+            let text = "ServerTLS is for the servers of Targets, which names none";
+            return Err(("ServerTLS", text.to_owned()));
+        }
         if self.transparent.is_on() && self.targets.is_empty() {
             let text = "Transparent needs Targets, which say where clients may go, such as -targets 192.0.2.0/24";
             return Err(("Transparent", text.to_owned()));
@@ -81,6 +95,7 @@ impl Leading {
             server: None,
             transparent: self.transparent,
             server_data: self.server_data,
+            upstream: self.upstream.clone(),
             limits: server.limits.clone(),
             max_per_user: session.max_per_user,
             permitted: session.commands(),

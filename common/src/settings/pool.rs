@@ -148,7 +148,7 @@ impl Pool {
     /// The addresses and ports of those that are named by them.
     pub fn addresses(&self) -> impl Iterator<Item = (IpAddr, u16)> {
         self.servers.iter().filter_map(|server| {
-            let Destination { host, port } = &server.destination;
+            let Destination { host, port, .. } = &server.destination;
             match host {
                 Host::Address(address) => Some((*address, *port)),
                 Host::Name(_) => None,

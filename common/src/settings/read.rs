@@ -104,7 +104,9 @@ fn load(source: &Source) -> Result<Loaded, Vec<SettingError>> {
             .unwrap_or(Origin::Default);
         errors.push(SettingError { origin, message });
     }
-    let misfits = misfits(&config).into_iter();
+    let server = &mut config.server;
+    let leading = server.leading.settle(&server.tls).err();
+    let misfits = misfits(&config).into_iter().chain(leading);
     errors.extend(misfits.map(|(key, message)| SettingError::of(key, message, &origins)));
     errors.extend(shared::unshared(&config, &origins));
     if !errors.is_empty() {
@@ -149,7 +151,6 @@ fn misfits(config: &Config) -> Vec<(&'static str, String)> {
     });
     let all = [
         server.tls.settle().err(),
-        server.leading.settle().err(),
         without_tls,
         config.unmet_certificates(),
         headers,

@@ -11,8 +11,8 @@ use super::value::{Value, Wrong, Zero};
 use super::{
     CertificateLogin, CertificateNames, CipherSuites, ClearCommands, ClientCertificate,
     CloseNotify, Cost, DataBinding, Fingerprint, GatewayConfig, JailMode, Led, Locks, Run,
-    ServerConfig, ServerData, SessionConfig, TlsRequired, TlsVersion, Transparent, UnknownHost,
-    permitted,
+    ServerConfig, ServerData, ServerTls, SessionConfig, TlsRequired, TlsVersion, Transparent,
+    UnknownHost, permitted,
 };
 use crate::hooks::Kind as Event;
 use crate::policy::{Hours, Names};
@@ -242,6 +242,9 @@ pub const TABLE: &[Setting] = &[
     setting("Transparent",           &["proxy"],                  "proxy.transparent",     Switch,           "no",                 "Serve only connections that a firewall redirects here, and go where they went", Server(|c, v| c.leading.transparent.turn(v, Transparent::Redirect))),
     setting("TProxy",                &["tproxy"],                 "proxy.tproxy",          Switch,           "no",                 "The same behind a TPROXY rule; servers see each client's own address",   Server(|c, v| c.leading.transparent.turn(v, Transparent::Tproxy))),
     setting("ProxyActive",           &["proxyactive"],            "proxy.active",          Switch,           "no",                 "Have the servers of Targets open the data connections",                  Server(|c, v| { c.leading.server_data = ServerData::parse(v)?; Ok(()) })),
+    setting("ServerTLS",             &["server-tls"],             "proxy.tls",             Choice(&["off", "prefer", "require", "implicit"]), "off", "TLS towards servers of Targets, whose certificates are always verified", Server(|c, v| { c.leading.upstream.mode = ServerTls::parse(v.text)?; Ok(()) })),
+    setting("ServerCA",              &["server-ca"],              "proxy.ca",              Files,            "",                   "Authorities that certify servers of Targets, in PEM; by default the system's", Server(|c, v| { c.leading.upstream.authorities = v.paths()?; Ok(()) })),
+    setting("ServerTLSMaxVersion",   &["server-tls-max-version"], "proxy.tls-max-version", Choice(&["1.2", "1.3"]), "1.2",         "The newest TLS towards servers of Targets; 1.3 where they give tickets enough", Server(|c, v| { c.leading.upstream.newest = TlsVersion::parse(v.text)?; Ok(()) })),
     setting("ConnectTimeout",        &["connecttimeout"],         "proxy.connect-timeout", Text("TIME"),     "30",                 "How long the way to a server of Targets may take, its name's look-up too", Server(|c, v| { c.leading.connect_timeout = v.interval(Zero::Refuse)?; Ok(()) })),
     setting("AnswerTimeout",         &["answertimeout"],          "proxy.answer-timeout",  Text("TIME"),     "300",                "How long a server of Targets may take to answer a command",              Server(|c, v| { c.leading.answer_timeout = v.interval(Zero::Refuse)?; Ok(()) })),
 ];
@@ -461,7 +464,8 @@ mod tests {
             ("UpdatePass", _) => "sha512",
             (_, Text("PATH[,USER[,DIR]]")) => "/some/where",
             ("AuthMethods", _) => "shadow",
-            ("TLSMinVersion", _) => "1.3",
+            ("TLSMinVersion" | "ServerTLSMaxVersion", _) => "1.3",
+            ("ServerTLS", _) => "require",
             ("TLSCipherSuites", _) => "TLS_AES_128_GCM_SHA256",
             ("PassiveMode" | "ActiveMode" | "AwaitAcknowledgement", _) => "no",
             (_, Text("RATE")) => "2024B/s",

@@ -20,6 +20,8 @@ struct Rule {
     network: Option<Network>,
     /// Both ends included.
     ports: (u16, u16),
+    /// Nobody has said which: it is the usual one.
+    usual: bool,
 }
 
 /// Why a destination is refused.
@@ -51,7 +53,15 @@ impl Targets {
             name: None,
             network: Some(Network::alone(address)),
             ports: (port, port),
+            usual: false,
         }));
+    }
+
+    /// Has another port be the one of rules that name none.
+    pub(super) fn set_usual_port(&mut self, port: u16) {
+        for rule in self.0.iter_mut().filter(|rule| rule.usual) {
+            rule.ports = (port, port);
+        }
     }
 
     pub fn is_empty(&self) -> bool {
@@ -103,7 +113,7 @@ impl Rule {
             Some((name, rest)) => (Some(name), rest),
             None => (None, word),
         };
-        let (place, ports) = split_ports(rest).ok_or_else(|| {
+        let (place, said) = split_ports(rest).ok_or_else(|| {
             wrong("does not end with a port such as :21 or ports such as :21-2199")
         })?;
         let bare = place
@@ -123,7 +133,8 @@ impl Rule {
         Ok(Rule {
             name: name.transpose()?,
             network,
-            ports,
+            ports: said.unwrap_or((FTP_PORT, FTP_PORT)),
+            usual: said.is_none(),
         })
     }
 
@@ -169,14 +180,14 @@ fn has_letter(text: &str) -> bool {
 }
 
 /// Splits `place:21` or `place:21-2199`; an IPv6 address has ports only in brackets.
-fn split_ports(text: &str) -> Option<(&str, (u16, u16))> {
+fn split_ports(text: &str) -> Option<(&str, Option<(u16, u16)>)> {
     match text.rsplit_once(':') {
         Some((place, ports)) if place.ends_with(']') || !place.contains(':') => {
             let (low, high) = ports.split_once('-').unwrap_or((ports, ports));
             let (low, high) = (digits::<u16>(low)?, digits::<u16>(high)?);
-            (low > 0 && low <= high).then_some((place, (low, high)))
+            (low > 0 && low <= high).then_some((place, Some((low, high))))
         }
-        _ => Some((text, (FTP_PORT, FTP_PORT))),
+        _ => Some((text, None)),
     }
 }
 
@@ -187,7 +198,7 @@ mod tests {
 
     fn judge(rules: &str, to: &str, address: &str) -> Result<(), Forbidden> {
         let targets = Targets::parse(rules).unwrap();
-        let Destination { host, port } = Destination::parse(to.as_bytes()).unwrap();
+        let Destination { host, port, .. } = Destination::parse(to.as_bytes()).unwrap();
         let own = ["198.51.100.1".parse().unwrap()];
         let judged = targets.judge(&host, address.parse().unwrap(), port, &own);
         assert!(judged.is_err() || targets.may_permit(&host, port));
@@ -253,6 +264,21 @@ mod tests {
             judge("127.0.0.1:2121", "127.0.0.1:2121", "127.0.0.1"),
             Ok(())
         );
+    }
+
+    #[test]
+    fn another_port_may_be_the_usual_one() {
+        let mut targets = Targets::parse("a.example,b.example:21").unwrap();
+        targets.set_usual_port(990);
+        let permits = |name: &str, port| targets.may_permit(&Host::parse(name).unwrap(), port);
+        assert!(permits("a.example", 990) && !permits("a.example", 21));
+        assert!(permits("b.example", 21) && !permits("b.example", 990));
+        let said = |text: &str| Destination::parse(text.as_bytes()).unwrap();
+        assert_eq!(
+            said("a.example").with_usual_port(990),
+            said("a.example:990")
+        );
+        assert_eq!(said("a.example:21").with_usual_port(990).port, 21);
     }
 
     #[test]

@@ -5,6 +5,7 @@ use std::path::PathBuf;
 use super::TlsVersion;
 use super::tls::Tls;
 use super::value::Wrong;
+use crate::proto::destination::{FTP_PORT, IMPLICIT_PORT};
 
 /// How a gateway speaks with servers.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -33,6 +34,14 @@ pub enum ServerTls {
 }
 
 impl ServerTls {
+    /// The port of servers that name none.
+    pub fn usual_port(self) -> u16 {
+        match self {
+            ServerTls::Off | ServerTls::Prefer | ServerTls::Require => FTP_PORT,
+            ServerTls::Implicit => IMPLICIT_PORT,
+        }
+    }
+
     pub(super) fn parse(text: &str) -> Result<ServerTls, Wrong> {
         match text.to_ascii_lowercase().as_str() {
             "off" => Ok(ServerTls::Off),

@@ -13,6 +13,7 @@ use common::jail::open_root;
 use common::log;
 use common::sandbox::is_root;
 use common::settings::{Config, JailMode, Method, ServerConfig};
+use common::startup;
 use common::tls;
 use nix::errno::Errno;
 use nix::unistd::{AccessFlags, Uid, User, access};
@@ -32,6 +33,7 @@ pub(super) fn look(config: &Config) -> Vec<Finding> {
     methods(config, &mut found);
     certificates(server, &mut found);
     super::data::look(config, &mut found);
+    found.extend(startup::trusted(&server.leading.upstream).err().map(Error));
     super::hooks::look(server, &mut found);
     found
 }

@@ -8,6 +8,7 @@ use common::proto::reply::{Code, Reply};
 use common::proxy;
 use common::pump::Pipe;
 use common::settings::{GatewayConfig, Led};
+use common::tls::Trusted;
 
 use super::security::clear_login_refused;
 use super::{End, Session, Stage, Stop};
@@ -24,6 +25,8 @@ pub(super) fn site_proxy(session: &mut Session, to: &Destination) -> Result<Repl
     let Some(leading) = &session.leading else {
         return Err(End::Broken.into());
     };
+    let usual = leading.upstream.mode.usual_port();
+    let to = &to.clone().with_usual_port(usual);
     if !leading.targets.may_permit(&to.host, to.port) {
         let text = "This server cannot be reached from here.";
         return Ok(Reply::new(Code::UNAVAILABLE, text));
@@ -52,6 +55,7 @@ impl Session {
         let (Some(to), Some(leading)) = (wanted, &self.leading) else {
             return Ok(());
         };
+        let to = to.with_usual_port(leading.upstream.mode.usual_port());
         // Names of users here may look the same; who can be led nowhere is one of them.
         if leading.who != Led::Anybody || !leading.targets.may_permit(&to.host, to.port) {
             return Ok(());
@@ -78,7 +82,13 @@ impl Session {
     }
 
     /// Goes on as a gateway's session, to its end.
-    pub(super) fn go(self, leave: Leave, config: &GatewayConfig, pipe: Pipe) -> Status {
+    pub(super) fn go(
+        self,
+        leave: Leave,
+        config: &GatewayConfig,
+        pipe: Pipe,
+        trusted: Option<Trusted>,
+    ) -> Status {
         let Leave { dialer, line } = leave;
         let agreement = self.link.security.map(|security| security.for_gateway());
         let setup = proxy::Setup {
@@ -88,7 +98,7 @@ impl Session {
             dialer,
             pipe,
             delivery: self.link.delivery,
-            terms: self.terms.for_gateway(),
+            terms: self.terms.for_gateway(trusted),
             teller: self.link.teller,
             log: self.link.log,
         };

@@ -301,7 +301,9 @@ pub(crate) fn run(
         Err(end) => end,
     };
     match (session.leave.take(), &setup.gateway, pipe) {
-        (Some(leave), Some(gateway), Some(pipe)) => session.go(leave, gateway, pipe),
+        (Some(leave), Some(gateway), Some(pipe)) => {
+            session.go(leave, gateway, pipe, setup.trusted.clone())
+        }
         _ => session.farewell(end),
     }
 }

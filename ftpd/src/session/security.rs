@@ -13,7 +13,7 @@ use common::proxy;
 use common::pump::{OpenError, Secured, Watch, Wire, secure, unbound};
 use common::settings::{DataBinding, Protection, RequiredByName};
 use common::tls::clients::{Clients, Kept, Proof, Witness};
-use common::tls::{Certificates, Fault, Policy, ServerConfig, anew, bound, server_config};
+use common::tls::{Certificates, Fault, Policy, ServerConfig, Trusted, anew, bound, server_config};
 use common::wire::Octets;
 use nix::poll::PollFlags;
 
@@ -102,10 +102,10 @@ impl Terms {
     }
 
     /// The same for a gateway's session that goes on with this connection.
-    pub(super) fn for_gateway(self) -> proxy::Terms {
+    pub(super) fn for_gateway(self, trusted: Option<Trusted>) -> proxy::Terms {
         proxy::Terms {
             certificates: self.certificates,
-            trusted: None,
+            trusted,
             entrance: self.entrance,
         }
     }

@@ -343,6 +343,7 @@ fn serve(identity: Identity, user: &User, config: Config, socket: OwnedFd) {
         interest: common::hookd::Interest::default(),
         longest_hook: std::time::Duration::ZERO,
         gateway: None,
+        trusted: None,
         config,
         programs: Programs::new().unwrap(),
         empty_root,
