@@ -9,6 +9,24 @@ use std::process::Command;
 
 use tests::{Scratch, binaries};
 
+/// What the examples of command lines are about.
+const PLACE: &[(&str, &str)] = &[
+    ("metaftpd.conf", "Port=2121\nAuthFile=DIR/users\n"),
+    ("users", ""),
+    ("password", "correct-horse\n"),
+    (
+        "htpasswd",
+        "bert:$2y$05$WJuTZBLQyTzcKmXVDnEBReMrrLXsGPVvQxdbBAMlvwZFrHSB4tYHG\n",
+    ),
+    ("releases/a.tar", "a"),
+    ("mirror/a.tar", "a"),
+    ("hello.txt", "hello\n"),
+    (
+        "session.log",
+        "< 220 ready\n> RETR pub/hello.txt\n< 150 now\n< 226 Transfer complete. MD5=b1946ac92492d2347c6235b4d2611184\n",
+    ),
+];
+
 /// Every tool, with the section of its manual page and the pages of what it reads.
 const TOOLS: &[(&str, u8, &[&str])] = &[
     ("ftpd", 8, &["metaftpd.conf.5", "ftpd-hooks.5"]),
@@ -136,5 +154,56 @@ fn the_examples_of_hooks_are_hooks() {
             .output()
             .unwrap();
         assert!(told.status.success(), "{text}\n{told:?}");
+    }
+}
+
+/// Servers are only checked, since they would not end.
+#[test]
+fn the_examples_of_command_lines_work() {
+    let programs = binaries::path("ftpd").parent().unwrap().to_owned();
+    for (tool, section, _) in TOOLS {
+        binaries::path(tool);
+        let page = binaries::root().join(format!("man/{tool}.{section}"));
+        let page = std::fs::read_to_string(page).unwrap();
+        let (_, examples) = page
+            .split_once(".SH EXAMPLES\n")
+            .unwrap_or_else(|| panic!("{tool}"));
+        let examples = examples.split(".SH").next().unwrap();
+        let lines = examples
+            .lines()
+            .filter_map(|line| line.strip_prefix("\\fB"));
+        let lines: Vec<_> = lines
+            .map(|line| {
+                line.trim_end_matches("\\fR")
+                    .replace("\\-", "-")
+                    .replace("\\*(Aq", "'")
+            })
+            .collect();
+        assert!(lines.len() > 1, "{tool}: {lines:?}");
+        let scratch = Scratch::new();
+        for (name, text) in PLACE {
+            let file = scratch.join(name);
+            std::fs::create_dir_all(file.parent().unwrap()).unwrap();
+            let text = text.replace("DIR", scratch.path().to_str().unwrap());
+            std::fs::write(&file, text).unwrap();
+            tests::scratch::mode(&file, 0o600);
+        }
+        for line in lines {
+            let serves = ["ftpd", "ftpproxy"].contains(tool) && !line.contains(" --");
+            let asked = match (serves, *tool) {
+                (true, "ftpd") if line.contains(" -a ") => format!("{line} --check -f /dev/null"),
+                (true, "ftpd") => format!("{line} --check -f ./metaftpd.conf"),
+                (true, _) => format!("{line} --check -f /dev/null"),
+                (false, _) => line.clone(),
+            };
+            let told = Command::new("sh")
+                .args(["-c", &asked])
+                .current_dir(scratch.path())
+                .env("PATH", format!("{}:/usr/bin:/bin", programs.display()))
+                .stdin(std::process::Stdio::null())
+                .output()
+                .unwrap();
+            assert!(told.status.success(), "{asked}: {told:?}");
+        }
     }
 }

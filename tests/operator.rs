@@ -127,8 +127,10 @@ fn nobody_else_may_ask_and_nothing_is_left_behind() {
         assert_eq!(told.status.code(), Some(1), "{told:?}");
         assert_eq!(told.stdout, b"");
     }
+    assert!(ask(&server, &["--health"]).status.success());
     server.process().signal(Signal::SIGTERM);
     server.wait();
+    assert_eq!(ask(&server, &["--health"]).status.code(), Some(1));
     assert!(!path.exists());
     let told = ask(&server, &["--who"]);
     assert_eq!(told.status.code(), Some(1));

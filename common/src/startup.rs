@@ -70,6 +70,14 @@ pub fn sinks(
     format: LogFormat,
     run: Run,
 ) -> Result<Sinks, String> {
+    // SECURITY: under inetd these are the client's connection.
+    let standard = places.main.as_deref().is_some_and(log::is_standard);
+    if standard && run != Run::Foreground {
+        return Err(
+            "a log on STDOUT or STDERR needs the foreground: say -nodemon, or name a file"
+                .to_owned(),
+        );
+    }
     let to_terminal = places.main.is_none() && run == Run::Foreground;
     let sinks = Sinks::open(program, places, format)?;
     match to_terminal {

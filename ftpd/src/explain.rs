@@ -4,7 +4,7 @@ use std::process::ExitCode;
 
 use common::cli::out::{complain, print};
 use common::settings::nearest::nearest;
-use common::settings::table::{Kind, Scope, Setting, TABLE};
+use common::settings::table::{FTPD, Kind, Scope, Setting, TABLE};
 
 /// No such setting: the command line is wrong.
 const UNKNOWN: u8 = 2;
@@ -55,6 +55,8 @@ fn text(setting: &Setting) -> String {
         let keys: Vec<_> = setting.keys().collect();
         rows.push(("Key=Value", keys.join(", ")));
         rows.push(("TOML", setting.toml.to_owned()));
+        let variable = setting.variable();
+        rows.push(("variable", format!("{}{variable}", FTPD.environment)));
     }
     rows.push(("value", value));
     let default = match setting.default {

@@ -55,6 +55,7 @@ fn configuration() -> ControlFlow<ExitCode, (Config, Source)> {
         Some(Question::Passive { json }) => check::passive(&loaded.config, json),
         Some(Question::Login { user, from, json }) => check::login(&loaded, user, from, json),
         Some(Question::Who { json }) => who::list(&daemon, json),
+        Some(Question::Health) => who::health(&daemon),
         Some(Question::Kick { session }) => who::kick(&daemon, session),
         Some(Question::Dump { user }) => dump::dump(&loaded, user),
     };

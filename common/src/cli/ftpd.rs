@@ -64,6 +64,13 @@ pub fn command() -> Command {
                 .help("List the sessions of the daemon that runs with this ControlSocket"),
         )
         .arg(
+            Arg::new("health")
+                .long("health")
+                .action(ArgAction::SetTrue)
+                .conflicts_with_all(["about", "who"])
+                .help("Tell by the exit status whether the daemon with this ControlSocket serves clients"),
+        )
+        .arg(
             Arg::new("kick")
                 .long("kick")
                 .value_name("ID")
@@ -114,6 +121,8 @@ pub enum Question<'a> {
     Passive { json: bool },
     /// Which sessions the daemon has.
     Who { json: bool },
+    /// Whether the daemon answers.
+    Health,
     /// Whether this session can be ended.
     Kick { session: i32 },
     /// All of it, or what it is for this user.
@@ -130,6 +139,9 @@ pub fn question(matches: &ArgMatches) -> Option<Question<'_>> {
     if matches.get_flag("who") {
         let json = matches.get_flag("json");
         return Some(Question::Who { json });
+    }
+    if matches.get_flag("health") {
+        return Some(Question::Health);
     }
     if let Some(&session) = matches.get_one("kick") {
         return Some(Question::Kick { session });

@@ -5,7 +5,7 @@ use clap_complete::Shell;
 use clap_mangen::Man;
 use clap_mangen::roff::{Roff, bold, italic, roman};
 
-use super::{files, gateway, transfers};
+use super::{examples, files, gateway, transfers};
 use crate::proto::verbs::{Verb, When};
 use crate::settings::DEFAULT_FILE;
 use crate::settings::table::Setting;
@@ -61,11 +61,12 @@ fn manual(command: &Command) -> String {
     text.push_str(&options(&man, ".SH OPTIONS"));
     text.push_str(&hint(command));
     text.push_str(&subcommands(command));
-    if let Some(tool) = tool {
-        let mut sections = Roff::new();
-        (tool.pages)(&mut sections);
-        text.push_str(&sections.to_roff());
+    let mut sections = Roff::new();
+    match tool {
+        Some(tool) => (tool.pages)(&mut sections),
+        None => examples::section(&mut sections, command.get_name()),
     }
+    text.push_str(&sections.to_roff());
     text
 }
 
@@ -233,24 +234,7 @@ fn closing(page: &mut Roff) {
             (auth_file, "The native users; see metaftpd.auth(5)."),
         ],
     );
-    entries(
-        page,
-        "EXAMPLES",
-        &[
-            (
-                "ftpd -nodemon -port 2121 -a ./users -chhome",
-                "Serves the users of a file of one's own, each confined to the home directory; needs no root.",
-            ),
-            (
-                "ftpd --check -f ./metaftpd.conf",
-                "Tells everything that is wrong with a configuration.",
-            ),
-            (
-                "ftpd -permittedcommands ALL,-WRITE",
-                "Serves files that nobody can change.",
-            ),
-        ],
-    );
+    examples::section(page, "ftpd");
     page.control("SH", ["SEE ALSO"]);
     page.text([
         bold("metaftpd.conf"),

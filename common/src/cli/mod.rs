@@ -3,6 +3,7 @@
 
 pub mod asking;
 pub mod dash;
+mod examples;
 mod files;
 mod flags;
 pub mod ftpd;

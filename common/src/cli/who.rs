@@ -24,6 +24,13 @@ pub fn list(daemon: &Daemon<'_>, json: bool) -> ExitCode {
     daemon.print_list(WHO, json, table)
 }
 
+/// Tells whether the daemon answers: then it serves whoever comes.
+pub fn health(daemon: &Daemon<'_>) -> ExitCode {
+    daemon.print_list(WHO, false, |list, _| {
+        format!("it serves, {} sessions\n", list.lines().count())
+    })
+}
+
 /// Ends a session.
 pub fn kick(daemon: &Daemon<'_>, session: i32) -> ExitCode {
     daemon.order(&format!("{KICK}{session}"), &format!("session {session}"))

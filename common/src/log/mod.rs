@@ -23,7 +23,7 @@ pub use entry::{Fact, Facts};
 pub use few::Few;
 pub use logger::start;
 pub use sessions::SessionLogs;
-pub use sink::{Places, Sinks, look};
+pub use sink::{Places, Sinks, is_standard, look};
 
 use self::order::Order;
 use crate::settings::LogLevel;

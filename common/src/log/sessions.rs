@@ -129,6 +129,9 @@ impl SessionLogs {
                 "{LOG_FILES} logs of sessions are open, which is the most; this session's entries are here"
             ));
         }
+        if sink::is_standard(path) {
+            return Err("only the server's own log goes there".to_owned());
+        }
         let opened = sink::file(path)?;
         let number = self.next;
         self.next = self.next.wrapping_add(1);

@@ -8,6 +8,7 @@ use std::path::{Path, PathBuf};
 
 use super::order::Order;
 use crate::settings::LogFormat;
+use crate::settings::value::{STDERR, STDOUT};
 
 /// What is named in the configuration, to be opened again.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -46,7 +47,7 @@ impl Sinks {
             program,
             ..Sinks::default()
         };
-        for (order, opened) in places.reopen() {
+        for (order, opened) in places.open() {
             sinks.take(order, opened?);
         }
         sinks.places = places;
@@ -90,8 +91,16 @@ impl Sinks {
 }
 
 impl Places {
-    /// Opens all that is named, each with what the logger takes it for.
+    /// Opens again what may have another file behind its name.
     pub(super) fn reopen(&self) -> impl Iterator<Item = (Order, Result<OwnedFd, String>)> + '_ {
+        let main = self.main.as_deref().and_then(standard);
+        // Those stay what they were, and this process has others by now.
+        self.open()
+            .filter(move |(order, _)| *order != Order::Main || main.is_none())
+    }
+
+    /// Opens all that is named, each with what the logger takes it for.
+    fn open(&self) -> impl Iterator<Item = (Order, Result<OwnedFd, String>)> + '_ {
         let named =
             |path: &Option<PathBuf>, order: Order, open: fn(&Path) -> Result<OwnedFd, String>| {
                 path.as_deref().map(|path| {
@@ -117,10 +126,37 @@ impl Places {
     }
 }
 
+/// What a program was started with.
+#[derive(Clone, Copy)]
+enum Standard {
+    Output,
+    Error,
+}
+
+fn standard(path: &Path) -> Option<Standard> {
+    match path.to_str() {
+        Some(STDOUT) => Some(Standard::Output),
+        Some(STDERR) => Some(Standard::Error),
+        _ => None,
+    }
+}
+
+/// Whether this is no file but what the program was started with.
+pub fn is_standard(path: &Path) -> bool {
+    standard(path).is_some()
+}
+
 /// Opens a file to append to, which is created for its owner alone.
 ///
 /// SECURITY: in a directory that others can write, somebody else may have put a link, a pipe or a file of their own there.
 pub(super) fn file(path: &Path) -> Result<OwnedFd, String> {
+    if let Some(descriptor) = standard(path) {
+        let copy = match descriptor {
+            Standard::Output => std::io::stdout().as_fd().try_clone_to_owned(),
+            Standard::Error => std::io::stderr().as_fd().try_clone_to_owned(),
+        };
+        return copy.map_err(|error| error.to_string());
+    }
     use std::os::unix::fs::OpenOptionsExt;
     let mut options = std::fs::OpenOptions::new();
     options

@@ -27,6 +27,8 @@ pub enum Origin {
         path: PathBuf,
         at: Place,
     },
+    /// The variable's name.
+    Environment(String),
     /// The flag's name without dashes.
     Flag(&'static str),
     /// A user's own settings.
@@ -61,8 +63,9 @@ impl Origin {
         match self {
             Origin::File { line, .. } => (0, *line, 0),
             Origin::Placed { at, .. } => (0, at.line, at.column),
-            Origin::Flag(_) => (1, 0, 0),
-            Origin::Default | Origin::User => (2, 0, 0),
+            Origin::Environment(_) => (1, 0, 0),
+            Origin::Flag(_) => (2, 0, 0),
+            Origin::Default | Origin::User => (3, 0, 0),
         }
     }
 }
@@ -76,6 +79,7 @@ impl fmt::Display for Origin {
             Origin::Placed { path, at } => {
                 write!(f, "{}:{}:{}", path.display(), at.line, at.column)
             }
+            Origin::Environment(name) => f.write_str(name),
             Origin::Flag(flag) => write!(f, "-{flag}"),
             Origin::User => f.write_str("user setting"),
         }
@@ -278,8 +282,8 @@ impl Assignment {
     fn error(&self, wrong: Wrong) -> SettingError {
         let sentence = wrong.sentence(&self.text);
         let message = match self.origin {
-            // The flag has said which setting it is.
-            Origin::Flag(_) => sentence,
+            // The flag or the variable has said which setting it is.
+            Origin::Flag(_) | Origin::Environment(_) => sentence,
             Origin::Default | Origin::File { .. } | Origin::Placed { .. } | Origin::User => {
                 format!("{}: {sentence}", self.setting.key)
             }

@@ -296,6 +296,7 @@ pub const FTPPROXY: &Settings = &Settings {
     not_yet: &[],
     users: false,
     hooks: false,
+    environment: "FTPPROXY_",
 };
 
 /// All settings, in the order of the manual. Of one source, they are applied in this order too.

@@ -1,10 +1,12 @@
 //! Reads the configuration: the `Key=Value` file and the command line, each with where it came from. The only part of
 //! the settings that touches the file system; it applies nothing itself.
 
+mod environment;
 pub mod gateway;
 #[cfg(test)]
 mod tests;
 
+use std::ffi::OsString;
 use std::fs::{File, OpenOptions};
 use std::io::{self, Read};
 use std::os::unix::fs::{FileTypeExt, MetadataExt, OpenOptionsExt};
@@ -35,6 +37,8 @@ const LONGEST_BANNER: usize = 8192;
 pub struct Source {
     matches: ArgMatches,
     base: Option<PathBuf>,
+    /// The variables that may be meant for one of our programs.
+    environment: Vec<(String, OsString)>,
 }
 
 impl Source {
@@ -43,6 +47,7 @@ impl Source {
         Source {
             matches,
             base: std::env::current_dir().ok(),
+            environment: environment::ours(std::env::vars_os()),
         }
     }
 
@@ -50,7 +55,7 @@ impl Source {
         &self.matches
     }
 
-    /// Reads the settings of `ftpd`: first the file, then, over it, the flags.
+    /// Reads the settings of `ftpd`: first the file, then, over it, the environment, then the flags.
     ///
     /// # Errors
     /// Everything that is wrong, not only the first.
@@ -100,7 +105,11 @@ fn load(source: &Source) -> Result<Loaded, Vec<SettingError>> {
         let origin = keys
             .iter()
             .filter_map(|key| origins.get(key).map(|(origin, _)| origin.clone()))
-            .max_by_key(|origin| matches!(origin, Origin::Flag(_)))
+            .max_by_key(|origin| match origin {
+                Origin::Flag(_) => 2,
+                Origin::Environment(_) => 1,
+                _ => 0,
+            })
             .unwrap_or(Origin::Default);
         errors.push(SettingError { origin, message });
     }
@@ -169,7 +178,7 @@ pub(super) struct Said {
     pub(super) warnings: Vec<String>,
 }
 
-/// Applies what the file says that the command line names, then, over it, the flags.
+/// Applies what the file says that the command line names, over it what the environment says, then the flags.
 pub(super) fn gather(
     settings: &Settings,
     default_file: &str,
@@ -179,7 +188,11 @@ pub(super) fn gather(
     let mut errors = Vec::new();
     let mut warnings = Vec::new();
     let file = file(settings, default_file, source, &mut errors);
-    let mut sources = [file.parsed.assignments, flags(settings, source)];
+    let mut sources = [
+        file.parsed.assignments,
+        environment::assignments(settings, source, &mut errors),
+        flags(settings, source),
+    ];
     for assignment in sources.iter_mut().flatten() {
         if let Err(error) = replace_by_content(assignment, &mut warnings) {
             errors.push(error);
@@ -201,7 +214,7 @@ pub(super) fn gather(
 
 /// The assignments of the command line, as the program's `cli` defines it.
 fn flags(settings: &Settings, source: &Source) -> Vec<Assignment> {
-    let Source { matches, base } = source;
+    let Source { matches, base, .. } = source;
     settings
         .rows
         .iter()

@@ -82,6 +82,8 @@ pub struct Settings {
     pub(super) users: bool,
     /// Whether a file may say what is done when something happens.
     pub(super) hooks: bool,
+    /// What the names of variables in the environment begin with.
+    pub environment: &'static str,
 }
 
 /// What `ftpd` can be told.
@@ -91,6 +93,7 @@ pub const FTPD: &Settings = &Settings {
     not_yet: NOT_YET,
     users: true,
     hooks: true,
+    environment: "FTPD_",
 };
 
 impl Settings {
@@ -318,6 +321,11 @@ impl Setting {
             .map_or(self.toml, |(topic, _)| topic)
     }
 
+    /// The variable in the environment that makes the setting, behind the program's prefix.
+    pub fn variable(&self) -> String {
+        self.toml.to_ascii_uppercase().replace(['.', '-'], "_")
+    }
+
     /// What help calls the value.
     pub fn value_name(&self) -> &'static str {
         match self.kind {
@@ -408,6 +416,8 @@ mod tests {
             str::to_owned,
         );
         unique(TABLE.iter().map(|s| s.toml), str::to_owned);
+        let variables: Vec<_> = TABLE.iter().map(Setting::variable).collect();
+        unique(variables.iter().map(String::as_str), str::to_owned);
         for (one, other) in EXCLUSIVE {
             assert!(Setting::find(one).is_some() && Setting::find(other).is_some());
         }

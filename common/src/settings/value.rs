@@ -17,6 +17,10 @@ use crate::proto::args;
 use crate::proto::listing::Order;
 use crate::rate::Rate;
 
+/// The names of logs that are no files but what a program in the foreground was started with.
+pub const STDOUT: &str = "STDOUT";
+pub const STDERR: &str = "STDERR";
+
 /// The text of a value and what is needed to understand it.
 #[derive(Clone, Copy, Debug)]
 pub struct Value<'a> {
@@ -214,12 +218,20 @@ impl Value<'_> {
                 shown(self.text)
             )));
         }
-        self.no_standard_log()?.path()
+        self.no_syslog()?.log_file()
+    }
+
+    /// A file, or a word for what the program was started with.
+    fn log_file(self) -> Result<PathBuf, Wrong> {
+        match self.text {
+            STDOUT | STDERR => Ok(PathBuf::from(self.text)),
+            _ => self.path(),
+        }
     }
 
     /// The path of the log of sessions.
     pub fn log_name(self) -> Result<LogName, Wrong> {
-        let path = self.no_standard_log()?.path()?;
+        let path = self.no_syslog()?.log_file()?;
         let path = path.to_str().ok_or_else(|| not("a path in UTF-8"))?;
         LogName::new(path).map_err(|unknown| {
             Wrong::Because(format!(
@@ -229,11 +241,10 @@ impl Value<'_> {
         })
     }
 
-    /// MetaFTPd gives these a meaning; a file of that name would be a log that nobody finds.
-    fn no_standard_log(self) -> Result<Self, Wrong> {
+    /// MetaFTPd gives this a meaning; a file of that name would be a log that nobody finds.
+    fn no_syslog(self) -> Result<Self, Wrong> {
         let instead = match self.text {
             "SYSLOG" => "Syslog=yes",
-            "STDOUT" | "STDERR" => "no file and -nodemon, which has the log on the standard error",
             _ => return Ok(self),
         };
         Err(Wrong::Because(format!(

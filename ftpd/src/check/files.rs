@@ -175,6 +175,9 @@ fn unreachable(key: &str, path: &Path, errno: Errno, remark: &str) -> Finding {
 }
 
 fn log_file(key: &str, path: &Path, found: &mut Vec<Finding>) {
+    if log::is_standard(path) {
+        return;
+    }
     let parent = path.parent().unwrap_or(Path::new("/"));
     let asked = match access(path, AccessFlags::W_OK) {
         Err(Errno::ENOENT) => access(parent, AccessFlags::W_OK | AccessFlags::X_OK),

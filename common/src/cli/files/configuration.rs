@@ -45,6 +45,7 @@ pub(super) fn ftpd(page: &mut Roff) {
     ]);
     keys(page, FTPD);
     grammar::section(page, FTPD);
+    environment(page, FTPD);
     rules::sections(page);
     page.control("SH", ["EXAMPLES"]);
     example(page, "As Key=Value:", KEY_VALUE);
@@ -71,11 +72,23 @@ pub(super) fn ftpd(page: &mut Roff) {
     );
 }
 
+/// How the environment makes settings.
+fn environment(page: &mut Roff, settings: &Settings) {
+    let prefix = settings.environment;
+    page.control("SH", ["ENVIRONMENT"]);
+    page.text([roman(format!(
+        "Each key may be a variable too: {prefix} and its TOML name in capitals, with _ for dots and dashes, as in {prefix}LISTEN_PORT=2121 \
+         for listen.port. With _FILE behind the name the value is a file's content: {prefix}LISTEN_PORT_FILE=/run/secrets/port. Variables \
+         go over the file, and flags over them. One that is empty says nothing, and one of another name that begins so is an error."
+    ))]);
+}
+
 /// The page of `ftpproxy`'s.
 pub(super) fn gateway(page: &mut Roff) {
     forms(page, "ftpproxy", DEFAULT_GATEWAY_FILE);
     keys(page, FTPPROXY);
     grammar::section(page, FTPPROXY);
+    environment(page, FTPPROXY);
     page.control("SH", ["EXAMPLES"]);
     example(page, "A gateway to three places:", GATEWAY);
     page.control("SH", ["FILES"]);
