@@ -11,7 +11,11 @@ use serde_json::Value;
 use tests::{Client, Data, Server, Setup, binaries, require, wait};
 
 fn setup() -> Setup {
-    let setup = Setup::new();
+    asked(Setup::new())
+}
+
+/// A server that can be asked.
+fn asked(setup: Setup) -> Setup {
     let line = format!("ControlSocket={}", setup.scratch().join("socket").display());
     setup.setting(&line)
 }
@@ -34,6 +38,26 @@ fn who(server: &Server) -> Vec<Value> {
     text.lines()
         .map(|line| serde_json::from_str(line).unwrap())
         .collect()
+}
+
+/// The processes of a session end as they should, also where they have told what they do.
+#[test]
+fn sessions_that_tell_what_they_do_end_well() {
+    for setup in [Setup::new(), Setup::rootless()] {
+        let server = asked(setup).start();
+        let mut client = server.logged_in();
+        client.upload(Data::Epsv, "file", b"content");
+        client.expect("QUIT", 221);
+        client.expect_end();
+        wait::until("the session is gone", || server.keepers().is_empty());
+        // The listener has seen the end of the one before when it serves the next.
+        server.logged_in();
+        let log = server.log.text();
+        assert!(
+            !log.contains("killed") && !log.contains("error of the program"),
+            "{log}"
+        );
+    }
 }
 
 #[test]

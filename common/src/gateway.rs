@@ -34,7 +34,7 @@ pub struct Gateway<'a> {
 /// must exit with that and nothing else, since it has closed what it inherited.
 pub fn serve(gateway: &Gateway<'_>, client: Client) -> Status {
     let Client {
-        drain: _,
+        drain,
         socket,
         ends,
         entrance,
@@ -73,7 +73,8 @@ pub fn serve(gateway: &Gateway<'_>, client: Client) -> Status {
                 given: rules.given(&socket, ends),
                 began: Instant::now(),
             };
-            drop((socket, asker));
+            // What the dialer closes must not be closed again later.
+            drop((socket, asker, drain, page));
             match halves::watch(session, rules.log) {
                 Ok(ended) => {
                     let status = Dialer::new(rules, visit).stay(answerer, &ended);

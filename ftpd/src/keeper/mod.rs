@@ -69,7 +69,8 @@ pub(crate) fn serve(setup: &Setup, client: Client) -> Status {
             sys::exit(session::run(setup, socket, asker, ends, security, aside).code())
         }
         Fork::Parent(session) => {
-            drop((socket, asker, drain));
+            // What is closed below must not be closed again later.
+            drop((socket, asker, drain, page));
             let (reach, door) = reach(setup, hooks);
             let keeper = Keeper {
                 setup,
