@@ -60,7 +60,7 @@ fn what_does_not_fit_is_said_in_a_sentence() {
     for (lines, sentence) in [
         (
             "HealthUp=4\nTargets=*\n",
-            "p.conf:1: HealthUp is for a pool: it needs Servers",
+            "p.conf:1:10: HealthUp is for a pool: it needs Servers",
         ),
         (
             "UserServers=/x\nTargets=*\n",
@@ -72,7 +72,7 @@ fn what_does_not_fit_is_said_in_a_sentence() {
         ),
         (
             "Servers=one=192.0.2.1,one=192.0.2.2\n",
-            "p.conf:1: Servers: two servers are called one",
+            "p.conf:1:9: Servers: two servers are called one",
         ),
         (
             "Servers=one=192.0.2.1*0\n",
@@ -96,7 +96,7 @@ fn what_does_not_fit_is_said_in_a_sentence() {
         ),
         (
             "Servers=one=192.0.2.1\nDraining=two\n",
-            "p.conf:2: Draining names \"two\", which Servers does not",
+            "p.conf:2:10: Draining names \"two\", which Servers does not",
         ),
         (
             "Servers=one=192.0.2.1\nDraining=ome\n",
@@ -108,7 +108,7 @@ fn what_does_not_fit_is_said_in_a_sentence() {
         ),
         (
             "Servers=one=192.0.2.1\nHealthDown=0\n",
-            "p.conf:2: HealthDown",
+            "p.conf:2:12: HealthDown",
         ),
         (
             "Servers=one=192.0.2.1\nHealtInterval=1\n",
@@ -120,7 +120,7 @@ fn what_does_not_fit_is_said_in_a_sentence() {
         ),
         (
             "Servers=one=192.0.2.1\nUserServers=/no/such/file\n",
-            "p.conf:2: UserServers: /no/such/file: ",
+            "p.conf:2:13: UserServers: /no/such/file: ",
         ),
     ] {
         let text = said(lines, &[]);
