@@ -159,6 +159,7 @@ complete -c ftpd -l event-spool -d 'Directory that keeps events of uploads until
 complete -c ftpd -l event-spool-full -d 'What becomes of an upload whose event cannot be kept there [default: refuse]' -r -f -a "refuse\t''
 accept\t''"
 complete -c ftpd -l targets -d 'Servers that clients may be led to: HOST, NETWORK or HOST=NETWORK, with :PORTS' -r
+complete -c ftpd -l user-targets -d 'Who may go where of Targets: USERS@TARGET each; others go nowhere then' -r
 complete -c ftpd -l proxyclients -d 'Who is led to Targets: anybody by USER name@host, or users by SITE PROXY [default: anybody]' -r -f -a "anybody\t''
 users\t''"
 complete -c ftpd -l proxy -d 'Serve only connections that a firewall redirects here, and go where they went' -r

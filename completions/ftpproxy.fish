@@ -27,6 +27,7 @@ complete -c ftpproxy -l server-tls-name -d 'The name in the certificate of Serve
 complete -c ftpproxy -l server-tls-max-version -d 'The newest TLS towards servers; 1.3 where they give tickets enough [default: 1.2]' -r -f -a "1.2\t''
 1.3\t''"
 complete -c ftpproxy -l targets -d 'Where clients may go: HOST, NETWORK or HOST=NETWORK, with :PORTS' -r
+complete -c ftpproxy -l user-targets -d 'Who may go where of Targets: USERS@TARGET each; others go nowhere then' -r
 complete -c ftpproxy -l server -d 'Where all clients go, by default where each of them says' -r
 complete -c ftpproxy -l servers -d 'The pool: [NAME=]HOST:PORT[*WEIGHT]; the name of a user says to which' -r
 complete -c ftpproxy -l user-servers -d 'Lines of a user and its servers of the pool; others go by a hash' -r -F

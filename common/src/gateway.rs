@@ -139,6 +139,7 @@ fn network_half(
         pipe,
         delivery,
         terms,
+        behalf: None,
         teller,
         log: log.clone(),
     })

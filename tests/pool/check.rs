@@ -95,6 +95,10 @@ fn what_does_not_fit_is_said_in_a_sentence() {
             "Servers",
         ),
         (
+            "Servers=one=192.0.2.1\nUserTargets=alice@192.0.2.1\n",
+            "UserServers says who goes to which servers of a pool",
+        ),
+        (
             "Servers=one=192.0.2.1\nDraining=two\n",
             "p.conf:2:10: Draining names \"two\", which Servers does not",
         ),

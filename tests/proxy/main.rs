@@ -15,3 +15,4 @@ mod tls;
 mod trees;
 mod trust;
 mod upstream;
+mod user_rules;

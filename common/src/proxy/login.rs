@@ -3,7 +3,7 @@
 use super::session::{End, Session};
 use crate::channel::{DialAnswer, DialFault, DialRequest, HostName, UserName};
 use crate::proto::answer::{Answer, Outcome};
-use crate::proto::destination::{Destination, NoDestination, split_login};
+use crate::proto::destination::{Destination, Host, NoDestination, split_login};
 use crate::proto::reply::{Code, Reply};
 use crate::proto::request::Request;
 
@@ -15,7 +15,12 @@ pub(super) struct Who {
     pub(super) logged_in: bool,
     /// The listener holds a place for the check of a password.
     checking: bool,
+    /// How many names the rules of users have refused.
+    refused: u8,
 }
+
+/// So many names that the rules of users refuse end a session.
+const REFUSED_NAMES: u8 = 3;
 
 impl Session<'_> {
     /// USER: the name for the server, and where that is if it is not known.
@@ -32,6 +37,9 @@ impl Session<'_> {
             _ if self.given || self.config.pools() => argument,
             (Some((name, host)), known) => match (self.destination_of(host), known) {
                 (Ok(destination), None) => {
+                    if !self.may_be_led(name, &destination) {
+                        return self.refuse_user(name, &destination.to_string());
+                    }
                     if let Err(reply) = self.go(destination)? {
                         return Ok(reply);
                     }
@@ -60,6 +68,10 @@ impl Session<'_> {
         let Ok(request) = Request::new("USER", &name) else {
             return Ok(Reply::new(Code::BAD_ARGUMENT, "The name holds a line end."));
         };
+        if !self.may_log_in(&name) {
+            let place = self.place();
+            return self.refuse_user(&name, &place);
+        }
         let answer = match self.config.pools() && (self.server.is_none() || self.who.name != name) {
             true => self.ask_pool(&name, &request)?,
             false => self.ask(&request)?,
@@ -191,6 +203,9 @@ impl Session<'_> {
                 "SITE PROXY needs a host, and may have a port.",
             ));
         };
+        if self.behalf.is_some() && !self.may_be_led(b"", &destination) {
+            return self.refuse_user(b"", &destination.to_string());
+        }
         Ok(match self.go(destination)? {
             Ok(greeting) => greeting,
             Err(_) => Reply::new(
@@ -198,6 +213,43 @@ impl Session<'_> {
                 "This server cannot be reached from here.",
             ),
         })
+    }
+
+    /// Whether the rules of users let this one on to the server that was reached: who has logged in here, or else the name for
+    /// the server.
+    fn may_log_in(&self, name: &[u8]) -> bool {
+        let Some(address) = self.server.as_ref().map(|server| server.address) else {
+            return true;
+        };
+        let named = self.destination.as_ref().or(self.config.server.as_ref());
+        let host = named.map_or(Host::Address(address.ip().to_canonical()), |named| {
+            named.host.clone()
+        });
+        let user = self.behalf.as_deref().unwrap_or(name);
+        let rules = &self.config.user_targets;
+        rules.permit(user, &host, address.ip(), address.port())
+    }
+
+    /// Whether the rules of users may let this one go there: no server that they keep from it need be reached.
+    fn may_be_led(&self, name: &[u8], destination: &Destination) -> bool {
+        let Destination { host, port, .. } = destination;
+        let user = self.behalf.as_deref().unwrap_or(name);
+        self.config.user_targets.may_permit(user, host, *port)
+    }
+
+    /// Says that the rules of users forbid it; the third time ends the session, as it does with servers that are forbidden.
+    fn refuse_user(&mut self, name: &[u8], place: &str) -> Result<Reply, End> {
+        let client = self.ends.client();
+        let user = self.behalf.as_deref().unwrap_or(name).escape_ascii();
+        let line = format!("client {client}: '{user}' may not go to {place}");
+        self.log.line(&line);
+        let text = "This gateway does not let this user go there.";
+        let reply = Reply::new(Code::NOT_LOGGED_IN, text);
+        self.who.refused += 1;
+        match self.who.refused < REFUSED_NAMES {
+            true => Ok(reply),
+            false => Err(End::NotDialled(reply)),
+        }
     }
 
     /// Goes where the client wants to; `Err` is why not.

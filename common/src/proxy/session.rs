@@ -47,6 +47,8 @@ pub struct Setup<'a> {
     /// Tells when clients have their downloads, where that is waited for.
     pub delivery: Option<Delivery>,
     pub terms: Terms,
+    /// Who has logged in here before, and counts instead of the name for the server.
+    pub behalf: Option<Vec<u8>>,
     /// Where it tells what it does.
     pub teller: Teller,
     pub log: Log,
@@ -121,6 +123,7 @@ pub(super) struct Session<'a> {
     /// After EPSV ALL only EPSV is allowed (RFC 2428 §4).
     pub(super) epsv_only: bool,
     pub(super) terms: Terms,
+    pub(super) behalf: Option<Vec<u8>>,
     pub(super) agreement: Option<Agreement>,
     /// What becomes of the control connection once the reply is sent.
     pub(super) turn: Option<Turn>,
@@ -174,6 +177,7 @@ impl<'a> Session<'a> {
             data: DataChannel::None,
             epsv_only: false,
             terms: setup.terms,
+            behalf: setup.behalf,
             agreement,
             turn: None,
             strange_lines: 0,
@@ -280,6 +284,12 @@ impl<'a> Session<'a> {
                 ))
             }
             Some(Course::Data | Course::Transfer(_)) => {
+                Ok(Reply::new(Code::NOT_LOGGED_IN, "Please log in first."))
+            }
+            // SECURITY: where rules say who may go there, nobody whom they have not let on has the server do anything.
+            Some(Course::Pass)
+                if self.who.name.is_empty() && !self.config.user_targets.is_empty() =>
+            {
                 Ok(Reply::new(Code::NOT_LOGGED_IN, "Please log in first."))
             }
             Some(Course::Pass) => self.pass(verb, argument),

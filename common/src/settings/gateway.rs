@@ -8,6 +8,7 @@ use super::networks::Networks;
 use super::pool::{self, Pool};
 use super::table::{Kind, Set, Setting, Settings, setting};
 use super::targets::Targets;
+use super::user_targets::UserTargets;
 use super::value::{Value, Wrong, Zero, words};
 use super::{
     Bind, CipherSuites, DataBinding, Limits, LogLevel, Run, ServerTls, Tls, TlsRequired,
@@ -40,6 +41,8 @@ pub struct GatewayConfig {
     pub upstream: UpstreamTls,
     /// Where clients may go.
     pub targets: Targets,
+    /// Who of them may go where; without rules all may.
+    pub user_targets: UserTargets,
     /// Where all of them go.
     pub server: Option<Destination>,
     /// The servers that this stands in front of: each user is led to one of them.
@@ -151,6 +154,7 @@ impl Default for GatewayConfig {
             binding: DataBinding::Prefer,
             upstream: UpstreamTls::default(),
             targets: Targets::default(),
+            user_targets: UserTargets::default(),
             server: None,
             pool: Pool::default(),
             transparent: Transparent::Off,
@@ -209,6 +213,7 @@ impl GatewayConfig {
         upstream.map_err(|(key, text)| (key, text.to_owned()))?;
         let usual = self.upstream.mode.usual_port();
         self.targets.set_usual_port(usual);
+        self.user_targets.set_usual_port(usual);
         self.server = self.server.take().map(|it| it.with_usual_port(usual));
         for server in &mut self.pool.servers {
             server.destination = server.destination.clone().with_usual_port(usual);
@@ -230,6 +235,12 @@ impl GatewayConfig {
                 let text = format!("Server is {server}, which no rule of Targets permits");
                 Err(("Server", text))
             }
+            Some(server) if !self.user_targets.name_somebody_for(server) => {
+                let text = format!(
+                    "Server is {server}, to which no rule of UserTargets lets anybody: such as -user-targets 'alice@{server}'"
+                );
+                Err(("UserTargets", text))
+            }
             None if self.header != ServerHeader::None && !self.pools() => {
                 let text = "ServerProxyProtocol is for servers that expect a header: it needs Server or Servers";
                 Err(("ServerProxyProtocol", text.to_owned()))
@@ -249,6 +260,10 @@ impl GatewayConfig {
                 "Servers and {other} exclude each other: a pool has its own way for each user"
             );
             return Err(("Servers", text));
+        }
+        if self.pools() && !self.user_targets.is_empty() {
+            let text = "Servers and UserTargets exclude each other: UserServers says who goes to which servers of a pool";
+            return Err(("UserTargets", text.to_owned()));
         }
         let forbidden = self.pool.servers.iter().find(|server| {
             let Destination { host, port, .. } = &server.destination;
@@ -318,6 +333,7 @@ const TABLE: &[Setting] = &[
     setting("ServerTLSName",         &["server-tls-name"], "servers.tls-name",      Text("NAME"),     "",       "The name in the certificate of Server, if it is another",                Gateway(|c, v| { c.upstream.name = Some(tls_name(v)?); Ok(()) })),
     setting("ServerTLSMaxVersion",   &["server-tls-max-version"], "servers.tls-max-version", Choice(&["1.2", "1.3"]), "1.2", "The newest TLS towards servers; 1.3 where they give tickets enough",      Gateway(|c, v| { c.upstream.newest = TlsVersion::parse(v.text)?; Ok(()) })),
     setting("Targets",               &["targets"],         "servers.targets",       Text("LIST"),     "",       "Where clients may go: HOST, NETWORK or HOST=NETWORK, with :PORTS",       Gateway(|c, v| { c.targets = Targets::parse(v.text)?; Ok(()) })),
+    setting("UserTargets",           &["user-targets"],    "servers.user-targets",  Text("LIST"),     "",       "Who may go where of Targets: USERS@TARGET each; others go nowhere then", Gateway(|c, v| { c.user_targets = UserTargets::parse(v.text)?; Ok(()) })),
     setting("Server",                &["server"],          "servers.server",        Text("HOST:PORT"),"",       "Where all clients go, by default where each of them says",               Gateway(|c, v| { c.server = Some(destination(v)?); Ok(()) })),
     setting("Servers",               &["servers"],         "servers.pool",          Text("LIST"),     "",       "The pool: [NAME=]HOST:PORT[*WEIGHT]; the name of a user says to which",  Gateway(|c, v| { c.pool.servers = pool::servers(v.text)?; Ok(()) })),
     setting("UserServers",           &["user-servers"],    "servers.users",         File,             "",       "Lines of a user and its servers of the pool; others go by a hash",       Gateway(|c, v| { c.pool.user_file = Some(v.path()?); Ok(()) })),
@@ -405,6 +421,7 @@ mod tests {
             ("ExemptNetworks" | "Targets", _) => "192.0.2.0/24",
             ("LogLevel", _) => "commands",
             ("PermittedCommands", _) => "READ",
+            ("UserTargets", _) => "alice@192.0.2.0/24",
             ("Server", _) => "ftp.example.org",
             ("Servers", _) => "one=192.0.2.1",
             ("ServerTLS", _) => "implicit",
@@ -483,6 +500,14 @@ mod tests {
         let server = ("Server", "ftp.example.org");
         assert_eq!(settled(&[("Targets", "a.example"), server]), Err("Server"));
         assert_eq!(settled(&[("Targets", "*.example.org"), server]), Ok(()));
+        let rules = ("UserTargets", "alice@b.example.org");
+        let one = [("Targets", "*.example.org"), server, rules];
+        assert_eq!(settled(&one), Err("UserTargets"));
+        let rules = ("UserTargets", "alice@*.example.org");
+        let one = [("Targets", "*.example.org"), server, rules];
+        assert_eq!(settled(&one), Ok(()));
+        let pool = [("Servers", "one=192.0.2.1"), rules];
+        assert_eq!(settled(&pool), Err("UserTargets"));
         let both = [("Targets", "*.example.org"), server, ("Transparent", "yes")];
         assert_eq!(settled(&both), Err("Server"));
         let ports = [

@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use super::targets::Targets;
+use super::user_targets::UserTargets;
 use super::value::Wrong;
 use super::{
     GatewayConfig, ServerConfig, ServerData, ServerTls, SessionConfig, Tls, Transparent,
@@ -13,6 +14,7 @@ use super::{
 #[derive(Clone, Debug, PartialEq)]
 pub struct Leading {
     pub targets: Targets,
+    pub user_targets: UserTargets,
     pub who: Led,
     /// Where it is on, nobody is served here.
     pub transparent: Transparent,
@@ -38,6 +40,7 @@ impl Default for Leading {
     fn default() -> Self {
         let GatewayConfig {
             targets,
+            user_targets,
             transparent,
             server_data,
             upstream,
@@ -47,6 +50,7 @@ impl Default for Leading {
         } = GatewayConfig::default();
         Leading {
             targets,
+            user_targets,
             who: Led::Anybody,
             transparent,
             server_data,
@@ -73,6 +77,12 @@ impl Leading {
         let upstream = self.upstream.settle(tls, false);
         upstream.map_err(|(key, text)| (key, text.to_owned()))?;
         self.targets.set_usual_port(self.upstream.mode.usual_port());
+        self.user_targets
+            .set_usual_port(self.upstream.mode.usual_port());
+        if !self.user_targets.is_empty() && self.targets.is_empty() {
+            let text = "UserTargets says who may go where of Targets, which says nothing: such as -targets ftp.example.org";
+            return Err(("UserTargets", text.to_owned()));
+        }
         if self.upstream.mode != ServerTls::Off && self.targets.is_empty() {
             let text = "ServerTLS is for the servers of Targets, which names none";
             return Err(("ServerTLS", text.to_owned()));
@@ -92,6 +102,7 @@ impl Leading {
             required: session.protection.required,
             binding: session.protection.binding,
             targets: self.targets.clone(),
+            user_targets: self.user_targets.clone(),
             server: None,
             transparent: self.transparent,
             server_data: self.server_data,

@@ -31,6 +31,7 @@ mod tls;
 pub mod toml;
 mod upstream;
 pub mod user_servers;
+pub mod user_targets;
 pub mod value;
 
 pub use assign::{Origin, SettingError, check_user_setting};

@@ -7,6 +7,7 @@ use super::peers::Peers;
 use super::rules::{ClientList, PortMap, Rules};
 use super::sources::SourcePorts;
 use super::targets::Targets;
+use super::user_targets::UserTargets;
 use super::value::{Value, Wrong, Zero};
 use super::{
     CertificateLogin, CertificateNames, CipherSuites, ClearCommands, ClientCertificate,
@@ -241,6 +242,7 @@ pub const TABLE: &[Setting] = &[
     setting("EventSpool",            &["event-spool"],            "hooks.spool",           Directory,        "",                   "Directory that keeps events of uploads until their hooks are done", Server(|c, v| { c.spool = Some(v.path()?); Ok(()) })),
     setting("EventSpoolFull",        &["event-spool-full"],       "hooks.spool-full",      Choice(&["refuse", "accept"]), "refuse", "What becomes of an upload whose event cannot be kept there",          Server(|c, v| { c.spool_full = SpoolFull::parse(v.text)?; Ok(()) })),
     setting("Targets",               &["targets"],                "proxy.targets",         Text("LIST"),     "",                   "Servers that clients may be led to: HOST, NETWORK or HOST=NETWORK, with :PORTS", Server(|c, v| { c.leading.targets = Targets::parse(v.text)?; Ok(()) })),
+    setting("UserTargets",           &["user-targets"],           "proxy.user-targets",    Text("LIST"),     "",                   "Who may go where of Targets: USERS@TARGET each; others go nowhere then", Server(|c, v| { c.leading.user_targets = UserTargets::parse(v.text)?; Ok(()) })),
     setting("ProxyClients",          &["proxyclients"],           "proxy.clients",         Choice(&["anybody", "users"]), "anybody", "Who is led to Targets: anybody by USER name@host, or users by SITE PROXY", Server(|c, v| { c.leading.who = Led::parse(v.text)?; Ok(()) })),
     setting("Transparent",           &["proxy"],                  "proxy.transparent",     Switch,           "no",                 "Serve only connections that a firewall redirects here, and go where they went", Server(|c, v| c.leading.transparent.turn(v, Transparent::Redirect))),
     setting("TProxy",                &["tproxy"],                 "proxy.tproxy",          Switch,           "no",                 "The same behind a TPROXY rule; servers see each client's own address",   Server(|c, v| c.leading.transparent.turn(v, Transparent::Tproxy))),
@@ -441,6 +443,7 @@ mod tests {
             ("ExemptNetworks" | "ProxyNetworks" | "TunnelNetworks", _) => "10.0.0.0/8",
             ("CharsetNetworks", _) => "10.0.0.0/8=GBK",
             ("Targets", _) => "192.0.2.0/24",
+            ("UserTargets", _) => "alice@192.0.2.0/24",
             ("ProxyClients", _) => "users",
             ("AllowedNetworks", _) => "10.0.0.0/8",
             ("Durability", _) => "rename",

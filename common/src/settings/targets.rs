@@ -73,6 +73,12 @@ impl Targets {
         self.0.iter().any(|rule| rule.permits_host(host, port))
     }
 
+    /// Whether a rule names the address of the host, whatever it is.
+    pub(super) fn name(&self, host: &Host, address: IpAddr, port: u16) -> bool {
+        let mut rules = self.0.iter();
+        rules.any(|rule| rule.permits_host(host, port) && rule.permits_address(address))
+    }
+
     /// Judges an address that the host has; `own` are those of this machine.
     ///
     /// # Errors

@@ -18,6 +18,8 @@ pub(crate) struct Leave {
     dialer: Asker<Dialling>,
     /// The command that says where.
     line: Vec<u8>,
+    /// Who has logged in here before.
+    behalf: Option<Vec<u8>>,
 }
 
 /// SITE PROXY (MetaFTPd's): before a login, or after it.
@@ -31,7 +33,19 @@ pub(super) fn site_proxy(session: &mut Session, to: &Destination) -> Result<Repl
         let text = "This server cannot be reached from here.";
         return Ok(Reply::new(Code::UNAVAILABLE, text));
     }
-    if leading.who == Led::Users {
+    let who = leading.who;
+    let mut behalf = None;
+    if let Stage::User(user) = &session.stage {
+        if !leading
+            .user_targets
+            .may_permit(&user.name, &to.host, to.port)
+        {
+            let text = "This server cannot be reached from here.";
+            return Ok(Reply::new(Code::UNAVAILABLE, text));
+        }
+        behalf = Some(user.name.clone());
+    }
+    if who == Led::Users {
         session.user()?;
     }
     let line = format!("SITE PROXY {} {}", to.host, to.port).into_bytes();
@@ -45,7 +59,7 @@ pub(super) fn site_proxy(session: &mut Session, to: &Destination) -> Result<Repl
         },
         Stage::Changing => return Err(End::Broken.into()),
     };
-    Err(session.leave_for(dialer, line))
+    Err(session.leave_for(dialer, line, behalf))
 }
 
 impl Session {
@@ -62,11 +76,20 @@ impl Session {
         }
         let dialer = self.leave_as_visitor()?;
         let line = [b"USER ", name].concat();
-        Err(self.leave_for(dialer, line))
+        Err(self.leave_for(dialer, line, None))
     }
 
-    fn leave_for(&mut self, dialer: Asker<Dialling>, line: Vec<u8>) -> Stop {
-        self.leave = Some(Leave { dialer, line });
+    fn leave_for(
+        &mut self,
+        dialer: Asker<Dialling>,
+        line: Vec<u8>,
+        behalf: Option<Vec<u8>>,
+    ) -> Stop {
+        self.leave = Some(Leave {
+            dialer,
+            line,
+            behalf,
+        });
         End::Led.into()
     }
 
@@ -89,7 +112,11 @@ impl Session {
         pipe: Pipe,
         trusted: Option<Trusted>,
     ) -> Status {
-        let Leave { dialer, line } = leave;
+        let Leave {
+            dialer,
+            line,
+            behalf,
+        } = leave;
         let agreement = self.link.security.map(|security| security.for_gateway());
         let setup = proxy::Setup {
             config,
@@ -99,6 +126,7 @@ impl Session {
             pipe,
             delivery: self.link.delivery,
             terms: self.terms.for_gateway(trusted),
+            behalf,
             teller: self.link.teller,
             log: self.link.log,
         };
