@@ -252,7 +252,7 @@ fn an_unknown_variable_is_told_with_its_place() {
         .refused("unknown variable");
     assert!(
         line.contains(
-            "ftpd.conf:2: ExecOnExit: unknown variable \"%{usr}\", did you mean \"%{user}\"?"
+            "ftpd.conf:2:12: ExecOnExit: unknown variable \"%{usr}\", did you mean \"%{user}\"?"
         ),
         "{line}"
     );

@@ -453,6 +453,7 @@ impl Session {
             End::Quit => "quit",
             End::ControlLost => "connection lost",
             End::TimedOut => "timeout",
+            End::Draining => "server stops",
             // Keeper knows better, or nobody does.
             _ => return,
         };
