@@ -111,8 +111,8 @@ fn all(server: &Server) -> Vec<Process> {
 }
 
 fn kill(victims: &[Process]) {
-    for process in victims.iter().filter(|process| process.runs()) {
-        process.signal(Signal::SIGKILL);
+    for process in victims {
+        process.signal_if_there(Signal::SIGKILL);
     }
 }
 
