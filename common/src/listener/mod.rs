@@ -265,9 +265,9 @@ impl Listener {
             if paused.is_some_and(|end| Instant::now() >= end) {
                 paused = None;
             }
-            match self.handle_signals() {
-                Asked::Nothing => {}
-                Asked::Reload => return Ran::Reload(Box::new(self)),
+            let asked = self.handle_signals();
+            match asked {
+                Asked::Nothing | Asked::Reload => {}
                 Asked::Drain => self.begin_to_drain(),
                 Asked::Stop => {
                     self.stop();
@@ -301,6 +301,10 @@ impl Listener {
                         .line(&format!("listener: cannot take a client now: {errno}"));
                     paused = Some(Instant::now() + EXHAUSTED_PAUSE);
                 }
+            }
+            // After all else had its turn: a storm of signals shall keep nobody waiting.
+            if matches!(asked, Asked::Reload) {
+                return Ran::Reload(Box::new(self));
             }
         }
     }
