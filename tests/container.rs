@@ -4,9 +4,8 @@
 #![allow(clippy::unwrap_used, reason = "whatever fails shall end the test")]
 
 use std::fs;
-use std::process::{Command, Output};
 
-use tests::{Scratch, binaries, require};
+use tests::{Scratch, binaries, environment, namespaces, require};
 
 /// The instructions, each on one line.
 fn recipe() -> Vec<String> {
@@ -40,36 +39,11 @@ fn words(json: &str) -> Vec<String> {
     serde_json::from_str(&json[json.find('[').unwrap()..]).unwrap()
 }
 
-fn variables() -> Vec<String> {
-    instruction("ENV ").split(' ').map(str::to_owned).collect()
-}
-
-fn ftpd(words: &[&str], variables: &[&str]) -> Output {
-    Command::new(binaries::path("ftpd"))
-        .args(["-f", "/dev/null"])
-        .args(words)
-        .envs(variables.iter().map(|one| one.split_once('=').unwrap()))
-        .output()
-        .unwrap()
-}
-
 #[test]
 fn each_variable_of_the_recipe_is_a_setting_and_a_dump_says_where_it_is_from() {
-    let variables = variables();
-    let variables: Vec<_> = variables.iter().map(String::as_str).collect();
-    let dump = ftpd(&["--dump-config"], &variables);
-    assert!(dump.status.success(), "{dump:?}");
-    let text = String::from_utf8(dump.stdout).unwrap();
-    for variable in variables {
-        let (name, _) = variable.split_once('=').unwrap();
-        let line = text
-            .lines()
-            .find(|line| line.ends_with(&format!("# {name}")));
-        assert!(
-            line.is_some_and(|line| !line.starts_with('#')),
-            "{name}\n{text}"
-        );
-    }
+    let variables = instruction("ENV ");
+    let variables: Vec<_> = variables.split(' ').collect();
+    environment::assert_dumped(&variables);
 }
 
 #[test]
@@ -81,7 +55,7 @@ fn the_image_serves_without_root_and_writes_nowhere_else() {
     let scratch = Scratch::new();
     let place = scratch.path().display().to_string();
     let user = instruction("USER ");
-    let variables = variables().join(" ");
+    let variables = instruction("ENV ");
     let entry = words(&instruction("ENTRYPOINT ")).join(" ");
     let health = words(&instruction("HEALTHCHECK ")).join(" ");
     let target = binaries::path("ftpd")
@@ -118,23 +92,9 @@ fn the_image_serves_without_root_and_writes_nowhere_else() {
         kill $daemon; wait $daemon
         if in_image {health}; then echo 'well after the end' >&2; exit 1; fi"
     );
-    let output = Command::new("unshare")
-        .args([
-            "--mount",
-            "--net",
-            "--pid",
-            "--fork",
-            "--kill-child",
-            "--mount-proc",
-        ])
-        .args(["sh", "-c", &script])
-        .output()
-        .unwrap();
-    let errors = String::from_utf8_lossy(&output.stderr);
-    if !errors.contains("staged") {
-        require::missing("the right to mount in a namespace");
+    let Some(output) = namespaces::staged(&script, |_| {}) else {
         return;
-    }
+    };
     let log = fs::read_to_string(scratch.join("log")).unwrap_or_default();
     assert!(output.status.success(), "{output:?}\n{log}");
     assert!(

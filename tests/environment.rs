@@ -3,31 +3,14 @@
 #![allow(clippy::unwrap_used, reason = "whatever fails shall end the test")]
 
 use std::fs;
-use std::process::{Command, Output};
 
-use tests::{Scratch, binaries};
-
-fn ftpd(words: &[&str], variables: &[&str]) -> Output {
-    Command::new(binaries::path("ftpd"))
-        .args(["-f", "/dev/null"])
-        .args(words)
-        .envs(variables.iter().map(|one| one.split_once('=').unwrap()))
-        .output()
-        .unwrap()
-}
+use tests::Scratch;
+use tests::environment::{assert_dumped, ftpd};
 
 #[test]
 fn a_variable_makes_a_setting_and_a_dump_says_so() {
     let variables = ["FTPD_LISTEN_PORT=2121", "FTPD_FILES_CONFINE_HOME=yes"];
-    let dump = ftpd(&["--dump-config"], &variables);
-    assert!(dump.status.success(), "{dump:?}");
-    let text = String::from_utf8(dump.stdout).unwrap();
-    for variable in variables {
-        let (name, _) = variable.split_once('=').unwrap();
-        let mut lines = text.lines();
-        let line = lines.find(|line| line.ends_with(&format!("# {name}")));
-        assert!(line.is_some_and(|line| !line.starts_with('#')), "{text}");
-    }
+    assert_dumped(&variables);
     // A flag goes over it.
     let dump = ftpd(&["--dump-config", "-port", "2122"], &variables);
     assert!(

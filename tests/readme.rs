@@ -4,9 +4,8 @@
 #![allow(clippy::unwrap_used, reason = "whatever fails shall end the test")]
 
 use std::fs;
-use std::process::Command;
 
-use tests::{Scratch, binaries, require};
+use tests::{Scratch, binaries, namespaces, require};
 
 /// The most lines that a set-up may have.
 const MOST_LINES: usize = 9;
@@ -58,25 +57,10 @@ fn run(sentence: &str, then: &str) {
     );
     let programs = binaries::path("ftpd").parent().unwrap().to_owned();
     let path = format!("{}:/usr/sbin:/usr/bin:/sbin:/bin", programs.display());
-    let output = Command::new("unshare")
-        .args([
-            "--mount",
-            "--net",
-            "--pid",
-            "--fork",
-            "--kill-child",
-            "--mount-proc",
-        ])
-        .args(["sh", "-c", &stage])
-        .current_dir(scratch.path())
-        .env("PATH", path)
-        .output()
-        .unwrap();
-    let errors = String::from_utf8_lossy(&output.stderr);
-    if !errors.contains("staged") {
-        require::missing("the right to mount over /etc in a namespace");
-        return;
-    }
+    let output = namespaces::staged(&stage, |command| {
+        command.current_dir(scratch.path()).env("PATH", path);
+    });
+    let Some(output) = output else { return };
     assert!(output.status.success(), "{output:?}");
 }
 

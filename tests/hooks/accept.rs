@@ -5,6 +5,7 @@ use std::os::unix::fs::{MetadataExt, PermissionsExt};
 
 use tests::{Data, Server, Setup, require};
 
+use crate::patience::{HELD, looked_at};
 use crate::scripts::Script;
 
 /// A server with this hook on uploads.
@@ -202,13 +203,8 @@ fn what_cannot_be_looked_at_is_refused_or_let_through() {
 /// The client is heard while a hook looks at its file.
 #[test]
 fn noop_stat_and_abor_are_answered_meanwhile() {
-    let body = "touch $out/begun; while [ ! -e $out/go ]; do sleep 0.05; done";
-    let (script, server) = with(body, "", "");
-    let mut client = server.logged_in();
-    let data = client.data(Data::Epsv);
-    client.begin("STOR file");
-    data.open().write_all_and_close(b"content");
-    script.wait_for("begun");
+    let (script, server) = with(HELD, "", "");
+    let mut client = looked_at(&script, &server);
     client.expect("NOOP", 200);
     client.send("STAT");
     assert_eq!(client.reply().code / 10, 21);

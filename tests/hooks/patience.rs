@@ -7,7 +7,7 @@ use tests::{Client, Data, Server, Setup, wait};
 use crate::scripts::Script;
 
 /// Waits until a file is there that lets it go on.
-const HELD: &str = "touch $out/begun; while [ ! -e $out/go ]; do sleep 0.05; done";
+pub(crate) const HELD: &str = "touch $out/begun; while [ ! -e $out/go ]; do sleep 0.05; done";
 
 fn held(lines: &str) -> (Script, Server) {
     with(HELD, lines)
@@ -18,6 +18,16 @@ fn with(body: &str, lines: &str) -> (Script, Server) {
     let script = Script::new(&setup, "hook", body);
     let hook = format!("exec = ['{}']\n{lines}", script.path.display());
     (script, setup.hook(&hook).start())
+}
+
+/// A client whose file has come whole, and a hook has begun to look at it.
+pub(crate) fn looked_at(script: &Script, server: &Server) -> Client {
+    let mut client = server.logged_in();
+    let data = client.data(Data::Epsv);
+    client.begin("STOR file");
+    data.open().write_all_and_close(b"content");
+    script.wait_for("begun");
+    client
 }
 
 fn go(script: &Script) {
@@ -85,11 +95,7 @@ fn abor_behind_a_command_waits_for_the_hook_after_it() {
 #[test]
 fn abor_while_a_file_is_looked_at_comes_too_late() {
     let (script, server) = held("on = 'upload'\nphase = 'accept'\n");
-    let mut client = server.logged_in();
-    let data = client.data(Data::Epsv);
-    client.begin("STOR file");
-    data.open().write_all_and_close(b"content");
-    script.wait_for("begun");
+    let mut client = looked_at(&script, &server);
     client.expect("NOOP", 200);
     client.send("ABOR");
     client.send("SIZE file");
@@ -104,11 +110,7 @@ fn abor_while_a_file_is_looked_at_comes_too_late() {
 #[test]
 fn a_client_that_vanishes_while_a_file_is_looked_at_leaves_the_file() {
     let (script, server) = held("on = 'upload'\nphase = 'accept'\n");
-    let mut client = server.logged_in();
-    let data = client.data(Data::Epsv);
-    client.begin("STOR file");
-    data.open().write_all_and_close(b"content");
-    script.wait_for("begun");
+    let client = looked_at(&script, &server);
     client.reset();
     go(&script);
     wait::until("the file has its name", || server.names() == ["file"]);

@@ -10,6 +10,8 @@ use rustls::{ServerConfig, ServerConnection, StreamOwned};
 use tests::scratch::mode;
 use tests::wait::PATIENCE;
 
+use crate::events::event;
+
 /// What a request may be long, head and body each.
 const LONGEST: usize = 1 << 20;
 
@@ -90,6 +92,12 @@ impl Web {
 }
 
 impl Request {
+    /// The event in it.
+    #[track_caller]
+    pub(crate) fn event(&self) -> serde_json::Value {
+        event(std::str::from_utf8(&self.body).unwrap())
+    }
+
     /// What a header field says.
     #[track_caller]
     pub(crate) fn field(&self, name: &str) -> &str {

@@ -7,7 +7,7 @@ use tests::processes::Process;
 use tests::scratch::mode;
 use tests::{Data, Server, Setup, wait};
 
-use crate::events::{event, events};
+use crate::events::events;
 use crate::web::Web;
 
 const KEY: &str = "canary-of-the-key";
@@ -73,16 +73,13 @@ fn row_78_an_event_is_sent_again_under_its_id_until_it_is_taken() {
     let signature = format!("sha256={}", hmac(KEY.as_bytes(), &second.body));
     assert_eq!(second.field("x-ftpd-signature-256"), signature);
     assert_eq!(second.body, body);
-    let told = event(std::str::from_utf8(&body).unwrap());
+    let told = second.event();
     assert_eq!((&told["id"], &told["path"]), (&id.into(), &"/file".into()));
     second.answer("200 OK");
     // It was taken, so the next one is another.
     upload(&server, "other");
     let next = web.request();
-    assert_eq!(
-        event(std::str::from_utf8(&next.body).unwrap())["path"],
-        "/other"
-    );
+    assert_eq!(next.event()["path"], "/other");
     next.answer("204 No Content");
     server.log.line_with(&["webhook localhost:", "answers 500"]);
     assert_discreet(&server);
@@ -103,10 +100,7 @@ fn row_78_no_redirect_is_followed() {
     // Each was given up, or this one would still wait.
     upload(&server, "last");
     let last = web.request();
-    assert_eq!(
-        event(std::str::from_utf8(&last.body).unwrap())["path"],
-        "/last"
-    );
+    assert_eq!(last.event()["path"], "/last");
     last.answer("200 OK");
     assert!(!elsewhere.has_somebody());
     server.log.line_with(&["redirects are not followed"]);
@@ -146,10 +140,7 @@ fn row_78_an_answer_without_end_fills_no_memory() {
     }
     upload(&server, "last");
     let last = web.request();
-    assert_eq!(
-        event(std::str::from_utf8(&last.body).unwrap())["path"],
-        "/last"
-    );
+    assert_eq!(last.event()["path"], "/last");
     last.answer("200 OK");
     let after = memory();
     assert!(after < before + 8192, "{before} KiB, then {after} KiB");

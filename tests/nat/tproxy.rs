@@ -4,11 +4,10 @@
 use std::net::{IpAddr, Ipv6Addr};
 
 use tests::real::{Mode, Program};
-use tests::{
-    Client, Data, Gateway, GatewaySetup, Login, Scratch, Server, Setup, require, tree, wait,
-};
+use tests::{Client, Data, Gateway, GatewaySetup, Login, Scratch, Server, require, tree, wait};
 
-use crate::lab::{CLIENT, CONTENT, Lab, Place, SERVER, SERVER_V6};
+use crate::lab::{CLIENT, Lab, Place, SERVER, SERVER_V6};
+use crate::transparent::{WAYS_V6, moves_files_of, server};
 
 /// The rules of README.md: what belongs to a socket of the gateway's, and what begins at port 21, is for this machine.
 const RULES: &str = "table inet ftpproxy {
@@ -44,12 +43,6 @@ fn start(lab: &Lab, setup: GatewaySetup, interface: &str) -> Option<Gateway> {
     Some(lab.at(place, || setup.start()))
 }
 
-fn server(lab: &Lab, address: IpAddr) -> Server {
-    let server = lab.at(Place::Server, || Setup::new().on(address).port(21).start());
-    server.put("file", CONTENT);
-    server
-}
-
 const CLIENT_V6: Ipv6Addr = Ipv6Addr::new(0xfd00, 1, 0, 0, 0, 0, 0, 2);
 
 /// Both ways in every mode, to a server of each family, which knows the client alone.
@@ -61,19 +54,10 @@ fn moves_files(lab: &Lab, setup: GatewaySetup, what: &str) {
     };
     let families: [(&Server, IpAddr, &[Data]); 2] = [
         (&four, CLIENT.into(), &Data::ALL),
-        (&six, CLIENT_V6.into(), &[Data::Epsv, Data::Eprt]),
+        (&six, CLIENT_V6.into(), &WAYS_V6),
     ];
     for (server, client_address, ways) in families {
-        let mut client = Client::connect(server.address());
-        client.login(&server.login.name, &server.login.password);
-        for &how in ways {
-            assert_eq!(client.download(how, "file"), CONTENT, "{how:?}, {what}");
-            client.upload(how, "up", what.as_bytes());
-            assert_eq!(server.content("up"), what.as_bytes());
-        }
-        client.expect("QUIT", 221);
-        let place = server.address().to_string();
-        gateway.log.line_with(&["connected to", &place]);
+        moves_files_of(&gateway, server, ways, what);
         let from = client_address.to_string();
         server.log.line_with(&["login", &server.login.name, &from]);
         for gateways in ["10.1.0.1", "203.0.113.", "fd00:1::1 ", "fd00:3::"] {

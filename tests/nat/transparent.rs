@@ -36,26 +36,33 @@ fn start(lab: &Lab, setup: GatewaySetup) -> Gateway {
     gateway
 }
 
-fn server(lab: &Lab, address: IpAddr) -> Server {
+pub(crate) fn server(lab: &Lab, address: IpAddr) -> Server {
     let server = lab.at(Place::Server, || Setup::new().on(address).port(21).start());
     server.put("file", CONTENT);
     server
 }
 
+/// The ways of data connections over IPv6.
+pub(crate) const WAYS_V6: [Data; 2] = [Data::Epsv, Data::Eprt];
+
 /// Both ways in every mode, to a server of each family.
 fn moves_files(gateway: &Gateway, four: &Server, six: &Server, what: &str) {
-    for (server, ways) in [(four, &Data::ALL[..]), (six, &[Data::Epsv, Data::Eprt])] {
-        let mut client = Client::connect(server.address());
-        client.login(&server.login.name, &server.login.password);
-        for &how in ways {
-            assert_eq!(client.download(how, "file"), CONTENT, "{how:?}, {what}");
-            client.upload(how, "up", what.as_bytes());
-            assert_eq!(server.content("up"), what.as_bytes());
-        }
-        client.expect("QUIT", 221);
-        let place = server.address().to_string();
-        gateway.log.line_with(&["connected to", &place]);
+    moves_files_of(gateway, four, &Data::ALL, what);
+    moves_files_of(gateway, six, &WAYS_V6, what);
+}
+
+/// The same to one server.
+pub(crate) fn moves_files_of(gateway: &Gateway, server: &Server, ways: &[Data], what: &str) {
+    let mut client = Client::connect(server.address());
+    client.login(&server.login.name, &server.login.password);
+    for &how in ways {
+        assert_eq!(client.download(how, "file"), CONTENT, "{how:?}, {what}");
+        client.upload(how, "up", what.as_bytes());
+        assert_eq!(server.content("up"), what.as_bytes());
     }
+    client.expect("QUIT", 221);
+    let place = server.address().to_string();
+    gateway.log.line_with(&["connected to", &place]);
 }
 
 #[test]

@@ -9,6 +9,7 @@
 
 pub mod binaries;
 pub mod client;
+pub mod environment;
 pub mod gateway;
 pub mod input;
 pub mod log;

@@ -4,7 +4,7 @@ use std::fs::File;
 use std::io::{BufRead, BufReader, Write};
 use std::os::fd::AsFd;
 use std::os::unix::process::CommandExt;
-use std::process::{Child, ChildStdin, ChildStdout, Command, Stdio};
+use std::process::{Child, ChildStdin, ChildStdout, Command, Output, Stdio};
 
 use nix::sched::{CloneFlags, setns, unshare};
 
@@ -36,6 +36,19 @@ pub fn network(addresses: &[String]) -> bool {
         .unwrap();
     assert!(ip.wait().unwrap().success());
     true
+}
+
+/// Runs a script in mounts, a network and process numbers of its own, where it says `staged` to its standard error once it has
+/// mounted what it needs; `None` where it may not.
+pub fn staged(script: &str, prepare: impl FnOnce(&mut Command)) -> Option<Output> {
+    let mut command = Command::new("unshare");
+    command.args(["--mount", "--net", "--pid", "--fork"]);
+    command.args(["--kill-child", "--mount-proc", "sh", "-c", script]);
+    prepare(&mut command);
+    let output = command.output().unwrap();
+    let errors = String::from_utf8_lossy(&output.stderr);
+    let may = errors.contains("staged") || require::missing("the right to mount in a namespace");
+    may.then_some(output)
 }
 
 /// Process numbers of a test's own, which are given again as soon as they are free.
