@@ -129,10 +129,13 @@ impl Hooks {
 
     /// Hears which channels have ended, starts hookds again when it is time, and lets those go that nobody needs any more.
     pub(super) fn look(&mut self) {
-        let ids = self.ids();
-        for office in self.offices_mut() {
-            let others = ids.iter().copied().filter(|&id| id != office.id());
-            office.look(&others.collect::<Vec<_>>());
+        self.offices_mut().for_each(Office::hear);
+        if self.offices().any(Office::is_due) {
+            let ids = self.ids();
+            for office in self.offices_mut().filter(|office| office.is_due()) {
+                let others = ids.iter().copied().filter(|&id| id != office.id());
+                office.begin_anew(&others.collect::<Vec<_>>());
+            }
         }
         // Hookd ends when its door is closed and all is done.
         self.former.retain(|office| !office.is_deserted());

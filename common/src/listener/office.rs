@@ -217,15 +217,21 @@ impl Office {
         self.again = Some(now + pause);
     }
 
-    /// Hears which channels have ended, and starts another hookd when it is time, beside those of `others`.
-    pub(super) fn look(&mut self, others: &[Id]) {
+    /// Hears which channels have ended.
+    pub(super) fn hear(&mut self) {
         while let Some(number) = self.door.parting() {
             self.known.remove(&number);
         }
+    }
+
+    /// Whether it is time to start another hookd.
+    pub(super) fn is_due(&self) -> bool {
+        self.again.is_some_and(|again| again <= Instant::now())
+    }
+
+    /// Starts another hookd, beside those of `others`.
+    pub(super) fn begin_anew(&mut self, others: &[Id]) {
         let now = Instant::now();
-        if self.again.is_none_or(|again| again > now) {
-            return;
-        }
         match self.recipe.start(&self.behind, self.id, others) {
             Ok(process) => {
                 (self.process, self.since, self.again) = (process, now, None);
@@ -247,7 +253,7 @@ impl Office {
         }
     }
 
-    /// When [`look`](Self::look) has something to do by itself.
+    /// When another hookd is to be started.
     pub(super) fn next_turn(&self) -> Option<Instant> {
         self.again
     }
