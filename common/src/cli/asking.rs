@@ -5,6 +5,8 @@ use std::io::{ErrorKind, IsTerminal, Read, Seek, SeekFrom};
 use std::path::Path;
 use std::process::ExitCode;
 
+use serde_json::Value;
+
 use super::out::{complain, print};
 use super::table::{Column, table, width};
 use crate::listener::operator::ask;
@@ -75,14 +77,34 @@ impl Daemon<'_> {
     }
 }
 
-/// Rows below the names of their columns: a table on a terminal, else with tabs between.
-pub(super) fn layout(columns: &[(&str, Column)], rows: Vec<Vec<String>>, terminal: bool) -> String {
+/// What a list has of one thing, in columns; the flag says whether it is for a terminal.
+pub(super) type Row = fn(&Value, bool) -> Vec<String>;
+
+/// The things of a list, each a line of JSON, below the names of their columns: a table on a terminal, else with tabs between.
+pub(super) fn layout(columns: &[(&str, Column)], list: &str, row: Row, terminal: bool) -> String {
+    let objects = list
+        .lines()
+        .filter_map(|line| serde_json::from_str(line).ok());
+    let rows = objects.map(|object| row(&object, terminal));
     if terminal {
         return table(columns, rows, width());
     }
     let names = columns.iter().map(|(name, _)| (*name).to_owned()).collect();
     let rows = std::iter::once(names).chain(rows);
     rows.map(|row: Vec<String>| row.join("\t") + "\n").collect()
+}
+
+/// Seconds as eyes read them on a terminal, else as a number.
+pub(super) fn time(seconds: u64, terminal: bool) -> String {
+    match terminal {
+        true => format!(
+            "{}:{:02}:{:02}",
+            seconds / 3600,
+            seconds / 60 % 60,
+            seconds % 60
+        ),
+        false => seconds.to_string(),
+    }
 }
 
 /// What others have written, without what steers a terminal or ends a column.

@@ -4,9 +4,8 @@ use std::process::ExitCode;
 
 use serde_json::Value;
 
-use super::asking::{Daemon, layout, shown};
+use super::asking::{Daemon, layout, shown, time};
 use super::table::Column;
-use super::who::clock;
 use crate::listener::operator::{DRAIN, STATUS, UNDRAIN};
 
 const COLUMNS: [(&str, Column); 6] = [
@@ -34,11 +33,7 @@ pub fn undrain(daemon: &Daemon<'_>, server: &str) -> ExitCode {
 }
 
 fn table(list: &str, terminal: bool) -> String {
-    let objects = list
-        .lines()
-        .filter_map(|line| serde_json::from_str(line).ok());
-    let rows = objects.map(|object: Value| row(&object, terminal));
-    layout(&COLUMNS, rows.collect(), terminal)
+    layout(&COLUMNS, list, row, terminal)
 }
 
 fn row(object: &Value, terminal: bool) -> Vec<String> {
@@ -48,18 +43,12 @@ fn row(object: &Value, terminal: bool) -> Vec<String> {
         _ => text("state"),
     };
     let seconds = object["seconds"].as_u64();
-    let time = seconds.map_or_else(
-        || "-".to_owned(),
-        |seconds| match terminal {
-            true => clock(seconds),
-            false => seconds.to_string(),
-        },
-    );
+    let since = seconds.map_or_else(|| "-".to_owned(), |seconds| time(seconds, terminal));
     vec![
         text("server"),
         text("address"),
         state,
-        time,
+        since,
         object["sessions"].as_u64().unwrap_or(0).to_string(),
         text("reason"),
     ]

@@ -4,7 +4,7 @@ use std::process::ExitCode;
 
 use serde_json::Value;
 
-use super::asking::{Daemon, layout, shown};
+use super::asking::{Daemon, layout, shown, time};
 use super::table::Column;
 use crate::listener::operator::{KICK, WHO};
 
@@ -37,24 +37,17 @@ pub fn kick(daemon: &Daemon<'_>, session: i32) -> ExitCode {
 }
 
 fn table(list: &str, terminal: bool) -> String {
-    let objects = list
-        .lines()
-        .filter_map(|line| serde_json::from_str(line).ok());
-    let rows = objects.map(|object: Value| row(&object, terminal).to_vec());
-    layout(&COLUMNS, rows.collect(), terminal)
+    layout(&COLUMNS, list, row, terminal)
 }
 
-fn row(object: &Value, terminal: bool) -> [String; 8] {
+fn row(object: &Value, terminal: bool) -> Vec<String> {
     let text = |key: &str| shown(object[key].as_str().unwrap_or_default());
     let number = |key: &str| object[key].as_u64();
     let size = |octets: u64| match terminal {
         true => rounded(octets),
         false => octets.to_string(),
     };
-    let time = |seconds: u64| match terminal {
-        true => clock(seconds),
-        false => seconds.to_string(),
-    };
+    let time = |key: &str| time(number(key).unwrap_or(0), terminal);
     let does = format!("{} {}", text("command"), text("argument"));
     let does = match does.trim() {
         "" => "waits".to_owned(),
@@ -64,13 +57,13 @@ fn row(object: &Value, terminal: bool) -> [String; 8] {
         Some(_) => text("user"),
         None => "(login)".to_owned(),
     };
-    [
+    vec![
         object["id"].to_string(),
         user,
         text("address"),
-        time(number("seconds").unwrap_or(0)),
+        time("seconds"),
         does,
-        time(number("for_seconds").unwrap_or(0)),
+        time("for_seconds"),
         size(number("total_octets").unwrap_or(0)),
         number("octets_per_second").map_or_else(
             || "-".to_owned(),
@@ -93,15 +86,6 @@ fn rounded(octets: u64) -> String {
         0 => format!("{whole} B"),
         _ => format!("{whole}.{tenths} {}", UNITS[unit]),
     }
-}
-
-pub(super) fn clock(seconds: u64) -> String {
-    format!(
-        "{}:{:02}:{:02}",
-        seconds / 3600,
-        seconds / 60 % 60,
-        seconds % 60
-    )
 }
 
 #[cfg(test)]
