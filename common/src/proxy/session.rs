@@ -386,12 +386,12 @@ impl<'a> Session<'a> {
         self.check_unasked()?;
         let server = self.server.as_mut().ok_or(End::Broken)?;
         server.send(request)?;
-        self.answer(Instant::now() + self.patience())
+        self.answer(Instant::now() + self.patience(self.config.answer_timeout))
     }
 
     /// Waits for the reply that ends a command which has begun.
     pub(super) fn last_answer(&mut self) -> Result<Answer, End> {
-        let deadline = Instant::now() + self.patience();
+        let deadline = Instant::now() + self.patience(self.config.answer_timeout);
         loop {
             let answer = self.answer(deadline)?;
             if answer.outcome() != Outcome::Preliminary {
@@ -400,10 +400,10 @@ impl<'a> Session<'a> {
         }
     }
 
-    /// How long a server may take to answer: not long where another one may be tried.
-    fn patience(&self) -> Duration {
+    /// How long a server may take for what it usually has this time for: not long where another one may be tried.
+    pub(super) fn patience(&self, usual: Duration) -> Duration {
         match self.settled {
-            true => self.config.answer_timeout,
+            true => usual,
             false => self.config.pool.patience,
         }
     }

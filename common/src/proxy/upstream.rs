@@ -60,11 +60,7 @@ impl Session<'_> {
         let upstream = Upstream::new(trusted, tls, upstream, &host);
         let upstream = upstream.map_err(ServerFault::Insecure)?;
         server.secure(upstream)?;
-        let patience = match self.settled {
-            true => self.config.connect_timeout,
-            false => self.config.pool.patience,
-        };
-        let deadline = Instant::now() + patience;
+        let deadline = Instant::now() + self.patience(self.config.connect_timeout);
         loop {
             let server = self.server.as_mut().ok_or(End::Broken)?;
             let Some(events) = server.handshake()? else {

@@ -79,14 +79,19 @@ fn empty(
     } else {
         identity::no_capabilities()?;
     }
+    shed(role, kept)?;
+    landlock::deny_all(programs.landlock())?;
+    shares.map_or(Ok(()), seccomp::spare)?;
+    seccomp::apply(programs, role)
+}
+
+/// Gives up all descriptors above 2 but those, what the role needs no more of, and ways to more privilege.
+fn shed(role: Role, kept: &[BorrowedFd<'_>]) -> Result<(), SandboxError> {
     step("close_range", sys::keep_only(kept))?;
     // It makes no files; the umask shall not be what somebody started the server with.
     nix::sys::stat::umask(nix::sys::stat::Mode::from_bits_truncate(0o077));
     limits(role)?;
-    identity::no_way_back()?;
-    landlock::deny_all(programs.landlock())?;
-    shares.map_or(Ok(()), seccomp::spare)?;
-    seccomp::apply(programs, role)
+    identity::no_way_back()
 }
 
 /// Becomes the network half of a session, as [`enter_empty`] makes it, that keeps one more descriptor, which it `shares` with
@@ -133,10 +138,7 @@ fn become_nobody(
     } else {
         identity::no_capabilities()?;
     }
-    step("close_range", sys::keep_only(kept))?;
-    nix::sys::stat::umask(nix::sys::stat::Mode::from_bits_truncate(0o077));
-    limits(role)?;
-    identity::no_way_back()?;
+    shed(role, kept)?;
     landlock::read_only(programs.landlock())
 }
 

@@ -8,7 +8,7 @@ use common::proto::reply::{Code, Line, Reply};
 use common::proto::verbs::{self, Command, Verb};
 
 use super::files::Denied;
-use super::{End, Pending, Session, Stage, Stop, User, outcome, transfer};
+use super::{End, Link, Pending, Session, Stage, Stop, User, outcome, transfer};
 
 /// A command as keeper is told of it.
 pub(super) struct Told {
@@ -48,11 +48,7 @@ impl Session {
             return Ok(());
         };
         told.path = command.path().and_then(|path| about(user, path));
-        let request = told.request(None);
-        let (answer, aborted) = match told.waits {
-            true => transfer::told(&mut self.link, user, &request)?,
-            false => (user.files.command(&request)?, false),
-        };
+        let (answer, aborted) = told.say(&mut self.link, user, None)?;
         match answer {
             Ok(_) if aborted => Err(transfer::not_begun(&mut self.link)),
             Ok(_) => Ok(()),
@@ -77,11 +73,7 @@ impl Session {
         let Stage::User(user) = &mut self.stage else {
             return Ok(reply);
         };
-        let request = told.request(Some(&reply));
-        let (said, aborted) = match told.waits {
-            true => transfer::told(&mut self.link, user, &request)?,
-            false => (user.files.command(&request)?, false),
-        };
+        let (said, aborted) = told.say(&mut self.link, user, Some(&reply))?;
         match end {
             Some(end) => Err(end.into()),
             // It is over, so ABOR comes too late.
@@ -94,6 +86,20 @@ impl Session {
 }
 
 impl Told {
+    /// Tells hooks, and hears the client meanwhile where they take their time; the flag says that ABOR has come.
+    fn say(
+        &self,
+        link: &mut Link,
+        user: &mut User,
+        reply: Option<&Reply>,
+    ) -> Result<(Result<Vec<Line>, Denied>, bool), End> {
+        let request = self.request(reply);
+        match self.waits {
+            true => transfer::told(link, user, &request),
+            false => Ok((user.files.command(&request)?, false)),
+        }
+    }
+
     fn request(&self, reply: Option<&Reply>) -> FileRequest {
         let text = reply.map(Reply::text).unwrap_or_default();
         let text = text.get(..Reason::LONGEST).unwrap_or(text);

@@ -29,23 +29,16 @@ pub(super) fn site_proxy(session: &mut Session, to: &Destination) -> Result<Repl
     };
     let usual = leading.upstream.mode.usual_port();
     let to = &to.clone().with_usual_port(usual);
-    if !leading.targets.may_permit(&to.host, to.port) {
+    let behalf = match &session.stage {
+        Stage::User(user) => Some(user.name.clone()),
+        Stage::Visitor(_) | Stage::Changing => None,
+    };
+    let of_user = |user: &Vec<u8>| leading.user_targets.may_permit(user, &to.host, to.port);
+    if !leading.targets.may_permit(&to.host, to.port) || !behalf.as_ref().is_none_or(of_user) {
         let text = "This server cannot be reached from here.";
         return Ok(Reply::new(Code::UNAVAILABLE, text));
     }
-    let who = leading.who;
-    let mut behalf = None;
-    if let Stage::User(user) = &session.stage {
-        if !leading
-            .user_targets
-            .may_permit(&user.name, &to.host, to.port)
-        {
-            let text = "This server cannot be reached from here.";
-            return Ok(Reply::new(Code::UNAVAILABLE, text));
-        }
-        behalf = Some(user.name.clone());
-    }
-    if who == Led::Users {
+    if leading.who == Led::Users {
         session.user()?;
     }
     let line = format!("SITE PROXY {} {}", to.host, to.port).into_bytes();
