@@ -9,7 +9,7 @@ use std::time::Duration;
 
 use nix::errno::Errno;
 use nix::sys::socket::SockaddrStorage;
-use socket2::{Domain, Protocol, Socket, TcpKeepalive, Type};
+use socket2::{Domain, Protocol, SockRef, Socket, TcpKeepalive, Type};
 
 use crate::proto::proxied::Header;
 use crate::proto::reply::Reply;
@@ -273,7 +273,7 @@ fn begin_connect(socket: Socket, server: SocketAddr) -> Result<Socket, Errno> {
 
 /// Where a connection went before a firewall redirected it (REDIRECT); `None` if none did, or nothing is known of it.
 pub fn original_destination(socket: &impl AsFd, ends: Ends) -> Option<SocketAddr> {
-    let socket = socket2::SockRef::from(socket);
+    let socket = SockRef::from(socket);
     let original = match ends.server() {
         IpAddr::V4(_) => socket.original_dst_v4(),
         IpAddr::V6(_) => socket.original_dst_v6(),
@@ -286,7 +286,7 @@ pub fn original_destination(socket: &impl AsFd, ends: Ends) -> Option<SocketAddr
 ///
 /// The kernel asks whether the other side is still there after so much `silence`, in whole seconds.
 pub fn prepare_control(socket: &impl AsFd, silence: Duration) {
-    let socket = socket2::SockRef::from(socket);
+    let socket = SockRef::from(socket);
     // A connection that is dead already shows itself at the first write.
     let _ = socket.set_tcp_nodelay(true);
     let _ = socket.set_out_of_band_inline(true);
@@ -333,7 +333,15 @@ fn with_scope(ip: IpAddr, port: u16, scope: u32) -> SocketAddr {
     }
 }
 
-fn errno(error: io::Error) -> Errno {
+/// What has ended a connection, or kept it from being one, if anything has (SO_ERROR). It is told once.
+pub(crate) fn failure(socket: &impl AsFd) -> Option<Errno> {
+    SockRef::from(socket)
+        .take_error()
+        .unwrap_or_else(Some)
+        .map(errno)
+}
+
+pub(crate) fn errno(error: io::Error) -> Errno {
     error.raw_os_error().map_or(Errno::EIO, Errno::from_raw)
 }
 
@@ -372,7 +380,7 @@ impl Ends {
     /// # Errors
     /// It is no connected internet socket.
     pub fn of(socket: &impl AsFd) -> io::Result<Ends> {
-        let socket = socket2::SockRef::from(socket);
+        let socket = SockRef::from(socket);
         let internet = |address: socket2::SockAddr| {
             address.as_socket().ok_or_else(|| {
                 io::Error::new(io::ErrorKind::InvalidInput, "not an internet socket")

@@ -12,7 +12,6 @@ use crate::proto::destination::{Destination, Host};
 use crate::settings::targets::{Forbidden, Targets};
 use nix::errno::Errno;
 use nix::poll::{PollFd, PollFlags, poll};
-use socket2::SockRef;
 
 /// So many addresses of one host are tried.
 const MOST_ADDRESSES: usize = 8;
@@ -136,8 +135,8 @@ fn connect(
         if ready.iter().skip(1).any(speaks) {
             return Err(Errno::ECANCELED);
         }
-        if let Some(error) = SockRef::from(&socket).take_error().ok().flatten() {
-            return Err(error.raw_os_error().map_or(Errno::EIO, Errno::from_raw));
+        if let Some(errno) = net::failure(&socket) {
+            return Err(errno);
         }
         // Still on its way, or there.
         if let Ok(ends) = net::Ends::of(&socket) {

@@ -369,7 +369,7 @@ impl Listener {
         for port in &self.ports {
             match port.socket.accept4(SOCK_CLOEXEC | SOCK_NONBLOCK) {
                 Ok((socket, _)) => return Ok(Some((socket, port.gate.entrance))),
-                Err(error) => match error.raw_os_error().map_or(Errno::EIO, Errno::from_raw) {
+                Err(error) => match net::errno(error) {
                     Errno::EAGAIN | Errno::EINTR | Errno::ECONNABORTED | Errno::EPROTO => {}
                     errno => return Err(errno),
                 },

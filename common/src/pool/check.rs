@@ -7,7 +7,6 @@ use std::time::Duration;
 
 use nix::errno::Errno;
 use nix::poll::PollFlags;
-use socket2::SockRef;
 
 use super::login::Login;
 use crate::net::{self, Addresses, Ends};
@@ -119,12 +118,8 @@ impl Check {
     }
 
     fn is_connected(&self) -> Result<bool, String> {
-        let failed = SockRef::from(&self.server).take_error().ok().flatten();
-        match failed {
-            Some(error) => {
-                let errno = error.raw_os_error().map_or(Errno::EIO, Errno::from_raw);
-                Err(because(errno))
-            }
+        match net::failure(&self.server) {
+            Some(errno) => Err(because(errno)),
             None => Ok(Ends::of(&self.server).is_ok()),
         }
     }

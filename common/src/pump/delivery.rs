@@ -6,13 +6,13 @@ use std::net::Shutdown;
 use std::os::fd::{AsFd, BorrowedFd};
 use std::time::{Duration, Instant};
 
-use nix::errno::Errno;
 use nix::poll::PollFlags;
 use nix::sys::epoll::{Epoll, EpollCreateFlags, EpollEvent, EpollFlags, EpollTimeout};
 use socket2::SockRef;
 
 use super::wire::Layer;
 use super::{Attendant, End, Outcome, Woken, watch};
+use crate::net;
 use crate::sys::tcp::{self, Sent, State};
 
 /// Acknowledgements may be held back for so many segments (RFC 5681 §4.2).
@@ -140,18 +140,11 @@ impl Ending {
             Layer::Tls => HELD_BACK * u64::from(now.segment),
         };
         let all = now.acknowledged + late >= self.sent.written;
-        match error(data) {
+        match net::failure(&data) {
             Some(errno) if !all => Err(End::DataLost(errno)),
             Some(_) | None => Ok(()),
         }
     }
-}
-
-/// What ended the connection, if it was no good end.
-fn error(data: BorrowedFd<'_>) -> Option<Errno> {
-    let error = SockRef::from(&data).take_error();
-    let error = error.unwrap_or_else(Some)?;
-    Some(error.raw_os_error().map_or(Errno::EIO, Errno::from_raw))
 }
 
 impl AsFd for Delivery {

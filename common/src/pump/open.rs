@@ -11,7 +11,7 @@ use socket2::{SockRef, Socket};
 use super::wire::Secured;
 use super::{Attendant, Interrupt, Woken, watch};
 use crate::control::{Control, Lost};
-use crate::net::canonical;
+use crate::net::{self, canonical};
 use crate::proto::proxied::Header;
 use crate::proto::reply::Mark;
 use crate::proxied::Incoming;
@@ -174,8 +174,7 @@ fn named(
 fn accept_once(listener: &Socket) -> Result<(Socket, Option<SocketAddr>), Errno> {
     use nix::libc::{SOCK_CLOEXEC, SOCK_NONBLOCK};
     let accepted = listener.accept4(SOCK_CLOEXEC | SOCK_NONBLOCK);
-    let (socket, from) =
-        accepted.map_err(|error| error.raw_os_error().map_or(Errno::EIO, Errno::from_raw))?;
+    let (socket, from) = accepted.map_err(net::errno)?;
     Ok((socket, from.as_socket()))
 }
 
@@ -192,13 +191,8 @@ pub fn await_connect(
         return Err(OpenError::Interrupted(interrupt));
     }
     loop {
-        match SockRef::from(&socket).take_error() {
-            Ok(None) => {}
-            Ok(Some(error)) | Err(error) => {
-                return Err(OpenError::Failed(
-                    error.raw_os_error().map_or(Errno::EIO, Errno::from_raw),
-                ));
-            }
+        if let Some(errno) = net::failure(&socket) {
+            return Err(OpenError::Failed(errno));
         }
         if SockRef::from(&socket).peer_addr().is_ok() {
             return Ok(DataConnection(socket));
