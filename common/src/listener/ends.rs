@@ -1,6 +1,6 @@
 //! The ends of sessions: whose process has ended, whom the client is to blame, and the end of all of them.
 
-use std::os::fd::AsFd;
+use std::os::fd::{AsFd, BorrowedFd};
 use std::time::{Duration, Instant};
 
 use nix::errno::Errno;
@@ -20,9 +20,6 @@ const STOP_GRACE: Duration = Duration::from_secs(10);
 
 /// How long the network half of a session that the operator has ended may take to say so.
 const LAST_WORDS: Duration = Duration::from_secs(3);
-
-/// How often sessions are told that they should go.
-const DRAIN_PAUSE: Duration = Duration::from_millis(200);
 
 /// What signals ask for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -197,7 +194,7 @@ impl Listener {
         self.draining = Some(Instant::now() + self.drain_time);
     }
 
-    /// Whether it has waited long enough; tells sessions until then.
+    /// Whether it has waited long enough; sees to it that sessions are told until then.
     pub(super) fn is_drained(&self) -> bool {
         self.draining.is_some_and(|deadline| {
             self.drainer.tell();
@@ -205,10 +202,9 @@ impl Listener {
         })
     }
 
-    /// When to tell them again.
-    pub(super) fn next_drain(&self) -> Option<Instant> {
-        let again = Instant::now() + DRAIN_PAUSE;
-        self.draining.map(|deadline| deadline.min(again))
+    /// What has room when they have to be told again.
+    pub(super) fn drained(&self) -> Option<BorrowedFd<'_>> {
+        self.draining.map(|_| self.drainer.as_fd())
     }
 
     /// Ends the sessions and waits for them; what does not end in time is killed.

@@ -3,7 +3,7 @@
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 
 use nix::errno::Errno;
-use nix::fcntl::OFlag;
+use nix::fcntl::{FcntlArg, OFlag, fcntl};
 use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
 use nix::unistd::{pipe2, write};
 
@@ -51,17 +51,35 @@ pub(super) fn pair() -> Result<(Watched, Lifeline), Errno> {
 /// Makes both ends of the pipe that tells that the server is about to stop.
 pub(super) fn drain() -> Result<(Drainer, Drain), Errno> {
     let (session, listener) = pipe2(OFlag::O_CLOEXEC | OFlag::O_NONBLOCK)?;
+    // With a single page there is room again exactly when the octet is gone.
+    fcntl(&listener, FcntlArg::F_SETPIPE_SZ(1))?;
     Ok((Drainer(listener), Drain(session)))
 }
 
 impl Drainer {
-    /// Tells every session. SECURITY: one that was taken over could read the octet away, so it is told again and again.
+    /// Tells every session. SECURITY: one that was taken over could read the octet away, so it is told again whenever there is
+    /// room for it.
     pub(super) fn tell(&self) {
         let _ = write(&self.0, b"Q");
     }
 }
 
+impl AsFd for Drainer {
+    fn as_fd(&self) -> BorrowedFd<'_> {
+        self.0.as_fd()
+    }
+}
+
 impl Drain {
+    /// What poll(2) has said of it; true if the server is about to stop. Where whoever could tell is gone it is let go, and no
+    /// session ends by that.
+    pub fn told(drain: &mut Option<Drain>, events: PollFlags) -> bool {
+        if events == PollFlags::POLLHUP {
+            *drain = None;
+        }
+        events.contains(PollFlags::POLLIN)
+    }
+
     pub(super) fn try_clone(&self) -> Result<Drain, Errno> {
         nix::unistd::dup(&self.0).map(Drain)
     }
@@ -146,5 +164,33 @@ mod tests {
         let (watched, lifeline) = pair().unwrap();
         drop(watched);
         assert_eq!(lifeline.sign(), Sign::Orphaned);
+    }
+
+    #[test]
+    fn an_octet_that_is_read_away_makes_room_for_another_and_the_end_of_the_listener_says_nothing()
+    {
+        let (drainer, drain) = drain().unwrap();
+        let events = |fd: BorrowedFd<'_>, wanted| {
+            let mut ready = [PollFd::new(fd, wanted)];
+            poll(&mut ready, PollTimeout::ZERO).unwrap();
+            ready[0].revents().unwrap()
+        };
+        let has_room = || !events(drainer.as_fd(), PollFlags::POLLOUT).is_empty();
+        let mut told = Some(drain.try_clone().unwrap());
+        let is_told = |told: &mut Option<Drain>| {
+            let events = events(drain.as_fd(), PollFlags::POLLIN);
+            Drain::told(told, events)
+        };
+        assert!(!is_told(&mut told));
+        for _ in 0..3 {
+            drainer.tell();
+            assert!(!has_room());
+            assert!(is_told(&mut told));
+            nix::unistd::read(&drain, &mut [0; 8]).unwrap();
+            assert!(has_room());
+        }
+        drop(drainer);
+        assert!(!is_told(&mut told));
+        assert!(told.is_none());
     }
 }

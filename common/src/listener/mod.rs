@@ -328,6 +328,7 @@ impl Listener {
         let operator = self.operator.as_ref();
         let awaited = operator.into_iter().flat_map(Operator::awaited);
         ready.extend(awaited.map(|fd| PollFd::new(fd, PollFlags::POLLIN)));
+        ready.extend((self.drained()).map(|fd| PollFd::new(fd, PollFlags::POLLOUT)));
         let unsaid = self.sessions.logs.waits();
         let paused = earlier(paused, unsaid.then(|| Instant::now() + LOG_PAUSE));
         let paused = earlier(paused, operator.and_then(Operator::next_turn));
@@ -335,7 +336,7 @@ impl Listener {
         let end = earlier(turn, renewal.and_then(Renewal::next_turn));
         let end = earlier(end, self.pool.as_ref().and_then(Pool::next_turn));
         let end = earlier(end, self.hooks.next_turn());
-        let end = earlier(end, self.next_drain());
+        let end = earlier(end, self.draining);
         let end = earlier(end, self.next_leaving());
         if let Err(errno) = poll(&mut ready, until(end))
             && errno != Errno::EINTR

@@ -432,18 +432,14 @@ impl Session {
             Err(_) => return Err(End::Broken),
         }
         let speaks = |fd: &PollFd<'_>| fd.revents().is_some_and(|events| !events.is_empty());
-        let hung_up = ready[3].revents() == Some(PollFlags::POLLHUP);
-        match ready.each_ref().map(speaks) {
-            [_, true, ..] => Err(End::KeeperGone),
-            [true, _, _, false] => Ok(Came::Client),
-            [_, _, true, false] => Ok(Came::Data),
-            [false, _, false, false] => Ok(Came::Nobody),
-            // Whoever could tell is gone, and no session ends by that.
-            [.., true] if hung_up => {
-                self.drain = None;
-                Ok(Came::Nobody)
-            }
-            [.., true] => Err(End::Draining),
+        let [client, keeper, data, _] = ready.each_ref().map(speaks);
+        let drain = ready[3].revents().unwrap_or(PollFlags::empty());
+        match (keeper, client, data) {
+            (true, ..) => Err(End::KeeperGone),
+            _ if Drain::told(&mut self.drain, drain) => Err(End::Draining),
+            (_, true, _) => Ok(Came::Client),
+            (_, _, true) => Ok(Came::Data),
+            (_, false, false) => Ok(Came::Nobody),
         }
     }
 
