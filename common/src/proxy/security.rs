@@ -208,7 +208,8 @@ impl Session<'_> {
     ) -> Result<(Result<Box<Secured>, OpenError>, bool), End> {
         let deadline = Instant::now() + self.config.data_timeout;
         let server = self.server.as_ref().ok_or(End::Broken)?;
-        let mut watch = Watch::new(&mut self.client, server.as_fd(), self.config.permitted);
+        let mut watch = Watch::new(&mut self.client, self.dialer.as_fd(), self.config.permitted)
+            .beside(server.as_fd());
         let secured = secure(socket, side, CloseNotify::Strict, deadline, &mut watch);
         Ok((secured, watch.aborted))
     }

@@ -132,7 +132,8 @@ impl Session<'_> {
         let upstream = self.server.as_ref().ok_or(End::Broken)?;
         let peers = (upstream.address.ip().to_canonical(), self.ends.client());
         let mut strangers = Vec::new();
-        let mut watch = Watch::new(&mut self.client, upstream.as_fd(), self.config.permitted);
+        let mut watch = Watch::new(&mut self.client, self.dialer.as_fd(), self.config.permitted)
+            .beside(upstream.as_fd());
         let mut stand = |way, peer| match way {
             ServerWay::Begun(socket) => await_connect(socket, deadline, &mut watch),
             ServerWay::Awaited(listener) => accept(
@@ -147,14 +148,10 @@ impl Session<'_> {
         };
         let opened = stand(server, peers.0).and_then(|server| {
             let server = server.unmarked();
-            match stand(client_way, peers.1) {
-                Ok(client) => Ok((client, server)),
-                Err(error) => {
-                    // SECURITY: an upload that nobody sends must not become an empty file.
-                    reset(&server);
-                    Err(error)
-                }
-            }
+            // SECURITY: until all is through, and whatever becomes of this process, no part may pass for a whole file.
+            reset(&server);
+            let client = stand(client_way, peers.1)?;
+            Ok((client, server))
         });
         let aborted = watch.aborted;
         for stranger in strangers.iter().take(1) {
@@ -187,17 +184,15 @@ impl Session<'_> {
         let client = client.begin(&mut self.client, &mark.mark())?;
         let client = match self.secure_data(client)? {
             Ok(wire) => wire,
-            Err(failed) => {
-                reset(&server);
-                return cut(failed);
-            }
+            Err(failed) => return cut(failed),
         };
         let (from, to) = match direction {
             Direction::Download => (server, client),
             Direction::Upload => (client, server),
         };
         let upstream = self.server.as_ref().ok_or(End::Broken)?;
-        let watch = Watch::new(&mut self.client, upstream.as_fd(), self.config.permitted)
+        let watch = Watch::new(&mut self.client, self.dialer.as_fd(), self.config.permitted)
+            .beside(upstream.as_fd())
             .telling(&mut self.teller);
         let stall = self.config.stall_timeout;
         // What a server has is its own to say.
@@ -235,7 +230,8 @@ impl Session<'_> {
             | Why::Moving(pump::End::Interrupted(interrupt)) => match interrupt {
                 Interrupt::Abort => None,
                 Interrupt::ControlLost => return Err(End::ClientLost),
-                Interrupt::KeeperGone => return Err(ServerFault::Lost.into()),
+                Interrupt::KeeperGone => return Err(End::DialerGone),
+                Interrupt::ServerGone => return Err(ServerFault::Lost.into()),
             },
             Why::Open(OpenError::TimedOut) => {
                 Some("The data connection did not come about in time.")

@@ -4,7 +4,7 @@ use std::os::fd::{AsFd, BorrowedFd};
 
 use nix::poll::PollFlags;
 
-use super::{Attendant, Interrupt};
+use super::{Attendant, Happened, Interrupt, Watched};
 use crate::activity::Teller;
 use crate::control::Control;
 use crate::proto::line::Input;
@@ -15,6 +15,8 @@ use crate::proto::verbs::{self, MidTransfer, Verb, VerbSet};
 pub struct Watch<'a> {
     control: &'a mut Control,
     channel: BorrowedFd<'a>,
+    /// The control connection to the server that a gateway moves data for.
+    server: Option<BorrowedFd<'a>>,
     permitted: VerbSet,
     /// An answer on the channel is waited for by somebody else.
     answer_expected: bool,
@@ -31,12 +33,19 @@ impl<'a> Watch<'a> {
         Watch {
             control,
             channel,
+            server: None,
             permitted,
             answer_expected: false,
             silently: false,
             teller: None,
             aborted: false,
         }
+    }
+
+    /// Looks after the server of a gateway too.
+    pub fn beside(mut self, server: BorrowedFd<'a>) -> Self {
+        self.server = Some(server);
+        self
     }
 
     /// Has progress told.
@@ -126,11 +135,12 @@ impl Attendant for Watch<'_> {
         Some(Interrupt::Abort)
     }
 
-    fn watch(&self) -> [(BorrowedFd<'_>, PollFlags); 2] {
+    fn watch(&self) -> Watched<'_> {
         // Lines that have to wait are read all the same, as far as there is room: ABOR may be behind them.
         [
             (self.control.as_fd(), self.control.interest()),
             (self.channel, PollFlags::empty()),
+            (self.server.unwrap_or(self.channel), PollFlags::empty()),
         ]
     }
 
@@ -140,7 +150,11 @@ impl Attendant for Watch<'_> {
         }
     }
 
-    fn attend(&mut self, [control, channel]: [PollFlags; 2], moved: u64) -> Option<Interrupt> {
+    fn attend(&mut self, happened: Happened, moved: u64) -> Option<Interrupt> {
+        let [control, channel, server] = happened;
+        if !server.is_empty() && self.server.is_some() {
+            return Some(Interrupt::ServerGone);
+        }
         if !channel.is_empty() && !self.answer_expected {
             return Some(Interrupt::KeeperGone);
         }

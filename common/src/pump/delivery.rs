@@ -159,7 +159,7 @@ mod tests {
     use std::net::{TcpListener, TcpStream};
     use std::os::unix::net::UnixStream;
 
-    use super::super::{Interrupt, reset};
+    use super::super::{Happened, Interrupt, Watched, reset};
     use super::*;
 
     /// A client whose control connection is silent.
@@ -169,13 +169,14 @@ mod tests {
         fn begin(&mut self) -> Option<Interrupt> {
             None
         }
-        fn watch(&self) -> [(BorrowedFd<'_>, PollFlags); 2] {
+        fn watch(&self) -> Watched<'_> {
             [
                 (self.0.as_fd(), PollFlags::POLLIN),
                 (self.1.as_fd(), PollFlags::empty()),
+                (self.1.as_fd(), PollFlags::empty()),
             ]
         }
-        fn attend(&mut self, [control, _]: [PollFlags; 2], _: u64) -> Option<Interrupt> {
+        fn attend(&mut self, [control, ..]: Happened, _: u64) -> Option<Interrupt> {
             (!control.is_empty()).then_some(Interrupt::Abort)
         }
     }

@@ -98,18 +98,24 @@ pub enum Interrupt {
     ControlLost,
     /// The trusted half is gone.
     KeeperGone,
+    /// Of a gateway: the server's control connection broke.
+    ServerGone,
 }
+
+/// What an attendant watches, and what has happened there.
+pub type Watched<'a> = [(BorrowedFd<'a>, PollFlags); 3];
+pub type Happened = [PollFlags; 3];
 
 /// Whoever looks after the control connection and the channel during a transfer.
 pub trait Attendant {
     /// Looks, before anything is waited for, at what came together with the command that began the transfer.
     fn begin(&mut self) -> Option<Interrupt>;
     /// What to watch; descriptors without events are still watched for their end.
-    fn watch(&self) -> [(BorrowedFd<'_>, PollFlags); 2];
+    fn watch(&self) -> Watched<'_>;
     /// Hears now and then that so much was moved.
     fn note(&mut self, _moved: u64) {}
     /// Deals with what happened on them; `moved` is the progress so far, in octets.
-    fn attend(&mut self, events: [PollFlags; 2], moved: u64) -> Option<Interrupt>;
+    fn attend(&mut self, events: Happened, moved: u64) -> Option<Interrupt>;
 }
 
 /// How a transfer ended.
@@ -198,7 +204,7 @@ pub fn run(
             Woken::TimedOut if waits => break End::Stalled,
             // What came together with the command makes no event of its own.
             Woken::TimedOut => {
-                if let Some(interrupt) = attendant.attend([PollFlags::empty(); 2], moved) {
+                if let Some(interrupt) = attendant.attend([PollFlags::empty(); 3], moved) {
                     break End::Interrupted(interrupt);
                 }
             }
@@ -247,23 +253,24 @@ pub(crate) fn watch(
     moved: u64,
 ) -> Woken {
     let events = {
-        let [first, second] = attendant.watch();
+        let [first, second, third] = attendant.watch();
         let mut ready = [
             PollFd::new(first.0, first.1),
             PollFd::new(second.0, second.1),
+            PollFd::new(third.0, third.1),
             PollFd::new(
                 wanted.map_or(first.0, |(fd, _)| fd),
                 wanted.map_or(PollFlags::empty(), |(_, events)| events),
             ),
         ];
-        let count = if wanted.is_some() { 3 } else { 2 };
+        let count = if wanted.is_some() { 4 } else { 3 };
         match poll(&mut ready[..count], until(deadline)) {
             Ok(0) => return Woken::TimedOut,
             Ok(_) => {}
             Err(Errno::EINTR) => return Woken::Ready,
             Err(_) => return Woken::Interrupted(Interrupt::KeeperGone),
         }
-        [0, 1].map(|index: usize| ready[index].revents().unwrap_or(PollFlags::empty()))
+        [0, 1, 2].map(|index: usize| ready[index].revents().unwrap_or(PollFlags::empty()))
     };
     if events.iter().any(|events| !events.is_empty())
         && let Some(interrupt) = attendant.attend(events, moved)

@@ -59,7 +59,8 @@ impl Pipe {
     }
 }
 
-/// A transfer from one data connection to another.
+/// A transfer from one data connection to another. SECURITY: until it is complete both end with a reset, even if this process is
+/// killed, so that neither side takes what it has for all there is.
 #[derive(Debug)]
 pub struct Relay<'a> {
     from: OwnedFd,
@@ -71,6 +72,8 @@ pub struct Relay<'a> {
 
 impl<'a> Relay<'a> {
     pub fn new(from: OwnedFd, to: OwnedFd, pipe: &'a Pipe) -> Relay<'a> {
+        reset(&from);
+        reset(&to);
         Relay {
             from,
             to,
@@ -79,7 +82,7 @@ impl<'a> Relay<'a> {
         }
     }
 
-    /// Breaks both connections off, so that neither side takes what it has for all there is.
+    /// Breaks both connections off.
     pub fn reset(self) {
         reset(&self.from);
         reset(&self.to);
@@ -88,7 +91,11 @@ impl<'a> Relay<'a> {
     fn take_in(&mut self, most: u64) -> Result<usize, Step> {
         let piece = bounded(self.pipe.piece, most);
         match splice(&self.from, None, &self.pipe.writing, None, piece, FLAGS) {
-            Ok(0) => Err(Step::Complete),
+            Ok(0) => {
+                spare(&self.from);
+                spare(&self.to);
+                Err(Step::Complete)
+            }
             Ok(count) => Ok(count),
             Err(Errno::EAGAIN) => Err(Step::WaitsForSource),
             Err(Errno::EINTR) => Err(Step::Moved(0)),
@@ -103,6 +110,11 @@ const FLAGS: SpliceFFlags = SpliceFFlags::SPLICE_F_NONBLOCK.union(SpliceFFlags::
 pub fn reset(socket: &impl AsFd) {
     // One that is broken already needs no other end.
     let _ = SockRef::from(socket).set_linger(Some(Duration::ZERO));
+}
+
+/// Has it end as if all had been sent, which is so now.
+fn spare(socket: &impl AsFd) {
+    let _ = SockRef::from(socket).set_linger(None);
 }
 
 impl Flow for Relay<'_> {
@@ -141,7 +153,7 @@ impl Drop for Relay<'_> {
     }
 }
 
-/// A transfer of which one side is under TLS, or both: through this process's memory.
+/// A transfer of which one side is under TLS, or both: through this process's memory. Both ends are as with [`Relay`].
 pub struct RelayTls {
     from: Wire,
     to: Wire,
@@ -153,6 +165,8 @@ pub struct RelayTls {
 
 impl RelayTls {
     pub fn new(from: Wire, to: Wire) -> RelayTls {
+        reset(&from);
+        reset(&to);
         RelayTls {
             from,
             to,
@@ -189,7 +203,11 @@ impl Flow for RelayTls {
         }
         if self.held.is_empty() {
             return match self.to.finish() {
-                Ok(()) => Step::Complete,
+                Ok(()) => {
+                    spare(&self.from);
+                    spare(&self.to);
+                    Step::Complete
+                }
                 Err(step) => step,
             };
         }
@@ -274,7 +292,7 @@ mod tests {
                 Err(step) => wait(step, &relay),
             }
         };
-        relay.reset();
+        drop(relay);
         let mut buffer = [0; 16];
         assert_eq!(read(&pipe.reading, &mut buffer), Err(Errno::EAGAIN));
         // Neither side takes it for an ordinary end.

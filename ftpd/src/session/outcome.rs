@@ -275,6 +275,6 @@ pub(crate) fn not_offered(NotOffered(text): NotOffered) -> Reply {
 fn end(interrupt: Interrupt) -> End {
     match interrupt {
         Interrupt::ControlLost => End::ControlLost,
-        Interrupt::Abort | Interrupt::KeeperGone => End::KeeperGone,
+        Interrupt::Abort | Interrupt::KeeperGone | Interrupt::ServerGone => End::KeeperGone,
     }
 }

@@ -357,13 +357,14 @@ fn attended<T>(
             watch = watch.silently();
         }
         let events = {
-            let [control, channel] = watch.watch();
+            let [control, channel, _] = watch.watch();
             let mut ready = [
                 PollFd::new(control.0, control.1),
                 PollFd::new(channel.0, PollFlags::POLLIN),
             ];
             let _ = poll(&mut ready, common::control::until(None::<Instant>));
-            [0, 1].map(|index: usize| ready[index].revents().unwrap_or(PollFlags::empty()))
+            let happened = |index: usize| ready[index].revents().unwrap_or(PollFlags::empty());
+            [happened(0), happened(1), PollFlags::empty()]
         };
         if events[0].is_empty() {
             // The answer may be there: ABOR that came together with the command is too late then.
