@@ -23,7 +23,7 @@ _ftpproxy() {
 
     case "${cmd}" in
         ftpproxy)
-            opts="-f -p -i -4 -h -V --config --check --status --drain --undrain --who --kick --json --port --bindaddress --cert --key --tls-port --tls-min-version --tls-cipher-suites --tls-required --tls-data-binding --server-tls --server-ca --server-tls-name --server-tls-max-version --targets --user-targets --server --servers --user-servers --server-patience --health-interval --health-down --health-up --health-login --proxy --tproxy --draining --server-proxy-protocol --nopasv --nodemon --proxyuser --controlsocket --servlogfile --loglevel --banner --permittedcommands --logintimeout --idle --replytimeout --connecttimeout --answertimeout --datatimeout --stalltimeout --awaitacknowledgement --dclow --dchigh --dcrange --maxclients --maxperaddress --maxperuser --maxunauthenticated --exemptnetworks --penalty --ban --longestban --help --version"
+            opts="-f -p -i -4 -h -V --config --check --status --drain --undrain --who --kick --json --port --bindaddress --cert --key --tls-port --tls-min-version --tls-cipher-suites --tls-required --tls-data-binding --server-tls --server-ca --server-tls-name --server-tls-max-version --targets --user-targets --server --servers --user-servers --server-patience --health-interval --health-down --health-up --health-login --proxy --tproxy --draining --server-proxy-protocol --nopasv --nodemon --proxyuser --pidfile --drain-timeout --controlsocket --servlogfile --loglevel --banner --permittedcommands --logintimeout --idle --replytimeout --connecttimeout --answertimeout --datatimeout --stalltimeout --awaitacknowledgement --dclow --dchigh --dcrange --maxclients --maxperaddress --maxperuser --maxunauthenticated --exemptnetworks --penalty --ban --longestban --help --version"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 1 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -255,6 +255,25 @@ _ftpproxy() {
                     return 0
                     ;;
                 --proxyuser)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --pidfile)
+                    local oldifs
+                    if [ -n "${IFS+x}" ]; then
+                        oldifs="$IFS"
+                    fi
+                    IFS=$'\n'
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    if [ -n "${oldifs+x}" ]; then
+                        IFS="$oldifs"
+                    fi
+                    if [[ "${BASH_VERSINFO[0]}" -ge 4 ]]; then
+                        compopt -o filenames
+                    fi
+                    return 0
+                    ;;
+                --drain-timeout)
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
                     ;;

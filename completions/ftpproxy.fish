@@ -44,6 +44,8 @@ v2\t''"
 complete -c ftpproxy -l nopasv -d 'Have servers open the data connections to the gateway' -r
 complete -c ftpproxy -l nodemon -d 'Stay in the foreground' -r
 complete -c ftpproxy -l proxyuser -d 'Uid and gid of what reads the network; four behind it are taken too [default: 60631]' -r
+complete -c ftpproxy -l pidfile -d 'File for the number of the daemon\'s process, by which a second one is refused' -r -F
+complete -c ftpproxy -l drain-timeout -d 'How long SIGTERM lets transfers finish; a second one does not wait [default: 30]' -r
 complete -c ftpproxy -l controlsocket -d 'Socket for --status, --drain, --who and --kick; for root and the daemon\'s user' -r -F
 complete -c ftpproxy -l servlogfile -d 'Append log lines to this file' -r -F
 complete -c ftpproxy -l loglevel -d 'How much is logged; each has what those before it have [default: transfers]' -r -f -a "logins\t''

@@ -9,7 +9,7 @@ use crate::channel::{self, Asker, Dialling};
 use crate::control::Control;
 use crate::dialer::{Dialer, Rules, Visit};
 use crate::hookd::{Interest, Reach};
-use crate::listener::{Client, Status, halves};
+use crate::listener::{Client, Drain, Status, halves};
 use crate::net::{self, Ends};
 use crate::proxy;
 use crate::pump::{Delivery, Pipe};
@@ -57,9 +57,12 @@ pub fn serve(gateway: &Gateway<'_>, client: Client) -> Status {
                 certificates: tls.map(|offer| offer.certificates),
                 trusted: gateway.trusted.cloned(),
             };
-            let teller = Teller::new(page);
+            let aside = Aside {
+                teller: Teller::new(page),
+                drain,
+            };
             let asker = Asker::over(asker);
-            sys::exit(network_half(gateway, socket, asker, ends, terms, teller).code())
+            sys::exit(network_half(gateway, socket, asker, ends, terms, aside).code())
         }
         Fork::Parent(session) => {
             let rules = gateway.rules;
@@ -86,6 +89,12 @@ pub fn serve(gateway: &Gateway<'_>, client: Client) -> Status {
     }
 }
 
+/// What is between a network half and the listener alone.
+struct Aside {
+    teller: Teller,
+    drain: Option<Drain>,
+}
+
 /// Serves the client on `socket` until the session is over.
 fn network_half(
     gateway: &Gateway<'_>,
@@ -93,7 +102,7 @@ fn network_half(
     dialer: Asker<Dialling>,
     ends: Ends,
     terms: proxy::Terms,
-    teller: Teller,
+    aside: Aside,
 ) -> Status {
     let Rules {
         config,
@@ -101,6 +110,7 @@ fn network_half(
         log,
         ..
     } = gateway.rules;
+    let Aside { teller, drain } = aside;
     let broken = |what: &str, why: &dyn std::fmt::Display| {
         let client = ends.client();
         log.line(&format!("session for {client}: {what}: {why}"));
@@ -119,6 +129,7 @@ fn network_half(
     kept.extend(pipe.descriptors());
     kept.extend(delivery.as_ref().map(AsFd::as_fd));
     kept.extend(teller.descriptor());
+    kept.extend(drain.as_ref().map(AsFd::as_fd));
     let entered = sandbox::enter_network_half(
         Role::Gateway,
         programs,
@@ -141,6 +152,7 @@ fn network_half(
         terms,
         behalf: None,
         teller,
+        drain,
         log: log.clone(),
     })
 }

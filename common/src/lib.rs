@@ -33,6 +33,7 @@ pub mod log;
 pub mod lookup;
 pub mod memory;
 pub mod net;
+pub mod pid_file;
 pub mod pool;
 pub mod proxied;
 pub mod proxy;

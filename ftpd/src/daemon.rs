@@ -22,6 +22,7 @@ use common::listener::{
 use common::log::{Log, Places, Sinks};
 use common::lookup::Found;
 use common::net::{self, Ends};
+use common::pid_file::PidFile;
 use common::sandbox::{Bounding, EmptyRoot, Programs, drop_bounding, is_root};
 use common::settings::{Config, Run, ServerConfig, Source};
 use common::spool::Spool;
@@ -34,7 +35,6 @@ use common::turns::Turns;
 
 use crate::check;
 use crate::keeper;
-use crate::pid_file::PidFile;
 use crate::reload::reload;
 use crate::setup::Setup;
 

@@ -7,7 +7,6 @@ mod dump;
 mod explain;
 mod keeper;
 mod make_cert;
-mod pid_file;
 mod reload;
 mod session;
 mod setup;

@@ -12,6 +12,7 @@ use common::gateway::{self, Gateway};
 use common::hookd::Interest;
 use common::listener::{Listener, Operator, Pool, Ran, Renewal, Status};
 use common::log::{Log, Places};
+use common::pid_file::PidFile;
 use common::pool::{Login, Recipe, Standing};
 use common::rate::Rates;
 use common::sandbox::{Bounding, EmptyRoot, Programs, drop_bounding, is_root};
@@ -59,9 +60,14 @@ impl Setup {
 /// Runs as a daemon until it is told to stop; in each session's processes, until that session has ended.
 pub(crate) fn listen(config: GatewayConfig, source: &Source) -> ExitCode {
     match start(config) {
-        Ok((mut listener, mut setup)) => loop {
+        Ok((mut listener, mut setup, pid_file)) => loop {
             match listener.run() {
-                Ran::Stopped => return ExitCode::SUCCESS,
+                Ran::Stopped => {
+                    if let Some(pid_file) = pid_file {
+                        pid_file.remove();
+                    }
+                    return ExitCode::SUCCESS;
+                }
                 Ran::Serve(client) => sys::exit(gateway::serve(&setup.gateway(), client).code()),
                 Ran::Reload(again) => {
                     listener = *again;
@@ -79,7 +85,7 @@ pub(crate) fn listen(config: GatewayConfig, source: &Source) -> ExitCode {
 }
 
 /// Opens the port, then leaves the terminal if that is wanted, then starts the logger.
-fn start(config: GatewayConfig) -> Result<(Listener, Setup), String> {
+fn start(config: GatewayConfig) -> Result<(Listener, Setup, Option<PidFile>), String> {
     let ports = entrances::open(&config.bind, config.port, &config.tls)?;
     entrances::admit(&ports, config.transparent.into())?;
     startup::leave_no_core()?;
@@ -99,6 +105,7 @@ fn start(config: GatewayConfig) -> Result<(Listener, Setup), String> {
         Run::Background => Some(startup::leave_terminal()?),
         Run::Foreground | Run::Inetd => None,
     };
+    let pid_file = config.pid_file.as_deref().map(PidFile::new).transpose()?;
     let [_, logger, _, signer, _] = config.own_uids();
     let terminal = io::stderr().as_fd().try_clone_to_owned();
     startup::detach_standard_descriptors().map_err(because("/dev/null"))?;
@@ -130,12 +137,14 @@ fn start(config: GatewayConfig) -> Result<(Listener, Setup), String> {
     let (config, log) = (&setup.config, &setup.log);
     entrances::announce(&ports, log);
     let limits = config.limits.clone();
-    let listener = Listener::new(ports, renewal, limits, Rates::default(), log.clone())
+    let drain_time = config.drain_timeout;
+    let mut listener = Listener::new(ports, renewal, limits, Rates::default(), log.clone())
         .map_err(because("signals"))?
         .with_operator(operator)
         .with_pool(pool);
+    listener.set_drain_time(drain_time);
     startup::tell_ready(awaited);
-    Ok((listener, setup))
+    Ok((listener, setup, pid_file))
 }
 
 /// Has somebody watch the servers of the pool, if there is one, with what is known of them from before.

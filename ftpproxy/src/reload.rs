@@ -26,6 +26,7 @@ pub(crate) fn reload(source: &Source, setup: &mut Setup, listener: &mut Listener
         Ok(made) => {
             listener.set_pool(made.pool);
             listener.set_limits(made.config.limits.clone(), Rates::default());
+            listener.set_drain_time(made.config.drain_timeout);
             if !made.config.tls.certificates.is_empty() {
                 // The same files may have another content.
                 listener.renew_certificates();

@@ -6,6 +6,7 @@ mod command_line;
 mod hostile_client;
 mod hostile_server;
 mod inside_ftpd;
+mod life;
 mod pool_trees;
 mod sandbox;
 #[path = "../twins/servers.rs"]

@@ -3,7 +3,7 @@
 use std::fs;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 use std::os::unix::process::CommandExt;
-use std::process::{Child, Command, Stdio};
+use std::process::{Child, Command, ExitStatus, Stdio};
 
 use nix::sys::signal::{Signal, killpg};
 use nix::unistd::{Pid, Uid};
@@ -251,6 +251,12 @@ impl Gateway {
     /// The listener.
     pub fn process(&self) -> Process {
         Process::of(self.child.id() as i32).expect("the gateway runs")
+    }
+
+    /// Waits for the listener to end by itself and reaps it.
+    #[track_caller]
+    pub fn wait(&mut self) -> ExitStatus {
+        crate::wait::for_child(&mut self.child)
     }
 
     /// The trusted halves of the sessions there are.

@@ -534,13 +534,7 @@ impl Server {
     /// Waits for the first process to end by itself and reaps it.
     #[track_caller]
     pub fn wait(&mut self) -> std::process::ExitStatus {
-        let child = self.child.as_mut().unwrap();
-        let mut status = None;
-        crate::wait::until("the server ends", || {
-            status = child.try_wait().unwrap();
-            status.is_some()
-        });
-        status.unwrap()
+        crate::wait::for_child(self.child.as_mut().unwrap())
     }
 }
 

@@ -1,6 +1,7 @@
 //! Waiting for what other processes do. The one place that looks twice; tests themselves never sleep.
 
 use std::os::fd::AsFd;
+use std::process::{Child, ExitStatus};
 use std::time::{Duration, Instant};
 
 use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
@@ -19,6 +20,17 @@ pub fn until(what: &str, mut condition: impl FnMut() -> bool) {
         );
         let _ = poll(&mut [], PollTimeout::from(5u8));
     }
+}
+
+/// Waits until a process that the test has started ends by itself, and reaps it.
+#[track_caller]
+pub fn for_child(child: &mut Child) -> ExitStatus {
+    let mut status = None;
+    until("the process ends", || {
+        status = child.try_wait().unwrap();
+        status.is_some()
+    });
+    status.unwrap()
 }
 
 /// Waits until the descriptor can be read, or its other end is gone.

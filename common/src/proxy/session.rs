@@ -1,6 +1,6 @@
 //! One session of a gateway: what the client says, in its order, and where it goes.
 
-use std::os::fd::{AsFd, OwnedFd};
+use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 use std::time::{Duration, Instant};
 
 use nix::errno::Errno;
@@ -16,7 +16,7 @@ use super::server::{Server, ServerFault};
 use crate::activity::Teller;
 use crate::channel::{Asker, Broken, DialAnswer, DialRequest, Dialling};
 use crate::control::{Control, Lost, until};
-use crate::listener::Status;
+use crate::listener::{Drain, Status};
 use crate::log::{Few, Log};
 use crate::net::Ends;
 use crate::proto::answer::{Answer, Outcome};
@@ -51,6 +51,8 @@ pub struct Setup<'a> {
     pub behalf: Option<Vec<u8>>,
     /// Where it tells what it does.
     pub teller: Teller,
+    /// Where it hears that it should go.
+    pub drain: Option<Drain>,
     pub log: Log,
 }
 
@@ -72,6 +74,8 @@ pub(super) enum End {
     ServerTimedOut,
     Server(ServerFault),
     TooManySessions,
+    /// The gateway is about to stop, and nothing is going on here.
+    Draining,
     /// It has tried one name after the other.
     TooManyNames,
 }
@@ -106,6 +110,7 @@ pub(super) struct Session<'a> {
     pub(super) delivery: Option<Delivery>,
     pub(super) given: bool,
     pub(super) teller: Teller,
+    drain: Option<Drain>,
     pub(super) log: Log,
     /// Data connections that are not as they should be.
     pub(super) strangers: Few,
@@ -137,6 +142,7 @@ pub(super) struct Woken {
     client: PollFlags,
     server: PollFlags,
     dialer: PollFlags,
+    drain: PollFlags,
     pub(super) timed_out: bool,
 }
 
@@ -166,6 +172,7 @@ impl<'a> Session<'a> {
             delivery: setup.delivery,
             given: config.leads(),
             teller: setup.teller,
+            drain: setup.drain,
             log: setup.log,
             strangers: Few::default(),
             server: None,
@@ -530,7 +537,11 @@ impl<'a> Session<'a> {
             if self.client.ended() {
                 return Err(End::ClientLost);
             }
-            let woken = self.wait(PollFlags::POLLIN, PollFlags::empty(), deadline)?;
+            let drain = self.drain.as_ref().map(AsFd::as_fd);
+            let woken = self.wait_with(PollFlags::POLLIN, PollFlags::empty(), drain, deadline)?;
+            if Drain::told(&mut self.drain, woken.drain) {
+                return Err(End::Draining);
+            }
             if woken.timed_out {
                 return Err(End::TimedOut);
             }
@@ -550,9 +561,22 @@ impl<'a> Session<'a> {
         dialer: PollFlags,
         deadline: Option<Instant>,
     ) -> Result<Woken, End> {
+        self.wait_with(server, dialer, None, deadline)
+    }
+
+    /// The same with an eye on what tells that the gateway is about to stop.
+    fn wait_with(
+        &self,
+        server: PollFlags,
+        dialer: PollFlags,
+        drain: Option<BorrowedFd<'_>>,
+        deadline: Option<Instant>,
+    ) -> Result<Woken, End> {
+        let unused = PollFd::new(self.dialer.as_fd(), PollFlags::empty());
         let mut ready = vec![
             PollFd::new(self.client.as_fd(), self.client.interest()),
             PollFd::new(self.dialer.as_fd(), dialer),
+            drain.map_or(unused, |drain| PollFd::new(drain, PollFlags::POLLIN)),
         ];
         ready.extend((self.server.iter()).map(|at| PollFd::new(at.as_fd(), server)));
         let timed_out = match poll(&mut ready, until(deadline)) {
@@ -567,7 +591,11 @@ impl<'a> Session<'a> {
         let woken = Woken {
             client: of(0),
             dialer: of(1),
-            server: of(2),
+            drain: match drain {
+                Some(_) => of(2),
+                None => PollFlags::empty(),
+            },
+            server: of(3),
             timed_out,
         };
         match dialer.is_empty() && !woken.dialer.is_empty() {
@@ -615,6 +643,10 @@ impl<'a> Session<'a> {
             End::TooManyNames => {
                 let text = "Too many names: please begin anew on another connection.";
                 (Some(closing(text)), Status::LoginFailed)
+            }
+            End::Draining => {
+                let text = "The gateway stops; please come back later.";
+                (Some(closing(text)), Status::Ended)
             }
             End::TooManySessions => {
                 let text = "This user has too many sessions; please try later.";

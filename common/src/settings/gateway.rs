@@ -24,6 +24,10 @@ pub struct GatewayConfig {
     pub port: u16,
     pub bind: Bind,
     pub run: Run,
+    /// Where the number of the daemon's process is written.
+    pub pid_file: Option<PathBuf>,
+    /// How long SIGTERM lets transfers finish.
+    pub drain_timeout: Duration,
     /// Where whoever runs the gateway asks it.
     pub control_socket: Option<PathBuf>,
     /// Where log lines go; `None` is the standard error when in the foreground, else nowhere.
@@ -144,6 +148,8 @@ impl Default for GatewayConfig {
             port: 21,
             bind: Bind::default(),
             run: Run::Background,
+            pid_file: None,
+            drain_timeout: Duration::from_secs(30),
             control_socket: None,
             log_file: None,
             log_level: LogLevel::Transfers,
@@ -349,6 +355,8 @@ const TABLE: &[Setting] = &[
     setting("NoPassive",             &["nopasv"],          "servers.active",        Switch,           "no",     "Have servers open the data connections to the gateway",                  Gateway(|c, v| { c.server_data = ServerData::parse(v)?; Ok(()) })),
     setting("NoDaemon",              &["nodemon"],         "run.foreground",        Switch,           "no",     "Stay in the foreground",                                                 Gateway(foreground)),
     setting("ProxyUser",             &["proxyuser"],       "run.user",              Text("UID"),      "60631",  "Uid and gid of what reads the network; four behind it are taken too",     Gateway(|c, v| { c.user = v.unprivileged_id()?; Ok(()) })),
+    setting("PidFile",               &["pidfile"],         "run.pid-file",          File,             "",       "File for the number of the daemon's process, by which a second one is refused", Gateway(|c, v| { c.pid_file = Some(v.path()?); Ok(()) })),
+    setting("DrainTimeout",          &["drain-timeout"],   "run.drain-timeout",     Text("TIME"),     "30",     "How long SIGTERM lets transfers finish; a second one does not wait",     Gateway(|c, v| { c.drain_timeout = v.interval(Zero::Allow)?; Ok(()) })),
     setting("ControlSocket",         &["controlsocket"],   "run.control-socket",    File,             "",       "Socket for --status, --drain, --who and --kick; for root and the daemon's user", Gateway(|c, v| { c.control_socket = Some(v.path()?); Ok(()) })),
     setting("ServLogFile",           &["servlogfile"],     "log.file",              File,             "",       "Append log lines to this file",                                          Gateway(|c, v| { c.log_file = Some(v.log_path()?); Ok(()) })),
     setting("LogLevel",              &["loglevel"],        "log.level",             Choice(&["logins", "transfers", "commands"]), "transfers", "How much is logged; each has what those before it have", Gateway(|c, v| { c.log_level = v.log_level()?; Ok(()) })),

@@ -12,6 +12,7 @@ const GATEWAY: &[(&str, Keep<GatewayConfig>)] = &[
     ("Port", |new, old| keep(&mut new.port, &old.port)),
     ("BindAddress", |new, old| keep(&mut new.bind, &old.bind)),
     ("ProxyUser", |new, old| keep(&mut new.user, &old.user)),
+    ("PidFile", |new, old| keep(&mut new.pid_file, &old.pid_file)),
     ("ControlSocket", |new, old| {
         keep(&mut new.control_socket, &old.control_socket)
     }),

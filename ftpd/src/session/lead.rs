@@ -121,6 +121,7 @@ impl Session {
             terms: self.terms.for_gateway(trusted),
             behalf,
             teller: self.link.teller,
+            drain: self.drain,
             log: self.link.log,
         };
         proxy::take_over(setup, agreement, &line)

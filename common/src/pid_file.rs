@@ -6,15 +6,17 @@ use std::os::fd::AsFd;
 use std::os::unix::fs::OpenOptionsExt;
 use std::path::{Path, PathBuf};
 
-use common::sys::lock::{Lock, lock_octets};
 use nix::fcntl::OFlag;
 use nix::unistd::{getpid, unlink};
+
+use crate::sys::lock::{Lock, lock_octets};
 
 /// The longest number that is told of another daemon, in octets.
 const LONGEST: u64 = 16;
 
 /// The file under its lock. Sessions and servants close theirs, so the lock ends with the daemon, however it ends.
-pub(crate) struct PidFile {
+#[derive(Debug)]
+pub struct PidFile {
     path: PathBuf,
     _locked: File,
 }
@@ -24,7 +26,7 @@ impl PidFile {
     ///
     /// # Errors
     /// A sentence: the file cannot be written, or another daemon has it.
-    pub(crate) fn new(path: &Path) -> Result<PidFile, String> {
+    pub fn new(path: &Path) -> Result<PidFile, String> {
         let failed =
             |error: &dyn std::fmt::Display| format!("PidFile: {}: {error}", path.display());
         #[expect(
@@ -59,7 +61,7 @@ impl PidFile {
     }
 
     /// Removes the file: the daemon has ended in order.
-    pub(crate) fn remove(self) {
+    pub fn remove(self) {
         // Where that is not allowed the lock, which goes now, tells the next one all the same.
         let _ = unlink(&self.path);
     }

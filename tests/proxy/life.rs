@@ -1,0 +1,125 @@
+//! How a gateway's life begins and ends: its process file, and transfers that outlive SIGTERM.
+
+use std::net::TcpStream;
+
+use nix::sys::signal::Signal;
+use tests::processes::Process;
+use tests::{Data, Gateway, GatewaySetup, Scratch, Server};
+
+/// The gateways that there are: `ftpproxy`, and `ftpd` where it leads clients on.
+fn gateways() -> [GatewaySetup; 2] {
+    [GatewaySetup::to_here(), GatewaySetup::to_here().by_ftpd()]
+}
+
+#[test]
+fn a_process_file_keeps_a_second_gateway_out_and_a_killed_one_is_in_nobodys_way() {
+    let (scratch, server) = (Scratch::new(), Server::start());
+    let path = scratch.join("pid");
+    let setup = || GatewaySetup::to_here().setting(&format!("PidFile={}", path.display()));
+    let mut first = setup().start();
+    assert_eq!(Process::of_file(&path), first.process());
+    let number = first.process().pid;
+    setup().refused(&format!("another daemon runs with it: process {number}"));
+    // A session that outlives it does not keep the file.
+    let mut client = first.connect();
+    client.login(&first.login(&server.login).name, &server.login.password);
+    first.process().signal(Signal::SIGKILL);
+    first.wait();
+    client.expect("NOOP", 200);
+    let mut second = setup().start();
+    assert_eq!(Process::of_file(&path), second.process());
+    second.process().signal(Signal::SIGTERM);
+    assert!(second.wait().success());
+    assert!(!path.exists());
+}
+
+#[test]
+fn sigterm_lets_transfers_finish_in_both_directions_and_tells_the_others_to_come_back() {
+    let octets: Vec<u8> = (0..8_000_000u32).map(|n| (n % 251) as u8).collect();
+    for setup in gateways() {
+        let server = Server::start();
+        server.put("large", &octets);
+        let mut gateway = setup.start();
+        let log_in = |gateway: &Gateway| {
+            let mut client = gateway.connect();
+            client.login(&gateway.login(&server.login).name, &server.login.password);
+            client
+        };
+        let mut visitor = gateway.connect();
+        let mut idle = log_in(&gateway);
+        let mut loading = log_in(&gateway);
+        let down = loading.data(Data::Epsv);
+        loading.begin("RETR large");
+        let down = down.open();
+        let mut got = down.read_some(1000);
+        let mut storing = log_in(&gateway);
+        let up = storing.data(Data::Epsv);
+        storing.begin("STOR copy");
+        let up = up.open();
+        up.write(&octets[..1000]);
+
+        gateway.process().signal(Signal::SIGTERM);
+        for client in [&mut visitor, &mut idle] {
+            let reply = client.expect_reply(421);
+            assert!(reply.to_string().contains("come back later"), "{reply}");
+            client.expect_end();
+        }
+        gateway.log.line_with(&["stopping: 4 sessions may finish"]);
+        assert!(TcpStream::connect(gateway.address).is_err());
+        got.extend(down.read_all());
+        assert!(got == octets, "{} octets", got.len());
+        up.write(&octets[1000..]);
+        up.write_all_and_close(b"");
+        for client in [&mut loading, &mut storing] {
+            client.expect_reply(226);
+            client.expect_reply(421);
+            client.expect_end();
+        }
+        assert!(gateway.wait().success());
+        assert!(server.content("copy") == octets);
+    }
+}
+
+#[test]
+fn no_part_of_an_upload_passes_for_a_whole_when_its_session_is_killed() {
+    let server = Server::start();
+    let gateway = GatewaySetup::to_here().start();
+    let mut client = gateway.connect();
+    client.login(&gateway.login(&server.login).name, &server.login.password);
+    let data = client.data(Data::Epsv);
+    client.begin("STOR file");
+    let data = data.open();
+    data.write(b"half");
+    let [dialer] = &gateway.dialers()[..] else {
+        panic!("one session");
+    };
+    dialer.only_child().signal(Signal::SIGKILL);
+    server.log.line_with(&["upload of file"]);
+    assert!(!server.names().contains(&"file".to_owned()));
+}
+
+#[test]
+fn the_deadline_and_a_second_sigterm_end_transfers_through_a_gateway_too() {
+    for (time, again) in [("1", false), ("1h", true)] {
+        let server = Server::start();
+        let setup = GatewaySetup::to_here().setting(&format!("DrainTimeout={time}"));
+        let mut gateway = setup.start();
+        let mut client = gateway.connect();
+        client.login(&gateway.login(&server.login).name, &server.login.password);
+        let data = client.data(Data::Epsv);
+        client.begin("STOR file");
+        let data = data.open();
+        data.write(b"half");
+        gateway.process().signal(Signal::SIGTERM);
+        gateway.log.line_with(&["1 sessions may finish"]);
+        if again {
+            gateway.process().signal(Signal::SIGTERM);
+        }
+        gateway.log.line_with(&["stopping, 1 sessions"]);
+        let last = std::iter::from_fn(|| client.try_reply()).last().unwrap();
+        assert_eq!(last.code, 421, "{last}");
+        assert!(gateway.wait().success());
+        // No part passes for a whole.
+        assert!(!server.names().contains(&"file".to_owned()));
+    }
+}
