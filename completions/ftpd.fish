@@ -25,8 +25,8 @@ complete -c ftpd -l pidfile -d 'File for the number of the daemon\'s process, by
 complete -c ftpd -l controlsocket -d 'Socket for ftpd --who and --kick; only root and the daemon\'s user can use it' -r -F
 complete -c ftpd -l drain-timeout -d 'How long SIGTERM lets transfers finish; a second one does not wait [default: 30]' -r
 complete -c ftpd -l chroot -d 'Confine every session to this directory' -r -f -a "(__fish_complete_directories)"
-complete -c ftpd -l servlogfile -d 'File for the server\'s own log, by default LogFile if that has no variables' -r -F
-complete -c ftpd -s l -l logfile -d 'File for the log of sessions; $(User) $(RealUser) $(ClientIP) stand in it' -r -F
+complete -c ftpd -l servlogfile -d 'File for the server\'s own log, or SYSLOG; by default LogFile without variables' -r -F
+complete -c ftpd -s l -l logfile -d 'Log of sessions: SYSLOG, or a file; $(User) $(RealUser) $(ClientIP) stand in it' -r -F
 complete -c ftpd -l logformat -d 'Form of the log\'s lines: for people, or a JSON object each [default: text]' -r -f -a "text\t''
 json\t''"
 complete -c ftpd -l syslog -d 'Tell syslog what is logged, in the form of RFC 5424' -r
@@ -39,6 +39,8 @@ transfers\t''
 commands\t''"
 complete -c ftpd -l banner -d 'Line of the greeting' -r
 complete -c ftpd -l bannerfile -d 'File with the lines of the greeting, read at start, up to 8 KiB' -r -F
+complete -c ftpd -l userprompt -d 'Text of the reply to a login, of one line or several' -r
+complete -c ftpd -l logpasswords -d 'Without effect, kept for MetaFTPd\'s files: no password is ever logged' -r
 complete -c ftpd -l hostnames -d 'Names that HOST may give; without them it may give any' -r
 complete -c ftpd -s A -l authmethods -d 'Ways to check a password, in this order; session-pam adds PAM\'s other rules [default: native]' -r
 complete -c ftpd -s a -l authfile -d 'File of the native users [default: /etc/metaftpd.auth]' -r -F

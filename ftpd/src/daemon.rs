@@ -269,7 +269,9 @@ fn open_log(config: &Config) -> Result<Sinks, String> {
     let places = Places {
         main: config.server_log().map(Path::to_owned),
         transfers: server.transfer_log.clone(),
-        syslog: server.syslog.then(|| server.syslog_socket.clone()),
+        syslog: config
+            .logs_to_syslog()
+            .then(|| server.syslog_socket.clone()),
         journal: server.journal.then(|| server.journal_socket.clone()),
     };
     startup::sinks("ftpd", places, server.log_format, server.run)

@@ -11,8 +11,12 @@ mod reload;
 mod session;
 mod setup;
 
+use std::ffi::OsString;
+use std::io;
 use std::ops::ControlFlow;
-use std::process::ExitCode;
+use std::os::unix::process::CommandExt;
+use std::path::Path;
+use std::process::{Command, ExitCode};
 
 use common::cli;
 use common::cli::asking::Daemon;
@@ -21,6 +25,9 @@ use common::cli::who;
 use common::settings::{Config, Run, Source};
 
 fn main() -> ExitCode {
+    if let Some(words) = cli::metaftpd::user_command(&std::env::args_os().collect::<Vec<_>>()) {
+        return change_users(&words);
+    }
     common::sys::map_large_buffers();
     let (config, source) = match common::startup::apart(configuration) {
         ControlFlow::Break(status) => return status,
@@ -31,6 +38,30 @@ fn main() -> ExitCode {
         Run::Inetd => daemon::serve_inetd(config),
         Run::Foreground | Run::Background => daemon::listen(config, &source),
     }
+}
+
+/// Becomes the `ftpuser` that was installed with this program, as MetaFTPd's flag `-user` wants it.
+fn change_users(words: &[OsString]) -> ExitCode {
+    let own = std::env::current_exe();
+    let directory = own.as_deref().ok().and_then(Path::parent);
+    let mut error = io::Error::from(io::ErrorKind::NotFound);
+    for place in ["ftpuser", "../bin/ftpuser"] {
+        let Some(program) = directory.map(|directory| directory.join(place)) else {
+            break;
+        };
+        #[expect(
+            clippy::disallowed_methods,
+            reason = "with the caller's own rights, and nothing has been started yet"
+        )]
+        let mut command = Command::new(program);
+        error = command.args(words).exec();
+        if error.kind() != io::ErrorKind::NotFound {
+            break;
+        }
+    }
+    let text = format_args!("-user is done by ftpuser, which does not start: {error}");
+    cli::out::complain("ftpd", text);
+    ExitCode::FAILURE
 }
 
 /// What the command line and the files say; `Break` where that was all there was to do.

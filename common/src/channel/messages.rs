@@ -19,6 +19,7 @@ use crate::proto::verbs::{Verb, VerbSet};
 use crate::rate::{Grant, Rate, Rates};
 use crate::settings::networks::Network;
 use crate::settings::peers::Peers;
+use crate::settings::value::LONGEST_PROMPT;
 use crate::settings::{ClearCommands, CloseNotify, DataBinding, Protection, TlsRequired};
 use crate::wire::{Malformed, Octets, Wire, fields, tags};
 
@@ -371,6 +372,8 @@ pub struct Account {
     pub active_targets: Peers,
     /// Data goes to the port of the control connection where no command names one.
     pub default_data_port: bool,
+    /// The lines of the reply to the login, with LF between; empty for our own.
+    pub prompt: Octets<LONGEST_PROMPT>,
     /// Whether keeper is to hear `Sent`.
     pub tells_downloads: bool,
     /// Whether keeper is to hear `DataEnd`.
@@ -387,7 +390,7 @@ fields! {
     Account:
     start, permitted, idle, max_idle, data_timeout, passive_timeout, stall_timeout, rates, shared,
     inflate_ratio, confirm, charset, protection, passive_peers, active_targets, default_data_port,
-    tells_downloads, tells_data, tells_digests, tells_end, holds_transfers
+    prompt, tells_downloads, tells_data, tells_digests, tells_end, holds_transfers
 }
 
 messages! {

@@ -12,6 +12,7 @@ pub mod ftpproxy;
 pub mod ftpuser;
 mod gateway;
 mod generate;
+pub mod metaftpd;
 pub mod out;
 pub mod pool;
 pub mod table;

@@ -106,8 +106,8 @@ struct Logger {
     /// Entries that syslog did not take, and the journal.
     unheard: [u64; 2],
     files: HashMap<u32, File>,
-    /// Processes whose entries go to a file: of which session they are, and the file's number.
-    members: HashMap<u32, (u32, u32)>,
+    /// Processes whose entries go elsewhere: of which session they are, and the file's number, if it is one.
+    members: HashMap<u32, (u32, Option<u32>)>,
 }
 
 impl Logger {
@@ -213,12 +213,20 @@ impl Logger {
         }
     }
 
-    /// The file of the session that a process belongs to.
+    /// The lines that an entry of this process is added to: those of its session's file or the main one, if there is one.
     ///
     /// SECURITY: by what the listener has said, and not by what the entry says.
-    fn file_of(&self, process: i32) -> Option<u32> {
-        let (_, number) = self.members.get(&u32::try_from(process).ok()?)?;
-        self.files.contains_key(number).then_some(*number)
+    fn lines_of<'a>(&self, process: i32, collected: &'a mut Collected) -> Option<&'a mut Vec<u8>> {
+        let member = u32::try_from(process)
+            .ok()
+            .and_then(|process| self.members.get(&process));
+        match member {
+            Some((_, None)) => None,
+            Some((_, Some(number))) if self.files.contains_key(number) => {
+                Some(collected.sessions.entry(*number).or_default())
+            }
+            _ => self.sinks.main.as_ref().map(|_| &mut collected.lines),
+        }
     }
 
     /// Takes what waits in the queue; `Some` is the status to end with.
@@ -263,11 +271,7 @@ impl Logger {
         if entry.text.is_empty() {
             return;
         }
-        let lines = match self.file_of(process) {
-            Some(number) => Some(collected.sessions.entry(number).or_default()),
-            None => self.sinks.main.as_ref().map(|_| &mut collected.lines),
-        };
-        match (lines, self.sinks.format) {
+        match (self.lines_of(process, collected), self.sinks.format) {
             (Some(lines), LogFormat::Text) => form::text(lines, stamp, &entry),
             (Some(lines), LogFormat::Json) => form::json(lines, stamp, &entry),
             (None, _) => {}
@@ -378,7 +382,7 @@ mod tests {
             session: 700,
             keeper: 700,
             network: 701,
-            number: 3,
+            number: Some(3),
         };
         logger.follow(begin, None);
         assert_eq!(tell(&mut logger, 700, b"own"), 0);

@@ -23,7 +23,7 @@ pub use entry::{Fact, Facts};
 pub use few::Few;
 pub use logger::start;
 pub use sessions::SessionLogs;
-pub use sink::{Places, Sinks, is_standard, look};
+pub use sink::{Places, Sinks, is_standard, is_syslog, look};
 
 use self::order::Order;
 use crate::settings::LogLevel;
@@ -139,6 +139,11 @@ impl Log {
     /// Whether entries go to this file anyway.
     pub fn writes_to(&self, path: &Path) -> bool {
         self.places.main.as_deref() == Some(path)
+    }
+
+    /// Whether syslog has the entries, too.
+    pub fn tells_syslog(&self) -> bool {
+        self.places.syslog.is_some()
     }
 
     /// Tells the logger what the process that started it may tell, without waiting; `None` if there is no logger.

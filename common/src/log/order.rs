@@ -17,8 +17,8 @@ messages! {
         /// Carries a file of sessions, which has this number from now on.
         5 => File { number: u32 },
         6 => Close { number: u32 },
-        /// Entries of these processes of a session go to that file from now on.
-        7 => Begin { session: u32, keeper: u32, network: u32, number: u32 },
+        /// Entries of these processes of a session go to that file from now on; without one, to no file.
+        7 => Begin { session: u32, keeper: u32, network: u32, number: Option<u32> },
         8 => End { session: u32 },
     }
 }
@@ -48,7 +48,7 @@ mod tests {
             session: 7,
             keeper: 7,
             network: 8,
-            number: 9,
+            number: Some(9),
         };
         assert_eq!(Order::decode(&order.encode()), Some(order));
         for other in [&b""[..], b"\0", b"a line", b"\0\x09", b"\0\x01more"] {

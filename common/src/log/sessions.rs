@@ -42,24 +42,32 @@ impl SessionLogs {
         }
     }
 
-    /// Has both halves of a session write to a file from now on. Where that cannot be, the log says so, and has their entries.
+    /// Has both halves of a session write to a file from now on, or with the name SYSLOG to none. Where that cannot be, the log says
+    /// so, and has their entries.
     pub fn begin(&mut self, session: Pid, keeper: Pid, network: Pid, path: &Path) {
         self.end(session);
-        if let Err(why) = self.open(path) {
-            let path = path.display();
-            return self.log.line(&format!("log {path}: {why}"));
-        }
-        if let Some(file) = self.files.get_mut(path) {
-            file.sessions += 1;
-            let order = Order::Begin {
-                session: number(session),
-                keeper: number(keeper),
-                network: number(network),
-                number: file.number,
-            };
-            self.sessions.insert(session, path.to_owned());
-            self.tell(order, None);
-        }
+        let opened = match sink::is_syslog(path) {
+            true => Ok(None),
+            false => self.open(path).map(|()| self.files.get_mut(path)),
+        };
+        let file = match opened {
+            Ok(file) => file,
+            Err(why) => {
+                let path = path.display();
+                return self.log.line(&format!("log {path}: {why}"));
+            }
+        };
+        let order = Order::Begin {
+            session: number(session),
+            keeper: number(keeper),
+            network: number(network),
+            number: file.map(|file| {
+                file.sessions += 1;
+                file.number
+            }),
+        };
+        self.sessions.insert(session, path.to_owned());
+        self.tell(order, None);
     }
 
     /// Ends that; nothing for other sessions.

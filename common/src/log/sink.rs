@@ -8,7 +8,7 @@ use std::path::{Path, PathBuf};
 
 use super::order::Order;
 use crate::settings::LogFormat;
-use crate::settings::value::{STDERR, STDOUT};
+use crate::settings::value::{STDERR, STDOUT, SYSLOG};
 
 /// What is named in the configuration, to be opened again.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -111,8 +111,9 @@ impl Places {
                     )
                 })
             };
+        let main = self.main.clone().filter(|path| !is_syslog(path));
         [
-            named(&self.main, Order::Main, file),
+            named(&main, Order::Main, file),
             named(&self.transfers, Order::Transfers, file),
             named(&self.syslog, Order::Syslog, |path| {
                 socket(path, "a syslog daemon")
@@ -144,6 +145,11 @@ fn standard(path: &Path) -> Option<Standard> {
 /// Whether this is no file but what the program was started with.
 pub fn is_standard(path: &Path) -> bool {
     standard(path).is_some()
+}
+
+/// Whether this is no file but syslog.
+pub fn is_syslog(path: &Path) -> bool {
+    path == Path::new(SYSLOG)
 }
 
 /// Opens a file to append to, which is created for its owner alone.

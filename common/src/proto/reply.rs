@@ -177,6 +177,13 @@ impl Reply {
         }
     }
 
+    /// A reply of these lines.
+    pub fn lines<'a>(code: Code, lines: impl Iterator<Item = &'a [u8]>) -> Reply {
+        let mut block: Vec<_> = lines.map(Line::new).collect();
+        let last = block.pop().unwrap_or_default();
+        Reply { code, block, last }
+    }
+
     pub fn code(&self) -> Code {
         self.code
     }

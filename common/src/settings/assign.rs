@@ -175,10 +175,6 @@ pub(super) fn lookup_among(
             Scope::Server | Scope::Session => Ok(setting),
         };
     }
-    let not_yet = settings.not_yet;
-    if let Some(key) = not_yet.iter().find(|name| name.eq_ignore_ascii_case(key)) {
-        return Err(format!("this build does not offer the key \"{key}\" yet"));
-    }
     let keys = settings
         .rows
         .iter()
@@ -489,11 +485,6 @@ mod tests {
         assert_eq!(check_user_setting("Idle", "soon"), Err(message.to_owned()));
         let message = "unknown key \"Idel\", did you mean \"Idle\"?";
         assert_eq!(check_user_setting("Idel", "5"), Err(message.to_owned()));
-        let message = "this build does not offer the key \"UserPrompt\" yet";
-        assert_eq!(
-            check_user_setting("userprompt", "x"),
-            Err(message.to_owned())
-        );
         assert_eq!(check_user_setting("ChShare", "/srv/ftp"), Ok(()));
         assert_eq!(check_user_setting("DataConnectionHighPort", "2000"), Ok(()));
         let message = "ChShare: \"pub\" is not an absolute path";

@@ -314,7 +314,6 @@ pub const FTPPROXY: &Settings = &Settings {
         ("DataConnectionPortRange", "DataConnectionLowPort"),
         ("DataConnectionPortRange", "DataConnectionHighPort"),
     ],
-    not_yet: &[],
     users: false,
     hooks: false,
     environment: "FTPPROXY_",

@@ -185,6 +185,17 @@ impl Config {
         let shared = self.session.log_file.as_ref().and_then(LogName::plain);
         self.server.log_file.as_deref().or(shared)
     }
+
+    /// Whether syslog is told what is logged, by its own setting or as a log's name.
+    pub fn logs_to_syslog(&self) -> bool {
+        let named = |path: &Path| path == Path::new(value::SYSLOG);
+        let sessions = self.session.log_file.as_ref().and_then(LogName::plain);
+        self.server.syslog
+            || [self.server.log_file.as_deref(), sessions]
+                .into_iter()
+                .flatten()
+                .any(named)
+    }
 }
 
 impl Default for ServerConfig {
@@ -297,6 +308,10 @@ pub enum Run {
 pub struct SessionConfig {
     /// The log of sessions from their logins on.
     pub log_file: Option<LogName>,
+    /// The text of the reply to a login; without a line, our own.
+    pub prompt: Vec<String>,
+    /// Somebody has asked for passwords in the log, which is never done: only told to be without effect.
+    pub log_passwords: bool,
     /// How many sessions of its user there may be; zero is no limit.
     pub max_per_user: u32,
     /// When and from where the account may log in.
@@ -362,6 +377,8 @@ impl Default for SessionConfig {
     fn default() -> Self {
         SessionConfig {
             log_file: None,
+            prompt: Vec::new(),
+            log_passwords: false,
             max_per_user: 100,
             policy: Policy::default(),
             jail: JailMode::None,

@@ -132,6 +132,11 @@ fn load(source: &Source) -> Result<Loaded, Vec<SettingError>> {
             warnings.push(error.to_string());
         }
     }
+    if config.session.log_passwords {
+        warnings.push(
+            "LogPasswords is without effect: no password is ever logged; leave it out".to_owned(),
+        );
+    }
     let permits = |verb| Verb::find(verb).is_some_and(|v| config.session.permitted.contains(v));
     if !permits("USER") || !permits("PASS") {
         warnings.push(

@@ -94,7 +94,8 @@ impl Config {
             .map(|(key, _)| *key)
             .collect();
         // Where it is the server's log too, the logger has it.
-        if self.server_log() != old.server_log() {
+        let syslog = self.logs_to_syslog() != old.logs_to_syslog();
+        if syslog || self.server_log() != old.server_log() {
             self.session.log_file.clone_from(&old.session.log_file);
             kept.push("LogFile");
         }

@@ -77,8 +77,6 @@ pub struct Settings {
     pub rows: &'static [Setting],
     /// Settings that one source cannot both make, because each would undo the other.
     pub(super) exclusive: &'static [(&'static str, &'static str)],
-    /// MetaFTPd's keys that are not offered yet: worth a better answer than "unknown".
-    pub(super) not_yet: &'static [&'static str],
     /// Whether a TOML file has tables of single users.
     pub(super) users: bool,
     /// Whether a file may say what is done when something happens.
@@ -91,7 +89,6 @@ pub struct Settings {
 pub const FTPD: &Settings = &Settings {
     rows: TABLE,
     exclusive: EXCLUSIVE,
-    not_yet: NOT_YET,
     users: true,
     hooks: true,
     environment: "FTPD_",
@@ -133,8 +130,8 @@ pub const TABLE: &[Setting] = &[
     setting("ControlSocket",         &["controlsocket"],          "run.control-socket",    File,             "",                   "Socket for ftpd --who and --kick; only root and the daemon's user can use it", Server(|c, v| { c.control_socket = Some(v.path()?); Ok(()) })),
     setting("DrainTimeout",          &["drain-timeout"],          "run.drain-timeout",     Text("TIME"),     "30",                 "How long SIGTERM lets transfers finish; a second one does not wait",     Server(|c, v| { c.drain_timeout = v.interval(Zero::Allow)?; Ok(()) })),
     setting("Chroot",                &["chroot"],                 "run.chroot",            Directory,        "",                   "Confine every session to this directory",                                Server(|c, v| { c.chroot = Some(v.path()?); Ok(()) })),
-    setting("ServLogFile",           &["servlogfile"],        "log.server-file",       File,             "",                   "File for the server's own log, by default LogFile if that has no variables", Server(|c, v| { c.log_file = Some(v.log_path()?); Ok(()) })),
-    setting("LogFile",               &["logfile", "l"],           "log.file",              File,             "",                   "File for the log of sessions; $(User) $(RealUser) $(ClientIP) stand in it", Session(|c, v| { c.log_file = Some(v.log_name()?); Ok(()) })),
+    setting("ServLogFile",           &["servlogfile"],        "log.server-file",       File,             "",                   "File for the server's own log, or SYSLOG; by default LogFile without variables", Server(|c, v| { c.log_file = Some(v.server_log_path()?); Ok(()) })),
+    setting("LogFile",               &["logfile", "l"],           "log.file",              File,             "",                   "Log of sessions: SYSLOG, or a file; $(User) $(RealUser) $(ClientIP) stand in it", Session(|c, v| { c.log_file = Some(v.log_name()?); Ok(()) })),
     setting("LogFormat",             &["logformat"],              "log.format",            Choice(&["text", "json"]), "text",      "Form of the log's lines: for people, or a JSON object each",             Server(|c, v| { c.log_format = v.log_format()?; Ok(()) })),
     setting("Syslog",                &["syslog"],                 "log.syslog",            Switch,           "no",                 "Tell syslog what is logged, in the form of RFC 5424",                    Server(|c, v| { c.syslog = v.switch()?; Ok(()) })),
     setting("SyslogSocket",          &["syslogsocket"],           "log.syslog-socket",     File,             "/dev/log",           "Where syslog listens",                                                   Server(|c, v| { c.syslog_socket = v.path()?; Ok(()) })),
@@ -144,6 +141,8 @@ pub const TABLE: &[Setting] = &[
     setting("LogLevel",              &["loglevel"],               "log.level",             Choice(&["logins", "transfers", "commands"]), "transfers", "How much is logged; each level adds to the one before",     Server(|c, v| { c.log_level = v.log_level()?; Ok(()) })),
     setting("Banner",                &["banner"],                 "login.banner",          Text("TEXT"),     "",                   "Line of the greeting",                                                   Server(|c, v| { c.banner = vec![v.line()?]; Ok(()) })),
     setting("BannerFile",            &["bannerfile"],             "login.banner-file",     Content,          "",                   "File with the lines of the greeting, read at start, up to 8 KiB",        Server(|c, v| { c.banner = v.lines()?; Ok(()) })),
+    setting("UserPrompt",            &["userprompt"],             "login.prompt",          Text("LINES"),    "",                   "Text of the reply to a login, of one line or several",                     Session(|c, v| { c.prompt = v.prompt()?; Ok(()) })),
+    setting("LogPasswords",          &["logpasswords"],           "log.passwords",         Switch,           "no",                 "Without effect, kept for MetaFTPd's files: no password is ever logged",   Session(|c, v| { c.log_passwords = v.switch()?; Ok(()) })),
     setting("HostNames",             &["hostnames"],              "login.host-names",      Text("LIST"),     "",                   "Names that HOST may give; without them it may give any",                 Server(|c, v| { c.host_names = v.host_names()?; Ok(()) })),
     setting("AuthMethods",           &["authmethods", "A"],       "login.methods",         Text("LIST"),     "native",             "Ways to check a password, in this order; session-pam adds PAM's other rules", Server(|c, v| v.auth_methods().map(|m| c.auth_methods = m))),
     setting("AuthFile",              &["authfile", "a"],          "login.auth-file",       File,             "/etc/metaftpd.auth", "File of the native users",                                               Server(|c, v| { c.auth_file = v.path()?; Ok(()) })),
@@ -268,8 +267,6 @@ const EXCLUSIVE: &[(&str, &str)] = &[
     ("AdvisoryLocks", "MandatoryWriteLocks"),
     ("MandatoryLocks", "MandatoryWriteLocks"),
 ];
-
-const NOT_YET: &[&str] = &["LogPasswords", "UserPrompt"];
 
 pub(super) const fn setting(
     key: &'static str,
@@ -412,7 +409,7 @@ mod tests {
     #[test]
     fn keys_flags_and_toml_names_are_unique() {
         let keys = TABLE.iter().flat_map(Setting::keys);
-        unique(keys.chain(NOT_YET.iter().copied()), str::to_ascii_lowercase);
+        unique(keys, str::to_ascii_lowercase);
         unique(
             TABLE.iter().flat_map(|s| s.flags.iter().copied()),
             str::to_owned,

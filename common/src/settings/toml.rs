@@ -199,11 +199,6 @@ impl File<'_> {
 
     /// What is said about a name that is no setting.
     fn unknown(&self, name: &str) -> String {
-        let key = name.rsplit('.').next().unwrap_or(name).replace('-', "");
-        let mut not_yet = self.settings.not_yet.iter();
-        if not_yet.any(|known| known.eq_ignore_ascii_case(&key)) {
-            return format!("this build does not offer \"{}\" yet", shown(name));
-        }
         let rows = self.settings.rows.iter();
         let names = rows.clone().map(|setting| setting.toml);
         let names = names.chain(rows.map(Setting::topic));

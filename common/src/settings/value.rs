@@ -21,6 +21,12 @@ use crate::rate::Rate;
 pub const STDOUT: &str = "STDOUT";
 pub const STDERR: &str = "STDERR";
 
+/// The name of a log that is no file but syslog.
+pub const SYSLOG: &str = "SYSLOG";
+
+/// The longest text of the reply to a login, in octets.
+pub const LONGEST_PROMPT: usize = 1024;
+
 /// The text of a value and what is needed to understand it.
 #[derive(Clone, Copy, Debug)]
 pub struct Value<'a> {
@@ -218,20 +224,33 @@ impl Value<'_> {
                 shown(self.text)
             )));
         }
-        self.no_syslog()?.log_file()
+        match self.text {
+            SYSLOG => Err(Wrong::Because(
+                "SYSLOG is for LogFile and ServLogFile of ftpd: this log goes to a file".to_owned(),
+            )),
+            _ => self.log_file(),
+        }
     }
 
-    /// A file, or a word for what the program was started with.
+    /// The path of the server's own log, which may be syslog.
+    pub fn server_log_path(self) -> Result<PathBuf, Wrong> {
+        match self.text {
+            SYSLOG => self.log_file(),
+            _ => self.log_path(),
+        }
+    }
+
+    /// A file, or a word for something that is none.
     fn log_file(self) -> Result<PathBuf, Wrong> {
         match self.text {
-            STDOUT | STDERR => Ok(PathBuf::from(self.text)),
+            STDOUT | STDERR | SYSLOG => Ok(PathBuf::from(self.text)),
             _ => self.path(),
         }
     }
 
     /// The path of the log of sessions.
     pub fn log_name(self) -> Result<LogName, Wrong> {
-        let path = self.no_syslog()?.log_file()?;
+        let path = self.log_file()?;
         let path = path.to_str().ok_or_else(|| not("a path in UTF-8"))?;
         LogName::new(path).map_err(|unknown| {
             Wrong::Because(format!(
@@ -239,18 +258,6 @@ impl Value<'_> {
                 shown(unknown)
             ))
         })
-    }
-
-    /// MetaFTPd gives this a meaning; a file of that name would be a log that nobody finds.
-    fn no_syslog(self) -> Result<Self, Wrong> {
-        let instead = match self.text {
-            "SYSLOG" => "Syslog=yes",
-            _ => return Ok(self),
-        };
-        Err(Wrong::Because(format!(
-            "instead of {} say {instead}",
-            self.text
-        )))
     }
 
     /// Rules for the address that PASV tells; `local` alone is what there is without any.
@@ -387,6 +394,26 @@ impl Value<'_> {
                 Value { text, ..self }
                     .line()
                     .map_err(|_| Wrong::Because("the file holds control characters".to_owned()))
+            })
+            .collect()
+    }
+
+    /// Lines of a reply, which `\n` separates where a value is one line; none where they are empty.
+    pub fn prompt(self) -> Result<Vec<String>, Wrong> {
+        if self.text.is_empty() {
+            return Ok(Vec::new());
+        }
+        if self.text.len() > LONGEST_PROMPT {
+            return Err(Wrong::Because(format!(
+                "this is longer than {LONGEST_PROMPT} octets"
+            )));
+        }
+        let lines = self.text.split("\\n").flat_map(|text| text.split('\n'));
+        lines
+            .map(|line| {
+                Value { text: line, ..self }
+                    .line()
+                    .map_err(|_| not("lines of text without control characters"))
             })
             .collect()
     }

@@ -147,7 +147,7 @@ fn log_files(config: &Config, found: &mut Vec<Finding>) {
     let sockets = [
         (
             "SyslogSocket",
-            server.syslog,
+            config.logs_to_syslog(),
             &server.syslog_socket,
             "a syslog daemon",
         ),
@@ -175,7 +175,7 @@ fn unreachable(key: &str, path: &Path, errno: Errno, remark: &str) -> Finding {
 }
 
 fn log_file(key: &str, path: &Path, found: &mut Vec<Finding>) {
-    if log::is_standard(path) {
+    if log::is_standard(path) || log::is_syslog(path) {
         return;
     }
     let parent = path.parent().unwrap_or(Path::new("/"));

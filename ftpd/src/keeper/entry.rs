@@ -10,7 +10,7 @@ use common::control::until;
 use common::hookd::{Introduced, Introduction, Listed, Reason, Told};
 use common::hooks::{Kind, Outcome, Phase};
 use common::listener::{Answer, OwnLog, Sign, Status, Verdict, halves};
-use common::log::{Fact, SessionLogs};
+use common::log::{self, Fact, SessionLogs};
 use common::proto::proxied::Header;
 use common::settings::{Led, Run, Whose};
 use common::wire::Octets;
@@ -272,7 +272,9 @@ impl Keeper<'_> {
             real_user: &granted.identity.name,
             client: self.ends.client(),
         });
-        if setup.log.writes_to(&path) {
+        // Without syslog the server's own log is better than none.
+        let nowhere = log::is_syslog(&path) && !setup.log.tells_syslog();
+        if nowhere || setup.log.writes_to(&path) {
             return None;
         }
         // There is no listener, and the logger is this process's.

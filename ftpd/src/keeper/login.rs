@@ -18,6 +18,7 @@ use common::settings::peers::{FIRST_CLIENT_PORT, Peers};
 use common::settings::{JailMode, SessionConfig};
 use common::tls::clients::ClientNames;
 use common::turns::Queue;
+use common::wire::Octets;
 use nix::errno::Errno;
 
 use super::data::DataSockets;
@@ -275,6 +276,8 @@ fn account(start: VirtualPath, settings: &SessionConfig, shared: Rates) -> Accou
         passive_peers: Peers::default(),
         active_targets: Peers::default(),
         default_data_port: settings.default_data_port,
+        // Longer than this is no setting.
+        prompt: Octets::new(settings.prompt.join("\n").as_bytes()).unwrap_or_default(),
         tells_downloads: false,
         tells_data: false,
         tells_digests: false,

@@ -50,8 +50,12 @@ pub fn review(config: &Config, entries: &[Entry]) -> Vec<Problem> {
         let settings = config
             .session
             .with_user_settings(&config.server, own, record.settings());
-        if let Err(error) = settings {
-            warn(format!("cannot log in: {}", error.message));
+        match settings {
+            Ok(own) if own.log_passwords && !config.session.log_passwords => {
+                warn("LogPasswords is without effect: no password is ever logged".to_owned());
+            }
+            Ok(_) => {}
+            Err(error) => warn(format!("cannot log in: {}", error.message)),
         }
         let wanted = record.wanted(&config.server);
         if asked.insert((wanted.real_user, wanted.root_named))

@@ -39,10 +39,14 @@ pub(super) fn ftpd(page: &mut Roff) {
         bold("metaftpd.auth"),
         roman(
             "(5), where they go over everything else. In TOML they may stand in a table of the user, which comes below that \
-             entry and above the rest. An error in such a table refuses the logins of that user and harms no other. Settings of \
-             MetaFTPd that ask for what is not offered are errors, not ignored.",
+             entry and above the rest. An error in such a table refuses the logins of that user and harms no other.",
         ),
     ]);
+    page.control("PP", []);
+    page.text([roman(
+        "The first name of a key is its own. Others are there for files of other servers: those with an underscore are vsftpd's, the \
+         rest MetaFTPd's. Values of MetaFTPd that this server does not have are errors, not ignored.",
+    )]);
     keys(page, FTPD);
     grammar::section(page, FTPD);
     environment(page, FTPD);

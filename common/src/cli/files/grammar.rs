@@ -36,6 +36,10 @@ const GRAMMAR: &[(&str, &str)] = &[
         "A name or an address, with or without a port; an IPv6 address with a port is in brackets.",
     ),
     (
+        "LINES",
+        "Text of 1024 octets at most, in which \\n begins another line.",
+    ),
+    (
         "LIST",
         "Words with commas or blanks between; in TOML also an array. What the words are is said with the key. Networks are \
          such as 192.0.2.0/24, 2001:db8::/32 or one address.",

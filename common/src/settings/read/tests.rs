@@ -89,13 +89,13 @@ fn relative_paths_start_at_the_working_directory_of_the_command_line() {
 
 #[test]
 fn every_error_is_told_with_its_place() {
-    let file = "Prot=21\nPort=99999\n\nUserPrompt=x\nIdle\nnodaemon=yes\nUmask=9\numask=022";
+    let file = "Prot=21\nPort=99999\n\nUserPrompt=a\tb\x07\nIdle\nnodaemon=yes\nUmask=9\numask=022";
     assert_eq!(
         errors(file, &["-port", "ftp", "-A", "session-pam"]),
         [
             "conf:1:1: unknown key \"Prot\", did you mean \"Port\"?",
             "conf:2:6: Port: \"99999\" is not a port number from 0 to 65535",
-            "conf:4:1: this build does not offer the key \"UserPrompt\" yet",
+            "conf:4:12: UserPrompt: \"a\\tb\\u{7}\" is not lines of text without control characters",
             "conf:5:1: Idle needs a value: Idle=TIME",
             "conf:6:1: \"NoDaemon\" is not a key, only a flag: -nodemon",
             "conf:7:7: Umask: \"9\" is not an octal mode from 000 to 777",

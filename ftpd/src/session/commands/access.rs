@@ -36,10 +36,8 @@ pub(in crate::session) fn user(session: &mut Session, name: Vec<u8>) -> Result<R
     }
     session.tell_of_tls()?;
     if session.present_certificate()? && enter_by_certificate(session)? {
-        return Ok(Reply::new(
-            Code::LOGGED_IN_BY_CERTIFICATE,
-            "Login successful; your certificate is enough.",
-        ));
+        let text = "Login successful; your certificate is enough.";
+        return Ok(session.welcomed(Code::LOGGED_IN_BY_CERTIFICATE, text));
     }
     // SECURITY: the same for every name, so that none is betrayed.
     Ok(Reply::new(Code::NEED_PASSWORD, "Password, please."))
@@ -100,7 +98,7 @@ pub(in crate::session) fn pass(session: &mut Session, secret: &Secret) -> Result
         return Ok(reply);
     }
     session.come_in(visitor, name, answer, leases)?;
-    Ok(Reply::new(Code::LOGGED_IN, "Login successful."))
+    Ok(session.welcomed(Code::LOGGED_IN, "Login successful."))
 }
 
 /// Asks keeper, which may take its time over a hash or hold a refusal back.
@@ -157,6 +155,20 @@ impl Session {
         self.permit(account.permitted);
         self.stage = Stage::User(Box::new(welcome(visitor, *account, name, leases)));
         Ok(())
+    }
+}
+
+impl Session {
+    /// The reply to a login: these words, or the account's own.
+    fn welcomed(&self, code: Code, text: &str) -> Reply {
+        let prompt = match &self.stage {
+            Stage::User(user) => user.account.prompt.as_slice(),
+            Stage::Visitor(_) | Stage::Changing => b"",
+        };
+        match prompt {
+            b"" => Reply::new(code, text),
+            prompt => Reply::lines(code, prompt.split(|&octet| octet == b'\n')),
+        }
     }
 }
 
