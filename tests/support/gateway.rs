@@ -5,11 +5,12 @@ use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 use std::os::unix::process::CommandExt;
 use std::process::{Child, Command, ExitStatus, Stdio};
 
-use nix::sys::signal::{Signal, killpg};
-use nix::unistd::{Pid, Uid};
+use nix::sys::signal::Signal;
+use nix::unistd::Uid;
 
 use crate::binaries;
 use crate::client::Client;
+use crate::faults;
 use crate::log::{Log, address_in};
 use crate::passed::Passed;
 use crate::processes::Process;
@@ -195,7 +196,7 @@ impl GatewaySetup {
     }
 }
 
-/// A running gateway. Its process group is killed and the listener reaped when it goes out of scope.
+/// A running gateway. It is stopped when it goes out of scope, and its log must tell of no mistake; what is left is killed.
 pub struct Gateway {
     child: Child,
     pub address: SocketAddr,
@@ -269,11 +270,7 @@ impl Gateway {
 
 impl Drop for Gateway {
     fn drop(&mut self) {
-        // The group is ours as long as its leader is not reaped, or while a session of it lives.
-        let _ = killpg(Pid::from_raw(self.child.id() as i32), Signal::SIGKILL);
-        let _ = self.child.wait();
-        if std::thread::panicking() {
-            println!("--- log of the gateway ---\n{}", self.log.text());
-        }
+        let process = Process::of(self.child.id() as i32);
+        faults::end("gateway", &mut self.child, process.as_ref(), &self.log);
     }
 }

@@ -10,6 +10,7 @@
 pub mod binaries;
 pub mod client;
 pub mod environment;
+mod faults;
 pub mod gateway;
 pub mod input;
 pub mod log;

@@ -16,6 +16,7 @@ pub struct Log(Arc<(Mutex<Lines>, Condvar)>);
 struct Lines {
     lines: Vec<String>,
     ended: bool,
+    expected: Vec<String>,
 }
 
 impl Log {
@@ -60,6 +61,21 @@ impl Log {
             }
             state = self.0.1.wait_timeout(state, left).unwrap().0;
         }
+    }
+
+    /// Says that the test expects a line with these words that tells of a process which dies of a mistake of its own.
+    pub fn expect_fault(&self, words: &str) {
+        self.0.0.lock().unwrap().expected.push(words.to_owned());
+    }
+
+    /// The words of lines about faults that the test expects.
+    pub(crate) fn expected(&self) -> Vec<String> {
+        self.0.0.lock().unwrap().expected.clone()
+    }
+
+    /// Whether nobody writes any more.
+    pub(crate) fn has_ended(&self) -> bool {
+        self.0.0.lock().unwrap().ended
     }
 
     /// Everything so far.

@@ -5,17 +5,21 @@ use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr, TcpListener, TcpStream};
 use std::os::unix::process::CommandExt;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
+use std::time::Duration;
 
-use nix::sys::signal::{Signal, killpg};
-use nix::unistd::{Gid, Pid, Uid};
+use nix::unistd::{Gid, Uid};
 
 use crate::binaries;
 use crate::client::Client;
+use crate::faults;
 use crate::log::{Log, address_in};
 use crate::passed::Passed;
 use crate::processes::Process;
 use crate::scratch::{Scratch, give, mode};
 use crate::user::{Account, ordinary};
+
+/// How long a session under inetd may take to end by itself.
+const LAST_WORDS: Duration = Duration::from_secs(1);
 
 /// Where a client goes and as whom it logs in.
 #[derive(Clone, Debug)]
@@ -379,6 +383,7 @@ impl Setup {
             scratch: self.scratch,
             servants: Vec::new(),
             has_starter: !self.starter.is_empty(),
+            is_session: false,
         }
     }
 
@@ -417,6 +422,7 @@ impl Setup {
             scratch: self.scratch,
             servants: Vec::new(),
             has_starter: !self.starter.is_empty(),
+            is_session: true,
         }
     }
 }
@@ -427,7 +433,7 @@ impl Default for Setup {
     }
 }
 
-/// A running server. Its process group is killed and the listener reaped when it goes out of scope.
+/// A running server. It is stopped when it goes out of scope, and its log must tell of no mistake; what is left is killed.
 pub struct Server {
     child: Option<Child>,
     pub login: Login,
@@ -439,6 +445,8 @@ pub struct Server {
     /// The children of the listener that serve all sessions, such as the logger: started before it listens.
     pub servants: Vec<Process>,
     has_starter: bool,
+    /// Under inetd there is no log that a test sees, and no listener.
+    is_session: bool,
 }
 
 impl Server {
@@ -517,6 +525,16 @@ impl Server {
         }
     }
 
+    /// The listener, if there is one that runs.
+    fn listener(&self) -> Option<Process> {
+        let child = self.child.as_ref().filter(|_| !self.is_session)?;
+        let process = Process::of(child.id() as i32)?;
+        match self.has_starter {
+            true => process.children().into_iter().next(),
+            false => Some(process),
+        }
+    }
+
     /// The keepers of the sessions there are: all children of the listener but the servants.
     pub fn keepers(&self) -> Vec<Process> {
         let mut children = self.process().children();
@@ -540,14 +558,20 @@ impl Server {
 
 impl Drop for Server {
     fn drop(&mut self) {
+        let process = self.listener();
         let Some(mut child) = self.child.take() else {
             return;
         };
-        // The group is ours as long as its leader is not reaped, or while a session of it lives.
-        let _ = killpg(Pid::from_raw(child.id() as i32), Signal::SIGKILL);
-        let _ = child.wait();
-        if std::thread::panicking() {
-            println!("--- log of the server ---\n{}", self.log.text());
+        let mut by_itself = None;
+        if self.is_session && !std::thread::panicking() {
+            // Its client has gone, most often.
+            crate::wait::at_most(LAST_WORDS, || {
+                by_itself = child.try_wait().unwrap();
+                by_itself.is_some()
+            });
         }
+        faults::end("server", &mut child, process.as_ref(), &self.log);
+        let mistake = by_itself.filter(|&status| faults::is_mistake(status));
+        assert_eq!(mistake, None, "a session ended by a mistake of its own");
     }
 }

@@ -11,15 +11,23 @@ pub const PATIENCE: Duration = Duration::from_secs(30);
 
 /// Looks again and again until `condition` holds; fails with `what` after [`PATIENCE`].
 #[track_caller]
-pub fn until(what: &str, mut condition: impl FnMut() -> bool) {
-    let deadline = Instant::now() + PATIENCE;
+pub fn until(what: &str, condition: impl FnMut() -> bool) {
+    assert!(
+        at_most(PATIENCE, condition),
+        "waited {PATIENCE:?} in vain: {what}"
+    );
+}
+
+/// Looks again and again until `condition` holds, or it has taken too long; whether it holds.
+pub fn at_most(patience: Duration, mut condition: impl FnMut() -> bool) -> bool {
+    let deadline = Instant::now() + patience;
     while !condition() {
-        assert!(
-            Instant::now() < deadline,
-            "waited {PATIENCE:?} in vain: {what}"
-        );
+        if Instant::now() >= deadline {
+            return false;
+        }
         let _ = poll(&mut [], PollTimeout::from(5u8));
     }
+    true
 }
 
 /// Waits until a process that the test has started ends by itself, and reaps it.

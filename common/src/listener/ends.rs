@@ -109,9 +109,19 @@ impl Listener {
             {
                 pool.buried(child, &self.log);
             }
-            if !matches!(dead, Dead::Other | Dead::Former | Dead::Changer) {
-                self.judge_end(ended, over);
+            match dead {
+                Dead::Other | Dead::Former | Dead::Changer => self.remark_death(ended),
+                Dead::Session | Dead::NetworkHalf => self.judge_end(ended, over),
             }
+        }
+    }
+
+    /// Logs that a process which is no session of a client was killed by a signal that nobody sends.
+    fn remark_death(&self, ended: Result<WaitStatus, Errno>) {
+        if let Ok(WaitStatus::Signaled(pid, signal, _)) = ended
+            && is_by_itself(signal)
+        {
+            self.log.line(&format!("process {pid}: killed by {signal}"));
         }
     }
 
@@ -140,9 +150,7 @@ impl Listener {
             }
             Ok(WaitStatus::Signaled(pid, signal, _)) => {
                 self.log.line(&format!("session {pid}: killed by {signal}"));
-                // Nothing that a client does sends the others.
-                let by_itself = !matches!(signal, Signal::SIGKILL | Signal::SIGTERM);
-                by_itself.then_some(Offence::Attack)
+                is_by_itself(signal).then_some(Offence::Attack)
             }
             _ => None,
         };
@@ -252,4 +260,9 @@ impl Listener {
             self.forget(group);
         }
     }
+}
+
+/// Whether a process got the signal for what it did: nothing that a client does sends the others.
+fn is_by_itself(signal: Signal) -> bool {
+    !matches!(signal, Signal::SIGKILL | Signal::SIGTERM)
 }
