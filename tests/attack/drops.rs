@@ -9,11 +9,9 @@
 
 use std::fs;
 use std::path::PathBuf;
-use std::process::{Child, Command, Stdio};
 
-use nix::sys::signal::{Signal, kill};
-use nix::unistd::Pid;
 use tests::processes::Process;
+use tests::strace::Strace;
 use tests::{Client, Server, Setup, require, wait};
 
 /// Which half of a session makes a call.
@@ -76,7 +74,7 @@ const CALLS: &[Call] = &[
 
 /// strace, attached to a process and, if that is the listener, to all that it forks.
 struct Injection {
-    strace: Child,
+    strace: Strace,
     trace: PathBuf,
 }
 
@@ -84,42 +82,21 @@ impl Injection {
     /// Makes the call of that number fail in each process.
     fn into(server: &Server, process: &Process, call: &Call, number: usize) -> Injection {
         let trace = server.scratch.join("trace");
-        let mut strace = Command::new("strace");
-        if *process == server.process() {
-            strace.arg("-f");
-        }
         // The kernel sees a call that every filter lets pass.
-        let how = format!(
-            "{}:error={}:syscall=getpid:when={number}",
+        let inject = format!(
+            "inject={}:error={}:syscall=getpid:when={number}",
             call.name, call.error
         );
-        let strace = strace
-            .args(["-qq", "-e", &format!("trace={}", call.name), "-o"])
-            .arg(&trace)
-            .args([
-                "-e",
-                &format!("inject={how}"),
-                "-p",
-                &process.pid.to_string(),
-            ])
-            .stdin(Stdio::null())
-            .stderr(Stdio::null())
-            .spawn()
-            .unwrap();
-        wait::until("strace is attached", || {
-            process.status()["TracerPid"] != "0"
-        });
+        let calls = format!("trace={}", call.name);
+        let mut words = vec!["-e", &calls, "-o", trace.to_str().unwrap(), "-e", &inject];
+        words.extend((*process == server.process()).then_some("-f"));
+        let strace = Strace::attach(process, &words);
         Injection { strace, trace }
     }
 
     /// Detaches; tells whether any call was made to fail.
-    fn end(mut self) -> bool {
-        let pid = Pid::from_raw(self.strace.id().cast_signed());
-        // It has ended by itself if its process has.
-        if self.strace.try_wait().unwrap().is_none() {
-            kill(pid, Signal::SIGINT).unwrap();
-            self.strace.wait().unwrap();
-        }
+    fn end(self) -> bool {
+        drop(self.strace);
         fs::read_to_string(&self.trace)
             .unwrap()
             .contains("(INJECTED)")
@@ -199,10 +176,6 @@ fn fail_each(server: &Server, call: &Call, half: Half) -> usize {
     }
 }
 
-fn can_inject() -> bool {
-    require::root() && require::programs(&["strace"])
-}
-
 fn fail_all(setup: Setup, calls: &[Call], made: fn(&Call) -> [bool; 2]) {
     let server = setup
         .setting("LoginFailDelay=0")
@@ -221,14 +194,14 @@ fn fail_all(setup: Setup, calls: &[Call], made: fn(&Call) -> [bool; 2]) {
 
 #[test]
 fn attack_4_with_root_no_call_may_fail_on_the_way_to_the_user() {
-    if can_inject() {
+    if Strace::is_possible() {
         fail_all(Setup::new(), CALLS, |call| call.root);
     }
 }
 
 #[test]
 fn attack_4_without_root_no_call_may_fail_on_the_way_to_the_user() {
-    if can_inject() {
+    if Strace::is_possible() {
         fail_all(Setup::rootless(), CALLS, |call| call.rootless);
     }
 }
@@ -236,7 +209,7 @@ fn attack_4_without_root_no_call_may_fail_on_the_way_to_the_user() {
 /// There the bounding set is not empty from the start.
 #[test]
 fn attack_4_with_pam_no_capability_may_be_left_by_a_call_that_fails() {
-    if !can_inject() || !require::programs(&["unshare", "mount"]) {
+    if !Strace::is_possible() || !require::programs(&["unshare", "mount"]) {
         return;
     }
     let setup = Setup::new().methods("native, session-pam");

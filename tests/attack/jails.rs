@@ -3,12 +3,10 @@
 #![allow(clippy::unwrap_used, reason = "whatever fails shall end the test")]
 
 use std::net::Ipv4Addr;
-use std::process::{Child, Command, Stdio};
 
-use nix::sys::signal::{Signal, kill};
-use nix::unistd::Pid;
 use tests::client::connect_from;
-use tests::{Client, Data, Server, Setup, require, wait};
+use tests::strace::Strace;
+use tests::{Client, Data, Server, Setup, wait};
 
 /// What a C library or a resolver would load if it looked for it inside a jail.
 const BAIT: [&str; 6] = [
@@ -21,26 +19,22 @@ const BAIT: [&str; 6] = [
 ];
 
 /// Follows all calls of a server and its sessions that name a file.
-fn trace(server: &Server) -> (Child, std::path::PathBuf) {
+fn trace(server: &Server) -> (Strace, std::path::PathBuf) {
     let file = server.scratch.join("trace");
-    let child = Command::new("strace")
-        .args(["-f", "-qq", "-e", "trace=%file,chroot,fchdir", "-o"])
-        .arg(&file)
-        .args(["-p", &server.process().pid.to_string()])
-        .stdin(Stdio::null())
-        .stderr(Stdio::null())
-        .spawn()
-        .unwrap();
-    wait::until("strace has attached", || {
-        server.process().status()["TracerPid"].trim() != "0"
-    });
-    (child, file)
+    let words = [
+        "-f",
+        "-e",
+        "trace=%file,chroot,fchdir",
+        "-o",
+        file.to_str().unwrap(),
+    ];
+    (Strace::attach(&server.process(), &words), file)
 }
 
 #[test]
 fn row_3_nothing_is_loaded_from_inside_a_jail() {
     // Only root changes the root directory.
-    if !require::root() || !require::programs(&["strace"]) {
+    if !Strace::is_possible() {
         return;
     }
     let server = Setup::new().flag(&["-chhome"]).start();
@@ -48,7 +42,7 @@ fn row_3_nothing_is_loaded_from_inside_a_jail() {
         server.put(name, b"bait");
     }
     server.put("file", b"content");
-    let (mut strace, file) = trace(&server);
+    let (strace, file) = trace(&server);
     let mut client = server.logged_in();
     let keeper = server.only_keeper().pid.to_string();
     assert_eq!(client.download(Data::Epsv, "file"), b"content");
@@ -61,12 +55,7 @@ fn row_3_nothing_is_loaded_from_inside_a_jail() {
     client.expect("QUIT", 221);
     client.expect_end();
     wait::until("the session is over", || server.keepers().is_empty());
-    kill(
-        Pid::from_raw(strace.id().try_into().unwrap()),
-        Signal::SIGINT,
-    )
-    .unwrap();
-    strace.wait().unwrap();
+    drop(strace);
     let text = std::fs::read_to_string(file).unwrap();
     // The other half has an empty root of its own, and no call that opens anything.
     let mut lines = text.lines().filter(|line| line.starts_with(&keeper));

@@ -24,6 +24,7 @@ pub mod reply;
 pub mod require;
 pub mod scratch;
 pub mod server;
+pub mod strace;
 pub mod tape;
 pub mod terminal;
 pub mod transcript;

@@ -1,14 +1,14 @@
 //! `kill -9` of every process, and disks that fail: what was acknowledged is there, whole, and nothing else has the name.
 
 use std::collections::BTreeMap;
-use std::process::{Child, Command, Stdio};
 use std::sync::mpsc::{Receiver, channel};
 use std::time::Duration;
 
 use nix::sys::signal::{Signal, kill};
 use nix::unistd::Pid;
 use tests::processes::Process;
-use tests::{Client, Data, Reply, Server, Setup, require, tape};
+use tests::strace::Strace;
+use tests::{Client, Data, Reply, Server, Setup, tape};
 
 /// Octets that tell which upload they are of, to the last one.
 pub(crate) fn content(number: u64) -> Vec<u8> {
@@ -209,40 +209,9 @@ fn no_entry_of_an_acknowledged_archive_is_lost_by_200_deaths() {
 /// What makes a call fail. In its place the kernel sees one that the filter lets pass.
 const FAILS: &str = "error=EIO:syscall=getpid";
 
-/// strace, attached to one process; detached at the end.
-struct Injection(Child);
-
-impl Injection {
-    /// Does to the next of these calls what `how` says.
-    fn into(process: &Process, call: &str, how: &str) -> Injection {
-        let mut strace = Command::new("strace");
-        strace
-            .args(["-qq", "-p", &process.pid.to_string()])
-            .args(["-e", &format!("trace={call}")])
-            .args(["-e", &format!("inject={call}:{how}:when=1")]);
-        let child = strace.stdout(Stdio::null()).stderr(Stdio::null());
-        let child = child.spawn().unwrap();
-        tests::wait::until("strace is attached", || {
-            process.status()["TracerPid"] != "0"
-        });
-        Injection(child)
-    }
-}
-
-impl Drop for Injection {
-    fn drop(&mut self) {
-        let _ = kill(Pid::from_raw(self.0.id() as i32), Signal::SIGTERM);
-        let _ = self.0.wait();
-    }
-}
-
-fn can_inject() -> bool {
-    require::root() && require::programs(&["strace"])
-}
-
 #[test]
 fn an_error_of_a_sync_is_never_a_success() {
-    if !can_inject() {
+    if !Strace::is_possible() {
         return;
     }
     let server = Server::start();
@@ -257,19 +226,19 @@ fn an_error_of_a_sync_is_never_a_success() {
         client.reply().code
     };
     {
-        let _injection = Injection::into(&keeper, "fdatasync", FAILS);
+        let _injection = Strace::inject(&keeper, "fdatasync", FAILS);
         assert_eq!(upload(&mut client, "STOR file"), 451);
     }
     assert_eq!(server.content("file"), b"the old text");
     // Not even kept to be continued: what the disk did not take once it may say to have at the second try.
     assert_eq!(server.names(), ["file", "log"]);
     {
-        let _injection = Injection::into(&keeper, "fdatasync", FAILS);
+        let _injection = Strace::inject(&keeper, "fdatasync", FAILS);
         assert_eq!(upload(&mut client, "APPE log"), 451);
     }
     assert_eq!(server.content("log"), b"one\n");
     for line in ["MKD dir", "DELE log", "RNFR file"] {
-        let _injection = Injection::into(&keeper, "fsync", FAILS);
+        let _injection = Strace::inject(&keeper, "fsync", FAILS);
         if line.starts_with("RNFR") {
             client.expect(line, 350);
             client.expect("RNTO other", 451);
@@ -282,17 +251,17 @@ fn an_error_of_a_sync_is_never_a_success() {
         "MFMT 20200101000000 other",
         "SITE CHMOD 700 dir",
     ] {
-        let _injection = Injection::into(&keeper, "fsync", FAILS);
+        let _injection = Strace::inject(&keeper, "fsync", FAILS);
         client.expect(line, 451);
     }
     client.expect("SITE CHMOD 000 other", 200);
     {
         // Nobody can open it, so all is synced.
-        let _injection = Injection::into(&keeper, "syncfs", FAILS);
+        let _injection = Strace::inject(&keeper, "syncfs", FAILS);
         client.expect("SITE CHMOD 640 other", 451);
     }
     {
-        let _injection = Injection::into(&keeper, "fsync", FAILS);
+        let _injection = Strace::inject(&keeper, "fsync", FAILS);
         assert_eq!(upload(&mut client, "STOR file"), 451);
     }
     assert_eq!(upload(&mut client, "STOR file"), 226);
@@ -302,7 +271,7 @@ fn an_error_of_a_sync_is_never_a_success() {
 /// The keeper dies at each call that an upload takes.
 #[test]
 fn a_keeper_may_die_at_every_step_of_an_upload() {
-    if !can_inject() {
+    if !Strace::is_possible() {
         return;
     }
     let calls = [
@@ -322,7 +291,7 @@ fn a_keeper_may_die_at_every_step_of_an_upload() {
         server.put("file", &content(1));
         let mut client = server.logged_in();
         let keeper = server.only_keeper();
-        let _injection = Injection::into(&keeper, call, "signal=KILL");
+        let _injection = Strace::inject(&keeper, call, "signal=KILL");
         let mut last = BTreeMap::from([("file".to_owned(), 1)]);
         if try_upload(&mut client, "file", &content(2)).is_some() {
             last.insert("file".to_owned(), 2);
