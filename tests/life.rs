@@ -7,6 +7,7 @@ use std::os::unix::fs::symlink;
 
 use nix::sys::signal::Signal;
 use tests::processes::Process;
+use tests::strace::Strace;
 use tests::{Client, Data, Server, Setup, scratch, wait};
 
 /// The processes of one session.
@@ -73,6 +74,34 @@ fn the_death_of_one_half_ends_that_session_only() {
         bystander.client.upload(Data::Epsv, "file", b"still served");
     }
     server.logged_in();
+}
+
+#[test]
+fn the_log_says_what_failed_in_either_half() {
+    if !Strace::is_possible() {
+        return;
+    }
+    for (half, place) in [
+        ("keeper", "ftpd/src/keeper/serving.rs"),
+        ("session", "ftpd/src/session/mod.rs"),
+    ] {
+        let server = Server::start();
+        server.log.expect_fault("ended by an error of the program");
+        let mut victim = session(&server);
+        let process = match half {
+            "keeper" => &victim.keeper,
+            _ => &victim.session,
+        };
+        let strace = Strace::inject(process, "poll", "error=EINVAL:syscall=getpid");
+        // It comes to the next wait.
+        let _ = victim.client.try_send_octets(b"MDTM none\r\n");
+        victim.keeper.wait_for_end();
+        victim.session.wait_for_end();
+        drop(strace);
+        server.log.line_with(&["poll: EINVAL", place]);
+        server.log.line_with(&["ended by an error of the program"]);
+        server.logged_in().expect("NOOP", 200);
+    }
 }
 
 #[test]

@@ -81,7 +81,7 @@ pub fn serve(gateway: &Gateway<'_>, client: Client) -> Status {
             match halves::watch(session, rules.log) {
                 Ok(ended) => {
                     let status = Dialer::new(rules, visit).stay(answerer, &ended);
-                    halves::outlive(session, &ended, status)
+                    halves::outlive(session, &ended, status, rules.log)
                 }
                 Err(status) => status,
             }
@@ -122,7 +122,7 @@ fn network_half(
         Ok(made) => made,
         Err(error) => {
             broken("pipe", &error);
-            return Status::Broken;
+            return Status::Broken(None);
         }
     };
     let mut kept = vec![socket.as_fd(), dialer.as_fd()];

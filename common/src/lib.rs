@@ -24,6 +24,7 @@ pub mod clock;
 pub mod control;
 pub mod dialer;
 pub mod entrances;
+pub mod fault;
 pub mod gateway;
 pub mod hashing;
 pub mod hookd;

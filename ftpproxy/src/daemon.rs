@@ -74,7 +74,9 @@ pub(crate) fn listen(config: GatewayConfig, source: &Source) -> ExitCode {
                     reload(source, &mut setup, &mut listener);
                 }
                 // Nobody in a gateway's sessions asks for these.
-                Ran::ChangePassword(_) | Ran::Reinitialise(_) => sys::exit(Status::Broken.code()),
+                Ran::ChangePassword(_) | Ran::Reinitialise(_) => {
+                    sys::exit(Status::Broken(None).code())
+                }
             }
         },
         Err(problem) => {

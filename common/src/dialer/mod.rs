@@ -179,7 +179,7 @@ impl<'a> Dialer<'a> {
         match poll(&mut ready, until(deadline)) {
             Ok(0) => return Err(Status::TimedOut),
             Ok(_) | Err(Errno::EINTR) => {}
-            Err(_) => return Err(Status::Broken),
+            Err(errno) => return Err(Status::failed("poll", errno)),
         }
         match (self.visit.lifeline.sign(), self.logged_in) {
             (Sign::Alive, _) | (Sign::Orphaned, true) => Ok(()),
@@ -432,7 +432,7 @@ impl<'a> Dialer<'a> {
                 (DialAnswer::TooMany, None)
             }
             // About front ends, of which there are none here.
-            Verdict::Refused { .. } => return Err(Status::Broken),
+            Verdict::Refused { .. } => return Err(Status::bug("a verdict about a front end")),
         })
     }
 

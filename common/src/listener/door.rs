@@ -262,7 +262,7 @@ pub(super) fn offence(status: Status, logged_in: bool) -> Option<Offence> {
         Status::LoginFailed
         | Status::TimedOut
         | Status::Ended
-        | Status::Broken
+        | Status::Broken(_)
         | Status::SandboxFailed => None,
     }
 }

@@ -92,7 +92,7 @@ impl Listener {
             if let (Dead::Changer, Ok(group)) = (dead, group) {
                 let status = match ended {
                     Ok(WaitStatus::Exited(_, code)) => Status::from_code(code),
-                    _ => Status::Broken,
+                    _ => Status::Broken(None),
                 };
                 self.sessions.changed(group, status, &mut self.door);
             }

@@ -28,7 +28,7 @@ pub fn part<C>(channel: Result<C, Errno>, client: IpAddr, log: &Log) -> Result<(
     let parted = channel.and_then(|channel| sys::fork().map(|fork| (channel, fork)));
     parted.map_err(|errno| {
         log.line(&format!("cannot start a session for {client}: {errno}"));
-        Status::Broken
+        Status::Broken(None)
     })
 }
 
@@ -39,18 +39,20 @@ pub fn part<C>(channel: Result<C, Errno>, client: IpAddr, log: &Log) -> Result<(
 pub fn watch(session: Pid, log: &Log) -> Result<OwnedFd, Status> {
     sys::watch_process(session).map_err(|errno| {
         log.line(&format!("pidfd_open failed: {errno}"));
-        Status::Broken
+        Status::Broken(None)
     })
 }
 
 /// Waits for the end of the network half, whose channel is closed; how the session ended. `ended` tells of that end, and
-/// `status` is what the trusted half saw itself.
-pub fn outlive(session: Pid, ended: &OwnedFd, status: Status) -> Status {
+/// `status` is what the trusted half saw itself, and the log says why, where that was no ordinary end.
+pub fn outlive(session: Pid, ended: &OwnedFd, status: Status, log: &Log) -> Status {
+    let status = status.explained(log);
     let patience = match status {
         Status::Misbehaved => Duration::ZERO,
         _ => LAST_WORDS,
     };
-    reap(session, ended, patience).map_or(status, |session| worse(status, session))
+    let other = reap(session, ended, patience, log);
+    other.map_or(status, |session| worse(status, session).explained(log))
 }
 
 /// Waits for what the listener says about a login. A client that goes away, which the end of `channel` shows, ends the wait.
@@ -75,7 +77,7 @@ pub fn verdict(
         match poll(&mut ready, until(Some(deadline))) {
             Ok(0) => return Err(Status::TimedOut),
             Ok(_) | Err(Errno::EINTR) => {}
-            Err(_) => return Err(Status::Broken),
+            Err(errno) => return Err(Status::failed("poll", errno)),
         }
         let speaks = |index: usize| {
             let ready: &PollFd<'_> = &ready[index];
@@ -91,16 +93,19 @@ pub fn verdict(
 ///
 /// SECURITY: a half that was taken over may never end. It is not waited for, and no longer keeper's to kill, being of
 /// another uid; the listener ends what is left of a session when its keeper has ended.
-fn reap(session: Pid, ended: &OwnedFd, patience: Duration) -> Option<Status> {
+fn reap(session: Pid, ended: &OwnedFd, patience: Duration, log: &Log) -> Option<Status> {
     let mut ready = [PollFd::new(ended.as_fd(), PollFlags::POLLIN)];
     // Whatever it says, the look that follows decides.
     let _ = poll(&mut ready, until(Some(Instant::now() + patience)));
     match waitpid(session, Some(WaitPidFlag::WNOHANG)) {
         Ok(WaitStatus::Exited(_, code)) => Some(Status::from_code(code)),
-        Ok(WaitStatus::Signaled(..)) => Some(Status::Crashed),
+        Ok(WaitStatus::Signaled(_, signal, _)) => {
+            log.line(&format!("the network half was killed by {signal}"));
+            Some(Status::Crashed)
+        }
         // After REIN it is the listener's child, who will hear the rest.
         Ok(_) | Err(Errno::ECHILD) => None,
-        Err(_) => Some(Status::Broken),
+        Err(errno) => Some(Status::failed("waitpid", errno)),
     }
 }
 

@@ -447,13 +447,20 @@ impl Listener {
             Ok(Fork::Child) => match self.begin(socket.into(), ends, entrance, ours, page) {
                 Ok(client) => Ok(Some(client)),
                 // Never back into the listener's loop.
-                Err(_) => sys::exit(Status::Broken.code()),
+                Err(errno) => self.give_up("start of a session", errno),
             },
             Err(errno) => {
                 self.refuse(&socket, entrance, ends, Refusal::Exhausted);
                 Err(errno)
             }
         }
+    }
+
+    /// Ends a new child, which cannot become what it is for.
+    #[track_caller]
+    fn give_up(&self, step: &'static str, errno: Errno) -> ! {
+        let status = Status::failed(step, errno);
+        sys::exit(status.explained(&self.log).code())
     }
 
     /// In a new child: leaves the listener's things behind.

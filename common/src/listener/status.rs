@@ -1,14 +1,18 @@
 //! How a session ended, as the exit status of its process: the listener judges addresses by it.
 
+use nix::errno::Errno;
+
 use crate::channel::Broken;
+use crate::fault::Fault;
+use crate::log::Log;
 
 /// The typed exit status of a session.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Status {
     /// QUIT, or the client closed the connection.
     Ended,
-    /// The program itself could not go on.
-    Broken,
+    /// The program itself could not go on: why, where the log does not have it yet.
+    Broken(Option<Fault>),
     /// Too many wrong passwords.
     LoginFailed,
     /// The network half sent what is no message of its phase.
@@ -25,18 +29,19 @@ pub enum Status {
 
 /// What a broken channel means to the half that answers on it.
 impl From<Broken> for Status {
+    #[track_caller]
     fn from(broken: Broken) -> Status {
         match broken {
             Broken::Closed => Status::Ended,
             Broken::Malformed => Status::Misbehaved,
-            Broken::Failed(_) => Status::Broken,
+            Broken::Failed(errno) => Status::failed("the channel", errno),
         }
     }
 }
 
 const ALL: [Status; 8] = [
     Status::Ended,
-    Status::Broken,
+    Status::Broken(None),
     Status::LoginFailed,
     Status::Misbehaved,
     Status::Crashed,
@@ -46,11 +51,35 @@ const ALL: [Status; 8] = [
 ];
 
 impl Status {
+    /// The system refused a call without which the program cannot go on.
+    #[track_caller]
+    pub fn failed(call: &'static str, errno: Errno) -> Status {
+        Status::Broken(Some(Fault::of(call, errno)))
+    }
+
+    /// What cannot be unless the program has a mistake.
+    #[track_caller]
+    pub fn bug(what: &'static str) -> Status {
+        Status::Broken(Some(Fault::new(what)))
+    }
+
+    /// Has the log say why the program could not go on, if that is so and it does not have it yet.
+    #[must_use]
+    pub fn explained(self, log: &Log) -> Status {
+        match self {
+            Status::Broken(Some(fault)) => {
+                log.line(&fault.to_string());
+                Status::Broken(None)
+            }
+            other => other,
+        }
+    }
+
     /// The exit code; 2 is left to usage errors of the command line.
     pub fn code(self) -> i32 {
         match self {
             Status::Ended => 0,
-            Status::Broken => 1,
+            Status::Broken(_) => 1,
             Status::LoginFailed => 10,
             Status::Misbehaved => 11,
             Status::Crashed => 12,
@@ -64,14 +93,14 @@ impl Status {
     pub fn from_code(code: i32) -> Status {
         ALL.into_iter()
             .find(|status| status.code() == code)
-            .unwrap_or(Status::Broken)
+            .unwrap_or(Status::Broken(None))
     }
 
     /// What the log should say, if anything.
     pub fn remark(self) -> Option<&'static str> {
         match self {
             Status::Ended | Status::TimedOut => None,
-            Status::Broken => Some("ended by an error of the program"),
+            Status::Broken(_) => Some("ended by an error of the program"),
             Status::LoginFailed => Some("ended after too many failed logins"),
             Status::Misbehaved => Some("ended: the network half broke the rules of its channel"),
             Status::Crashed => Some("ended: the network half crashed"),
@@ -90,6 +119,6 @@ mod tests {
         for status in ALL {
             assert_eq!(Status::from_code(status.code()), status);
         }
-        assert_eq!(Status::from_code(101), Status::Broken);
+        assert_eq!(Status::from_code(101), Status::Broken(None));
     }
 }

@@ -3,9 +3,7 @@
 use nix::sys::signal::{Signal, kill, killpg};
 use nix::unistd::{Pid, setpgid};
 
-use super::{
-    Listener, PasswordChange, Reinitialised, Renewal, Status, ToHooks, unblock_termination,
-};
+use super::{Listener, PasswordChange, Reinitialised, Renewal, ToHooks, unblock_termination};
 use crate::hookd::{self, Stage};
 use crate::sys::{self, Fork};
 
@@ -39,10 +37,10 @@ impl Listener {
                     let lifeline = self.lifeline.try_clone();
                     let reports = self.reports.try_clone();
                     self.ports.clear();
-                    let (Ok(()), Ok(lifeline), Ok(reports)) =
-                        (unblock_termination(), lifeline, reports)
-                    else {
-                        sys::exit(Status::Broken.code());
+                    let made = unblock_termination().and_then(|()| Ok((lifeline?, reports?)));
+                    let (lifeline, reports) = match made {
+                        Ok(made) => made,
+                        Err(errno) => self.give_up("start of another keeper", errno),
                     };
                     return Some(Reinitialised {
                         ends,
@@ -84,8 +82,8 @@ impl Listener {
                 Ok(Fork::Child) => {
                     let ends = session.ends;
                     self.ports.clear();
-                    if unblock_termination().is_err() {
-                        sys::exit(Status::Broken.code());
+                    if let Err(errno) = unblock_termination() {
+                        self.give_up("start of a change of passwords", errno);
                     }
                     return Some(PasswordChange {
                         ends,

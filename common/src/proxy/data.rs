@@ -86,7 +86,7 @@ impl Session<'_> {
             Command::Eprt(Err(_)) => Ok(other_family(Code::PROTOCOL_NOT_OFFERED, own)),
             Command::Lprt(Ok(target)) => self.active(target),
             Command::Lprt(Err(_)) => Ok(other_family(Code::FAMILY_NOT_OFFERED, own)),
-            _ => Err(End::Broken),
+            _ => Err(End::bug("an answer of the dialer that is none")),
         }
     }
 
@@ -118,7 +118,7 @@ impl Session<'_> {
                 Ok(Reply::new(Code::NO_DATA_CONNECTION, text))
             }
             (DialAnswer::Failed { why }, None) => Ok(no_port(why)),
-            _ => Err(End::Broken),
+            _ => Err(End::bug("an answer of the dialer that is none")),
         }
     }
 
@@ -183,7 +183,7 @@ impl Session<'_> {
         let (address, listener) = match self.ask_dialer(&DialRequest::ListenForServer)? {
             (DialAnswer::Listening { address }, Some(listener)) => (address, listener),
             (DialAnswer::Failed { why }, None) => return Ok(Err(no_port(why))),
-            _ => return Err(End::Broken),
+            _ => return Err(End::bug("an answer of the dialer that is none")),
         };
         let request = match address {
             SocketAddr::V4(address) => {
@@ -194,7 +194,8 @@ impl Session<'_> {
                 Request::new("EPRT", text.as_bytes())
             }
         };
-        let answer = self.ask(&request.map_err(|_| End::Broken)?)?;
+        let answer =
+            self.ask(&request.map_err(|_| End::bug("a request that cannot be written"))?)?;
         Ok(match answer.outcome() {
             Outcome::Complete => Ok(ServerSide::Active(listener)),
             _ => Err(no_data()),

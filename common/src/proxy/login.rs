@@ -128,7 +128,7 @@ impl Session<'_> {
                 match self.ask_dialer(&DialRequest::LoggedIn { user })? {
                     (DialAnswer::Done, None) => {}
                     (DialAnswer::TooMany, None) => return Err(End::TooManySessions),
-                    _ => return Err(End::Broken),
+                    _ => return Err(End::bug("an answer of the dialer that is none")),
                 }
                 self.who.logged_in = true;
                 let server = self.place();
@@ -180,7 +180,7 @@ impl Session<'_> {
     fn tell_dialer(&mut self, request: &DialRequest) -> Result<(), End> {
         match self.ask_dialer(request)? {
             (DialAnswer::Done, None) => Ok(()),
-            _ => Err(End::Broken),
+            _ => Err(End::bug("an answer of the dialer that is none")),
         }
     }
 

@@ -55,7 +55,7 @@ impl Session<'_> {
             (DialAnswer::NotDialled { why, .. }, None) => {
                 Err(End::NotDialled(super::login::not_dialled(why)))
             }
-            _ => Err(End::Broken),
+            _ => Err(End::bug("an answer of the dialer that is none")),
         }
     }
 

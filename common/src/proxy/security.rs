@@ -131,7 +131,7 @@ impl Session<'_> {
         let channel = match self.dialer.call(&DialRequest::Signer { generation })? {
             (DialAnswer::Signer, Some(channel)) => channel,
             (DialAnswer::NoSigner, None) => return Ok(None),
-            _ => return Err(End::Broken),
+            _ => return Err(End::bug("an answer of the dialer that is none")),
         };
         let policy = Policy {
             least: self.config.tls.least,
@@ -145,7 +145,7 @@ impl Session<'_> {
     /// Does the handshake of the control connection, within the time for a login.
     pub(super) fn secure(&mut self, Turn(config, data): Turn) -> Result<(), End> {
         let secured = self.client.secure(Arc::clone(&config));
-        secured.map_err(|_| End::Broken)?;
+        secured.map_err(|_| End::bug("TLS cannot begin"))?;
         loop {
             let events = match self.client.handshake() {
                 Ok(None) => break,
@@ -207,7 +207,7 @@ impl Session<'_> {
         side: impl Into<Side>,
     ) -> Result<(Result<Box<Secured>, OpenError>, bool), End> {
         let deadline = Instant::now() + self.config.data_timeout;
-        let server = self.server.as_ref().ok_or(End::Broken)?;
+        let server = self.server.as_ref().ok_or(End::bug("no server"))?;
         let mut watch = Watch::new(&mut self.client, self.dialer.as_fd(), self.config.permitted)
             .beside(server.as_fd());
         let secured = secure(socket, side, CloseNotify::Strict, deadline, &mut watch);

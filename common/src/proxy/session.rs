@@ -16,6 +16,7 @@ use super::server::{Server, ServerFault};
 use crate::activity::Teller;
 use crate::channel::{Asker, Broken, DialAnswer, DialRequest, Dialling};
 use crate::control::{Control, Lost, until};
+use crate::fault::Fault;
 use crate::listener::{Drain, Status};
 use crate::log::{Few, Log};
 use crate::net::Ends;
@@ -65,8 +66,8 @@ pub(super) enum End {
     TimedOut,
     NotFtp,
     DialerGone,
-    /// A bug.
-    Broken,
+    /// The dialer broke the rules of the channel, or the system a promise.
+    Broken(Fault),
     /// No server was reached, and there is no other try.
     NotDialled(Reply),
     /// The server ends it with this.
@@ -78,6 +79,14 @@ pub(super) enum End {
     Draining,
     /// It has tried one name after the other.
     TooManyNames,
+}
+
+impl End {
+    /// What cannot be unless the program has a mistake.
+    #[track_caller]
+    pub(super) fn bug(what: &'static str) -> End {
+        End::Broken(Fault::new(what))
+    }
 }
 
 impl From<Lost> for End {
@@ -93,10 +102,12 @@ impl From<ServerFault> for End {
 }
 
 impl From<Broken> for End {
+    #[track_caller]
     fn from(broken: Broken) -> End {
         match broken {
             Broken::Closed => End::DialerGone,
-            Broken::Malformed | Broken::Failed(_) => End::Broken,
+            Broken::Malformed => End::bug("a message that is none"),
+            Broken::Failed(errno) => End::Broken(Fault::of("the channel", errno)),
         }
     }
 }
@@ -391,7 +402,7 @@ impl<'a> Session<'a> {
     /// Sends a command and waits for its first reply.
     pub(super) fn begin(&mut self, request: &Request) -> Result<Answer, End> {
         self.check_unasked()?;
-        let server = self.server.as_mut().ok_or(End::Broken)?;
+        let server = self.server.as_mut().ok_or(End::bug("no server"))?;
         server.send(request)?;
         self.answer(Instant::now() + self.patience(self.config.answer_timeout))
     }
@@ -418,7 +429,7 @@ impl<'a> Session<'a> {
     /// Waits for the next reply of the server.
     fn answer(&mut self, deadline: Instant) -> Result<Answer, End> {
         loop {
-            let server = self.server.as_mut().ok_or(End::Broken)?;
+            let server = self.server.as_mut().ok_or(End::bug("no server"))?;
             if let Some(answer) = server.take()? {
                 return match answer.code() {
                     Code::CLOSING => Err(End::Dismissed(answer)),
@@ -439,7 +450,7 @@ impl<'a> Session<'a> {
     /// SECURITY: a reply that came before its command would be taken for the reply to the next one, and all that follow
     /// for others' (CVE-2021-22947 is of this kind).
     pub(super) fn check_unasked(&mut self) -> Result<(), End> {
-        let server = self.server.as_mut().ok_or(End::Broken)?;
+        let server = self.server.as_mut().ok_or(End::bug("no server"))?;
         if !server.has_unasked()? {
             return match server.is_open() {
                 true => Ok(()),
@@ -505,7 +516,7 @@ impl<'a> Session<'a> {
                     false => Ok(Err(reply)),
                 }
             }
-            _ => Err(End::Broken),
+            _ => Err(End::bug("an answer of the dialer that is none")),
         }
     }
 
@@ -582,7 +593,7 @@ impl<'a> Session<'a> {
         let timed_out = match poll(&mut ready, until(deadline)) {
             Ok(count) => count == 0,
             Err(Errno::EINTR) => false,
-            Err(_) => return Err(End::Broken),
+            Err(errno) => return Err(End::Broken(Fault::of("poll", errno))),
         };
         let of = |index: usize| {
             let events = ready.get(index).and_then(PollFd::revents);
@@ -621,9 +632,11 @@ impl<'a> Session<'a> {
                 let text = "The service is closing this session.";
                 (Some(closing(text)), Status::Ended)
             }
-            End::Broken => {
+            End::Broken(fault) => {
+                let client = self.ends.client();
+                self.log.line(&format!("session for {client}: {fault}"));
                 let text = "The gateway has a problem; please try again.";
-                (Some(closing(text)), Status::Broken)
+                (Some(closing(text)), Status::Broken(None))
             }
             End::TimedOut => {
                 let text = "Timeout: closing the connection.";

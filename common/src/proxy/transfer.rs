@@ -103,7 +103,7 @@ impl Session<'_> {
         match self.ask_dialer(request)? {
             (DialAnswer::Connecting, Some(socket)) => Ok(Some(socket)),
             (DialAnswer::TargetRefused | DialAnswer::Failed { .. }, None) => Ok(None),
-            _ => Err(End::Broken),
+            _ => Err(End::bug("an answer of the dialer that is none")),
         }
     }
 
@@ -129,7 +129,7 @@ impl Session<'_> {
                 }
             }
         };
-        let upstream = self.server.as_ref().ok_or(End::Broken)?;
+        let upstream = self.server.as_ref().ok_or(End::bug("no server"))?;
         let peers = (upstream.address.ip().to_canonical(), self.ends.client());
         let mut strangers = Vec::new();
         let mut watch = Watch::new(&mut self.client, self.dialer.as_fd(), self.config.permitted)
@@ -190,7 +190,7 @@ impl Session<'_> {
             Direction::Download => (server, client),
             Direction::Upload => (client, server),
         };
-        let upstream = self.server.as_ref().ok_or(End::Broken)?;
+        let upstream = self.server.as_ref().ok_or(End::bug("no server"))?;
         let watch = Watch::new(&mut self.client, self.dialer.as_fd(), self.config.permitted)
             .beside(upstream.as_fd())
             .telling(&mut self.teller);
@@ -244,7 +244,7 @@ impl Session<'_> {
         };
         if cut.aborted {
             // The data connections are gone already: a server that does not look sees that.
-            let server = self.server.as_mut().ok_or(End::Broken)?;
+            let server = self.server.as_mut().ok_or(End::bug("no server"))?;
             server.send(&Request::plain("ABOR"))?;
         }
         let answer = self.last_answer()?;

@@ -36,7 +36,8 @@ impl Session<'_> {
     }
 
     fn ask_for_tls(&mut self, mode: ServerTls, host: Option<&Host>) -> Result<(), End> {
-        let request = Request::new("AUTH", b"TLS").map_err(|_| End::Broken)?;
+        let request = Request::new("AUTH", b"TLS")
+            .map_err(|_| End::bug("a request that cannot be written"))?;
         if self.ask(&request)?.code() == Code::SECURITY_ACCEPTED {
             // SECURITY: a reply that came in the clear would be taken for one under TLS (CVE-2021-22946 and its like).
             self.check_unasked()?;
@@ -53,8 +54,12 @@ impl Session<'_> {
 
     /// Does the handshake of the control connection.
     fn secure_server(&mut self, host: Option<&Host>) -> Result<(), End> {
-        let server = self.server.as_mut().ok_or(End::Broken)?;
-        let trusted = self.terms.trusted.as_ref().ok_or(End::Broken)?;
+        let server = self.server.as_mut().ok_or(End::bug("no server"))?;
+        let trusted = self
+            .terms
+            .trusted
+            .as_ref()
+            .ok_or(End::bug("no authorities"))?;
         let host = certified(self.config, host, server.address);
         let (tls, upstream) = (&self.config.tls, &self.config.upstream);
         let upstream = Upstream::new(trusted, tls, upstream, &host);
@@ -62,7 +67,7 @@ impl Session<'_> {
         server.secure(upstream)?;
         let deadline = Instant::now() + self.patience(self.config.connect_timeout);
         loop {
-            let server = self.server.as_mut().ok_or(End::Broken)?;
+            let server = self.server.as_mut().ok_or(End::bug("no server"))?;
             let Some(events) = server.handshake()? else {
                 break;
             };
@@ -73,7 +78,7 @@ impl Session<'_> {
             self.look_after_client(woken)?;
         }
         let (client, place) = (self.ends.client(), self.place());
-        let server = self.server.as_ref().ok_or(End::Broken)?;
+        let server = self.server.as_ref().ok_or(End::bug("no server"))?;
         self.log
             .command(|| format!("{client}: {} to {place}", server.describe()));
         Ok(())
@@ -90,7 +95,8 @@ impl Session<'_> {
         }
         let mut protected = true;
         for (verb, argument) in [("PBSZ", &b"0"[..]), ("PROT", b"P")] {
-            let request = Request::new(verb, argument).map_err(|_| End::Broken)?;
+            let request = Request::new(verb, argument)
+                .map_err(|_| End::bug("a request that cannot be written"))?;
             protected = self.ask(&request)?.outcome() == Outcome::Complete;
         }
         match self.config.upstream.mode {
@@ -109,7 +115,7 @@ impl Session<'_> {
         &mut self,
         socket: OwnedFd,
     ) -> Result<Result<Wire, (OpenError, bool)>, End> {
-        let server = self.server.as_ref().ok_or(End::Broken)?;
+        let server = self.server.as_ref().ok_or(End::bug("no server"))?;
         let Some(upstream) = server.upstream.clone().filter(|_| server.protects_data) else {
             return Ok(Ok(socket.into()));
         };

@@ -138,13 +138,15 @@ impl Keeper<'_> {
             }
         };
         let ends = self.ends.passed(header).ok_or(Status::Misbehaved)?;
-        let passed = ends.passed.ok_or(Status::Broken)?;
+        let passed = ends
+            .passed
+            .ok_or(Status::bug("ends that nobody has passed"))?;
         let verdict = self.verdict(channel, self.reports.peer(passed), deadline)?;
         self.ends = ends;
         let (answer, met) = match verdict {
             Verdict::Admitted => (LoginAnswer::Admitted, Ok(())),
             Verdict::Refused { why } => (LoginAnswer::NotAdmitted { why }, Err(Status::Ended)),
-            Verdict::TooMany => return Err(Status::Broken),
+            Verdict::TooMany => return Err(Status::bug("a verdict about a user")),
         };
         channel
             .answer(ticket, &answer, None)
@@ -376,7 +378,7 @@ impl Keeper<'_> {
         match poll(&mut ready, until(Some(deadline))) {
             Ok(0) => return Err(Status::TimedOut),
             Ok(_) | Err(Errno::EINTR) => {}
-            Err(_) => return Err(Status::Broken),
+            Err(errno) => return Err(Status::failed("poll", errno)),
         }
         if self.lifeline.sign() == Sign::Alive {
             Ok(())

@@ -169,7 +169,7 @@ pub(super) fn become_user(setup: &Setup, ends: Ends, granted: Grant) -> Result<L
         None
     } else {
         let made = Leases::new(settings.user_rates);
-        Some(made.map_err(TooLate::because("socketpair", Status::Broken))?)
+        Some(made.map_err(TooLate::because("socketpair", Status::Broken(None)))?)
     };
     let whole_system = setup.config.server.chroot.is_none() && settings.jail == JailMode::None;
     let queue = setup.turns.as_ref().map(|turns| turns.join(identity.uid));

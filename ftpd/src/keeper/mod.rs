@@ -95,7 +95,7 @@ pub(crate) fn serve(setup: &Setup, client: Client) -> Status {
 pub(crate) fn serve_anew(setup: &Setup, session: Reinitialised) -> Status {
     let (mut channel, ticket) = Answerer::take_over(session.channel, session.ticket);
     if let Err(broken) = channel.answer(ticket, &FileAnswer::Done, None) {
-        return broken.into();
+        return Status::from(broken).explained(&setup.log);
     }
     let (reach, door) = reach(setup, session.hooks);
     let keeper = Keeper {
@@ -160,7 +160,7 @@ impl Keeper<'_> {
             self.setup.log.line(&format!("close_range failed: {errno}"));
             return Status::SandboxFailed;
         }
-        let session = self.session;
+        let (session, log) = (self.session, &self.setup.log);
         let over = match led {
             true => Over::Ended(self.lead(channel, ended)),
             false => self.run(channel, ended),
@@ -169,7 +169,7 @@ impl Keeper<'_> {
             return Status::Ended;
         };
         // The channel is closed now, and with it the session ends.
-        halves::outlive(session, ended, status)
+        halves::outlive(session, ended, status, log)
     }
 
     fn run(mut self, mut channel: Answerer<PreLogin>, ended: &OwnedFd) -> Over {

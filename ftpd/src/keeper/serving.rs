@@ -54,7 +54,7 @@ impl Keeper<'_> {
                     return Over::Ended(Status::Ended);
                 }
                 Ok(Sign::Orphaned) => lifeline = None,
-                Err(_) => return Over::Ended(Status::Broken),
+                Err(errno) => return Over::Ended(Status::failed("poll", errno)),
             }
             match leases.as_mut().map(|leases| leases.answer(&self.reports)) {
                 // The network half is about to say so on the other channel too.

@@ -3,8 +3,8 @@
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 
 use common::channel::{
-    Asker, Broken, Cut, Dialling, EntryPath, Failed, FileAnswer, FileRequest, LoggedIn,
-    PackedContent, PackedOwner, PreLogin, Ticket,
+    Asker, Cut, Dialling, EntryPath, Failed, FileAnswer, FileRequest, LoggedIn, PackedContent,
+    PackedOwner, PreLogin, Ticket,
 };
 use common::hookd::{EndWords, FileDigest, Listed, Reason};
 use common::jail::Failure;
@@ -35,7 +35,7 @@ impl Denied {
             FileAnswer::NotPermitted => Denied::NotPermitted,
             FileAnswer::TargetRefused => Denied::TargetRefused,
             FileAnswer::Vetoed { text } => Denied::Vetoed(text),
-            _ => return Err(End::Broken),
+            _ => return Err(End::bug("an answer of keeper that is none")),
         })
     }
 }
@@ -97,15 +97,6 @@ pub(crate) struct Files {
 /// An answer, or why there is none, or the end of the session.
 pub(crate) type Asked<T> = Result<Result<T, Denied>, End>;
 
-impl From<Broken> for End {
-    fn from(broken: Broken) -> Self {
-        match broken {
-            Broken::Closed => End::KeeperGone,
-            Broken::Malformed | Broken::Failed(_) => End::Broken,
-        }
-    }
-}
-
 /// Takes the expected variant out of an answer; another one is a bug of keeper.
 macro_rules! expect {
     ($answer:expr, $pattern:pat => $value:expr) => {
@@ -118,7 +109,7 @@ macro_rules! expect {
         match $answer {
             ($pattern, Some($fd)) => Ok(Ok($value)),
             (answer, None) => Denied::of(answer).map(Err),
-            (_, Some(_)) => Err(End::Broken),
+            (_, Some(_)) => Err(End::bug("an answer of keeper that is none")),
         }
     };
 }
@@ -135,7 +126,7 @@ impl Files {
         match self.channel.call(&FileRequest::Reinitialise)? {
             (FileAnswer::Done, None) => Ok(self.channel.log_out()),
             (FileAnswer::Failed { .. }, None) => Err(End::CannotBeginAnew),
-            _ => Err(End::Broken),
+            _ => Err(End::bug("an answer of keeper that is none")),
         }
     }
 
@@ -146,7 +137,7 @@ impl Files {
             (FileAnswer::Failed { .. } | FileAnswer::NotPermitted, None) => {
                 Err(End::CannotBeginAnew)
             }
-            _ => Err(End::Broken),
+            _ => Err(End::bug("an answer of keeper that is none")),
         }
     }
 
@@ -205,7 +196,7 @@ impl Files {
     pub(crate) fn command(&mut self, request: &FileRequest) -> Asked<Vec<Line>> {
         match self.call(request)? {
             (answer, None) => hooked::lines(answer),
-            (_, Some(_)) => Err(End::Broken),
+            (_, Some(_)) => Err(End::bug("an answer of keeper that is none")),
         }
     }
 
@@ -217,7 +208,7 @@ impl Files {
         match self.channel.receive(ticket)? {
             None => Ok(None),
             Some((answer, None)) => hooked::lines(answer).map(Some),
-            Some((_, Some(_))) => Err(End::Broken),
+            Some((_, Some(_))) => Err(End::bug("an answer of keeper that is none")),
         }
     }
 
@@ -244,7 +235,7 @@ impl Files {
     fn note(&mut self, request: &FileRequest) -> Result<(), End> {
         match self.call(request)? {
             (FileAnswer::Done, None) => Ok(()),
-            _ => Err(End::Broken),
+            _ => Err(End::bug("an answer of keeper that is none")),
         }
     }
 
@@ -348,7 +339,7 @@ impl Files {
             } => {
                 // A file comes with its descriptor, and nothing else does.
                 if matches!(content, PackedContent::File { .. }) != file.is_some() {
-                    return Err(End::Broken);
+                    return Err(End::bug("an entry with a descriptor that is not its own"));
                 }
                 let entry = PackedEntry {
                     path,

@@ -39,10 +39,10 @@ impl Session {
             );
         };
         let Some(Passed { client, server }) = ends.passed else {
-            return Err(End::Broken);
+            return Err(End::bug("ends that nobody has passed"));
         };
         let Stage::Visitor(visitor) = &mut self.stage else {
-            return Err(End::Broken);
+            return Err(End::bug("another stage of the session"));
         };
         let answer = visitor
             .channel
@@ -51,7 +51,7 @@ impl Session {
         match answer {
             (LoginAnswer::Admitted, None) => Ok(()),
             (LoginAnswer::NotAdmitted { why }, None) => Err(End::NotAdmitted(why)),
-            _ => Err(End::Broken),
+            _ => Err(End::bug("an answer of keeper that is none")),
         }
     }
 

@@ -130,6 +130,6 @@ pub(super) fn lines(answer: FileAnswer) -> Result<Result<Vec<Line>, Denied>, End
             Ok(Ok(lines.map(Line::new).collect()))
         }
         FileAnswer::Vetoed { text } => Ok(Err(Denied::Vetoed(text))),
-        _ => Err(End::Broken),
+        _ => Err(End::bug("an answer of keeper that is none")),
     }
 }

@@ -25,7 +25,7 @@ pub(crate) struct Leave {
 /// SITE PROXY (MetaFTPd's): before a login, or after it.
 pub(super) fn site_proxy(session: &mut Session, to: &Destination) -> Result<Reply, Stop> {
     let Some(leading) = &session.leading else {
-        return Err(End::Broken.into());
+        return Err(End::bug("nobody to lead to").into());
     };
     let usual = leading.upstream.mode.usual_port();
     let to = &to.clone().with_usual_port(usual);
@@ -48,9 +48,11 @@ pub(super) fn site_proxy(session: &mut Session, to: &Destination) -> Result<Repl
         Stage::Visitor(_) => session.leave_as_visitor()?,
         Stage::User(_) => match std::mem::replace(&mut session.stage, Stage::Changing) {
             Stage::User(user) => user.files.lead()?,
-            Stage::Visitor(_) | Stage::Changing => return Err(End::Broken.into()),
+            Stage::Visitor(_) | Stage::Changing => {
+                return Err(End::bug("a session between two stages").into());
+            }
         },
-        Stage::Changing => return Err(End::Broken.into()),
+        Stage::Changing => return Err(End::bug("a session between two stages").into()),
     };
     Err(session.leave_for(dialer, line, behalf))
 }
@@ -89,11 +91,11 @@ impl Session {
     fn leave_as_visitor(&mut self) -> Result<Asker<Dialling>, End> {
         let Stage::Visitor(mut visitor) = std::mem::replace(&mut self.stage, Stage::Changing)
         else {
-            return Err(End::Broken);
+            return Err(End::bug("another stage of the session"));
         };
         match visitor.channel.call(&LoginRequest::Lead)? {
             (LoginAnswer::Leads, None) => Ok(visitor.channel.lead()),
-            _ => Err(End::Broken),
+            _ => Err(End::bug("an answer of keeper that is none")),
         }
     }
 

@@ -5,6 +5,7 @@ mod archive;
 mod commands;
 mod data;
 mod dispatch;
+mod end;
 mod files;
 mod front;
 mod gather;
@@ -22,10 +23,11 @@ use std::os::fd::{AsFd, OwnedFd};
 use std::time::{Duration, Instant};
 
 use common::activity::Teller;
-use common::channel::{Account, Asker, LoginAnswer, LoginRequest, PreLogin, Refusal};
-use common::control::{Control, Lost, until};
+use common::channel::{Account, Asker, LoginAnswer, LoginRequest, PreLogin};
+use common::control::{Control, until};
 use common::digest::Algorithm;
-use common::hookd::{Interest, Listed};
+use common::fault::Fault;
+use common::hookd::Interest;
 use common::listener::{Drain, Status};
 use common::log::{Few, Log};
 use common::net::{self, Ends};
@@ -46,6 +48,7 @@ use nix::poll::{PollFd, PollFlags, poll};
 use zeroize::Zeroize;
 
 use self::data::DataChannel;
+pub(crate) use self::end::End;
 use self::files::Files;
 use self::lead::Leave;
 use self::names::Names;
@@ -55,40 +58,6 @@ use crate::setup::{Aside, Security, Setup};
 
 /// Lines that are no commands before login, after which the client is taken for something else.
 const STRANGE_LINES: u32 = 10;
-
-/// Why a session is over.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum End {
-    Quit,
-    ControlLost,
-    /// Keeper is gone, or tells the session to go.
-    KeeperGone,
-    /// The server is about to stop.
-    Draining,
-    /// Keeper broke the rules of the channel: a bug.
-    Broken,
-    TimedOut,
-    LoginFailed,
-    NotFtp,
-    /// The client that a front end has named is not served.
-    NotAdmitted(Refusal),
-    /// Commands came in the clear behind AUTH.
-    Injected,
-    /// What the account demands of TLS was not there when the password came.
-    NotSecure,
-    /// The user has as many sessions as it may have.
-    TooManySessions,
-    /// REIN, and no listener that could make another keeper.
-    CannotBeginAnew,
-    /// It goes on at another server.
-    Led,
-}
-
-impl From<Lost> for End {
-    fn from(_: Lost) -> Self {
-        End::ControlLost
-    }
-}
 
 /// What ends a handler early: an answer, or the session.
 #[derive(Debug)]
@@ -244,7 +213,7 @@ pub(crate) fn run(
         Ok(made) => made,
         Err(error) => {
             broken(&error);
-            return Status::Broken;
+            return Status::Broken(None);
         }
     };
     let mut kept = vec![socket.as_fd(), channel.as_fd()];
@@ -416,7 +385,7 @@ impl Session {
         let (channel, port) = match &self.stage {
             Stage::User(user) => (user.files.as_fd(), user.data.awaited()),
             Stage::Visitor(visitor) => (visitor.channel.as_fd(), None),
-            Stage::Changing => return Err(End::Broken),
+            Stage::Changing => return Err(End::bug("a session between two stages")),
         };
         let unused = || PollFd::new(channel, PollFlags::empty());
         let mut ready = [
@@ -429,7 +398,7 @@ impl Session {
         ];
         match poll(&mut ready, until(deadline)) {
             Ok(_) | Err(Errno::EINTR) => {}
-            Err(_) => return Err(End::Broken),
+            Err(errno) => return Err(End::Broken(Fault::of("poll", errno))),
         }
         let speaks = |fd: &PollFd<'_>| fd.revents().is_some_and(|events| !events.is_empty());
         let [client, keeper, data, _] = ready.each_ref().map(speaks);
@@ -445,15 +414,7 @@ impl Session {
 
     /// Has hooks told why the session of a user is over, where they ask.
     fn tell_end(&mut self, end: End) {
-        let word = match end {
-            End::Quit => "quit",
-            End::ControlLost => "connection lost",
-            End::TimedOut => "timeout",
-            End::Draining => "server stops",
-            // Keeper knows better, or nobody does.
-            _ => return,
-        };
-        if let (Stage::User(user), Some(word)) = (&mut self.stage, Listed::find(word))
+        if let (Stage::User(user), Some(word)) = (&mut self.stage, end.word())
             && user.account.tells_end
         {
             #[expect(
@@ -467,50 +428,20 @@ impl Session {
     /// Says why the session is over, where the client can still hear it.
     fn farewell(&mut self, end: End) -> Status {
         self.tell_end(end);
-        let (text, status) = match end {
-            End::Quit | End::ControlLost => (None, Status::Ended),
-            // It is known where to only in between.
-            End::Led => (None, Status::Broken),
-            End::KeeperGone => (Some("The service is closing this session."), Status::Ended),
-            End::Draining => (
-                Some("The server stops; please come back later."),
-                Status::Ended,
-            ),
-            End::Broken => (
-                Some("The server has a problem; please try again."),
-                Status::Broken,
-            ),
-            End::TimedOut => (Some("Timeout: closing the connection."), Status::TimedOut),
-            End::LoginFailed => (
-                Some("Too many failed logins: closing the connection."),
-                Status::LoginFailed,
-            ),
-            End::CannotBeginAnew => (
-                Some("Please begin anew on another connection."),
-                Status::Ended,
-            ),
-            End::TooManySessions => (
-                Some("This user has too many sessions; please try later."),
-                Status::Ended,
-            ),
-            End::NotFtp => (Some("This is an FTP server."), Status::NotFtp),
-            End::NotAdmitted(why) => (Some(why.text()), Status::Ended),
-            End::Injected => (Some("Nothing may follow AUTH before TLS."), Status::NotFtp),
-            End::NotSecure => (
-                Some(
-                    "This account must log in under TLS. The password was sent in the clear: change it.",
-                ),
-                Status::Ended,
-            ),
-        };
-        if let Some(text) = text
+        if let End::Broken(fault) = end {
+            let client = self.link.ends.client();
+            self.link
+                .log
+                .line(&format!("session for {client}: {fault}"));
+        }
+        if let Some(text) = end.text()
             && self.may_speak()
         {
             // The client may be gone: then nobody needs to hear it.
             let _ = self.link.control.reply(&Reply::new(Code::CLOSING, text));
         }
         self.link.control.close();
-        status
+        end.status()
     }
 
     /// Begins anew with whoever is on the connection.
@@ -596,7 +527,7 @@ impl Visitor {
         if self.certified.is_some() {
             match self.channel.call(&LoginRequest::Forget)? {
                 (LoginAnswer::Taken, None) => {}
-                _ => return Err(End::Broken),
+                _ => return Err(End::bug("an answer of keeper that is none")),
             }
         }
         Ok(Visitor {

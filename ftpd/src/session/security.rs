@@ -132,7 +132,7 @@ impl Terms {
         let channel = match visitor.channel.call(&request)? {
             (LoginAnswer::Signer, Some(channel)) => channel,
             (LoginAnswer::NoSigner, None) => return Ok(None),
-            (_, _) => return Err(End::Broken),
+            (_, _) => return Err(End::bug("an answer of keeper that is none")),
         };
         let proof = Kept::default();
         let witness = self.clients.as_ref();
@@ -156,7 +156,7 @@ impl Session {
     /// Where TLS comes first, it comes before the greeting.
     pub(super) fn begin_secure(&mut self) -> Result<(), End> {
         let Stage::Visitor(visitor) = &mut self.stage else {
-            return Err(End::Broken);
+            return Err(End::bug("another stage of the session"));
         };
         match self.terms.entrance {
             Entrance::Plain => Ok(()),
@@ -250,7 +250,7 @@ impl Session {
         let version = stream.and_then(|stream| stream.version());
         let version = version.and_then(Listed::find);
         let Stage::Visitor(visitor) = &mut self.stage else {
-            return Err(End::Broken);
+            return Err(End::bug("another stage of the session"));
         };
         let Some(version) = version.filter(|_| !visitor.told_of_tls) else {
             return Ok(());
@@ -258,7 +258,7 @@ impl Session {
         visitor.told_of_tls = true;
         match visitor.channel.call(&LoginRequest::Secured { version })? {
             (LoginAnswer::Taken, None) => Ok(()),
-            _ => Err(End::Broken),
+            _ => Err(End::bug("an answer of keeper that is none")),
         }
     }
 
@@ -270,7 +270,7 @@ impl Session {
             return Ok(false);
         };
         let Stage::Visitor(visitor) = &mut self.stage else {
-            return Err(End::Broken);
+            return Err(End::bug("another stage of the session"));
         };
         if let Some(certified) = visitor.certified {
             return Ok(certified);
@@ -280,13 +280,13 @@ impl Session {
         let mut parts = octets.chunks(PROOF_PART).peekable();
         while let Some(part) = parts.next() {
             let more = parts.peek().is_some();
-            let part = Octets::new(part).ok_or(End::Broken)?;
+            let part = Octets::new(part).ok_or(End::bug("a part that is too long"))?;
             let request = LoginRequest::Present { part, more };
             certified = match (visitor.channel.call(&request)?, more) {
                 ((LoginAnswer::Taken, None), true) => false,
                 ((LoginAnswer::Certified, None), false) => true,
                 ((LoginAnswer::NotCertified, None), false) => false,
-                _ => return Err(End::Broken),
+                _ => return Err(End::bug("an answer of keeper that is none")),
             };
         }
         visitor.certified = Some(certified);

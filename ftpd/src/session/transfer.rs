@@ -6,6 +6,7 @@ use std::time::{Duration, Instant};
 
 use common::channel::{Account, Cut, FileRequest};
 use common::digest::{Algorithm, Digest};
+use common::fault::Fault;
 use common::hookd::FileDigest;
 use common::path::VirtualPath;
 use common::proto::reply::{Code, Line, Mark, Reply};
@@ -124,7 +125,7 @@ pub(crate) fn converse<'u, Partner>(
     let wire = connect(link, user, mark)?;
     // The partner needs the channel for itself while the pump watches over its end.
     let channel = user.files.as_fd().try_clone_to_owned();
-    let channel = channel.map_err(|_| End::Broken)?;
+    let channel = channel.map_err(|error| End::Broken(Fault::io("dup", &error)))?;
     let (pace, sends) = match direction {
         Direction::Download => (&mut user.paces.download, Some(wire.layer())),
         Direction::Upload => (&mut user.paces.upload, None),

@@ -41,7 +41,7 @@ pub(crate) fn run(
 ) -> Status {
     drop((aside.page, aside.drain));
     let Some((test, then)) = HANDOVER.take() else {
-        return Status::Broken;
+        return Status::Broken(None);
     };
     let Security {
         entrance,
@@ -65,7 +65,7 @@ pub(crate) fn run(
     let handed = sys::send_datagram(test.as_fd(), b"channel", Some(channel.as_fd()));
     drop(channel);
     if handed.is_err() {
-        return Status::Broken;
+        return Status::Broken(None);
     }
     if then == Then::Stay {
         let mut gone = [PollFd::new(test.as_fd(), PollFlags::POLLIN)];

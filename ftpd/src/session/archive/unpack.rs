@@ -240,7 +240,7 @@ impl<'a> Unpacker<'a> {
             (_, FileAnswer::Vetoed { text }, None) => {
                 return Err(self.refuse(Why::Denied(Denied::Vetoed(text))));
             }
-            _ => return Err(self.fail(End::Broken)),
+            _ => return Err(self.fail(End::bug("an answer of keeper that is none"))),
         }
         Ok(())
     }
@@ -324,7 +324,7 @@ impl<'a> Unpacker<'a> {
 
     fn store(&mut self, mut octets: &[u8]) -> Result<(), Step> {
         let Some(file) = self.entry.as_ref().and_then(|entry| entry.file.as_ref()) else {
-            return Err(self.fail(End::Broken));
+            return Err(self.fail(End::bug("no file to write to")));
         };
         while !octets.is_empty() {
             match nix::unistd::write(file, octets) {

@@ -32,7 +32,7 @@ pub(in crate::session) fn user(session: &mut Session, name: Vec<u8>) -> Result<R
         Stage::User(_) => {
             return Ok(Reply::new(Code::BAD_SEQUENCE, "You are logged in already."));
         }
-        Stage::Changing => return Err(End::Broken.into()),
+        Stage::Changing => return Err(End::bug("a session between two stages").into()),
     }
     session.tell_of_tls()?;
     if session.present_certificate()? && enter_by_certificate(session)? {
@@ -46,7 +46,7 @@ pub(in crate::session) fn user(session: &mut Session, name: Vec<u8>) -> Result<R
 /// Whether the certificate that keeper knows lets in by the name that was said, without a password.
 fn enter_by_certificate(session: &mut Session) -> Result<bool, Stop> {
     let Stage::Visitor(mut visitor) = std::mem::replace(&mut session.stage, Stage::Changing) else {
-        return Err(End::Broken.into());
+        return Err(End::bug("another stage of the session").into());
     };
     let name = visitor.user.clone().unwrap_or_default();
     let Some(user) = UserName::new(&name) else {
@@ -72,19 +72,19 @@ pub(in crate::session) fn pass(session: &mut Session, secret: &Secret) -> Result
             None => return Ok(Reply::new(Code::BAD_SEQUENCE, "Say USER first.")),
         },
         Stage::User(_) => return Ok(Reply::new(Code::BAD_SEQUENCE, "You are logged in already.")),
-        Stage::Changing => return Err(End::Broken.into()),
+        Stage::Changing => return Err(End::bug("a session between two stages").into()),
     };
     // What cannot be a name or a password is passed on as one that nobody has, so that it costs and counts the same.
     let user = UserName::new(&name)
         .or_else(|| UserName::new(b":"))
-        .ok_or(End::Broken)?;
+        .ok_or(End::bug("no name at all"))?;
     let secret = if secret.expose().len() > LONGEST_SECRET {
         Secret::new(b"")
     } else {
         secret.clone()
     };
     let Stage::Visitor(mut visitor) = std::mem::replace(&mut session.stage, Stage::Changing) else {
-        return Err(End::Broken.into());
+        return Err(End::bug("another stage of the session").into());
     };
     let request = LoginRequest::Authenticate { user, secret };
     let (answer, leases) = ask_in(&mut visitor, &request)?;
@@ -108,7 +108,7 @@ fn ask_in(
 ) -> Result<(LoginAnswer, Option<OwnedFd>), End> {
     match visitor.channel.call(request)? {
         answered @ ((_, None) | (LoginAnswer::Welcome { .. }, Some(_))) => Ok(answered),
-        (_, Some(_)) => Err(End::Broken),
+        (_, Some(_)) => Err(End::bug("an answer of keeper that is none")),
     }
 }
 
@@ -142,7 +142,7 @@ impl Session {
             | LoginAnswer::NeedPassword
             | LoginAnswer::Admitted
             | LoginAnswer::NotAdmitted { .. }
-            | LoginAnswer::Leads => return Err(End::Broken.into()),
+            | LoginAnswer::Leads => return Err(End::bug("an answer of keeper that is none").into()),
         };
         // Only now is it known that the account has a rule of its own.
         if account.protection.required.for_login() && !self.link.control.is_secure() {
@@ -194,7 +194,7 @@ pub(in crate::session) fn rein(session: &mut Session) -> Result<Reply, Stop> {
     let visitor = match std::mem::replace(&mut session.stage, Stage::Changing) {
         Stage::Visitor(visitor) => visitor.begin_anew()?,
         Stage::User(user) => Visitor::new(user.files.reinitialise()?),
-        Stage::Changing => return Err(End::Broken.into()),
+        Stage::Changing => return Err(End::bug("a session between two stages").into()),
     };
     session.receive_visitor(visitor);
     session.forget_security();

@@ -76,7 +76,7 @@ pub(in crate::session) fn utf8(session: &mut Session, utf8: Utf8) -> Result<Repl
             user.names.set_utf8(utf8);
             Some(user.names.charset())
         }
-        Stage::Changing => return Err(End::Broken.into()),
+        Stage::Changing => return Err(End::bug("a session between two stages").into()),
     };
     // Some clients take anything but 200 for the end of the world.
     Ok(match charset {

@@ -7,7 +7,7 @@ use common::proto::reply::{Code, Reply};
 use common::wire::LONGEST_SECRET;
 
 use crate::session::files::Denied;
-use crate::session::{Stop, User, outcome};
+use crate::session::{End, Stop, User, outcome};
 
 pub(in crate::session) fn change(user: &mut User, old: Secret, new: Secret) -> Result<Reply, Stop> {
     if [&old, &new]
@@ -26,7 +26,8 @@ pub(in crate::session) fn change(user: &mut User, old: Secret, new: Secret) -> R
         Ok((answer, None)) => answer,
         // Nobody took it up, or the one who did is gone: the old password may be as good as the new one.
         Err(Broken::Closed) => return Ok(not_now()),
-        Ok((_, Some(_))) | Err(_) => return Err(crate::session::End::Broken.into()),
+        Ok((_, Some(_))) => return Err(End::bug("an answer with a descriptor").into()),
+        Err(broken) => return Err(End::from(broken).into()),
     };
     Ok(match answer {
         ChangeAnswer::Changed => Reply::new(Code::ACTION_DONE, "Password changed."),
