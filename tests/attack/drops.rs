@@ -181,6 +181,7 @@ fn fail_all(setup: Setup, calls: &[Call], made: fn(&Call) -> [bool; 2]) {
         .setting("LoginFailDelay=0")
         .setting("Penalty=0")
         .start();
+    server.log.expect_fault("privilege could not be given up");
     for call in calls {
         for (half, made) in [Half::Network, Half::Keeper].into_iter().zip(made(call)) {
             let count = fail_each(&server, call, half);

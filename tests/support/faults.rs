@@ -26,7 +26,10 @@ const SENT: [&str; 2] = ["killed by SIGKILL", "killed by SIGTERM"];
 
 /// Whether a line tells of a process that died of a mistake of its own.
 fn is_fault(line: &str) -> bool {
-    let killed = line.contains("killed by SIG") && !SENT.iter().any(|sent| line.contains(sent));
+    // Not the programs of hooks, which may be anything.
+    let ours = [": killed by SIG", "half was killed by SIG"];
+    let killed = ours.iter().any(|words| line.contains(words))
+        && !SENT.iter().any(|sent| line.contains(sent));
     killed || WORDS.iter().any(|words| line.contains(words))
 }
 

@@ -29,6 +29,13 @@ use crate::wire::{Wire, decode};
 /// So many messages of one session are taken before the others have their turn.
 const TURN: usize = 64;
 
+/// What came of listening to a session.
+enum Turn {
+    Silent,
+    Spoke,
+    Ended,
+}
+
 /// How long the listener is left alone that has too much to do to hear who has gone.
 const PAUSE: Duration = Duration::from_millis(100);
 
@@ -93,7 +100,6 @@ impl<'a> Desk<'a> {
                     return 1;
                 }
             };
-            // Before the sessions: what they say is said after what the listener says of them.
             self.hear_door();
             self.hear_guests();
             let concluded = self.programs.look(&ready);
@@ -244,7 +250,11 @@ impl<'a> Desk<'a> {
         let of = |(_, guest): &(&u64, &Guest)| guest.session() == session;
         let former = self.guests.iter().find(of).map(|(&number, _)| number);
         if let Some(number) = former {
-            self.hear_guest(number);
+            for _ in 0..TURN {
+                if !matches!(self.hear_guest(number), Turn::Spoke) {
+                    break;
+                }
+            }
             self.end_guest(number);
         }
     }
@@ -252,60 +262,71 @@ impl<'a> Desk<'a> {
     fn hear_guests(&mut self) {
         let numbers: Vec<u64> = self.guests.keys().copied().collect();
         for number in numbers {
-            if self.hear_guest(number) {
-                self.end_guest(number);
+            for _ in 0..TURN {
+                if !self.guests.get(&number).is_some_and(Guest::speaks) {
+                    break;
+                }
+                // SECURITY: what was said of a session before it said this is at the door by now: a login must not be told
+                // without its user.
+                self.hear_door();
+                match self.hear_guest(number) {
+                    Turn::Silent => break,
+                    Turn::Spoke => {}
+                    Turn::Ended => {
+                        self.end_guest(number);
+                        break;
+                    }
+                }
             }
         }
     }
 
-    /// Takes what a session says; whether it has ended.
-    fn hear_guest(&mut self, number: u64) -> bool {
-        for _ in 0..TURN {
-            let Some(guest) = self.guests.get_mut(&number) else {
-                return false;
-            };
-            let (request, file) = match guest.hear() {
-                Heard::Nothing => return false,
-                Heard::End => return true,
-                Heard::Request(request, file) => (*request, file),
-            };
-            let (before, identity) = (guest.owed().clone(), guest.identity.clone());
-            match request {
-                Request::Tell { told } => {
-                    let phase = told.phase();
-                    let mut event = guest.event(told);
-                    self.keeping.set_apart(&mut event);
-                    self.tell_in(phase, event, identity);
-                }
-                Request::Sum { sum } => guest.sum(sum),
-                // It is asked twice where another hookd has begun meanwhile.
-                Request::Ask {
-                    number: question, ..
-                } if guest.asked.replace(question) == Some(question) => {}
-                Request::Ask {
-                    number: question,
-                    phase,
-                    told,
-                } => {
-                    let asker = Asker {
-                        guest: number,
-                        number: question,
-                    };
-                    let mut event = guest.event(told);
-                    self.keeping.set_apart(&mut event);
-                    self.ask(asker, event, phase, identity, file);
-                }
+    /// Takes one thing that a session says.
+    fn hear_guest(&mut self, number: u64) -> Turn {
+        let Some(guest) = self.guests.get_mut(&number) else {
+            return Turn::Silent;
+        };
+        let (request, file) = match guest.hear() {
+            Heard::Nothing => return Turn::Silent,
+            Heard::End => return Turn::Ended,
+            Heard::Request(request, file) => (*request, file),
+        };
+        let (before, identity) = (guest.owed().clone(), guest.identity.clone());
+        match request {
+            Request::Tell { told } => {
+                let phase = told.phase();
+                let mut event = guest.event(told);
+                self.keeping.set_apart(&mut event);
+                self.tell_in(phase, event, identity);
             }
-            if let Some(guest) = self.guests.get(&number) {
-                if *guest.owed() != before {
-                    self.keeping.owe(guest.session(), guest.owed());
-                }
-                // Whatever comes of it is written down before it is gone.
-                self.keeping.settle();
-                guest.take();
+            Request::Sum { sum } => guest.sum(sum),
+            // It is asked twice where another hookd has begun meanwhile.
+            Request::Ask {
+                number: question, ..
+            } if guest.asked.replace(question) == Some(question) => {}
+            Request::Ask {
+                number: question,
+                phase,
+                told,
+            } => {
+                let asker = Asker {
+                    guest: number,
+                    number: question,
+                };
+                let mut event = guest.event(told);
+                self.keeping.set_apart(&mut event);
+                self.ask(asker, event, phase, identity, file);
             }
         }
-        false
+        if let Some(guest) = self.guests.get(&number) {
+            if *guest.owed() != before {
+                self.keeping.owe(guest.session(), guest.owed());
+            }
+            // Whatever comes of it is written down before it is gone.
+            self.keeping.settle();
+            guest.take();
+        }
+        Turn::Spoke
     }
 
     fn end_guest(&mut self, number: u64) {
@@ -483,4 +504,73 @@ fn send(channel: BorrowedFd<'_>, answer: &Answer) {
     answer.put(&mut octets);
     // Who does not hear it has gone, or asks again.
     let _ = sys::send_datagram(channel, &octets, None);
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::ledger::{Book, Ledger};
+    use super::super::message::Introduced;
+    use super::super::outlet::Posting;
+    use super::super::program::Identities;
+    use super::super::results::Results;
+    use super::*;
+    use crate::channel::UserName;
+    use crate::sandbox;
+
+    fn desk(door: OwnedFd) -> Desk<'static> {
+        let log = Log::nowhere();
+        let book = Book::new().unwrap().as_fd().try_clone_to_owned().unwrap();
+        let ledger = Ledger::open(book).unwrap();
+        let keeping = Keeping::new(ledger, None, (Id::from_bytes([1; 16]), &[]), log.clone());
+        let identities = Identities {
+            hook: None,
+            named: Vec::new(),
+        };
+        let results = Results::new(log.clone(), None);
+        let posting = Posting {
+            programs: sandbox::Programs::new().unwrap(),
+            user: 0,
+            log: log.clone(),
+        };
+        let programs = Programs::new(Vec::new(), identities, results);
+        let outlets = Outlets::new(Vec::new(), &posting);
+        let keepers = (keeping, SpoolFull::Refuse);
+        Desk::new(door, (programs, outlets), keepers, log)
+    }
+
+    #[test]
+    fn a_login_is_told_with_its_user_also_if_hookd_looked_between_the_two() {
+        let (door, behind) = super::super::door().unwrap();
+        let (keeper, channel) = super::super::channel().unwrap();
+        let mut desk = desk(behind.door.try_clone().unwrap());
+        let address: std::net::SocketAddr = "192.0.2.1:2000".parse().unwrap();
+        let guest = Guest::new(channel, (Id::from_bytes([2; 16]), 1), (address, address));
+        desk.guests.insert(7, guest);
+        // This was the look at the door: only then its user is introduced, and the session tells of the login.
+        desk.hear_door();
+        let name = UserName::new(b"alice").unwrap();
+        let user = Introduced {
+            login: name.clone(),
+            name,
+            uid: 1000,
+            gid: 100,
+            groups: Vec::new(),
+            client: address,
+            server: address,
+        };
+        let introduction = Introduction::User { number: 7, user };
+        door.introduce(&introduction, None).unwrap();
+        let mut told = Vec::new();
+        Request::Tell {
+            told: Told::new(Kind::Login),
+        }
+        .put(&mut told);
+        sys::send_datagram(keeper.as_fd(), &told, None).unwrap();
+        desk.hear_guests();
+        // A logout is owed to those who have logged in.
+        let owed = desk.guests.get_mut(&7).unwrap().farewell();
+        let user = owed[0].session.as_ref().unwrap().user.as_ref();
+        assert_eq!((owed.len(), owed[0].kind), (1, Kind::Logout));
+        assert_eq!(user.map(|user| user.uid), Some(1000));
+    }
 }

@@ -7,6 +7,7 @@ use std::rc::Rc;
 
 use nix::errno::Errno;
 use nix::fcntl::{OFlag, OpenHow, ResolveFlag, openat2, readlink};
+use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
 
 use super::message::{
     Happened, Introduced, LONGEST_MESSAGE, Listed, Request, Sum, Told, VersionWords, fresh_id,
@@ -141,6 +142,12 @@ impl Guest {
             groups: user.groups,
         }));
         self.root = root;
+    }
+
+    /// Whether there is a message, or the end.
+    pub(super) fn speaks(&self) -> bool {
+        let mut ready = [PollFd::new(self.channel(), PollFlags::POLLIN)];
+        matches!(poll(&mut ready, PollTimeout::ZERO), Ok(1))
     }
 
     /// Looks at the next message, which stays until [`take`](Self::take).
