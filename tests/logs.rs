@@ -5,35 +5,14 @@
 use std::fs;
 use std::os::unix::fs::{PermissionsExt, symlink};
 use std::os::unix::net::UnixDatagram;
-use std::path::Path;
 
 use nix::sys::signal::Signal;
-use serde_json::Value;
+use tests::log::{events, lines, message};
 use tests::{Client, Data, Server, Setup, wait};
 
 /// A configuration line that names a file of the server's.
 fn naming(setup: &Setup, key: &str, file: &str) -> String {
     format!("{key}={}", setup.scratch().join(file).display())
-}
-
-/// Waits until a file has so many lines and gives all of them.
-#[track_caller]
-fn lines(path: &Path, count: usize) -> Vec<String> {
-    let mut lines = Vec::new();
-    wait::until("the file has its lines", || {
-        let text = fs::read_to_string(path).unwrap_or_default();
-        lines = text.lines().map(str::to_owned).collect();
-        lines.len() >= count
-    });
-    lines
-}
-
-/// Objects of a log in JSON that tell of such an event.
-fn events(text: &str, event: &str) -> Vec<Value> {
-    text.lines()
-        .map(|line| serde_json::from_str(line).unwrap_or_else(|e| panic!("{line}: {e}")))
-        .filter(|object: &Value| object["event"] == event)
-        .collect()
 }
 
 const HOSTILE: &[u8] = b"a \"}\xc3\xa4\\{\"event\":\"login\"";
@@ -125,19 +104,6 @@ fn the_log_of_transfers_is_wu_ftpds_also_where_the_log_has_none_and_after_a_rena
     wait::until("there is a new file", || path.exists());
     server.logged_in().upload(Data::Epsv, "later", b"1");
     assert_eq!(lines(&path, 1).len(), 1);
-}
-
-/// What comes at a socket until a message holds these words.
-#[track_caller]
-fn message(socket: &UnixDatagram, words: &str) -> String {
-    let mut buffer = [0; 8192];
-    loop {
-        let count = socket.recv(&mut buffer).unwrap();
-        let text = String::from_utf8(buffer[..count].to_vec()).unwrap();
-        if text.contains(words) {
-            return text;
-        }
-    }
 }
 
 #[test]

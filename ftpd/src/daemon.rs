@@ -3,7 +3,6 @@
 use std::fs::File;
 use std::io;
 use std::os::fd::AsFd;
-use std::path::Path;
 use std::process::ExitCode;
 use std::sync::Arc;
 use std::time::Duration;
@@ -266,15 +265,12 @@ fn prepare(config: Config) -> Result<Prepared, String> {
 /// Opens where the log goes.
 fn open_log(config: &Config) -> Result<Sinks, String> {
     let server = &config.server;
-    let places = Places {
-        main: config.server_log().map(Path::to_owned),
-        transfers: server.transfer_log.clone(),
-        syslog: config
-            .logs_to_syslog()
-            .then(|| server.syslog_socket.clone()),
-        journal: server.journal.then(|| server.journal_socket.clone()),
-    };
-    startup::sinks("ftpd", places, server.log_format, server.run)
+    let places = Places::of(
+        config.server_log(),
+        &server.outputs,
+        config.logs_to_syslog(),
+    );
+    startup::sinks("ftpd", places, server.outputs.format, server.run)
 }
 
 /// Whether what the settings are about is there.

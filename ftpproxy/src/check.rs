@@ -7,8 +7,7 @@ use common::entrances;
 use common::pool::Login;
 use common::sandbox::is_root;
 use common::settings::GatewayConfig;
-use common::{clock, startup, tls};
-use nix::unistd::{AccessFlags, access};
+use common::{clock, log, startup, tls};
 
 /// The lowest port that anybody may listen on.
 const FREE_PORT: u16 = 1024;
@@ -27,17 +26,12 @@ pub(crate) fn answer(config: &GatewayConfig) -> ExitCode {
             config.port
         ));
     }
-    if let Some(path) = &config.log_file {
-        let directory = path.parent().unwrap_or(path);
-        let place = if path.exists() { path } else { directory };
-        if let Err(errno) = access(place, AccessFlags::W_OK) {
-            errors.push(format!(
-                "ServLogFile: {}: {}",
-                place.display(),
-                errno.desc()
-            ));
-        }
-    }
+    let own = config.log_file.as_deref();
+    errors.extend(own.and_then(|path| log::look_at_file("ServLogFile", path)));
+    errors.extend(log::look_at_outputs(
+        &config.outputs,
+        config.logs_to_syslog(),
+    ));
     match tls::look(&config.tls) {
         Ok(certificates) => {
             let now = clock::seconds();

@@ -16,7 +16,7 @@ use common::pid_file::PidFile;
 use common::pool::{Login, Recipe, Standing};
 use common::rate::Rates;
 use common::sandbox::{Bounding, EmptyRoot, Programs, drop_bounding, is_root};
-use common::settings::{GatewayConfig, LogFormat, Run, Source};
+use common::settings::{GatewayConfig, Run, Source};
 use common::startup::{self, apart, because};
 use common::sys;
 use common::tls::Trusted;
@@ -68,7 +68,10 @@ pub(crate) fn listen(config: GatewayConfig, source: &Source) -> ExitCode {
                     }
                     return ExitCode::SUCCESS;
                 }
-                Ran::Serve(client) => sys::exit(gateway::serve(&setup.gateway(), client).code()),
+                Ran::Serve(client) => {
+                    setup.log.begin_session();
+                    sys::exit(gateway::serve(&setup.gateway(), client).code())
+                }
                 Ran::Reload(again) => {
                     listener = *again;
                     reload(source, &mut setup, &mut listener);
@@ -91,11 +94,12 @@ fn start(config: GatewayConfig) -> Result<(Listener, Setup, Option<PidFile>), St
     let ports = entrances::open(&config.bind, config.port, &config.tls)?;
     entrances::admit(&ports, config.transparent.into())?;
     startup::leave_no_core()?;
-    let places = Places {
-        main: config.log_file.clone(),
-        ..Places::default()
-    };
-    let sinks = startup::sinks("ftpproxy", places, LogFormat::Text, config.run)?;
+    let places = Places::of(
+        config.log_file.as_deref(),
+        &config.outputs,
+        config.logs_to_syslog(),
+    );
+    let sinks = startup::sinks("ftpproxy", places, config.outputs.format, config.run)?;
     let programs = apart(Programs::new).map_err(|error| error.to_string())?;
     let empty_root = match is_root() {
         true => Some(EmptyRoot::new().map_err(|error| error.to_string())?),

@@ -7,6 +7,7 @@ mod hostile_client;
 mod hostile_server;
 mod inside_ftpd;
 mod life;
+mod logs;
 mod pool_trees;
 mod sandbox;
 #[path = "../twins/servers.rs"]

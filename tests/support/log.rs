@@ -2,9 +2,13 @@
 
 use std::io::{BufRead, BufReader};
 use std::net::SocketAddr;
+use std::os::unix::net::UnixDatagram;
+use std::path::Path;
 use std::process::ChildStderr;
 use std::sync::{Arc, Condvar, Mutex};
 use std::time::Instant;
+
+use serde_json::Value;
 
 use crate::wait::PATIENCE;
 
@@ -105,4 +109,37 @@ pub fn address_in(line: &str) -> SocketAddr {
 fn holds(line: &str, words: &[&str]) -> bool {
     let line = line.to_lowercase();
     words.iter().all(|word| line.contains(&word.to_lowercase()))
+}
+
+/// Waits until a file has so many lines and gives all of them.
+#[track_caller]
+pub fn lines(path: &Path, count: usize) -> Vec<String> {
+    let mut lines = Vec::new();
+    crate::wait::until("the file has its lines", || {
+        let text = std::fs::read_to_string(path).unwrap_or_default();
+        lines = text.lines().map(str::to_owned).collect();
+        lines.len() >= count
+    });
+    lines
+}
+
+/// Objects of a log in JSON that tell of such an event.
+pub fn events(text: &str, event: &str) -> Vec<Value> {
+    text.lines()
+        .map(|line| serde_json::from_str(line).unwrap_or_else(|e| panic!("{line}: {e}")))
+        .filter(|object: &Value| object["event"] == event)
+        .collect()
+}
+
+/// What comes at a socket until a message holds these words.
+#[track_caller]
+pub fn message(socket: &UnixDatagram, words: &str) -> String {
+    let mut buffer = [0; 8192];
+    loop {
+        let count = socket.recv(&mut buffer).unwrap();
+        let text = String::from_utf8(buffer[..count].to_vec()).unwrap();
+        if text.contains(words) {
+            return text;
+        }
+    }
 }

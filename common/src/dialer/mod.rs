@@ -4,6 +4,7 @@
 mod pooled;
 mod reach;
 
+use std::fmt::Display;
 use std::net::{IpAddr, SocketAddr};
 use std::os::fd::{AsFd, OwnedFd};
 use std::time::Instant;
@@ -14,7 +15,7 @@ use crate::hookd::{Listed, Reach, Reason, Told};
 use crate::hooks::{Kind, Outcome, Phase};
 use crate::jail::Failure;
 use crate::listener::{Answer, Lifeline, Reports, Sign, Status, Verdict, halves};
-use crate::log::Log;
+use crate::log::{Fact, Log};
 use crate::net::{self, Addresses, Ends};
 use crate::pool::Standing;
 use crate::proto::destination::{Destination, Host};
@@ -326,14 +327,15 @@ impl<'a> Dialer<'a> {
                     peer: server,
                     passed: None,
                 });
-                let text = format!("client {client}: connected to {destination} ({server})");
-                self.rules.log.line(&text);
+                self.tell_of_server(
+                    destination,
+                    &format!("connected to {destination} ({server})"),
+                );
                 let server = net::canonical(server);
                 Ok((DialAnswer::Dialled { server }, Some(socket)))
             }
             Err(Unreached { why, text }) => {
-                let line = format!("client {client}: {destination} not reached: {text}");
-                self.rules.log.line(&line);
+                self.tell_of_miss(destination, &text);
                 self.misses += 1;
                 // SECURITY: whoever tries one destination after the other pays for each as for a password.
                 self.admit(channel)?;
@@ -360,6 +362,33 @@ impl<'a> Dialer<'a> {
         };
         proxied::introduce(server.as_fd(), header)
             .map_err(|errno| format!("no header could be sent: {}", errno.desc()))
+    }
+
+    /// Tells the log of a server that was reached.
+    fn tell_of_server(&self, named: impl Display, text: &str) {
+        self.tell_of(named, text, "connected");
+    }
+
+    /// Tells it why one was not.
+    fn tell_of_miss(&self, named: impl Display, why: &str) {
+        let text = format!("{named} not reached: {why}");
+        self.tell_of(named, &text, "not_connected");
+    }
+
+    fn tell_of(&self, named: impl Display, text: &str, event: &str) {
+        let (client, named) = (self.visit.ends.client().to_string(), named.to_string());
+        let address = self
+            .reached
+            .map(|ends| net::canonical(ends.peer).to_string());
+        let mut facts = vec![
+            ("event", Fact::Text(event.as_bytes())),
+            ("client", Fact::Text(client.as_bytes())),
+            ("target", Fact::Text(named.as_bytes())),
+        ];
+        let address = address.as_ref().map(|it| Fact::Text(it.as_bytes()));
+        facts.extend(address.map(|address| ("server", address)));
+        let text = format!("client {client}: {text}");
+        self.rules.log.entry(&text, &facts);
     }
 
     /// Gives up files: there is no other server to look for.

@@ -74,7 +74,6 @@ impl Dialer<'_> {
         let member = config.pool.servers.get(number)?;
         let deadline = Instant::now() + config.pool.patience;
         let watched = [channel.as_fd(), self.visit.lifeline.as_fd()];
-        let client = self.visit.ends.client();
         let why = match reach(
             &config.targets,
             &member.destination,
@@ -97,8 +96,7 @@ impl Dialer<'_> {
                 });
                 // It is counted there; where the listener is gone nobody asks.
                 let _ = self.visit.reports.serves(&member.name);
-                let text = format!("client {client}: connected to {member} ({server})");
-                self.rules.log.line(&text);
+                self.tell_of_server(member, &format!("connected to {member} ({server})"));
                 let answer = DialAnswer::Serving {
                     server: net::canonical(server),
                     number: u16::try_from(number).ok()?,
@@ -108,8 +106,7 @@ impl Dialer<'_> {
             Ok(_) => "no header could be sent".to_owned(),
             Err(unreached) => unreached.text,
         };
-        let text = format!("client {client}: {member} not reached: {why}");
-        self.rules.log.line(&text);
+        self.tell_of_miss(member, &why);
         None
     }
 }

@@ -6,6 +6,7 @@ mod entry;
 mod few;
 mod form;
 mod logger;
+mod look;
 mod order;
 mod sessions;
 mod sink;
@@ -22,6 +23,7 @@ use nix::unistd::getpgrp;
 pub use entry::{Fact, Facts};
 pub use few::Few;
 pub use logger::start;
+pub use look::{look_at_directory, look_at_file, look_at_outputs};
 pub use sessions::SessionLogs;
 pub use sink::{Places, Sinks, is_standard, is_syslog, look};
 

@@ -7,8 +7,8 @@ use std::os::unix::net::UnixDatagram;
 use std::path::{Path, PathBuf};
 
 use super::order::Order;
-use crate::settings::LogFormat;
 use crate::settings::value::{STDERR, STDOUT, SYSLOG};
+use crate::settings::{LogFormat, Outputs};
 
 /// What is named in the configuration, to be opened again.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -91,6 +91,16 @@ impl Sinks {
 }
 
 impl Places {
+    /// Those of a daemon: its own file, and what its settings name beside that; `syslog` is whether that hears of it.
+    pub fn of(main: Option<&Path>, outputs: &Outputs, syslog: bool) -> Places {
+        Places {
+            main: main.map(Path::to_owned),
+            transfers: outputs.transfers.clone(),
+            syslog: syslog.then(|| outputs.syslog_socket.clone()),
+            journal: outputs.journal.then(|| outputs.journal_socket.clone()),
+        }
+    }
+
     /// Opens again what may have another file behind its name.
     pub(super) fn reopen(&self) -> impl Iterator<Item = (Order, Result<OwnedFd, String>)> + '_ {
         let main = self.main.as_deref().and_then(standard);

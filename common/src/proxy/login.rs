@@ -118,8 +118,6 @@ impl Session<'_> {
     }
 
     fn conclude_login(&mut self, answer: Answer) -> Result<Reply, End> {
-        let name = self.who.name.escape_ascii().to_string();
-        let client = self.ends.client();
         match answer.outcome() {
             Outcome::Complete => {
                 self.protect_server()?;
@@ -131,19 +129,14 @@ impl Session<'_> {
                     _ => return Err(End::bug("an answer of the dialer that is none")),
                 }
                 self.who.logged_in = true;
-                let server = self.place();
-                self.log
-                    .line(&format!("login of '{name}' at {server} from {client}"));
+                self.tell_of_login();
             }
             Outcome::Intermediate | Outcome::Preliminary => {}
             Outcome::Transient | Outcome::Permanent if self.who.checking => {
                 self.who.checking = false;
                 let user = self.account_name();
                 self.tell_dialer(&DialRequest::LoginFailed { user })?;
-                let (server, code) = (self.place(), answer.code().number());
-                self.log.line(&format!(
-                    "login of '{name}' at {server} from {client} failed: the server said {code}"
-                ));
+                self.tell_of_failure(&answer);
             }
             Outcome::Transient | Outcome::Permanent => {}
         }

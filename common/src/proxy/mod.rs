@@ -7,6 +7,7 @@ mod data;
 mod features;
 mod login;
 mod pooled;
+mod report;
 mod security;
 pub(crate) mod server;
 mod session;

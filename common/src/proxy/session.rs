@@ -11,6 +11,7 @@ use super::course::{Course, course};
 use super::data::DataChannel;
 use super::features;
 use super::login::Who;
+use super::report::Tally;
 use super::security::{Agreement, Terms, Turn};
 use super::server::{Server, ServerFault};
 use crate::activity::Teller;
@@ -143,6 +144,7 @@ pub(super) struct Session<'a> {
     pub(super) agreement: Option<Agreement>,
     /// What becomes of the control connection once the reply is sent.
     pub(super) turn: Option<Turn>,
+    pub(super) tally: Tally,
     strange_lines: u32,
     pub(super) login_deadline: Instant,
 }
@@ -198,6 +200,7 @@ impl<'a> Session<'a> {
             behalf: setup.behalf,
             agreement,
             turn: None,
+            tally: Tally::default(),
             strange_lines: 0,
             login_deadline: Instant::now() + config.login_timeout,
         }
@@ -357,7 +360,11 @@ impl<'a> Session<'a> {
             Ok(request) => request,
             Err(reply) => return Ok(reply),
         };
-        Ok(self.ask(&request)?.relay())
+        let answer = self.ask(&request)?;
+        if verb.spec().verb == "TYPE" && answer.outcome() == Outcome::Complete {
+            self.tally.typed(argument);
+        }
+        Ok(answer.relay())
     }
 
     fn features(&mut self) -> Result<Reply, End> {
@@ -624,6 +631,7 @@ impl<'a> Session<'a> {
     }
 
     fn farewell(&mut self, end: End) -> Status {
+        self.tell_of_end(&end);
         let closing = |text: &str| Reply::new(Code::CLOSING, text);
         let (reply, status) = match end {
             End::Quit(reply) => (Some(reply), Status::Ended),

@@ -7,6 +7,7 @@ use std::time::{Duration, Instant};
 use socket2::SockRef;
 
 use super::data::{ClientSide, DataChannel, ServerSide};
+use super::report::Moved;
 use super::server::ServerFault;
 use super::session::{End, Session, request};
 use crate::channel::{DialAnswer, DialRequest};
@@ -81,21 +82,22 @@ impl Session<'_> {
         };
         let complete = ended.is_ok();
         let reply = match ended {
-            Ok(held) => {
-                let answer = self.last_answer()?;
+            Ok(held) => self.last_answer().map(|answer| {
                 held.into_iter().for_each(Wire::leave);
                 answer.relay()
-            }
-            Err(cut) => self.settle(cut)?,
+            }),
+            Err(cut) => self.settle(cut),
         };
-        self.log_transfer(
+        let agreed = reply.as_ref().is_ok_and(|it| it.code().number() < 300);
+        self.tell_of_transfer(&Moved {
             verb,
-            argument,
-            moved,
-            complete && reply.code().number() < 300,
+            path: argument,
+            direction,
+            octets: moved,
+            complete: complete && agreed,
             began,
-        );
-        Ok(reply)
+        });
+        reply
     }
 
     /// A connection of the dialer's; `None` if it cannot be begun.
@@ -265,28 +267,6 @@ impl Session<'_> {
         }
         self.client.reply(&reply)?;
         Ok(self.last_answer()?.relay())
-    }
-
-    fn log_transfer(
-        &self,
-        verb: Verb,
-        argument: &[u8],
-        moved: u64,
-        complete: bool,
-        began: Instant,
-    ) {
-        self.log.transfer(|| {
-            format!(
-                "{} '{}' of '{}' at {} from {}: {moved} octets in {:.3} s, {}",
-                verb.spec().verb,
-                argument.escape_ascii(),
-                self.who.name.escape_ascii(),
-                self.place(),
-                self.ends.client(),
-                began.elapsed().as_secs_f64(),
-                if complete { "complete" } else { "cut off" },
-            )
-        });
     }
 }
 

@@ -1,6 +1,6 @@
 //! The settings of `ftpproxy`: its table and the typed configuration. Pure: no I/O.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use super::assign::{Target, foreign};
@@ -9,9 +9,9 @@ use super::pool::{self, Pool};
 use super::table::{Kind, Set, Setting, Settings, setting};
 use super::targets::Targets;
 use super::user_targets::UserTargets;
-use super::value::{Value, Wrong, Zero, words};
+use super::value::{SYSLOG, Value, Wrong, Zero, words};
 use super::{
-    Bind, CipherSuites, DataBinding, Limits, LogLevel, Run, ServerTls, Tls, TlsRequired,
+    Bind, CipherSuites, DataBinding, Limits, LogLevel, Outputs, Run, ServerTls, Tls, TlsRequired,
     TlsVersion, UpstreamTls, permitted,
 };
 use crate::proto::destination::{Destination, Host};
@@ -33,6 +33,7 @@ pub struct GatewayConfig {
     /// Where log lines go; `None` is the standard error when in the foreground, else nowhere.
     pub log_file: Option<PathBuf>,
     pub log_level: LogLevel,
+    pub outputs: Outputs,
     /// The uid and gid of the process that reads the network; those behind it are of other processes.
     pub user: u32,
     pub banner: Option<String>,
@@ -153,6 +154,7 @@ impl Default for GatewayConfig {
             control_socket: None,
             log_file: None,
             log_level: LogLevel::Transfers,
+            outputs: Outputs::default(),
             user: 60631,
             banner: None,
             tls: Tls::default(),
@@ -190,6 +192,11 @@ impl GatewayConfig {
     /// The uids of processes of our own: what reads the network, the logger, the dialers, the signer, and the watcher of a pool.
     pub fn own_uids(&self) -> [u32; 5] {
         [0, 1, 2, 3, 4].map(|offset| self.user.saturating_add(offset))
+    }
+
+    /// Whether syslog is told what is logged, by its own setting or as the log's name.
+    pub fn logs_to_syslog(&self) -> bool {
+        self.outputs.syslog || self.log_file.as_deref() == Some(Path::new(SYSLOG))
     }
 
     /// Whether clients need not say where they go.
@@ -357,7 +364,13 @@ const TABLE: &[Setting] = &[
     setting("PidFile",               &["pidfile"],         "run.pid-file",          File,             "",       "File for the number of the daemon's process, by which a second one is refused", Gateway(|c, v| { c.pid_file = Some(v.path()?); Ok(()) })),
     setting("DrainTimeout",          &["drain-timeout"],   "run.drain-timeout",     Text("TIME"),     "30",     "How long SIGTERM lets transfers finish; a second one does not wait",     Gateway(|c, v| { c.drain_timeout = v.interval(Zero::Allow)?; Ok(()) })),
     setting("ControlSocket",         &["controlsocket"],   "run.control-socket",    File,             "",       "Socket for --status, --drain, --who and --kick; for root and the daemon's user", Gateway(|c, v| { c.control_socket = Some(v.path()?); Ok(()) })),
-    setting("ServLogFile",           &["servlogfile"],     "log.file",              File,             "",       "Append log lines to this file",                                          Gateway(|c, v| { c.log_file = Some(v.log_path()?); Ok(()) })),
+    setting("ServLogFile",           &["servlogfile"],     "log.file",              File,             "",       "Append log lines to this file, or SYSLOG",                               Gateway(|c, v| { c.log_file = Some(v.server_log_path()?); Ok(()) })),
+    setting("LogFormat",             &["logformat"],              "log.format",            Choice(&["text", "json"]), "text",      "Form of the log's lines: for people, or a JSON object each",             Gateway(|c, v| { c.outputs.format = v.log_format()?; Ok(()) })),
+    setting("Syslog",                &["syslog"],                 "log.syslog",            Switch,           "no",                 "Tell syslog what is logged, in the form of RFC 5424",                    Gateway(|c, v| { c.outputs.syslog = v.switch()?; Ok(()) })),
+    setting("SyslogSocket",          &["syslogsocket"],           "log.syslog-socket",     File,             "/dev/log",           "Where syslog listens",                                                   Gateway(|c, v| { c.outputs.syslog_socket = v.path()?; Ok(()) })),
+    setting("Journal",               &["journal"],                "log.journal",           Switch,           "no",                 "Tell systemd's journal what is logged, with fields such as FTP_USER",    Gateway(|c, v| { c.outputs.journal = v.switch()?; Ok(()) })),
+    setting("JournalSocket",         &["journalsocket"],          "log.journal-socket",    File,             "/run/systemd/journal/socket", "Where the journal listens",                                     Gateway(|c, v| { c.outputs.journal_socket = v.path()?; Ok(()) })),
+    setting("TransferLog",           &["transferlog"],            "log.transfers",         File,             "",                   "File for a line about each transfer, in the form of wu-ftpd's xferlog",  Gateway(|c, v| { c.outputs.transfers = Some(v.log_path()?); Ok(()) })),
     setting("LogLevel",              &["loglevel"],        "log.level",             Choice(&["logins", "transfers", "commands"]), "transfers", "How much is logged; each has what those before it have", Gateway(|c, v| { c.log_level = v.log_level()?; Ok(()) })),
     setting("Banner",                &["banner"],          "session.banner",        Text("TEXT"),     "",       "Greeting for clients that say later where they go",                      Gateway(|c, v| { c.banner = Some(v.line()?); Ok(()) })),
     setting("PermittedCommands",     &["permittedcommands"],"session.commands",     Text("LIST"),     "ALL",    "Commands that clients may use",                                          Gateway(|c, v| { c.permitted = permitted::parse(v.text)?; Ok(()) })),
@@ -426,6 +439,7 @@ mod tests {
             ("BindAddress", _) => "127.0.0.1",
             ("DataConnectionPortRange", _) => "2000-3000",
             ("ExemptNetworks" | "Targets", _) => "192.0.2.0/24",
+            ("LogFormat", _) => "json",
             ("LogLevel", _) => "commands",
             ("PermittedCommands", _) => "READ",
             ("UserTargets", _) => "alice@192.0.2.0/24",

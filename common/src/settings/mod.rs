@@ -13,6 +13,7 @@ mod log_name;
 mod method;
 pub mod nearest;
 pub mod networks;
+mod outputs;
 mod own;
 pub mod peers;
 pub mod permitted;
@@ -45,6 +46,7 @@ pub use leading::{Leading, Led};
 pub use limits::Limits;
 pub use log_name::{LogName, Whose};
 pub use method::{Method, Methods};
+pub use outputs::Outputs;
 pub use own::{OwnSetting, UserTables};
 pub use pool::{Pool, PoolServer};
 pub use protection::{
@@ -68,7 +70,6 @@ use self::sources::SourcePorts;
 use crate::charset::Charset;
 use crate::digest::Algorithm;
 use crate::hooks::{Hook, Scripts};
-use crate::journal;
 use crate::policy::{Names, Policy};
 use crate::proto::listing::Order;
 use crate::proto::verbs::{Verb, VerbSet};
@@ -105,16 +106,8 @@ pub struct ServerConfig {
     pub control_socket: Option<PathBuf>,
     /// Where the server's own log lines go; without it where those of all sessions go (`Config::server_log`).
     pub log_file: Option<PathBuf>,
-    pub log_format: LogFormat,
     pub log_level: LogLevel,
-    /// Whether the log goes to syslog too, and where that listens.
-    pub syslog: bool,
-    pub syslog_socket: PathBuf,
-    /// Whether it goes to systemd's journal, with a field for each fact, and where that listens.
-    pub journal: bool,
-    pub journal_socket: PathBuf,
-    /// Where transfers are told one by one (xferlog).
-    pub transfer_log: Option<PathBuf>,
+    pub outputs: Outputs,
     /// Lines of the greeting before `220`'s last.
     pub banner: Vec<String>,
     /// What HOST may name (RFC 7151), in lower case; empty for anything.
@@ -190,7 +183,7 @@ impl Config {
     pub fn logs_to_syslog(&self) -> bool {
         let named = |path: &Path| path == Path::new(value::SYSLOG);
         let sessions = self.session.log_file.as_ref().and_then(LogName::plain);
-        self.server.syslog
+        self.server.outputs.syslog
             || [self.server.log_file.as_deref(), sessions]
                 .into_iter()
                 .flatten()
@@ -213,13 +206,8 @@ impl Default for ServerConfig {
             pid_file: None,
             control_socket: None,
             log_file: None,
-            log_format: LogFormat::Text,
             log_level: LogLevel::Transfers,
-            syslog: false,
-            syslog_socket: PathBuf::from("/dev/log"),
-            journal: false,
-            journal_socket: PathBuf::from(journal::SOCKET),
-            transfer_log: None,
+            outputs: Outputs::default(),
             banner: Vec::new(),
             host_names: Vec::new(),
             session_user: 60621,

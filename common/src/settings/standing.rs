@@ -1,7 +1,7 @@
 //! Settings that a daemon goes by from its start to its end, since what they are about is made once: they stay when
 //! the others are read anew. Pure: no I/O.
 
-use super::{Config, GatewayConfig, ServerConfig};
+use super::{Config, GatewayConfig, Outputs, ServerConfig};
 use crate::hooks::Hook;
 
 /// Gives a setting the value that it had; true if that was another one.
@@ -26,6 +26,22 @@ const GATEWAY: &[(&str, Keep<GatewayConfig>)] = &[
     ),
 ];
 
+/// What the logger has, which opens nothing; of both.
+const OUTPUTS: &[(&str, Keep<Outputs>)] = &[
+    ("LogFormat", |new, old| keep(&mut new.format, &old.format)),
+    ("Syslog", |new, old| keep(&mut new.syslog, &old.syslog)),
+    ("SyslogSocket", |new, old| {
+        keep(&mut new.syslog_socket, &old.syslog_socket)
+    }),
+    ("Journal", |new, old| keep(&mut new.journal, &old.journal)),
+    ("JournalSocket", |new, old| {
+        keep(&mut new.journal_socket, &old.journal_socket)
+    }),
+    ("TransferLog", |new, old| {
+        keep(&mut new.transfers, &old.transfers)
+    }),
+];
+
 const STANDING: &[(&str, Keep<ServerConfig>)] = &[
     ("SessionUser", |new, old| {
         keep(&mut new.session_user, &old.session_user)
@@ -37,20 +53,6 @@ const STANDING: &[(&str, Keep<ServerConfig>)] = &[
     // The logger has them, which opens nothing.
     ("ServLogFile", |new, old| {
         keep(&mut new.log_file, &old.log_file)
-    }),
-    ("LogFormat", |new, old| {
-        keep(&mut new.log_format, &old.log_format)
-    }),
-    ("Syslog", |new, old| keep(&mut new.syslog, &old.syslog)),
-    ("SyslogSocket", |new, old| {
-        keep(&mut new.syslog_socket, &old.syslog_socket)
-    }),
-    ("Journal", |new, old| keep(&mut new.journal, &old.journal)),
-    ("JournalSocket", |new, old| {
-        keep(&mut new.journal_socket, &old.journal_socket)
-    }),
-    ("TransferLog", |new, old| {
-        keep(&mut new.transfer_log, &old.transfer_log)
     }),
     // Without PAM the daemon has given up what the modules need.
     ("AuthMethods", |new, old| {
@@ -77,6 +79,12 @@ fn hooks(new: &mut ServerConfig, old: &ServerConfig) -> bool {
     too_late
 }
 
+/// The keys of a table that would have changed.
+fn stand_by<C>(rows: &[(&'static str, Keep<C>)], new: &mut C, old: &C) -> Vec<&'static str> {
+    let other = rows.iter().filter(|(_, keep)| keep(new, old));
+    other.map(|(key, _)| *key).collect()
+}
+
 fn keep<T: Clone + PartialEq>(new: &mut T, old: &T) -> bool {
     let other = new != old;
     if other {
@@ -88,11 +96,12 @@ fn keep<T: Clone + PartialEq>(new: &mut T, old: &T) -> bool {
 impl Config {
     /// Leaves those settings as they were that cannot change while the daemon runs; names those that should have.
     pub fn stand_by(&mut self, old: &Config) -> Vec<&'static str> {
-        let mut kept: Vec<_> = STANDING
-            .iter()
-            .filter(|(_, keep)| keep(&mut self.server, &old.server))
-            .map(|(key, _)| *key)
-            .collect();
+        let mut kept = stand_by(STANDING, &mut self.server, &old.server);
+        kept.extend(stand_by(
+            OUTPUTS,
+            &mut self.server.outputs,
+            &old.server.outputs,
+        ));
         // Where it is the server's log too, the logger has it.
         let syslog = self.logs_to_syslog() != old.logs_to_syslog();
         if syslog || self.server_log() != old.server_log() {
@@ -108,11 +117,9 @@ impl GatewayConfig {
     pub fn stand_by(&mut self, old: &GatewayConfig) -> Vec<&'static str> {
         // It says how this process runs.
         self.run = old.run;
-        GATEWAY
-            .iter()
-            .filter(|(_, keep)| keep(self, old))
-            .map(|(key, _)| *key)
-            .collect()
+        let mut kept = stand_by(GATEWAY, self, old);
+        kept.extend(stand_by(OUTPUTS, &mut self.outputs, &old.outputs));
+        kept
     }
 }
 
@@ -127,6 +134,10 @@ mod tests {
         for (key, _) in STANDING {
             let first = key.split(' ').next().unwrap();
             assert!(Setting::find(first).is_some(), "{key}");
+        }
+        for (key, _) in OUTPUTS {
+            assert!(Setting::find(key).is_some(), "{key}");
+            assert!(crate::settings::FTPPROXY.find(key).is_some(), "{key}");
         }
         for (key, _) in GATEWAY {
             let first = key.split(' ').next().unwrap();

@@ -226,7 +226,7 @@ impl Value<'_> {
         }
         match self.text {
             SYSLOG => Err(Wrong::Because(
-                "SYSLOG is for LogFile and ServLogFile of ftpd: this log goes to a file".to_owned(),
+                "SYSLOG is for LogFile and ServLogFile: this log goes to a file".to_owned(),
             )),
             _ => self.log_file(),
         }

@@ -16,7 +16,7 @@ use common::settings::{Config, JailMode, Method, ServerConfig};
 use common::startup;
 use common::tls;
 use nix::errno::Errno;
-use nix::unistd::{AccessFlags, Uid, User, access};
+use nix::unistd::{Uid, User};
 
 use super::Finding::{self, Error, Note, Warning};
 
@@ -124,70 +124,21 @@ fn unusable(key: &str, path: Option<&Path>, errno: Errno) -> String {
 
 fn log_files(config: &Config, found: &mut Vec<Finding>) {
     let server = &config.server;
-    let files = [
-        ("ServLogFile", server.log_file.as_deref()),
-        ("TransferLog", server.transfer_log.as_deref()),
-    ];
-    for (key, path) in files {
-        if let Some(path) = path {
-            log_file(key, path, found);
-        }
-    }
+    let mut wrong = Vec::new();
+    let own = server.log_file.as_deref();
+    wrong.extend(own.and_then(|path| log::look_at_file("ServLogFile", path)));
     if let Some(name) = &config.session.log_file {
-        match (name.plain(), name.directory()) {
-            (Some(path), _) => log_file("LogFile", path, found),
-            (None, Some(directory)) => {
-                if let Err(errno) = access(directory, AccessFlags::W_OK | AccessFlags::X_OK) {
-                    found.push(unreachable("LogFile", directory, errno, ""));
-                }
-            }
-            (None, None) => {}
-        }
+        wrong.extend(match (name.plain(), name.directory()) {
+            (Some(path), _) => log::look_at_file("LogFile", path),
+            (None, Some(directory)) => log::look_at_directory("LogFile", directory),
+            (None, None) => None,
+        });
     }
-    let sockets = [
-        (
-            "SyslogSocket",
-            config.logs_to_syslog(),
-            &server.syslog_socket,
-            "a syslog daemon",
-        ),
-        (
-            "JournalSocket",
-            server.journal,
-            &server.journal_socket,
-            "systemd's journal",
-        ),
-    ];
-    for (key, wanted, path, who) in sockets {
-        if wanted && let Err(errno) = access(path, AccessFlags::W_OK) {
-            let remark = format!("; does {who} run?");
-            found.push(unreachable(key, path, errno, &remark));
-        }
-    }
-}
-
-fn unreachable(key: &str, path: &Path, errno: Errno, remark: &str) -> Finding {
-    Error(format!(
-        "{key}: {}: {}{remark}",
-        path.display(),
-        errno.desc()
-    ))
-}
-
-fn log_file(key: &str, path: &Path, found: &mut Vec<Finding>) {
-    if log::is_standard(path) || log::is_syslog(path) {
-        return;
-    }
-    let parent = path.parent().unwrap_or(Path::new("/"));
-    let asked = match access(path, AccessFlags::W_OK) {
-        Err(Errno::ENOENT) => access(parent, AccessFlags::W_OK | AccessFlags::X_OK),
-        asked => asked,
-    };
-    match (asked, log::look(path)) {
-        (_, Err(why)) => found.push(Error(format!("{key}: {}: {why}", path.display()))),
-        (Err(errno), Ok(())) => found.push(unreachable(key, path, errno, "")),
-        (Ok(()), Ok(())) => {}
-    }
+    wrong.extend(log::look_at_outputs(
+        &server.outputs,
+        config.logs_to_syslog(),
+    ));
+    found.extend(wrong.into_iter().map(Error));
 }
 
 fn identities(server: &ServerConfig, found: &mut Vec<Finding>) {
