@@ -43,11 +43,19 @@ complete -c ftpproxy -l server-proxy-protocol -d 'Header that tells Server or Se
 v2\t''"
 complete -c ftpproxy -l nopasv -d 'Have servers open the data connections to the gateway' -r
 complete -c ftpproxy -l nodemon -d 'Stay in the foreground' -r
+complete -c ftpproxy -s I -l inetd -d 'Serve one session on descriptor 0, started by inetd' -r
 complete -c ftpproxy -l proxyuser -d 'Uid and gid of what reads the network; four behind it are taken too [default: 60631]' -r
 complete -c ftpproxy -l pidfile -d 'File for the number of the daemon\'s process, by which a second one is refused' -r -F
 complete -c ftpproxy -l drain-timeout -d 'How long SIGTERM lets transfers finish; a second one does not wait [default: 30]' -r
 complete -c ftpproxy -l controlsocket -d 'Socket for --status, --drain, --who and --kick; for root and the daemon\'s user' -r -F
-complete -c ftpproxy -l servlogfile -d 'Append log lines to this file' -r -F
+complete -c ftpproxy -l servlogfile -d 'Append log lines to this file, or SYSLOG' -r -F
+complete -c ftpproxy -l logformat -d 'Form of the log\'s lines: for people, or a JSON object each [default: text]' -r -f -a "text\t''
+json\t''"
+complete -c ftpproxy -l syslog -d 'Tell syslog what is logged, in the form of RFC 5424' -r
+complete -c ftpproxy -l syslogsocket -d 'Where syslog listens [default: /dev/log]' -r -F
+complete -c ftpproxy -l journal -d 'Tell systemd\'s journal what is logged, with fields such as FTP_USER' -r
+complete -c ftpproxy -l journalsocket -d 'Where the journal listens [default: /run/systemd/journal/socket]' -r -F
+complete -c ftpproxy -l transferlog -d 'File for a line about each transfer, in the form of wu-ftpd\'s xferlog' -r -F
 complete -c ftpproxy -l loglevel -d 'How much is logged; each has what those before it have [default: transfers]' -r -f -a "logins\t''
 transfers\t''
 commands\t''"

@@ -9,24 +9,27 @@ use std::process::Command;
 use tests::{Scratch, binaries, require};
 
 const PORT: u16 = 2121;
+/// Where the server is when there is a gateway before it.
+const BEHIND: u16 = 2122;
 
-/// Starts a superserver by these words, and moves a file through it in both directions, twice.
+/// Starts a superserver by these words, and moves a file through it in both directions, twice, as a client by this name.
 #[track_caller]
-fn serve(scratch: &Scratch, superserver: &str) {
+fn serve(scratch: &Scratch, superserver: &str, name: &str) {
+    let at = format!("127.0.0.1:{PORT}");
     let place = scratch.path().display();
     let script = format!(
         "set -e
         ip link set lo up
         {superserver} &
         left=100
-        until curl -s ftp://fred:secret@127.0.0.1:{PORT}/ >list; do left=$((left - 1)); test $left -gt 0; sleep 0.1; done
+        until curl -s ftp://{name}:secret@{at}/ >list; do left=$((left - 1)); test $left -gt 0; sleep 0.1; done
         for name in one two; do
             echo $name >$name
-            curl -sS -T $name ftp://fred:secret@127.0.0.1:{PORT}/
-            test \"$(curl -sS ftp://fred:secret@127.0.0.1:{PORT}/$name)\" = $name
+            curl -sS -T $name ftp://{name}:secret@{at}/
+            test \"$(curl -sS ftp://{name}:secret@{at}/$name)\" = $name
             test \"$(cat {place}/home/$name)\" = $name
         done
-        if curl -s ftp://fred:wrong@127.0.0.1:{PORT}/; then exit 1; fi"
+        if curl -s ftp://{name}:wrong@{at}/; then exit 1; fi"
     );
     let output = Command::new("unshare")
         .args(["--net", "--pid", "--fork", "--kill-child", "--mount-proc"])
@@ -78,7 +81,41 @@ fn inetd_starts_a_session_for_each_client() {
     let program = program.display();
     let line = format!("127.0.0.1:{PORT} stream tcp nowait root {program} ftpd {words}\n");
     fs::write(scratch.join("inetd.conf"), line).unwrap();
-    serve(&scratch, "inetd -i ./inetd.conf");
+    serve(&scratch, "inetd -i ./inetd.conf", "fred");
+}
+
+#[test]
+fn inetd_starts_a_session_of_the_gateway_for_each_client() {
+    for (setting, name) in [
+        (format!("Server=127.0.0.1:{BEHIND}\n"), "fred".to_owned()),
+        (String::new(), format!("fred%40127.0.0.1%3A{BEHIND}")),
+    ] {
+        let scratch = Scratch::new();
+        let Some((program, words)) = server(&scratch) else {
+            return;
+        };
+        if !require::programs(&["inetd"]) {
+            return;
+        }
+        let place = scratch.path().display();
+        let settings = format!(
+            "Inetd\nTargets=127.0.0.1:{BEHIND}\nServLogFile={place}/gateway.log\n{setting}"
+        );
+        fs::write(scratch.join("gateway"), settings).unwrap();
+        tests::scratch::mode(&scratch.join("gateway"), 0o600);
+        let (program, gateway) = (program.display(), binaries::path("ftpproxy"));
+        let lines = format!(
+            "127.0.0.1:{BEHIND} stream tcp nowait root {program} ftpd {words}\n\
+             127.0.0.1:{PORT} stream tcp nowait root {} ftpproxy -f {place}/gateway\n",
+            gateway.display()
+        );
+        fs::write(scratch.join("inetd.conf"), lines).unwrap();
+        serve(&scratch, "inetd -i ./inetd.conf", &name);
+        let log = fs::read_to_string(scratch.join("gateway.log")).unwrap();
+        assert!(log.contains("login of 'fred' at 127.0.0.1:2122"), "{log}");
+        assert!(log.contains("upload, STOR 'two' of 'fred'"), "{log}");
+        assert!(!log.contains("secret"), "{log}");
+    }
 }
 
 #[test]
@@ -105,5 +142,6 @@ fn xinetd_starts_a_session_for_each_client() {
             "{} -dontfork -stayalive -f ./xinetd.conf -pidfile ./pid",
             xinetd.display()
         ),
+        "fred",
     );
 }

@@ -9,6 +9,7 @@ use nix::sys::resource::{Resource, getrlimit, setrlimit};
 use nix::sys::stat::Mode;
 
 use crate::log::{self, Log, Places, Sinks};
+use crate::net::Ends;
 use crate::sandbox::{EmptyRoot, Programs};
 use crate::settings::{LogFormat, LogLevel, Run, ServerTls, Tls, UpstreamTls};
 use crate::sys::{self, Fork};
@@ -196,6 +197,19 @@ pub fn detach_standard_descriptors() -> io::Result<()> {
     nix::unistd::dup2_stdout(&null)?;
     nix::unistd::dup2_stderr(&null)?;
     Ok(())
+}
+
+/// Takes the client that inetd has for a program: descriptor 0, which is let go with the other two, since all of them are the
+/// client's connection and nothing but replies may ever be written there.
+///
+/// # Errors
+/// It is no connection, or a system call fails. There is nobody to tell.
+pub fn take_client() -> io::Result<(OwnedFd, Ends)> {
+    let socket = sys::take_standard_input()?;
+    let ends = Ends::of(&socket)?;
+    detach_standard_descriptors()?;
+    socket2::SockRef::from(&socket).set_nonblocking(true)?;
+    Ok((socket, ends))
 }
 
 /// The soft limit on descriptors is for programs that use select(2).

@@ -79,22 +79,9 @@ pub(crate) fn listen(config: Config, source: &Source) -> ExitCode {
 
 /// Serves the client on descriptor 0 and ends.
 pub(crate) fn serve_inetd(config: Config) -> ExitCode {
-    // Descriptors 0 to 2 are the client's connection: nothing is ever written to them but replies.
-    let Ok(socket) = sys::take_standard_input() else {
+    let Ok((socket, ends)) = startup::take_client() else {
         return ExitCode::FAILURE;
     };
-    let Ok(ends) = Ends::of(&socket) else {
-        return ExitCode::FAILURE;
-    };
-    if detach_standard_descriptors().is_err() {
-        return ExitCode::FAILURE;
-    }
-    if socket2::SockRef::from(&socket)
-        .set_nonblocking(true)
-        .is_err()
-    {
-        return ExitCode::FAILURE;
-    }
     // There is nobody to tell what goes wrong here but the log file.
     warm_up();
     let prepared = prepare(config).and_then(|(mut setup, sinks)| {

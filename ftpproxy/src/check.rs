@@ -6,7 +6,7 @@ use common::cli::out::{complain, print};
 use common::entrances;
 use common::pool::Login;
 use common::sandbox::is_root;
-use common::settings::GatewayConfig;
+use common::settings::{GatewayConfig, Run};
 use common::{clock, log, startup, tls};
 
 /// The lowest port that anybody may listen on.
@@ -15,12 +15,15 @@ const FREE_PORT: u16 = 1024;
 /// Looks at a configuration that is right in itself.
 pub(crate) fn answer(config: &GatewayConfig) -> ExitCode {
     let mut errors = Vec::new();
-    match entrances::look(&config.bind, config.port, &config.tls) {
-        Ok(notes) => notes.iter().for_each(|note| print(&format!("{note}\n"))),
-        Err(why) => errors.push(why),
+    let listens = config.run != Run::Inetd;
+    match listens.then(|| entrances::look(&config.bind, config.port, &config.tls)) {
+        Some(Ok(notes)) => notes.iter().for_each(|note| print(&format!("{note}\n"))),
+        Some(Err(why)) => errors.push(why),
+        None => {}
     }
     errors.extend(entrances::may_admit(config.transparent.into()).err());
-    if !is_root() && (1..FREE_PORT).contains(&config.port) && !entrances::passed::are_there() {
+    let low = (1..FREE_PORT).contains(&config.port) && listens;
+    if !is_root() && low && !entrances::passed::are_there() {
         errors.push(format!(
             "port {} needs root; a port from {FREE_PORT} up does not: -port 2121",
             config.port

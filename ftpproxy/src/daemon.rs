@@ -10,8 +10,10 @@ use common::dialer::Rules;
 use common::entrances;
 use common::gateway::{self, Gateway};
 use common::hookd::Interest;
-use common::listener::{Listener, Operator, Pool, Ran, Renewal, Status};
-use common::log::{Log, Places};
+use common::listener::{
+    Client, Entrance, Lifeline, Listener, Operator, Pool, Ran, Renewal, Reports, Status,
+};
+use common::log::{Log, Places, Sinks};
 use common::pid_file::PidFile;
 use common::pool::{Login, Recipe, Standing};
 use common::rate::Rates;
@@ -19,7 +21,7 @@ use common::sandbox::{Bounding, EmptyRoot, Programs, drop_bounding, is_root};
 use common::settings::{GatewayConfig, Run, Source};
 use common::startup::{self, apart, because};
 use common::sys;
-use common::tls::Trusted;
+use common::tls::{Offer, Trusted, signer};
 
 use crate::reload::reload;
 
@@ -38,6 +40,21 @@ pub(crate) struct Setup {
 }
 
 impl Setup {
+    fn begin_log(&mut self, sinks: Sinks) -> Result<(), String> {
+        let [_, user, ..] = self.config.own_uids();
+        let (level, root) = (self.config.log_level, self.empty_root.as_ref());
+        self.log = startup::start_logger(sinks, level, &self.programs, user, root)?;
+        Ok(())
+    }
+
+    /// Starts the signer, if there are certificates, and waits until it has read them.
+    fn start_signer(&self) -> Result<Option<(signer::Recipe, signer::Ready)>, String> {
+        let [_, _, _, user, _] = self.config.own_uids();
+        let root = self.empty_root.as_ref();
+        let (tls, run) = (&self.config.tls, self.config.run);
+        startup::start_signer(tls, run, &self.programs, user, root, &self.log)
+    }
+
     fn gateway(&self) -> Gateway<'_> {
         let [_, _, user, ..] = self.config.own_uids();
         Gateway {
@@ -89,10 +106,45 @@ pub(crate) fn listen(config: GatewayConfig, source: &Source) -> ExitCode {
     }
 }
 
-/// Opens the port, then leaves the terminal if that is wanted, then starts the logger.
-fn start(config: GatewayConfig) -> Result<(Listener, Setup, Option<PidFile>), String> {
-    let ports = entrances::open(&config.bind, config.port, &config.tls)?;
-    entrances::admit(&ports, config.transparent.into())?;
+/// Serves the client on descriptor 0 and ends.
+pub(crate) fn serve_inetd(config: GatewayConfig) -> ExitCode {
+    let Ok((socket, ends)) = startup::take_client() else {
+        return ExitCode::FAILURE;
+    };
+    match prepare_single_session(config) {
+        Ok((setup, tls, lifeline)) => {
+            let client = Client {
+                socket,
+                ends,
+                entrance: Entrance::Plain,
+                tls,
+                lifeline,
+                drain: None,
+                reports: Reports::nowhere(),
+                hooks: None,
+                page: None,
+            };
+            sys::exit(gateway::serve(&setup.gateway(), client).code())
+        }
+        // There is nobody to tell what goes wrong here but the log.
+        Err(_) => ExitCode::FAILURE,
+    }
+}
+
+fn prepare_single_session(
+    config: GatewayConfig,
+) -> Result<(Setup, Option<Offer>, Lifeline), String> {
+    let (mut setup, sinks) = prepare(config)?;
+    setup.begin_log(sinks)?;
+    common::tls::warm_up();
+    let tls = setup.start_signer()?.map(|(_, ready)| ready.offer);
+    setup.log.begin_session();
+    let lifeline = Lifeline::unattended().map_err(because("pipe"))?;
+    Ok((setup, tls, lifeline))
+}
+
+/// Makes everything that is made once. The log is added when the logger runs.
+fn prepare(config: GatewayConfig) -> Result<(Setup, Sinks), String> {
     startup::leave_no_core()?;
     let places = Places::of(
         config.log_file.as_deref(),
@@ -107,37 +159,43 @@ fn start(config: GatewayConfig) -> Result<(Listener, Setup, Option<PidFile>), St
     };
     let trusted = startup::trusted(&config.upstream)?;
     look(&config)?;
-    let awaited = match config.run {
+    let setup = Setup {
+        config,
+        programs,
+        empty_root,
+        log: Log::nowhere(),
+        trusted,
+        standing: None,
+    };
+    Ok((setup, sinks))
+}
+
+/// Opens the port, then leaves the terminal if that is wanted, then starts the logger.
+fn start(config: GatewayConfig) -> Result<(Listener, Setup, Option<PidFile>), String> {
+    let ports = entrances::open(&config.bind, config.port, &config.tls)?;
+    entrances::admit(&ports, config.transparent.into())?;
+    let (mut setup, sinks) = prepare(config)?;
+    let awaited = match setup.config.run {
         Run::Background => Some(startup::leave_terminal()?),
         Run::Foreground | Run::Inetd => None,
     };
-    let pid_file = config.pid_file.as_deref().map(PidFile::new).transpose()?;
-    let [_, logger, _, signer, _] = config.own_uids();
+    let pid_file = setup.config.pid_file.as_deref();
+    let pid_file = pid_file.map(PidFile::new).transpose()?;
     let terminal = io::stderr().as_fd().try_clone_to_owned();
     startup::detach_standard_descriptors().map_err(because("/dev/null"))?;
-    let root = empty_root.as_ref();
-    let log = startup::start_logger(sinks, config.log_level, &programs, logger, root)?;
+    setup.begin_log(sinks)?;
     startup::raise_descriptor_limit();
     if is_root() {
         drop_bounding(Bounding::Empty).map_err(|error| error.to_string())?;
     }
     common::tls::warm_up();
-    let signer = startup::start_signer(&config.tls, config.run, &programs, signer, root, &log);
-    let signer = signer.inspect_err(|_| {
+    let signer = setup.start_signer().inspect_err(|_| {
         // Where it fails, nobody is told.
         let _ = terminal.map(nix::unistd::dup2_stderr);
     })?;
     let renewal = signer.map(|(recipe, ready)| Renewal::new(recipe, ready));
-    let operator = config.control_socket.as_deref().map(Operator::new);
+    let operator = setup.config.control_socket.as_deref().map(Operator::new);
     let operator = operator.transpose()?;
-    let mut setup = Setup {
-        config,
-        programs,
-        empty_root,
-        log,
-        trusted,
-        standing: None,
-    };
     let (pool, standing) = pool(&setup, &setup.config, &setup.trusted, None)?;
     setup.standing = standing;
     let (config, log) = (&setup.config, &setup.log);

@@ -1,4 +1,4 @@
-//! `ftpproxy`: the gateway. `main` only finds out which role this process has: daemon, a check of the configuration, or a question to the
+//! `ftpproxy`: the gateway. `main` only finds out which role this process has: daemon, the one session of inetd, a check of the configuration, or a question to the
 //! daemon that runs.
 
 mod check;
@@ -12,7 +12,7 @@ use common::cli;
 use common::cli::asking::Daemon;
 use common::cli::ftpproxy::Question;
 use common::cli::{pool, who};
-use common::settings::{GatewayConfig, Source};
+use common::settings::{GatewayConfig, Run, Source};
 
 fn main() -> ExitCode {
     common::sys::map_large_buffers();
@@ -21,7 +21,10 @@ fn main() -> ExitCode {
         ControlFlow::Continue(both) => both,
     };
     common::sys::promise_single_thread();
-    daemon::listen(config, &source)
+    match config.run {
+        Run::Inetd => daemon::serve_inetd(config),
+        Run::Foreground | Run::Background => daemon::listen(config, &source),
+    }
 }
 
 /// What the command line and the files say; `Break` where that was all there was to do.

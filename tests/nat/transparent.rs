@@ -1,8 +1,9 @@
 //! Clients that a firewall redirects to a gateway: they know nothing of it, and it goes where they went.
 
 use std::net::{IpAddr, Ipv6Addr, SocketAddr};
+use std::process::Command;
 
-use tests::{Client, Data, Gateway, GatewaySetup, Server, Setup, wait};
+use tests::{Client, Data, Gateway, GatewaySetup, Scratch, Server, Setup, binaries, require, wait};
 
 use crate::lab::{CONTENT, Lab, Place, SERVER, SERVER_V6};
 
@@ -23,17 +24,22 @@ fn start(lab: &Lab, setup: GatewaySetup) -> Gateway {
         .port(2121);
     let gateway = lab.at(Place::ClientsGateway, || setup.start());
     for table in ["iptables", "ip6tables"] {
-        let rule = format!("{table} -t nat -A PREROUTING -i v1 -p tcp --dport");
-        lab.run(
-            Place::ClientsGateway,
-            &format!("{rule} 21 -j REDIRECT --to-ports 2121"),
-        );
-        lab.run(
-            Place::ClientsGateway,
-            &format!("{rule} {PORTS} -j REDIRECT"),
-        );
+        redirect(lab, table);
     }
     gateway
+}
+
+/// Has clients come to the gateway's port.
+fn redirect(lab: &Lab, table: &str) {
+    let rule = format!("{table} -t nat -A PREROUTING -i v1 -p tcp --dport");
+    lab.run(
+        Place::ClientsGateway,
+        &format!("{rule} 21 -j REDIRECT --to-ports 2121"),
+    );
+    lab.run(
+        Place::ClientsGateway,
+        &format!("{rule} {PORTS} -j REDIRECT"),
+    );
 }
 
 pub(crate) fn server(lab: &Lab, address: IpAddr) -> Server {
@@ -118,4 +124,48 @@ fn a_redirect_that_catches_the_gateway_itself_ends_at_once() {
     gateway.log.line_with(&["leads back to this gateway"]);
     wait::until("nothing is left", || gateway.dialers().is_empty());
     assert_eq!(gateway.log.text().matches("leads back").count(), 1);
+}
+
+#[test]
+fn a_session_of_inetd_goes_where_its_client_went() {
+    let Some(lab) = Lab::new() else { return };
+    if !require::programs(&["inetd"]) {
+        return;
+    }
+    let server = server(&lab, SERVER.into());
+    let scratch = Scratch::new();
+    let (program, place) = (binaries::path("ftpproxy"), scratch.path().display());
+    let file = |name: &str, text: &str| {
+        std::fs::write(scratch.join(name), text).unwrap();
+        tests::scratch::mode(&scratch.join(name), 0o600);
+    };
+    file(
+        "conf",
+        &format!(
+            "Inetd\nTransparent\nTargets=10.2.0.0/24:21\nDataConnectionPortRange=50000-50999\nServLogFile={place}/log\n"
+        ),
+    );
+    let line = format!(
+        "0.0.0.0:2121 stream tcp nowait root {} ftpproxy -f {place}/conf\n",
+        program.display()
+    );
+    file("inetd.conf", &line);
+    redirect(&lab, "iptables");
+    let mut inetd = lab.at(Place::ClientsGateway, || {
+        let mut command = Command::new("setpriv");
+        command.args(["--pdeathsig", "KILL", "inetd", "-i"]);
+        command.arg(scratch.join("inetd.conf")).spawn().unwrap()
+    });
+    let listens = || lab.run(Place::ClientsGateway, "ss -Hltn").contains(":2121");
+    wait::until("inetd listens", listens);
+    let mut client = Client::connect(server.address());
+    client.login(&server.login.name, &server.login.password);
+    for how in Data::ALL {
+        assert_eq!(client.download(how, "file"), CONTENT, "{how:?}");
+    }
+    client.expect("QUIT", 221);
+    inetd.kill().unwrap();
+    inetd.wait().unwrap();
+    let log = std::fs::read_to_string(scratch.join("log")).unwrap();
+    assert!(log.contains("connected to 10.2.0.2:21"), "{log}");
 }

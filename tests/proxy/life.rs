@@ -34,6 +34,50 @@ fn a_process_file_keeps_a_second_gateway_out_and_a_killed_one_is_in_nobodys_way(
 }
 
 #[test]
+fn inetd_hands_over_one_session_that_goes_where_its_name_says_or_to_the_one_server() {
+    let server = Server::start();
+    let at = server.address();
+    let led = format!("{}@{at}", server.login.name);
+    for (setting, name) in [
+        (format!("Server={at}"), &server.login.name),
+        ("Idle=600".to_owned(), &led),
+    ] {
+        let setups = [GatewaySetup::to_here(), GatewaySetup::to_here().rootless()];
+        for setup in setups {
+            let setup = setup.without("Penalty=0").setting(&setting);
+            let (mut gateway, mut client) = setup.inetd_for_client();
+            client.expect_reply(220);
+            client.login(name, &server.login.password);
+            client.upload(Data::Epsv, "file", b"content");
+            assert_eq!(client.download(Data::Eprt, "file"), b"content");
+            client.expect("QUIT", 221);
+            client.expect_end();
+            assert!(gateway.wait().success());
+        }
+    }
+}
+
+#[test]
+fn what_needs_the_daemon_is_refused_under_inetd_and_no_client_hears_why() {
+    for line in [
+        "PidFile=/run/pid",
+        "TProxy",
+        "MaxPerUser=3",
+        "ControlSocket=/run/x",
+    ] {
+        let setup = GatewaySetup::to_here().without("Penalty=0").setting(line);
+        let (mut gateway, mut client) = setup.inetd_for_client();
+        client.expect_end();
+        assert!(!gateway.wait().success());
+        let told = gateway.ask(&["--check"]);
+        let text = String::from_utf8(told.stderr).unwrap();
+        let key = line.split('=').next().unwrap();
+        assert!(text.contains(&format!("{key} needs the daemon")), "{text}");
+        assert_eq!(told.status.code(), Some(1));
+    }
+}
+
+#[test]
 fn sigterm_lets_transfers_finish_in_both_directions_and_tells_the_others_to_come_back() {
     let octets: Vec<u8> = (0..8_000_000u32).map(|n| (n % 251) as u8).collect();
     for setup in gateways() {

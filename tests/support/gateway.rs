@@ -1,7 +1,8 @@
 //! Starts `ftpproxy`, or `ftpd` as a gateway, for a test and ends it with the test, even if that panics. Knows the command line, not the code.
 
 use std::fs;
-use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr, TcpListener, TcpStream};
+use std::os::fd::OwnedFd;
 use std::os::unix::process::CommandExt;
 use std::process::{Child, Command, ExitStatus, Stdio};
 
@@ -28,6 +29,8 @@ pub struct GatewaySetup {
     passed: Option<Passed>,
     /// What stands in /etc/hosts for it.
     hosts: Option<String>,
+    /// The connection that inetd gives it.
+    client: Option<OwnedFd>,
 }
 
 impl GatewaySetup {
@@ -41,6 +44,7 @@ impl GatewaySetup {
             settings: vec![format!("Targets={targets}"), "Penalty=0".to_owned()],
             passed: None,
             hosts: None,
+            client: None,
         }
     }
 
@@ -128,6 +132,18 @@ impl GatewaySetup {
         assert_eq!(gateway.child.wait().unwrap().code(), Some(1));
     }
 
+    /// Starts one session as inetd does: the connection is descriptors 0, 1 and 2. Gives the session and its client.
+    #[track_caller]
+    pub fn inetd_for_client(mut self) -> (Gateway, Client) {
+        let listener = TcpListener::bind((self.bind, 0)).unwrap();
+        let ours = TcpStream::connect(listener.local_addr().unwrap()).unwrap();
+        let (theirs, _) = listener.accept().unwrap();
+        self.settings.push("Inetd".to_owned());
+        self.client = Some(theirs.into());
+        let gateway = self.spawn();
+        (gateway, Client::over(ours))
+    }
+
     fn spawn(mut self) -> Gateway {
         let scratch = Scratch::new();
         let configuration = scratch.join("gateway.conf");
@@ -170,12 +186,20 @@ impl GatewaySetup {
             .arg("--")
             .args(self.passed.iter().flat_map(Passed::words))
             .arg(program)
-            .args(["-nodemon", "-f"])
+            .arg("-f")
             .arg(&configuration)
-            .process_group(0)
-            .stdin(Stdio::null())
-            .stdout(Stdio::null())
-            .stderr(Stdio::piped());
+            .process_group(0);
+        match self.client.take() {
+            Some(client) => command
+                .stdin(client.try_clone().unwrap())
+                .stdout(client.try_clone().unwrap())
+                .stderr(client),
+            None => command
+                .arg("-nodemon")
+                .stdin(Stdio::null())
+                .stdout(Stdio::null())
+                .stderr(Stdio::piped()),
+        };
         match self.passed.take() {
             Some(passed) => passed.give(&mut command),
             None => {
@@ -184,7 +208,7 @@ impl GatewaySetup {
             }
         }
         let mut child = command.spawn().unwrap();
-        let log = Log::follow(child.stderr.take().unwrap());
+        let log = child.stderr.take().map(Log::follow).unwrap_or_default();
         Gateway {
             child,
             address: SocketAddr::new(self.bind, 0),

@@ -359,7 +359,8 @@ const TABLE: &[Setting] = &[
     setting("Draining",              &["draining"],        "servers.draining",      Text("LIST"),     "",       "Servers of the pool that get no new sessions, while those that run end", Gateway(|c, v| { c.pool.draining = words(v.text).map(str::to_owned).collect(); Ok(()) })),
     setting("ServerProxyProtocol",   &["server-proxy-protocol"], "servers.proxy-protocol", Choice(&["off", "v2"]), "off", "Header that tells Server or Servers whose each control connection is",  Gateway(|c, v| { c.header = ServerHeader::parse(v.text)?; Ok(()) })),
     setting("NoPassive",             &["nopasv"],          "servers.active",        Switch,           "no",     "Have servers open the data connections to the gateway",                  Gateway(|c, v| { c.server_data = ServerData::parse(v)?; Ok(()) })),
-    setting("NoDaemon",              &["nodemon"],         "run.foreground",        Switch,           "no",     "Stay in the foreground",                                                 Gateway(foreground)),
+    setting("NoDaemon",              &["nodemon"],         "run.foreground",        Switch,           "no",     "Stay in the foreground",                                                 Gateway(|c, v| run(c, v, Run::Foreground))),
+    setting("Inetd",                 &["inetd", "I"],      "run.inetd",             Switch,           "no",     "Serve one session on descriptor 0, started by inetd",                    Gateway(|c, v| run(c, v, Run::Inetd))),
     setting("ProxyUser",             &["proxyuser"],       "run.user",              Text("UID"),      "60631",  "Uid and gid of what reads the network; four behind it are taken too",     Gateway(|c, v| { c.user = v.unprivileged_id()?; Ok(()) })),
     setting("PidFile",               &["pidfile"],         "run.pid-file",          File,             "",       "File for the number of the daemon's process, by which a second one is refused", Gateway(|c, v| { c.pid_file = Some(v.path()?); Ok(()) })),
     setting("DrainTimeout",          &["drain-timeout"],   "run.drain-timeout",     Text("TIME"),     "30",     "How long SIGTERM lets transfers finish; a second one does not wait",     Gateway(|c, v| { c.drain_timeout = v.interval(Zero::Allow)?; Ok(()) })),
@@ -408,11 +409,12 @@ fn tls_name(value: Value) -> Result<String, Wrong> {
     }
 }
 
-fn foreground(config: &mut GatewayConfig, value: Value) -> Result<(), Wrong> {
-    config.run = match value.switch()? {
-        true => Run::Foreground,
-        false => Run::Background,
-    };
+fn run(config: &mut GatewayConfig, value: Value, run: Run) -> Result<(), Wrong> {
+    match value.switch()? {
+        true => config.run = run,
+        false if config.run == run => config.run = Run::Background,
+        false => {}
+    }
     Ok(())
 }
 

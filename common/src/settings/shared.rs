@@ -1,7 +1,7 @@
 //! Settings that sessions share: they need the daemon, since under inetd no process knows of the others. Pure: no I/O.
 
 use super::assign::{Origins, SettingError};
-use super::{Config, OwnSetting, Run, SessionConfig};
+use super::{Config, GatewayConfig, OwnSetting, Run, SessionConfig, Transparent};
 
 /// The keys that are without effect under inetd and ask for something there, in the order of the table.
 fn of_server(config: &Config, origins: &Origins) -> Vec<&'static str> {
@@ -40,6 +40,53 @@ fn of_session(session: &SessionConfig) -> [(&'static str, bool); 3] {
     ]
 }
 
+/// The keys of a gateway that are without effect there and ask for something, in the order of the table.
+fn of_gateway(config: &GatewayConfig, origins: &Origins) -> Vec<&'static str> {
+    let limits = &config.limits;
+    let asked = [
+        ("Servers", config.pools()),
+        ("TProxy", config.transparent == Transparent::Tproxy),
+        ("PidFile", config.pid_file.is_some()),
+        ("ControlSocket", config.control_socket.is_some()),
+        ("MaxClients", limits.clients != 0),
+        ("MaxPerAddress", limits.per_address != 0),
+        ("MaxPerUser", config.max_per_user != 0),
+        ("MaxUnauthenticated", limits.unauthenticated != 0),
+        ("ExemptNetworks", limits.exempt.is_some()),
+        ("Penalty", !limits.penalty.is_zero()),
+        ("Ban", true),
+        ("LongestBan", true),
+    ];
+    let asked = asked.into_iter();
+    asked
+        .filter(|(key, asked)| *asked && origins.contains_key(key))
+        .map(|(key, _)| key)
+        .collect()
+}
+
+/// What the settings of a gateway ask for and inetd cannot give.
+pub(super) fn unshared_by_gateway(config: &GatewayConfig, origins: &Origins) -> Vec<SettingError> {
+    if config.run != Run::Inetd {
+        return Vec::new();
+    }
+    let errors = of_gateway(config, origins).into_iter().filter_map(|key| {
+        let origin = origins.get(key)?.0.clone();
+        let message = match key {
+            "Servers" => {
+                "Servers needs the daemon, which knows how the servers of a pool are: under inetd say Server".to_owned()
+            }
+            "TProxy" => {
+                "TProxy needs the daemon: the socket that clients come to is inetd's, which takes no connections for other \
+                 machines; Transparent works there"
+                    .to_owned()
+            }
+            _ => sentence(key, "ftpproxy"),
+        };
+        Some(SettingError { origin, message })
+    });
+    errors.collect()
+}
+
 /// What the server's settings ask for and inetd cannot give.
 pub(super) fn unshared(config: &Config, origins: &Origins) -> Vec<SettingError> {
     if config.server.run != Run::Inetd {
@@ -47,7 +94,7 @@ pub(super) fn unshared(config: &Config, origins: &Origins) -> Vec<SettingError> 
     }
     let errors = of_server(config, origins).into_iter().filter_map(|key| {
         let origin = origins.get(key)?.0.clone();
-        let message = sentence(key);
+        let message = sentence(key, "ftpd");
         Some(SettingError { origin, message })
     });
     errors.collect()
@@ -68,12 +115,13 @@ pub(super) fn unshared_own<'a>(
         let key = setting.key.as_ref().ok().filter(|key| asks(key))?;
         Some(SettingError {
             origin: setting.origin.clone(),
-            message: sentence(key),
+            message: sentence(key, "ftpd"),
         })
     })
 }
 
-fn sentence(key: &str) -> String {
+fn sentence(key: &str, program: &str) -> String {
+    let own = format!("whatever starts {program} there has limits of its own");
     let instead = match key {
         "TotalDownloadRate" | "TotalUploadRate" | "UserDownloadRate" | "UserUploadRate" => {
             "DownloadRate and UploadRate work there"
@@ -81,7 +129,7 @@ fn sentence(key: &str) -> String {
         "EventSpool" => {
             "hooks are run there too, but what they have not heard ends with the system"
         }
-        _ => "whatever starts ftpd there has limits of its own",
+        _ => &own,
     };
     format!("{key} needs the daemon: under inetd sessions do not know of each other; {instead}")
 }
@@ -89,6 +137,7 @@ fn sentence(key: &str) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::settings::FTPPROXY;
     use crate::settings::assign::Origin;
     use crate::settings::table::{Setting, TABLE};
 
@@ -116,5 +165,40 @@ mod tests {
         }
         config.server.run = Run::Background;
         assert_eq!(unshared(&config, &all), []);
+    }
+
+    #[test]
+    fn those_of_a_gateway_are_as_its_table_has_them() {
+        let mut config = GatewayConfig {
+            run: Run::Inetd,
+            ..GatewayConfig::default()
+        };
+        config.pool.servers = crate::settings::pool::servers("one=192.0.2.1").unwrap();
+        config.transparent = Transparent::Tproxy;
+        assert_eq!(unshared_by_gateway(&config, &Origins::new()), []);
+        let said = |setting: &Setting| (setting.key, (Origin::Flag("x"), String::new()));
+        let all: Origins = FTPPROXY.rows.iter().map(said).collect();
+        let told = unshared_by_gateway(&config, &all);
+        let told: Vec<_> = told.iter().map(|error| &error.message[..]).collect();
+        let keys = [
+            "Servers",
+            "TProxy",
+            "MaxClients",
+            "MaxPerAddress",
+            "MaxPerUser",
+            "MaxUnauthenticated",
+            "Penalty",
+            "Ban",
+            "LongestBan",
+        ];
+        assert_eq!(told.len(), keys.len(), "{told:?}");
+        for (told, key) in told.iter().zip(keys) {
+            assert!(
+                told.starts_with(&format!("{key} needs the daemon")),
+                "{told}"
+            );
+        }
+        config.run = Run::Background;
+        assert_eq!(unshared_by_gateway(&config, &all), []);
     }
 }

@@ -4,6 +4,7 @@ use std::fmt::Display;
 
 use super::{Said, Source, gather, read_bounded};
 use crate::settings::assign::{Origin, Origins, SettingError};
+use crate::settings::shared;
 use crate::settings::user_servers::UserServers;
 use crate::settings::{FTPPROXY, GatewayConfig};
 
@@ -26,6 +27,7 @@ pub fn load(source: &Source) -> Result<GatewayConfig, Vec<SettingError>> {
     {
         errors.push(SettingError::of(key, message, &origins));
     }
+    errors.extend(shared::unshared_by_gateway(&config, &origins));
     if errors.is_empty() {
         read_user_servers(&mut config, &origins)?;
         return Ok(config);
