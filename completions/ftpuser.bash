@@ -474,7 +474,7 @@ _ftpuser() {
             fi
             case "${prev}" in
                 --from)
-                    COMPREPLY=($(compgen -W "passwd proftpd pure-ftpd htpasswd vsftpd metaftpd" -- "${cur}"))
+                    COMPREPLY=($(compgen -W "passwd proftpd pure-ftpd htpasswd vsftpd pam-userdb metaftpd" -- "${cur}"))
                     return 0
                     ;;
                 --shadow)

@@ -87,6 +87,7 @@ proftpd\t''
 pure-ftpd\t''
 htpasswd\t''
 vsftpd\t''
+pam-userdb\t''
 metaftpd\t''"
 complete -c ftpuser -n "__fish_ftpuser_using_subcommand import" -l shadow -d 'With --from passwd: the file with the hashes' -r -F
 complete -c ftpuser -n "__fish_ftpuser_using_subcommand import" -s a -l auth-file -d 'The user file' -r -F

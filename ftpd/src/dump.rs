@@ -4,7 +4,7 @@ use std::fmt::Write;
 use std::process::ExitCode;
 
 use common::auth::chain;
-use common::cli::out::{complain, print};
+use common::cli::out::{answer, complain};
 use common::hooks::toml as hooks_toml;
 use common::settings::hooks::Placed;
 use common::settings::table::{Scope, Setting, TABLE};
@@ -26,17 +26,17 @@ struct Line {
 
 /// Prints all settings, or those that one user has.
 pub(crate) fn dump(loaded: &Loaded, user: Option<&[u8]>) -> ExitCode {
-    match user {
-        None => print(&whole(loaded)),
+    let text = match user {
+        None => whole(loaded),
         Some(user) => match of_user(loaded, user) {
-            Ok(text) => print(&text),
+            Ok(text) => text,
             Err(denied) => {
                 complain("ftpd", denied);
                 return ExitCode::FAILURE;
             }
         },
-    }
-    ExitCode::SUCCESS
+    };
+    answer("ftpd", &text, ExitCode::SUCCESS)
 }
 
 fn whole(loaded: &Loaded) -> String {

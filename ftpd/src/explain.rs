@@ -2,7 +2,7 @@
 
 use std::process::ExitCode;
 
-use common::cli::out::{complain, print};
+use common::cli::out::{answer, complain};
 use common::settings::nearest::nearest;
 use common::settings::table::{FTPD, Kind, Scope, Setting, TABLE};
 
@@ -12,10 +12,7 @@ const UNKNOWN: u8 = 2;
 /// Explains the setting of this key, flag or TOML name.
 pub(crate) fn explain(name: &str) -> ExitCode {
     match find(name) {
-        Some(setting) => {
-            print(&text(setting));
-            ExitCode::SUCCESS
-        }
+        Some(setting) => answer("ftpd", &text(setting), ExitCode::SUCCESS),
         None => {
             let names = TABLE.iter().flat_map(|s| s.keys().chain([s.toml]));
             let hint = nearest(name, names)

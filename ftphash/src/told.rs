@@ -10,7 +10,7 @@ use crate::ordered;
 use crate::progress::Meter;
 
 /// Runs `work` on every item, as [`ordered::in_order`] does, and `tell` on each result. `sizes` are looked at beside that, if the
-/// bar wants to know how much there is in all. An output that nobody reads any more ends it early.
+/// bar wants to know how much there is in all. An output that takes no more ends it early.
 ///
 /// # Errors
 /// What `tell` says of the standard output.
@@ -29,10 +29,10 @@ pub(crate) fn in_order<T, S, R: Send>(
         }
         let ended = ordered::in_order(items, state, work, |done| {
             match meter.aside(|| tell(done, out)) {
-                Ok(()) if out.is_open() => ControlFlow::Continue(()),
-                told => {
+                Ok(()) => ControlFlow::Continue(()),
+                Err(error) => {
                     meter.stop();
-                    ControlFlow::Break(told.err())
+                    ControlFlow::Break(error)
                 }
             }
         });
@@ -40,7 +40,7 @@ pub(crate) fn in_order<T, S, R: Send>(
         ended
     });
     match ended {
-        ControlFlow::Break(Some(error)) => Err(error),
-        _ => Ok(()),
+        ControlFlow::Break(error) => Err(error),
+        ControlFlow::Continue(()) => Ok(()),
     }
 }

@@ -65,11 +65,6 @@ impl<'a> Verdicts<'a> {
         }
     }
 
-    /// Whether anybody still reads.
-    pub(crate) fn are_wanted(&self) -> bool {
-        self.out.is_open()
-    }
-
     /// Says what hinders checking.
     pub(crate) fn complain(&self, path: &Path, what: impl Display) {
         self.meter.aside(|| crate::complain(path, what));

@@ -90,9 +90,6 @@ pub(crate) fn verify(request: &Request<'_>, meter: &Meter, out: &mut Out) -> io:
                     return Err(error);
                 }
             }
-            if !verdicts.are_wanted() {
-                break;
-            }
         }
         meter.stop();
         Ok(outcome)
@@ -133,13 +130,12 @@ fn check(
         Buffer::default,
         |buffer, job| job.run(measure, buffer),
         |done| match count.add(done, request, manifest, verdicts) {
-            Ok(()) if verdicts.are_wanted() => ControlFlow::Continue(()),
-            told => ControlFlow::Break(told.err()),
+            Ok(()) => ControlFlow::Continue(()),
+            Err(error) => ControlFlow::Break(error),
         },
     );
     match ended {
-        ControlFlow::Break(Some(error)) => Err(error),
-        ControlFlow::Break(None) => Ok(count.outcome(request)),
+        ControlFlow::Break(error) => Err(error),
         ControlFlow::Continue(()) => Ok(count.conclude(manifest, request, verdicts)),
     }
 }

@@ -2,7 +2,7 @@
 
 use std::process::ExitCode;
 
-use common::cli::out::{complain, print};
+use common::cli::out::{self, complain};
 use common::entrances;
 use common::pool::Login;
 use common::sandbox::is_root;
@@ -15,9 +15,10 @@ const FREE_PORT: u16 = 1024;
 /// Looks at a configuration that is right in itself.
 pub(crate) fn answer(config: &GatewayConfig) -> ExitCode {
     let mut errors = Vec::new();
+    let mut told = String::new();
     let listens = config.run != Run::Inetd;
     match listens.then(|| entrances::look(&config.bind, config.port, &config.tls)) {
-        Some(Ok(notes)) => notes.iter().for_each(|note| print(&format!("{note}\n"))),
+        Some(Ok(notes)) => told.extend(notes.iter().flat_map(|note| [note, "\n"])),
         Some(Err(why)) => errors.push(why),
         None => {}
     }
@@ -53,8 +54,8 @@ pub(crate) fn answer(config: &GatewayConfig) -> ExitCode {
         complain("ftpproxy", error);
     }
     if !errors.is_empty() {
-        return ExitCode::FAILURE;
+        return out::answer("ftpproxy", &told, ExitCode::FAILURE);
     }
-    print("configuration is fine\n");
-    ExitCode::SUCCESS
+    told.push_str("configuration is fine\n");
+    out::answer("ftpproxy", &told, ExitCode::SUCCESS)
 }

@@ -13,7 +13,7 @@ use common::settings::check_user_setting;
 use nix::unistd::{User, geteuid};
 
 use crate::set::rules;
-use crate::{Failure, HASH_FROM_WHERE, cost, file, name, password, scheme, warn_of_old};
+use crate::{Failure, HASH_FROM_WHERE, cost, file, name, password, scheme, warn_of_weak};
 
 /// The words behind the name: MetaFTPd's password and home, and settings.
 #[derive(Debug, Default, PartialEq)]
@@ -44,8 +44,8 @@ pub(crate) fn run(arguments: &ArgMatches) -> Result<(), Failure> {
         refuse_known(file(arguments), &name)?;
     }
     let secret = secret(arguments, &words, scheme, &name)?;
-    warn_of_old(scheme);
     let stored = Stored::new(scheme, cost(arguments), &name, &secret)?;
+    warn_of_weak(&stored);
     let record =
         Record::new(name, stored, &real_user, &home, words.settings).map_err(Failure::failed)?;
     let mut edit = Edit::begin_or_create(file(arguments))?;

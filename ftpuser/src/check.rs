@@ -43,7 +43,7 @@ fn badly_kept(entry: &Entry) -> Option<Problem> {
         Scheme::Null if !is_for_strangers(record.name().as_bytes()) => {
             "any password is right for this user; `ftpuser passwd` gives one".to_owned()
         }
-        scheme => weakness(scheme)?,
+        _ => weakness(record.stored())?,
     };
     Some(Problem {
         line: entry.line,

@@ -59,7 +59,10 @@ fn line(form: Form, record: &Record) -> Result<Vec<u8>, String> {
     })?;
     let name = record.name().as_bytes();
     if form == Form::Htpasswd {
-        return Ok([name, hash].join(&b':'));
+        return Ok([name, hash.as_bytes()].join(&b':'));
+    }
+    if !hash.is_of_crypt() {
+        return Err("only Apache knows this hash; --to htpasswd tells it".to_owned());
     }
     let identity = Identity::of_real_user(record.real_user()).map_err(|error| error.to_string())?;
     let numbers = format!("{}:{}", identity.uid, identity.gid);
@@ -74,7 +77,7 @@ fn line(form: Form, record: &Record) -> Result<Vec<u8>, String> {
     // ProFTPD asks for a shell, and nobody shall get one by this.
     Ok([
         name,
-        hash,
+        hash.as_bytes(),
         numbers.as_bytes(),
         b"",
         home,

@@ -99,25 +99,28 @@ fn change_password(arguments: &ArgMatches) -> Result<(), Failure> {
         (Scheme::Crypt, None) => return Err(Failure::usage(HASH_FROM_WHERE)),
         (_, source) => password::obtain(source, &known)?,
     };
-    warn_of_old(scheme);
     let mut edit = Edit::begin(file(arguments))?;
     // The digests of old types are made with the name as the file has it now.
     let known = edit.name_of(name(arguments))?;
     let stored = Stored::new(scheme, cost(arguments), &known, &secret)?;
+    warn_of_weak(&stored);
     edit.set_password(name(arguments), &stored)?;
     Ok(edit.commit()?)
 }
 
-fn warn_of_old(scheme: Scheme) {
-    if let Some(weakness) = weakness(scheme) {
+fn warn_of_weak(stored: &Stored) {
+    if let Some(weakness) = weakness(stored) {
         out::complain("ftpuser", format!("warning: {weakness}"));
     }
 }
 
 /// What is wrong with keeping a password in this way.
-fn weakness(scheme: Scheme) -> Option<String> {
-    match scheme {
-        Scheme::Argon2id | Scheme::Crypt | Scheme::Null => None,
+fn weakness(stored: &Stored) -> Option<String> {
+    match stored.scheme() {
+        Scheme::Argon2id | Scheme::Null => None,
+        Scheme::Crypt => stored.crypted()?.weakness().map(|method| {
+            format!("who reads the file learns the password quickly: it is kept by {method}; `ftpuser passwd` keeps a new one better")
+        }),
         Scheme::Plain
         | Scheme::Md5
         | Scheme::Sha1
@@ -125,7 +128,7 @@ fn weakness(scheme: Scheme) -> Option<String> {
         | Scheme::Sha512
         | Scheme::Whirlpool => Some(format!(
             "who reads the file learns passwords of type {} quickly; argon2id, the default, is better",
-            scheme.name()
+            stored.scheme().name()
         )),
     }
 }

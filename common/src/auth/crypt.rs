@@ -1,4 +1,5 @@
-//! Hashes of crypt(3), as shadow(5) has them: which are strong enough and cheap enough to be verified. Hashing is `sys`'s.
+//! Hashes of crypt(3), as shadow(5) has them, and htpasswd(1)'s: which are cheap enough to be verified. Hashing is `sys`'s, or
+//! of [`super::apache`].
 
 use std::ffi::{CStr, CString};
 use std::fmt;
@@ -7,7 +8,7 @@ use nix::errno::Errno;
 use subtle::ConstantTimeEq;
 use zeroize::Zeroizing;
 
-use super::Secret;
+use super::{Secret, apache};
 use crate::sys::crypt::crypt;
 
 /// The longest hash, in octets (libxcrypt's own limit).
@@ -23,17 +24,35 @@ const HIGHEST_YESCRYPT: (usize, usize) = (16, 32);
 const NOBODYS: &str = "$y$j9T$WbUBFgBl9QQZovOc/Aspc.$...........................................";
 
 /// The digits of crypt(3).
-const DIGITS: &[u8] = b"./0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz";
+pub(super) const DIGITS: &[u8] =
+    b"./0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz";
 
-/// A hash of crypt(3) that can be verified.
+/// The digits of a hash by DES: two of the salt, and the encrypted block.
+const DES: usize = 13;
+
+/// A hash of crypt(3) or of htpasswd(1) that can be verified.
 #[derive(Clone)]
 #[cfg_attr(test, derive(PartialEq))]
-pub struct Crypted(CString);
+pub struct Crypted {
+    text: CString,
+    method: Method,
+}
+
+/// What has made a hash.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Method {
+    /// crypt(3), by all but its oldest method.
+    Crypt,
+    /// crypt(3) by DES, which looks at eight characters.
+    Des,
+    Apr1,
+    Sha1,
+}
 
 /// Why a text is not such a hash.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum CryptError {
-    /// Not of yescrypt, bcrypt, sha512-crypt, sha256-crypt or md5-crypt, or cut off.
+    /// Not of a method that is known here, or cut off.
     Unknown,
     /// Verifying would cost more than any honest hash does.
     Cost,
@@ -43,7 +62,7 @@ impl fmt::Display for CryptError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             CryptError::Unknown => f.write_str(
-                "not a hash of crypt(3) by yescrypt, bcrypt, sha512-crypt, sha256-crypt or md5-crypt",
+                "not a hash of crypt(3) by yescrypt, bcrypt, sha512-crypt, sha256-crypt, md5-crypt or DES, or of htpasswd",
             ),
             CryptError::Cost => f.write_str("the cost of the hash is above the limit"),
         }
@@ -60,47 +79,36 @@ impl Crypted {
         if text.len() > LONGEST || !text.iter().all(plain) {
             return Err(CryptError::Unknown);
         }
-        // What comes behind the cost: a salt and a hash of a known length.
-        let mut parts = text.split(|&octet| octet == b'$').skip(1);
-        let mut next = || parts.next().unwrap_or_default();
-        let (salt, hash, length) = match next() {
-            b"y" => {
-                yescrypt_cost(next())?;
-                (next(), next(), 43)
-            }
-            b"2a" | b"2b" | b"2y" => {
-                bcrypt_cost(next())?;
-                // Salt and hash stand without anything between.
-                let both = next();
-                let salt = both.get(..22).unwrap_or_default();
-                (salt, both.get(22..).unwrap_or_default(), 31)
-            }
-            b"6" => {
-                let salt = sha_salt(&mut next)?;
-                (salt, next(), 86)
-            }
-            b"5" => {
-                let salt = sha_salt(&mut next)?;
-                (salt, next(), 43)
-            }
-            b"1" => (next(), next(), 22),
-            _ => return Err(CryptError::Unknown),
+        let hash = |method| {
+            let text = CString::new(text).map_err(|_| CryptError::Unknown)?;
+            Ok(Crypted { text, method })
         };
-        let is_digit = |octet: &u8| DIGITS.contains(octet);
-        if salt.is_empty()
-            || hash.len() != length
-            || !hash.iter().all(is_digit)
-            || parts.next().is_some()
-        {
-            return Err(CryptError::Unknown);
+        if text.len() == DES && text.iter().all(is_digit) {
+            return hash(Method::Des);
         }
-        CString::new(text)
-            .map(Crypted)
-            .map_err(|_| CryptError::Unknown)
+        if text.strip_prefix(apache::SHA1).is_some_and(apache::is_sha1) {
+            return hash(Method::Sha1);
+        }
+        let method = salted(text)?;
+        hash(method)
     }
 
     pub fn as_bytes(&self) -> &[u8] {
-        self.0.as_bytes()
+        self.text.as_bytes()
+    }
+
+    /// Whether crypt(3) verifies it, as other programs do.
+    pub fn is_of_crypt(&self) -> bool {
+        matches!(self.method, Method::Crypt | Method::Des)
+    }
+
+    /// The method, where who reads the hash learns the password quickly.
+    pub fn weakness(&self) -> Option<&'static str> {
+        match self.method {
+            Method::Crypt | Method::Apr1 => None,
+            Method::Des => Some("DES, which ignores all behind 8 characters"),
+            Method::Sha1 => Some("SHA-1 without a salt"),
+        }
     }
 
     /// Checks a password, in a time that does not tell how much of the hash is right.
@@ -108,19 +116,80 @@ impl Crypted {
     /// # Errors
     /// `ENOMEM`.
     pub fn verify(&self, secret: &Secret) -> Result<bool, Errno> {
-        let mut phrase = Zeroizing::new(Vec::with_capacity(secret.expose().len() + 1));
-        phrase.extend_from_slice(secret.expose());
+        let password = secret.expose();
+        let again = match self.method {
+            Method::Crypt | Method::Des => return self.verify_by_crypt(password),
+            Method::Apr1 => {
+                let salt = self.as_bytes().split(|&octet| octet == b'$').nth(2);
+                apache::apr1(password, salt.unwrap_or_default())
+            }
+            Method::Sha1 => apache::sha1(password),
+        };
+        Ok(again.ct_eq(self.as_bytes()).into())
+    }
+
+    fn verify_by_crypt(&self, password: &[u8]) -> Result<bool, Errno> {
+        let mut phrase = Zeroizing::new(Vec::with_capacity(password.len() + 1));
+        phrase.extend_from_slice(password);
         phrase.push(0);
         let Ok(phrase) = CStr::from_bytes_with_nul(&phrase) else {
             return Ok(false);
         };
-        match crypt(phrase, &self.0) {
-            Ok(hash) => Ok(hash.ct_eq(self.0.as_bytes()).into()),
+        match crypt(phrase, &self.text) {
+            Ok(hash) => Ok(hash.ct_eq(self.as_bytes()).into()),
             Err(Errno::ENOMEM) => Err(Errno::ENOMEM),
             // A phrase that is too long for the method, or a salt that it does not take.
             Err(_) => Ok(false),
         }
     }
+}
+
+/// What has made a hash with a salt, `$METHOD$…`, if it is whole and its cost can be borne.
+fn salted(text: &[u8]) -> Result<Method, CryptError> {
+    // What comes behind the cost: a salt and a hash of a known length.
+    let mut parts = text.split(|&octet| octet == b'$').skip(1);
+    let mut method = Method::Crypt;
+    let mut next = || parts.next().unwrap_or_default();
+    let (salt, hash, length) = match next() {
+        b"y" => {
+            yescrypt_cost(next())?;
+            (next(), next(), 43)
+        }
+        b"2a" | b"2b" | b"2y" => {
+            bcrypt_cost(next())?;
+            // Salt and hash stand without anything between.
+            let both = next();
+            let salt = both.get(..22).unwrap_or_default();
+            (salt, both.get(22..).unwrap_or_default(), 31)
+        }
+        b"6" => {
+            let salt = sha_salt(&mut next)?;
+            (salt, next(), 86)
+        }
+        b"5" => {
+            let salt = sha_salt(&mut next)?;
+            (salt, next(), 43)
+        }
+        b"1" => (next(), next(), 22),
+        b"apr1" => {
+            method = Method::Apr1;
+            (next(), next(), apache::LENGTH)
+        }
+        _ => return Err(CryptError::Unknown),
+    };
+    if salt.is_empty()
+        || method == Method::Apr1 && salt.len() > apache::SALT
+        || hash.len() != length
+        || !hash.iter().all(is_digit)
+        || parts.next().is_some()
+    {
+        return Err(CryptError::Unknown);
+    }
+    Ok(method)
+}
+
+fn is_digit(octet: &u8) -> bool {
+    DIGITS.contains(octet)
 }
 
 /// Does the work of verifying a hash, and forgets the outcome, so that the time of an answer does not tell whether there is
@@ -207,6 +276,30 @@ mod tests {
         }
     }
 
+    /// "hunter2", made with htpasswd(1) of the package apache2-utils.
+    const OLD: [&str; 3] = [
+        "ZTgoMHBp3AyK.",
+        "$apr1$PSniQN6n$NKdK5ltdwuTDLrQEC1jIA1",
+        "{SHA}87u9ZqY9S/F0eUBXjsPQEDUw4h0=",
+    ];
+
+    #[test]
+    fn old_hashes_of_htpasswd_are_verified() {
+        for hash in OLD {
+            assert!(verify(hash, b"hunter2"), "{hash}");
+            for wrong in [&b""[..], b"hunter3", b"Hunter2"] {
+                assert!(!verify(hash, wrong), "{hash}");
+            }
+        }
+        let weak = OLD.map(|hash| {
+            Crypted::parse(hash.as_bytes())
+                .unwrap()
+                .weakness()
+                .is_some()
+        });
+        assert_eq!(weak, [true, false, true]);
+    }
+
     #[test]
     fn what_is_cut_off_locked_or_old_is_no_hash() {
         for hash in HASHES {
@@ -232,7 +325,12 @@ mod tests {
             "!",
             "*",
             "x",
-            "rl0uE0wW2Wq1k",
+            "rl0uE0wW2Wq1",
+            "rl0uE0wW2Wq1kk",
+            "rl0uE0wW2Wq1-",
+            "{SHA}87u9ZqY9S/F0eUBXjsPQEDUw4h",
+            "{SSHA}87u9ZqY9S/F0eUBXjsPQEDUw4h0=",
+            "$apr1$saltsalt1$y4x4JzbQYkYzJMlqYIdfp1",
             "_J9..rasmBYk8r9AiWNc",
             "$3$$8846f7eaee8fb117ad06bdd830b7586c",
             "$2x$05$",

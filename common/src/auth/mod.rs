@@ -3,6 +3,7 @@
 // SECURITY: on the way from root to the user nothing that fails is passed over without a reason.
 #![deny(clippy::let_underscore_must_use)]
 
+mod apache;
 pub mod certificate;
 pub mod chain;
 mod crypt;

@@ -211,9 +211,13 @@ impl Files {
         // SECURITY: an empty field is no password, never every password. `x` says that it is kept elsewhere.
         let hash = match word.expose() {
             b"" | b"x" | [b'!' | b'*', ..] => None,
-            hash => Some(
-                Crypted::parse(hash).map_err(|why| malformed(file, line, Fault::Password(why)))?,
-            ),
+            hash => {
+                let hash = Crypted::parse(hash).and_then(|hash| match hash.weakness() {
+                    None if hash.is_of_crypt() => Ok(hash),
+                    _ => Err(CryptError::Unknown),
+                });
+                Some(hash.map_err(|why| malformed(file, line, Fault::Password(why)))?)
+            }
         };
         Ok(Account {
             user: passwd.user,

@@ -7,7 +7,7 @@ use std::process::ExitCode;
 
 use serde_json::Value;
 
-use super::out::{complain, print};
+use super::out::{answer, complain};
 use super::table::{Column, table, width};
 use crate::listener::operator::ask;
 
@@ -29,12 +29,12 @@ impl Daemon<'_> {
         json: bool,
         table: fn(&str, bool) -> String,
     ) -> ExitCode {
-        match self.fetch(question) {
-            Ok(text) if json => print(&text),
-            Ok(text) => print(&table(&text, std::io::stdout().is_terminal())),
+        let text = match self.fetch(question) {
+            Ok(text) if json => text,
+            Ok(text) => table(&text, std::io::stdout().is_terminal()),
             Err(why) => return self.fail(&why),
-        }
-        ExitCode::SUCCESS
+        };
+        answer(self.program, &text, ExitCode::SUCCESS)
     }
 
     /// Has the daemon do something about `whom`.

@@ -94,7 +94,8 @@ fn import() -> Command {
         .about("Add the users of another program's file, with the passwords that they have")
         .after_help(
             "Forms: passwd (lines of /etc/passwd, with --shadow for /etc/shadow), proftpd (AuthUserFile), pure-ftpd \
-             (pureftpd.passwd), htpasswd (Apache's), vsftpd (pam_pwdfile's), metaftpd (this file's own form).\n\
+             (pureftpd.passwd), htpasswd (Apache's), vsftpd (pam_pwdfile's), pam-userdb (the text that db_load(1) reads \
+             or `db_dump -p` prints: a name, and in the next line a password or its hash), metaftpd (this file's own form).\n\
              Nothing is written if any line cannot be taken over; --skip-bad leaves such lines out. What has no \
              counterpart here, such as a quota, is told on the standard error.",
         )
@@ -180,17 +181,20 @@ pub enum Form {
     Htpasswd,
     /// pam_pwdfile's, which vsftpd is often used with: a name and a hash, and what follows is not looked at.
     Vsftpd,
+    /// pam_userdb's, which vsftpd is often used with, as text: a line with a name, one with a password.
+    PamUserdb,
     /// The form of our own file.
     Metaftpd,
 }
 
 impl Form {
-    pub const ALL: [Form; 6] = [
+    pub const ALL: [Form; 7] = [
         Form::Passwd,
         Form::Proftpd,
         Form::PureFtpd,
         Form::Htpasswd,
         Form::Vsftpd,
+        Form::PamUserdb,
         Form::Metaftpd,
     ];
 
@@ -201,6 +205,7 @@ impl Form {
             Form::PureFtpd => "pure-ftpd",
             Form::Htpasswd => "htpasswd",
             Form::Vsftpd => "vsftpd",
+            Form::PamUserdb => "pam-userdb",
             Form::Metaftpd => "metaftpd",
         }
     }

@@ -20,20 +20,20 @@ mod transfers;
 pub mod who;
 
 use std::ffi::OsString;
+use std::io::{self, Write};
 
-use clap::error::ErrorKind;
 use clap::{ArgMatches, Command};
 
 /// Parses the command line of this process, with one dash or two before long names. `--help`, `--version` and the
-/// hidden `--generate` print and end the process with 0; a command line that is wrong ends it with 2.
+/// hidden `--generate` print and end the process with 0, or with 1 if nobody could be told; a command line that is wrong ends it with 2.
 pub fn matches(command: Command) -> ArgMatches {
     let argv: Vec<OsString> = std::env::args_os().collect();
+    let program = command.get_name().to_owned();
     if let [_, flag, what] = argv.as_slice()
         && flag == "--generate"
         && let Some(text) = what.to_str().and_then(|w| generate::text(&command, w))
     {
-        out::print(&text);
-        std::process::exit(0);
+        end(&program, out::write(&text));
     }
     let error = match dash::normalise(&command, argv) {
         Ok(argv) => match command.try_get_matches_from(argv) {
@@ -42,14 +42,25 @@ pub fn matches(command: Command) -> ArgMatches {
         },
         Err(error) => error,
     };
-    let status = match error.kind() {
-        ErrorKind::DisplayHelp | ErrorKind::DisplayVersion => 0,
-        _ => 2,
-    };
-    if status == 0 || out::complaints_are_welcome() {
-        // A pipe that somebody closed is no reason to fail.
+    if !error.use_stderr() {
+        end(&program, error.print().and_then(|()| io::stdout().flush()));
+    }
+    if out::complaints_are_welcome() {
+        // Whoever cannot be told hears the exit status.
         let _ = error.print();
     }
+    std::process::exit(2);
+}
+
+/// Ends the process that was asked for a text.
+fn end(program: &str, written: io::Result<()>) -> ! {
+    let status = match written {
+        Ok(()) => 0,
+        Err(error) => {
+            out::complain(program, format_args!("standard output: {error}"));
+            1
+        }
+    };
     std::process::exit(status);
 }
 

@@ -12,7 +12,7 @@ pub(crate) use login::{entry, own};
 use std::net::IpAddr;
 use std::process::ExitCode;
 
-use common::cli::out::{complain, print};
+use common::cli::out::{self, complain};
 use common::settings::{Config, Loaded, ServerConfig};
 
 /// The login that was asked about would be refused, or the way does not lead back.
@@ -31,21 +31,23 @@ enum Finding {
 /// Tells what a login of this user from this address would get.
 pub(crate) fn login(loaded: &Loaded, user: &[u8], from: IpAddr, json: bool) -> ExitCode {
     let answer = login::ask(loaded, user, from);
-    print(&if json { answer.json() } else { answer.table() });
-    match answer.refused {
+    let text = if json { answer.json() } else { answer.table() };
+    let status = match answer.refused {
         None => ExitCode::SUCCESS,
         Some(_) => ExitCode::from(REFUSED),
-    }
+    };
+    out::answer("ftpd", &text, status)
 }
 
 /// Tells where passive mode leads whom, and tries it.
 pub(crate) fn passive(config: &Config, json: bool) -> ExitCode {
     let answer = passive::Answer::ask(config);
-    print(&if json { answer.json() } else { answer.table() });
-    match answer.is_fine() {
+    let text = if json { answer.json() } else { answer.table() };
+    let status = match answer.is_fine() {
         true => ExitCode::SUCCESS,
         false => ExitCode::from(REFUSED),
-    }
+    };
+    out::answer("ftpd", &text, status)
 }
 
 /// What is wrong with what hooks name, for the log of a daemon that starts all the same.
@@ -62,6 +64,7 @@ pub(crate) fn wrong_with_hooks(server: &ServerConfig) -> Vec<String> {
 /// Looks at what a configuration that is right in itself names.
 pub(crate) fn answer(config: &Config) -> ExitCode {
     let mut errors = 0usize;
+    let mut told = String::new();
     for finding in files::look(config) {
         match finding {
             Finding::Error(text) => {
@@ -69,12 +72,12 @@ pub(crate) fn answer(config: &Config) -> ExitCode {
                 complain("ftpd", text);
             }
             Finding::Warning(text) => complain("ftpd", format_args!("warning: {text}")),
-            Finding::Note(text) => print(&format!("{text}\n")),
+            Finding::Note(text) => told.extend([&text, "\n"]),
         }
     }
     if errors > 0 {
-        return ExitCode::FAILURE;
+        return out::answer("ftpd", &told, ExitCode::FAILURE);
     }
-    print("configuration is fine\n");
-    ExitCode::SUCCESS
+    told.push_str("configuration is fine\n");
+    out::answer("ftpd", &told, ExitCode::SUCCESS)
 }

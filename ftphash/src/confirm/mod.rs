@@ -88,17 +88,17 @@ pub(crate) fn confirm(request: &Request<'_>, meter: &Meter, out: &mut Out) -> io
                 outcome = Outcome::Failed;
             }
             match verdicts.tell(&name, &verdict) {
-                Ok(()) if verdicts.are_wanted() => ControlFlow::Continue(()),
-                told => {
+                Ok(()) => ControlFlow::Continue(()),
+                Err(error) => {
                     meter.stop();
-                    ControlFlow::Break(told.err())
+                    ControlFlow::Break(error)
                 }
             }
         },
     );
     match ended {
-        ControlFlow::Break(Some(error)) => Err(error),
-        _ => Ok(outcome),
+        ControlFlow::Break(error) => Err(error),
+        ControlFlow::Continue(()) => Ok(outcome),
     }
 }
 

@@ -5,20 +5,30 @@ use std::ffi::OsStr;
 use std::os::unix::ffi::OsStrExt;
 use std::path::PathBuf;
 
-use common::auth::native::Setting;
+use common::auth::Secret;
+use common::auth::native::{Setting, Stored};
 use common::cli::ftpuser::Form;
+
+use super::pairs::Pair;
 
 /// A user as another program's line has them.
 #[derive(Debug)]
 pub(super) struct Candidate<'a> {
     pub(super) name: &'a [u8],
     /// `None` where no password is right.
-    pub(super) hash: Option<&'a [u8]>,
+    pub(super) password: Option<Password<'a>>,
     pub(super) owner: Owner<'a>,
     pub(super) home: Option<PathBuf>,
     pub(super) settings: Vec<Setting>,
     /// What has no counterpart here.
     pub(super) lost: Vec<String>,
+}
+
+/// A password as a file has it.
+#[derive(Debug)]
+pub(super) enum Password<'a> {
+    Hash(&'a [u8]),
+    Plain(Secret),
 }
 
 /// Whose the files are.
@@ -51,26 +61,40 @@ pub(super) fn candidate<'a>(
         Form::Passwd => passwd(&fields, shadow),
         Form::Proftpd => proftpd(&fields),
         Form::PureFtpd => pure_ftpd(&fields),
-        // Our own form is read elsewhere; nothing asks for it here.
-        Form::Htpasswd | Form::Vsftpd | Form::Metaftpd => match fields[..] {
-            [name, hash, ..] => Ok(Candidate {
-                name,
-                hash: usable(hash),
-                owner: Owner::Unknown,
-                home: None,
-                settings: Vec::new(),
-                lost: Vec::new(),
-            }),
+        // Our own form and pairs are read elsewhere; nothing asks for them here.
+        Form::Htpasswd | Form::Vsftpd | Form::PamUserdb | Form::Metaftpd => match fields[..] {
+            [name, hash, ..] => Ok(of_name(name, usable(hash))),
             _ => Err("a name, a colon and a hash are expected".to_owned()),
         },
     }
 }
 
+/// A user of whom a file has a name and a password.
+fn of_name<'a>(name: &'a [u8], password: Option<Password<'a>>) -> Candidate<'a> {
+    Candidate {
+        name,
+        password,
+        owner: Owner::Unknown,
+        home: None,
+        settings: Vec::new(),
+        lost: Vec::new(),
+    }
+}
+
+/// The user of a Berkeley DB, which says nowhere whether its passwords are hashes.
+pub(super) fn of_pair(pair: &Pair) -> Result<Candidate<'_>, String> {
+    let password = pair.password.as_ref();
+    let password = password.ok_or("there is no line with the password")?;
+    let password = match password.starts_with(b"$") && Stored::of_hash(password).is_ok() {
+        true => usable(password),
+        false => Some(Password::Plain(Secret::new(password))),
+    };
+    Ok(of_name(&pair.name, password))
+}
+
 /// What is known about hashes that are none of ours.
 pub(super) fn unusable(hash: &[u8]) -> &'static str {
-    let known: [(&[u8], &str); 4] = [
-        (b"$apr1$", " (it is Apache's own MD5)"),
-        (b"{SHA}", " (it is a SHA-1 without salt)"),
+    let known: [(&[u8], &str); 2] = [
         (b"$7$", " (it is scrypt)"),
         (b"$argon2i$", " (it is argon2i)"),
     ];
@@ -93,7 +117,7 @@ fn passwd<'a>(
     let line = line.ok_or("the hash is in /etc/shadow; --shadow FILE says where")?;
     let fields: Vec<_> = line.split(|&octet| octet == b':').collect();
     let hash = fields[0];
-    candidate.hash = usable(hash.strip_prefix(b"!").unwrap_or(hash));
+    candidate.password = usable(hash.strip_prefix(b"!").unwrap_or(hash));
     if hash.starts_with(b"!") {
         candidate
             .settings
@@ -118,7 +142,7 @@ fn account<'a>(fields: &[&'a [u8]]) -> Result<Candidate<'a>, String> {
     };
     Ok(Candidate {
         name,
-        hash: usable(hash),
+        password: usable(hash),
         owner: Owner::Uid(number(uid)?),
         home: directory(home),
         settings: Vec::new(),
@@ -153,7 +177,7 @@ fn pure_ftpd<'a>(fields: &[&'a [u8]]) -> Result<Candidate<'a>, String> {
     };
     let mut candidate = Candidate {
         name,
-        hash: usable(hash),
+        password: usable(hash),
         owner: Owner::Uid(number(uid)?),
         home: None,
         settings: Vec::new(),
@@ -203,10 +227,10 @@ fn pure_ftpd<'a>(fields: &[&'a [u8]]) -> Result<Candidate<'a>, String> {
 }
 
 /// A hash, or nothing where the field says that no password is right.
-fn usable(hash: &[u8]) -> Option<&[u8]> {
+fn usable(hash: &[u8]) -> Option<Password<'_>> {
     let locked =
         hash.is_empty() || hash == b"x" || hash.starts_with(b"*") || hash.starts_with(b"!");
-    (!locked).then_some(hash)
+    (!locked).then_some(Password::Hash(hash))
 }
 
 fn unless_nothing(octets: &[u8]) -> Option<&[u8]> {
@@ -272,7 +296,11 @@ mod tests {
         let home = candidate
             .home
             .map_or("-".to_owned(), |home| home.display().to_string());
-        let hash = candidate.hash.map_or("-".to_owned(), text);
+        let hash = match candidate.password {
+            Some(Password::Hash(hash)) => text(hash),
+            Some(Password::Plain(_)) => "plain".to_owned(),
+            None => "-".to_owned(),
+        };
         Ok(format!(
             "{} {hash} {home} [{}] [{}]",
             text(candidate.name),

@@ -1,6 +1,7 @@
 //! `ftpuser import`: users of another program's file, with the passwords that they have.
 
 mod forms;
+mod pairs;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs::File;
@@ -8,17 +9,25 @@ use std::io::Read;
 use std::path::{Path, PathBuf};
 
 use clap::ArgMatches;
-use common::auth::native::{Edit, Existing, Name, Record, Stored, shown};
+use common::auth::native::{Edit, Existing, Name, Record, Scheme, Stored, shown};
 use common::cli::ftpuser::{Form, form_of};
 use common::cli::out::complain;
-use common::settings::check_user_setting;
+use common::path::LONGEST_NAME;
+use common::settings::{Cost, check_user_setting};
 use zeroize::Zeroizing;
 
-use crate::{Failure, file, tell};
-use forms::{Candidate, Owner};
+use crate::{Failure, file, tell, weakness};
+use forms::{Candidate, Owner, Password};
+use pairs::pairs;
 
 /// The largest file that is taken, in octets; a million users have less.
 const LARGEST: u64 = 256 << 20;
+
+/// The numbers in hashes and B-trees of Berkeley DB that say what the file is.
+const BERKELEY: [&[u8]; 2] = [
+    &0x0006_1561_u32.to_le_bytes(),
+    &0x0005_3162_u32.to_le_bytes(),
+];
 
 /// What fills the gaps of a form.
 struct Defaults<'a> {
@@ -30,6 +39,8 @@ struct Defaults<'a> {
 #[derive(Default)]
 struct Taken {
     records: Vec<Record>,
+    /// In lower case.
+    names: BTreeSet<String>,
     /// Lines that are about nobody who logs in with a password.
     without_password: usize,
     bad: usize,
@@ -50,11 +61,20 @@ pub(crate) fn run(arguments: &ArgMatches) -> Result<(), Failure> {
         real_user: text("real-user"),
         home: text("home"),
     };
+    if BERKELEY
+        .iter()
+        .any(|magic| octets.get(12..16) == Some(magic))
+    {
+        return Err(Failure::Failed(format!(
+            "{}: a Berkeley DB: `db_dump -p` (of the package db-util) makes text of it, which --from pam-userdb reads",
+            source.display()
+        )));
+    }
     let taken = take(form, source, &octets, &forms::shadow(&shadow), &defaults);
     if taken.bad > 0 && !arguments.get_flag("skip-bad") {
         return Err(Failure::Failed(format!(
-            "{} lines cannot be taken over, so nothing was imported; --skip-bad leaves them out",
-            taken.bad
+            "{} cannot be taken over, so nothing was imported; --skip-bad leaves out what cannot",
+            counted(taken.bad, "line")
         )));
     }
     let existing = match arguments.get_flag("replace") {
@@ -64,7 +84,7 @@ pub(crate) fn run(arguments: &ArgMatches) -> Result<(), Failure> {
     let dry = arguments.get_flag("dry-run");
     put(file(arguments), &taken.records, existing, dry)?;
     let verb = if dry { "would import" } else { "imported" };
-    let mut told = format!("{verb} {} users", taken.records.len());
+    let mut told = format!("{verb} {}", counted(taken.records.len(), "user"));
     if taken.without_password > 0 {
         told.push_str(&format!(
             ", left out {} without a password",
@@ -72,9 +92,14 @@ pub(crate) fn run(arguments: &ArgMatches) -> Result<(), Failure> {
         ));
     }
     if taken.bad > 0 {
-        told.push_str(&format!(", left out {} bad lines", taken.bad));
+        told.push_str(&format!(", left out {}", counted(taken.bad, "bad line")));
     }
     tell(&format!("{told}\n"))
+}
+
+fn counted(count: usize, what: &str) -> String {
+    let many = if count == 1 { "" } else { "s" };
+    format!("{count} {what}{many}")
 }
 
 fn put(file: &Path, records: &[Record], existing: Existing, dry: bool) -> Result<(), Failure> {
@@ -114,7 +139,7 @@ fn read(path: &Path) -> Result<Zeroizing<Vec<u8>>, Failure> {
     }
 }
 
-/// Reads every line; what is wrong with one is told at once.
+/// Reads every user; what is wrong with one is told at once.
 fn take(
     form: Form,
     source: &Path,
@@ -123,59 +148,84 @@ fn take(
     defaults: &Defaults<'_>,
 ) -> Taken {
     let mut taken = Taken::default();
-    let mut names = BTreeSet::new();
+    if form == Form::PamUserdb {
+        for pair in pairs(octets) {
+            let place = Place::new(source, pair.line, &pair.name);
+            let candidate = forms::of_pair(&pair);
+            taken.add(&place, candidate.and_then(|user| record(user, defaults)));
+        }
+        return taken;
+    }
     for (number, line) in (1..).zip(octets.split(|&octet| octet == b'\n')) {
         let line = line.strip_suffix(b"\r").unwrap_or(line);
         if line.trim_ascii().is_empty() || line.starts_with(b"#") {
             continue;
         }
-        let name = shown(
-            line.split(|&octet| octet == b':')
-                .next()
-                .unwrap_or_default(),
-        );
-        let say = |text: &str| {
-            complain(
-                "ftpuser",
-                format!("{}:{number}: user {name:?}: {text}", source.display()),
-            );
-        };
+        let name = line.split(|&octet| octet == b':').next();
+        let place = Place::new(source, number, name.unwrap_or_default());
         let record = match form {
             Form::Metaftpd => Record::parse(line).map(Some).map_err(|why| why.to_string()),
             _ => forms::candidate(form, line, shadow).and_then(|candidate| {
-                candidate
-                    .lost
-                    .iter()
-                    .for_each(|lost| say(&format!("warning: {lost}")));
+                for lost in &candidate.lost {
+                    place.complain(&format!("warning: {lost}"));
+                }
                 record(candidate, defaults)
             }),
         };
-        match record {
-            Ok(Some(_)) if !names.insert(name.to_ascii_lowercase()) => {
-                say("another line has this name already");
-                taken.bad += 1;
-            }
-            Ok(Some(record)) => taken.records.push(record),
-            Ok(None) => taken.without_password += 1,
-            Err(why) => {
-                say(&why);
-                taken.bad += 1;
-            }
-        }
+        taken.add(&place, record);
     }
     taken
 }
 
+/// A user in a source.
+struct Place<'a> {
+    source: &'a Path,
+    line: usize,
+    /// As it can be shown.
+    name: String,
+}
+
+impl Place<'_> {
+    fn new<'a>(source: &'a Path, line: usize, name: &[u8]) -> Place<'a> {
+        Place {
+            source,
+            line,
+            name: shown(&name[..name.len().min(LONGEST_NAME + 1)]),
+        }
+    }
+
+    fn complain(&self, text: &str) {
+        let (source, line, name) = (self.source.display(), self.line, &self.name);
+        complain("ftpuser", format!("{source}:{line}: user {name:?}: {text}"));
+    }
+}
+
+impl Taken {
+    fn add(&mut self, place: &Place<'_>, record: Result<Option<Record>, String>) {
+        let problem = match record {
+            Ok(Some(_)) if !self.names.insert(place.name.to_ascii_lowercase()) => {
+                "another line has this name already".to_owned()
+            }
+            Ok(Some(record)) => {
+                if let Some(weakness) = weakness(record.stored()) {
+                    place.complain(&format!("warning: {weakness}"));
+                }
+                return self.records.push(record);
+            }
+            Ok(None) => return self.without_password += 1,
+            Err(why) => why,
+        };
+        place.complain(&problem);
+        self.bad += 1;
+    }
+}
+
 /// Makes a record of what a line says and the caller adds; `None` where nobody could log in with a password anyway.
 fn record(candidate: Candidate<'_>, defaults: &Defaults<'_>) -> Result<Option<Record>, String> {
-    let Some(hash) = candidate.hash else {
+    let Some(password) = candidate.password else {
         return Ok(None);
     };
     let name = Name::new(candidate.name).map_err(|error| error.to_string())?;
-    let stored = Stored::of_hash(hash).map_err(|error| {
-        let hint = forms::unusable(hash);
-        format!("{error}{hint}; add this user with a new password")
-    })?;
     let real_user = match (defaults.real_user, candidate.owner) {
         (Some(user), _) => user.to_owned(),
         (None, Owner::Name(user)) => user.to_owned(),
@@ -188,6 +238,14 @@ fn record(candidate: Candidate<'_>, defaults: &Defaults<'_>) -> Result<Option<Re
         (Some(home), _) => home,
         (None, Some(home)) => PathBuf::from(home.replace("{name}", &name.to_string())),
         (None, None) => return Err("there is no home; --home DIR says one".to_owned()),
+    };
+    let stored = match password {
+        Password::Hash(hash) => Stored::of_hash(hash).map_err(|error| {
+            let hint = forms::unusable(hash);
+            format!("{error}{hint}; add this user with a new password")
+        })?,
+        Password::Plain(secret) => Stored::new(Scheme::Argon2id, Cost::default(), &name, &secret)
+            .map_err(|error| error.to_string())?,
     };
     for (key, value) in &candidate.settings {
         check_user_setting(key, value)?;

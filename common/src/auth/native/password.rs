@@ -132,7 +132,7 @@ impl Stored {
         Ok(Stored(kept))
     }
 
-    /// Takes over a hash that another program made: argon2id in PHC's form, or one of crypt(3).
+    /// Takes over a hash that another program made: argon2id in PHC's form, or one of crypt(3) or htpasswd(1).
     pub fn of_hash(hash: &[u8]) -> Result<Stored, RecordError> {
         let scheme = match hash.starts_with(b"$argon2id$") {
             true => Scheme::Argon2id,
@@ -141,10 +141,10 @@ impl Stored {
         Stored::parse(scheme.name().as_bytes(), b"", hash)
     }
 
-    /// The hash of crypt(3), where it is one.
-    pub fn crypted(&self) -> Option<&[u8]> {
+    /// The hash of crypt(3) or htpasswd(1), where it is one.
+    pub fn crypted(&self) -> Option<&Crypted> {
         match &self.0 {
-            Kept::Crypt(hash) => Some(hash.as_bytes()),
+            Kept::Crypt(hash) => Some(hash),
             _ => None,
         }
     }

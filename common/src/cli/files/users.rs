@@ -41,7 +41,10 @@ const TYPES: &[(&str, &str)] = &[
         "argon2id",
         "What ftpuser makes unless told otherwise. The secret is the hash in the form that starts with $argon2id$.",
     ),
-    ("crypt", "A hash of crypt(3), taken over from elsewhere."),
+    (
+        "crypt",
+        "A hash of crypt(3) or htpasswd(1), taken over from elsewhere.",
+    ),
     (
         "md5, sha-1, sha-256, sha-512, whirlpool",
         "MetaFTPd's types: the digest of name, salt and password, one behind the other, in hex. Whoever reads the file finds such \
