@@ -88,11 +88,11 @@ _ftphash() {
             fi
             case "${prev}" in
                 --algorithm)
-                    COMPREPLY=($(compgen -f "${cur}"))
+                    COMPREPLY=($(compgen -W "crc32 md5 sha-1 sha-256 sha-512 whirlpool blake3" -- "${cur}"))
                     return 0
                     ;;
                 -a)
-                    COMPREPLY=($(compgen -f "${cur}"))
+                    COMPREPLY=($(compgen -W "crc32 md5 sha-1 sha-256 sha-512 whirlpool blake3" -- "${cur}"))
                     return 0
                     ;;
                 --reply)
@@ -214,11 +214,11 @@ _ftphash() {
             fi
             case "${prev}" in
                 --algorithm)
-                    COMPREPLY=($(compgen -f "${cur}"))
+                    COMPREPLY=($(compgen -W "crc32 md5 sha-1 sha-256 sha-512 whirlpool blake3" -- "${cur}"))
                     return 0
                     ;;
                 -a)
-                    COMPREPLY=($(compgen -f "${cur}"))
+                    COMPREPLY=($(compgen -W "crc32 md5 sha-1 sha-256 sha-512 whirlpool blake3" -- "${cur}"))
                     return 0
                     ;;
                 *)
@@ -236,11 +236,11 @@ _ftphash() {
             fi
             case "${prev}" in
                 --algorithm)
-                    COMPREPLY=($(compgen -f "${cur}"))
+                    COMPREPLY=($(compgen -W "crc32 md5 sha-1 sha-256 sha-512 whirlpool blake3" -- "${cur}"))
                     return 0
                     ;;
                 -a)
-                    COMPREPLY=($(compgen -f "${cur}"))
+                    COMPREPLY=($(compgen -W "crc32 md5 sha-1 sha-256 sha-512 whirlpool blake3" -- "${cur}"))
                     return 0
                     ;;
                 *)

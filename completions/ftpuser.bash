@@ -116,11 +116,11 @@ _ftpuser() {
             fi
             case "${prev}" in
                 --type)
-                    COMPREPLY=($(compgen -f "${cur}"))
+                    COMPREPLY=($(compgen -W "argon2id null plain md5 sha-1 sha-256 sha-512 whirlpool crypt" -- "${cur}"))
                     return 0
                     ;;
                 -t)
-                    COMPREPLY=($(compgen -f "${cur}"))
+                    COMPREPLY=($(compgen -W "argon2id null plain md5 sha-1 sha-256 sha-512 whirlpool crypt" -- "${cur}"))
                     return 0
                     ;;
                 --cost)
@@ -546,11 +546,11 @@ _ftpuser() {
                     return 0
                     ;;
                 --type)
-                    COMPREPLY=($(compgen -f "${cur}"))
+                    COMPREPLY=($(compgen -W "argon2id null plain md5 sha-1 sha-256 sha-512 whirlpool crypt" -- "${cur}"))
                     return 0
                     ;;
                 -t)
-                    COMPREPLY=($(compgen -f "${cur}"))
+                    COMPREPLY=($(compgen -W "argon2id null plain md5 sha-1 sha-256 sha-512 whirlpool crypt" -- "${cur}"))
                     return 0
                     ;;
                 --cost)

@@ -38,7 +38,15 @@ complete -c ftpuser -n "__fish_ftpuser_needs_command" -f -a "check" -d 'Look for
 complete -c ftpuser -n "__fish_ftpuser_needs_command" -f -a "import" -d 'Add the users of another program\'s file, with the passwords that they have'
 complete -c ftpuser -n "__fish_ftpuser_needs_command" -f -a "export" -d 'Print the users in the form of another program\'s file'
 complete -c ftpuser -n "__fish_ftpuser_needs_command" -f -a "help" -d 'Print this message or the help of the given subcommand(s)'
-complete -c ftpuser -n "__fish_ftpuser_using_subcommand add" -s t -l type -d 'How the password is kept: argon2id, null, plain, md5, sha-1, sha-256, sha-512, whirlpool, crypt; crypt takes what crypt(3) made in the password\'s place' -r
+complete -c ftpuser -n "__fish_ftpuser_using_subcommand add" -s t -l type -d 'How the password is kept; crypt takes what crypt(3) made in the password\'s place' -r -f -a "argon2id\t''
+null\t''
+plain\t''
+md5\t''
+sha-1\t''
+sha-256\t''
+sha-512\t''
+whirlpool\t''
+crypt\t''"
 complete -c ftpuser -n "__fish_ftpuser_using_subcommand add" -l cost -d 'What an argon2id hash costs: KiB of memory, passes, lanes' -r
 complete -c ftpuser -n "__fish_ftpuser_using_subcommand add" -s a -l auth-file -d 'The user file' -r -F
 complete -c ftpuser -n "__fish_ftpuser_using_subcommand add" -l home -d 'The directory that the user starts in' -r -F
@@ -57,7 +65,15 @@ complete -c ftpuser -n "__fish_ftpuser_using_subcommand list" -s a -l auth-file 
 complete -c ftpuser -n "__fish_ftpuser_using_subcommand list" -l json -d 'Print one JSON array'
 complete -c ftpuser -n "__fish_ftpuser_using_subcommand list" -s h -l help -d 'Print help'
 complete -c ftpuser -n "__fish_ftpuser_using_subcommand passwd" -s a -l auth-file -d 'The user file' -r -F
-complete -c ftpuser -n "__fish_ftpuser_using_subcommand passwd" -s t -l type -d 'How the password is kept: argon2id, null, plain, md5, sha-1, sha-256, sha-512, whirlpool, crypt; crypt takes what crypt(3) made in the password\'s place' -r
+complete -c ftpuser -n "__fish_ftpuser_using_subcommand passwd" -s t -l type -d 'How the password is kept; crypt takes what crypt(3) made in the password\'s place' -r -f -a "argon2id\t''
+null\t''
+plain\t''
+md5\t''
+sha-1\t''
+sha-256\t''
+sha-512\t''
+whirlpool\t''
+crypt\t''"
 complete -c ftpuser -n "__fish_ftpuser_using_subcommand passwd" -l cost -d 'What an argon2id hash costs: KiB of memory, passes, lanes' -r
 complete -c ftpuser -n "__fish_ftpuser_using_subcommand passwd" -l password-file -d 'Read the password from the first line of a file' -r -F
 complete -c ftpuser -n "__fish_ftpuser_using_subcommand passwd" -l password-stdin -d 'Read the password from the first line of the standard input'

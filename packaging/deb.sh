@@ -1,11 +1,13 @@
 #!/usr/bin/env bash
-# Makes a Debian package of built programs: `make deb` calls this. Needs dpkg-deb and binutils, and no root.
+# Makes a Debian package of built programs: `make deb` calls this. Needs dpkg-deb and binutils, and no root. VERSION and MAINTAINER may say
+# what else it tells of itself.
 set -eu
 
 programs=${1:?usage: deb.sh DIRECTORY-OF-THE-PROGRAMS DIRECTORY-FOR-THE-PACKAGE}
 out=${2:?usage: deb.sh DIRECTORY-OF-THE-PROGRAMS DIRECTORY-FOR-THE-PACKAGE}
 here=$(cd -- "$(dirname -- "$0")" && pwd)
 version=${VERSION:-$(sed -n 's/^version = "\(.*\)"/\1/p' "$here/../Cargo.toml" | head -n 1)}
+maintainer=${MAINTAINER:-ftpd-suite maintainers <root@localhost>}
 architecture=$(dpkg --print-architecture)
 
 stage=$(mktemp -d)
@@ -16,6 +18,11 @@ DESTDIR=$stage PREFIX=/usr "$here/install.sh" "$programs"
 rm -- "$stage/etc/metaftpd.auth"
 strip --strip-unneeded "$stage"/usr/sbin/* "$stage"/usr/bin/*
 gzip -9n "$stage"/usr/share/man/man*/*
+# Debian's zsh looks for what packages bring in a place of its own.
+mv -- "$stage/usr/share/zsh/site-functions" "$stage/usr/share/zsh/vendor-completions"
+documents="$stage/usr/share/doc/ftpd-suite"
+install -D -m 644 -- "$here/debian/copyright" "$documents/copyright"
+gzip -9nc -- "$here/../CHANGELOG.md" >"$documents/changelog.gz"
 
 mkdir "$stage/DEBIAN"
 size=$(du -sk -- "$stage" | cut -f 1)
@@ -23,7 +30,7 @@ cat >"$stage/DEBIAN/control" <<END
 Package: ftpd-suite
 Version: $version
 Architecture: $architecture
-Maintainer: the authors <root@localhost>
+Maintainer: $maintainer
 Installed-Size: $size
 Depends: libc6, libcrypt1
 Recommends: libpam0g, logrotate

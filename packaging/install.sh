@@ -51,6 +51,7 @@ for program in ftpd ftpproxy; do
     put 644 "$unit" "$prefix/lib/systemd/system/$program.service"
 done
 
+put 644 "$here/sysusers.conf" "$prefix/lib/sysusers.d/ftpd.conf"
 for socket in "$here"/systemd/*.socket; do
     put 644 "$socket" "$prefix/lib/systemd/system/${socket##*/}"
 done

@@ -7,7 +7,7 @@ use std::collections::BTreeSet;
 use std::path::PathBuf;
 use std::process::Command;
 
-use tests::{Scratch, binaries};
+use tests::{Scratch, binaries, require};
 
 /// What the examples of command lines are about.
 const PLACE: &[(&str, &str)] = &[
@@ -72,6 +72,30 @@ fn manual_pages_and_completions_are_current() {
         stale.is_empty(),
         "not current, run `make generate`: {stale:?}"
     );
+}
+
+#[test]
+fn manual_pages_are_set_without_a_warning_and_fit_80_columns() {
+    if !require::programs(&["groff"]) {
+        return;
+    }
+    for entry in std::fs::read_dir(binaries::root().join("man")).unwrap() {
+        let page = entry.unwrap().path();
+        assert!(std::fs::read(&page).unwrap().is_ascii(), "{page:?}");
+        let output = Command::new("groff")
+            .args(["-ww", "-man", "-Tascii", "-P-cbou", "-rLL=80n"])
+            .arg(&page)
+            .output()
+            .unwrap();
+        assert!(
+            output.status.success() && output.stderr.is_empty(),
+            "{output:?}"
+        );
+        let text = String::from_utf8(output.stdout).unwrap();
+        // A user's line is as long as its hash.
+        let wide = |line: &&str| line.len() > 80 && !line.contains(":sha-256:");
+        assert_eq!(text.lines().find(wide), None, "{page:?}");
+    }
 }
 
 #[test]

@@ -5,10 +5,12 @@
 use std::fs;
 use std::os::unix::fs::{PermissionsExt, symlink};
 use std::os::unix::net::UnixDatagram;
+use std::path::Path;
+use std::process::Command;
 
 use nix::sys::signal::Signal;
 use tests::log::{events, lines, message};
-use tests::{Client, Data, Server, Setup, wait};
+use tests::{Client, Data, Server, Setup, binaries, require, wait};
 
 /// A configuration line that names a file of the server's.
 fn naming(setup: &Setup, key: &str, file: &str) -> String {
@@ -99,11 +101,26 @@ fn the_log_of_transfers_is_wu_ftpds_also_where_the_log_has_none_and_after_a_rena
     let mode = fs::metadata(&path).unwrap().permissions().mode();
     assert_eq!(mode & 0o777, 0o600);
     assert!(!server.log.text().contains("octets"));
+    counted_by_ftpstats(&path);
     fs::rename(&path, server.scratch.join("xferlog.1")).unwrap();
     server.process().signal(Signal::SIGUSR1);
     wait::until("there is a new file", || path.exists());
     server.logged_in().upload(Data::Epsv, "later", b"1");
     assert_eq!(lines(&path, 1).len(), 1);
+}
+
+/// ProFTPD's reader of such logs finds all three transfers in it.
+fn counted_by_ftpstats(log: &Path) {
+    let Some(ftpstats) = binaries::peer("proftpd-core", "ftpstats") else {
+        require::missing("ftpstats, as packaging/peers.sh unpacks it");
+        return;
+    };
+    let output = Command::new(ftpstats).arg("-f").arg(log).output().unwrap();
+    let told = String::from_utf8(output.stdout).unwrap();
+    let files = told
+        .lines()
+        .find(|line| line.starts_with("Files Transmitted During"));
+    assert!(files.is_some_and(|line| line.ends_with(" 3")), "{told}");
 }
 
 #[test]

@@ -108,6 +108,7 @@ fn an_installation_has_all_in_its_place_and_leaves_configuration_alone() {
         "opt/ftpd/share/man/man5/metaftpd.conf.5",
         "opt/ftpd/share/man/man5/metaftpd.auth.5",
         "opt/ftpd/share/bash-completion/completions/ftpuser",
+        "opt/ftpd/lib/sysusers.d/ftpd.conf",
         "etc/pam.d/metaftpd",
     ] {
         assert!(root.join(file).exists(), "{file}");
@@ -195,6 +196,10 @@ fn the_debian_package_installs_starts_upgrades_and_goes() {
         system.file("etc/metaftpd.auth"),
     );
     assert_eq!(fs::read_to_string(&users).unwrap(), "");
+    if require::programs(&["systemd-sysusers"]) {
+        let passwd = fs::read_to_string(system.file("etc/passwd")).unwrap();
+        assert!(passwd.contains("ftp:x:"), "{passwd}");
+    }
     starts(&system);
     fs::write(&configuration, "Port=2121\n").unwrap();
     fs::write(&users, "fred:null:::nobody:/:\n").unwrap();

@@ -5,7 +5,7 @@ use std::io::Write;
 use std::path::Path;
 use std::process::{Command, Stdio};
 
-use tests::{Server, Setup, require};
+use tests::{Data, Server, Setup, require, wait};
 
 use crate::{ftphash, text, tree};
 
@@ -129,6 +129,40 @@ fn a_session_of_lftp_is_confirmed() {
     );
     let transcript = told(Command::new("lftp").arg("-d"), directory.path(), &script);
     assert_confirmed(directory.path(), &transcript);
+}
+
+/// The log in JSON has the digests, also of a part; the xferlog has sizes. The last word about each file counts.
+#[test]
+fn the_logs_of_the_server_are_confirmed() {
+    let setup = Setup::new()
+        .flag(&["-confirm-transfer", "sha256"])
+        .setting("LogFormat=json");
+    let sizes = setup.scratch().join("xferlog");
+    let line = format!("TransferLog={}", sizes.display());
+    let server = setup.setting(&line).start();
+    let mut client = server.logged_in();
+    client.expect("TYPE I", 200);
+    client.upload(Data::Epsv, "one", b"old");
+    client.upload(Data::Epsv, "one", b"one, new");
+    client.upload(Data::Epsv, "two", b"0123456789");
+    client.expect("REST 4", 350);
+    client.download(Data::Epsv, "two");
+    server.log.line_with(&["download of two"]);
+    let told = || fs::read_to_string(&sizes).unwrap_or_default();
+    wait::until("all is in the log", || told().lines().count() == 4);
+    let directory = tree(&[("one", b"one, new"), ("two", b"0123456789")]);
+    let json = directory.path().join("log");
+    fs::write(&json, server.log.text()).unwrap();
+    let confirm = |log: &Path| ftphash(directory.path(), &["confirm", "-t", log.to_str().unwrap()]);
+    let part = "two: OK (octets from 4 on)\n";
+    confirm(&json).success().stdout(format!("one: OK\n{part}"));
+    confirm(&sizes)
+        .code(1)
+        .stdout("one: OK (size alone)\ntwo: NOT CONFIRMED (fewer octets than the file has)\n");
+    fs::write(directory.path().join("one"), "one, neu").unwrap();
+    confirm(&json)
+        .code(1)
+        .stdout(format!("one: FAILED\n{part}"));
 }
 
 /// With and without the commands on show, in both of BSD's descendants.

@@ -4,6 +4,7 @@ use std::path::PathBuf;
 
 use clap::{Arg, ArgAction, Command, value_parser};
 
+use super::named::named;
 use crate::digest::Algorithm;
 
 pub fn command() -> Command {
@@ -77,7 +78,9 @@ fn confirm() -> Command {
         .after_help(
             "Understood are the digest at the end of a 226 (Transfer complete. SHA-256=hex), and the replies to HASH, MD5, \
              MMD5, XCRC, XMD5, XSHA and their like. A transcript is what curl -v, lftp -d, tnftp or ftp -d -v, wget -d, or \
-             a log with C: and S: before the lines tell; passwords in it are not looked at.\n\
+             a log with C: and S: before the lines tell; passwords in it are not looked at. ftpd's own log will do too, with \
+             LogFormat=json, which has the digests that clients were told, or the TransferLog, which has sizes alone: there \
+             the last whole transfer of each file counts.\n\
              A server digests what it sends. After REST that is the rest of the file, and in TYPE A the lines end in CR LF, \
              whatever they end in on disk: the transcript shows both, for --reply say --ascii. Where a server's range 0-9 \
              may mean nine octets or ten, either is accepted.\n\
@@ -99,7 +102,7 @@ fn confirm() -> Command {
                 .short('t')
                 .value_name("LOG")
                 .value_parser(value_parser!(PathBuf))
-                .help("What a client told of its session; - is the standard input (default without --reply: -)"),
+                .help("What a client told of its session, or a log of ftpd; - is the standard input (default without --reply: -)"),
         )
         .arg(switch("ascii", "The transfer was in TYPE A").requires("reply"))
         .arg(
@@ -141,15 +144,16 @@ fn compare() -> Command {
 }
 
 fn algorithm(help: &'static str) -> Arg {
-    let names = Algorithm::ALL.map(Algorithm::name).join(", ");
+    let names = Algorithm::ALL.map(Algorithm::name);
+    let parser = move |name: &str| {
+        Algorithm::find(name).ok_or_else(|| format!("one of {}", names.join(", ")))
+    };
     Arg::new("algorithm")
         .long("algorithm")
         .short('a')
         .value_name("ALGO")
-        .help(format!("{help}: one of {names}"))
-        .value_parser(move |name: &str| {
-            Algorithm::find(name).ok_or_else(|| format!("one of {names}"))
-        })
+        .help(help)
+        .value_parser(named(names, parser))
 }
 
 fn switch(name: &'static str, help: &'static str) -> Arg {

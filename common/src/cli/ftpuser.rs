@@ -5,6 +5,7 @@ use std::path::PathBuf;
 use clap::builder::PossibleValuesParser;
 use clap::{Arg, ArgAction, ArgGroup, ArgMatches, Command, value_parser};
 
+use super::named::named;
 use crate::auth::native::{DEFAULT_FILE, Scheme};
 use crate::settings::Cost;
 
@@ -353,15 +354,15 @@ fn file() -> Arg {
 }
 
 fn scheme() -> Arg {
-    let names = Scheme::ALL.map(Scheme::name).join(", ");
+    let parser = |word: &str| Scheme::find(word).map_err(|error| error.to_string());
     Arg::new("type")
         .long("type")
         .short('t')
         .short_alias('e')
         .value_name("TYPE")
         .default_value(Scheme::Argon2id.name())
-        .value_parser(|word: &str| Scheme::find(word).map_err(|error| error.to_string()))
-        .help(format!("How the password is kept: {names}; crypt takes what crypt(3) made in the password's place"))
+        .value_parser(named(Scheme::ALL.map(Scheme::name), parser))
+        .help("How the password is kept; crypt takes what crypt(3) made in the password's place")
 }
 
 fn cost() -> Arg {

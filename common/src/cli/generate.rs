@@ -36,16 +36,21 @@ const TOOLS: &[Tool] = &[
 /// `None` for any other word.
 pub(super) fn text(command: &Command, what: &str) -> Option<String> {
     let shell = match what {
-        "man" => return Some(manual(command)),
+        "man" => return Some(ascii(&manual(command))),
         "bash" => Shell::Bash,
         "zsh" => Shell::Zsh,
         "fish" => Shell::Fish,
-        _ => return files::page(command.get_name(), what),
+        _ => return files::page(command.get_name(), what).map(|page| ascii(&page)),
     };
     let mut octets = Vec::new();
     let name = command.get_name().to_owned();
     clap_complete::generate(shell, &mut command.clone(), name, &mut octets);
     String::from_utf8(octets).ok()
+}
+
+/// What is not ASCII in a page, as any troff understands it.
+fn ascii(page: &str) -> String {
+    page.replace('\u{2026}', "...")
 }
 
 fn manual(command: &Command) -> String {

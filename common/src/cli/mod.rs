@@ -13,6 +13,7 @@ pub mod ftpuser;
 mod gateway;
 mod generate;
 pub mod metaftpd;
+mod named;
 pub mod out;
 pub mod pool;
 pub mod table;

@@ -6,6 +6,7 @@ use std::path::Path;
 use super::assign::{Assignment, Origin, Place, SettingError, lookup_among};
 use super::hooks::{Hooks, Lines};
 use super::table::{Kind, Setting, Settings};
+use super::value::shown;
 use crate::hooks::directive::Directive;
 
 /// What a file says.
@@ -97,6 +98,9 @@ fn parse_line<'a>(settings: &Settings, octets: &'a [u8]) -> Result<Line<'a>, Wro
         None => (said, None),
     };
     let whole = start..start + key.len();
+    if key.is_empty() {
+        return Err((start..start + 1, "there is no key before the =".to_owned()));
+    }
     // What follows the = is the end of the line; without it the key is the place.
     let place = match text {
         Some(text) if !text.is_empty() => line.len() - text.len()..line.len(),
@@ -106,6 +110,16 @@ fn parse_line<'a>(settings: &Settings, octets: &'a [u8]) -> Result<Line<'a>, Wro
         && let Some(directive) = Directive::find(key)
     {
         return Ok(Line::Directive(directive, text.unwrap_or_default(), place));
+    }
+    if text.is_none()
+        && let Some((first, rest)) = said.split_once(char::is_whitespace)
+        && settings.find(first).is_some()
+    {
+        let meant = shown(rest.trim_start());
+        return Err((
+            whole,
+            format!("a = is missing: did you mean \"{first}={meant}\"?"),
+        ));
     }
     let directives = Directive::ALL.map(Directive::name);
     let words: &[&str] = if settings.hooks { &directives } else { &[] };
@@ -154,6 +168,16 @@ mod tests {
         assert_eq!(places, ["f:4:15", "f:5:15"]);
         assert_eq!(parsed.hooks.log, Some("/var/log/hooks".into()));
         assert_eq!(parsed.assignments.len(), 1);
+    }
+
+    #[test]
+    fn a_line_without_a_key_or_its_end_is_told() {
+        let (_, errors) = parse("Port 2121\n =3\n");
+        let expected = [
+            "f:1:1: a = is missing: did you mean \"Port=2121\"?",
+            "f:2:2: there is no key before the =",
+        ];
+        assert_eq!(errors, expected);
     }
 
     #[test]

@@ -77,7 +77,13 @@ fn methods(config: &Config, found: &mut Vec<Finding>) {
                 match UserFile::open_trusted(&server.auth_file).and_then(|users| users.entries()) {
                     Ok(entries) => users(config, &entries, found),
                     Err(error) => {
-                        found.push(Error(format!("AuthFile: {error}: nobody can log in")))
+                        let remedy = match server.auth_file.exists() {
+                            true => "",
+                            false => "; `ftpuser add` makes it",
+                        };
+                        found.push(Error(format!(
+                            "AuthFile: {error}: nobody can log in{remedy}"
+                        )));
                     }
                 }
             }

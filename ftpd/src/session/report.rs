@@ -9,7 +9,14 @@ use super::transfer::Ended;
 use super::{Link, User};
 
 /// Tells of a transfer that has ended. `name` is the path as the client gave it, in octets of the disk.
-pub(crate) fn transfer(link: &Link, user: &User, direction: Direction, name: &[u8], ended: &Ended) {
+/// `offset` is the octet of the file that it began with, if that is known: else its digest means nothing to who reads the log.
+pub(crate) fn transfer(
+    link: &Link,
+    user: &User,
+    direction: Direction,
+    (name, offset): (&[u8], Option<u64>),
+    ended: &Ended,
+) {
     if !link.log.tells_of_transfers() {
         return;
     }
@@ -53,20 +60,27 @@ pub(crate) fn transfer(link: &Link, user: &User, direction: Direction, name: &[u
         | End::Stalled => b"i",
     };
     let milliseconds = u64::try_from(ended.took.as_millis()).unwrap_or(u64::MAX);
-    link.log.transferred(
-        text,
-        &[
-            ("event", Fact::Text(b"transfer")),
-            ("user", Fact::Text(&user.name)),
-            ("client", Fact::Text(client.as_bytes())),
-            ("direction", Fact::Text(letter)),
-            ("path", Fact::Text(path)),
-            ("octets", Fact::Number(ended.outcome.moved)),
-            ("milliseconds", Fact::Number(milliseconds)),
-            ("type", Fact::Text(kind)),
-            ("special", Fact::Text(special)),
-            ("completion", Fact::Text(completion)),
-            ("end", Fact::Text(end.as_bytes())),
-        ],
-    );
+    let digest = ended.confirmation.as_ref().filter(|_| offset.is_some());
+    let digest = digest.map(ToString::to_string);
+    let digest = digest.as_ref().map(|digest| Fact::Text(digest.as_bytes()));
+    let offset = offset.filter(|&offset| offset > 0).map(Fact::Number);
+    let more = [("offset", offset), ("digest", digest)];
+    let more = more
+        .into_iter()
+        .filter_map(|(name, fact)| Some((name, fact?)));
+    let facts = [
+        ("event", Fact::Text(b"transfer")),
+        ("user", Fact::Text(&user.name)),
+        ("client", Fact::Text(client.as_bytes())),
+        ("direction", Fact::Text(letter)),
+        ("path", Fact::Text(path)),
+        ("octets", Fact::Number(ended.outcome.moved)),
+        ("milliseconds", Fact::Number(milliseconds)),
+        ("type", Fact::Text(kind)),
+        ("special", Fact::Text(special)),
+        ("completion", Fact::Text(completion)),
+        ("end", Fact::Text(end.as_bytes())),
+    ];
+    let facts: Vec<_> = facts.into_iter().chain(more).collect();
+    link.log.transferred(text, &facts);
 }

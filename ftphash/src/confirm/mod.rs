@@ -1,10 +1,11 @@
 //! `ftphash confirm`: checks local files against what a server said about them.
 
 mod check;
+mod log;
 mod reply;
 mod transcript;
 
-use std::collections::HashSet;
+use std::collections::{BTreeMap, HashSet};
 use std::io;
 use std::ops::ControlFlow;
 use std::path::{Path, PathBuf};
@@ -13,6 +14,7 @@ use common::cli::out::Out;
 use common::digest::Algorithm;
 
 use self::check::{Claim, Form, Reading};
+use self::log::{Entry, Log};
 use self::reply::{Reply, Said};
 use self::transcript::{About, Exchange, Representation, Transcript};
 use crate::lines::{Line, Lines};
@@ -152,7 +154,16 @@ fn of_replies(replies: &[&str], sent: Sent, algorithm: Option<Algorithm>) -> Vec
 fn read(log: &Path, algorithm: Option<Algorithm>) -> io::Result<Vec<Item>> {
     let mut transcript = Transcript::default();
     let mut exchanges = Vec::new();
-    for line in Lines::new(Source::open(log)?, b'\n') {
+    let mut lines = Lines::new(Source::open(log)?, b'\n').peekable();
+    // The first line tells, as with transcripts.
+    let ours = match lines.peek() {
+        Some(Ok(Line::Whole(first))) => Log::of_first(first),
+        _ => None,
+    };
+    if let Some(ours) = ours {
+        return of_log(ours, lines, algorithm);
+    }
+    for line in lines {
         // What is longer than any command or reply is neither.
         if let Line::Whole(line) = line? {
             exchanges.extend(transcript.push(&line));
@@ -165,6 +176,34 @@ fn read(log: &Path, algorithm: Option<Algorithm>) -> io::Result<Vec<Item>> {
         .collect();
     forget_what_was_done_again(&mut items);
     Ok(items)
+}
+
+/// The last transfer of each file that was not broken off, in a log of ours.
+fn of_log(
+    log: Log,
+    lines: impl Iterator<Item = io::Result<Line>>,
+    algorithm: Option<Algorithm>,
+) -> io::Result<Vec<Item>> {
+    let mut last: BTreeMap<Vec<u8>, log::Told> = BTreeMap::new();
+    for line in lines {
+        let Line::Whole(line) = line? else { continue };
+        let Some(Entry { path, told }) = log.transfer(&line) else {
+            continue;
+        };
+        if told != log::Told::Incomplete || !last.contains_key(&path) {
+            last.insert(path, told);
+        }
+    }
+    let items = last.into_iter().flat_map(|(name, told)| {
+        let claim = match told {
+            log::Told::Digest(exchange) => return of_exchange(exchange, algorithm),
+            log::Told::Size(octets) => Ok(Claim::Size(octets)),
+            log::Told::Incomplete => Err("it was broken off".to_owned()),
+            log::Told::Nothing(why) => Err(why.to_owned()),
+        };
+        vec![Item { name, claim }]
+    });
+    Ok(items.collect())
 }
 
 /// A transfer that failed does not count where a later one of the same file went well.
@@ -268,7 +307,7 @@ impl Item {
         };
         Item {
             name,
-            claim: Ok(Claim {
+            claim: Ok(Claim::Digest {
                 algorithm: said.algorithm,
                 digest: said.digest,
                 readings,

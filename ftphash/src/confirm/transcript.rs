@@ -73,16 +73,18 @@ struct Dialect {
     sent: &'static [&'static str],
     came: &'static str,
     end: &'static str,
+    /// Replies to what the user typed come without a mark.
+    raw: bool,
 }
 
 /// curl -v; lftp -d; our own logs; Python's ftplib; and those that show replies as they came: tnftp, inetutils, wget -d.
 #[rustfmt::skip]
 static DIALECTS: [Dialect; 5] = [
-    Dialect { sent: &["> "],             came: "< ",        end: "" },
-    Dialect { sent: &["---> "],          came: "<--- ",     end: "" },
-    Dialect { sent: &["C: "],            came: "S: ",       end: "" },
-    Dialect { sent: &["*cmd* '"],        came: "*resp* '",  end: "'" },
-    Dialect { sent: &["---> ", "--> "],  came: "",          end: "" },
+    Dialect { sent: &["> "],             came: "< ",        end: "", raw: false },
+    Dialect { sent: &["---> "],          came: "<--- ",     end: "", raw: true },
+    Dialect { sent: &["C: "],            came: "S: ",       end: "", raw: false },
+    Dialect { sent: &["*cmd* '"],        came: "*resp* '",  end: "'", raw: false },
+    Dialect { sent: &["---> ", "--> "],  came: "",          end: "", raw: false },
 ];
 
 /// Commands whose reply is a digest, and of which kind where they say so.
@@ -150,6 +152,13 @@ impl Transcript {
         if let Some(text) = dialect.command(line) {
             self.commands = true;
             return self.ask(text);
+        }
+        let asked = self.waiting.front().map(|command| command.verb.as_str());
+        if dialect.raw
+            && asked.is_some_and(|asked| DIGESTS.iter().any(|(verb, _)| *verb == asked))
+            && let Some((reply, Continues::No)) = Reply::parse(line)
+        {
+            return self.answer(reply);
         }
         if let (true, Some(announced)) = (dialect.came.is_empty(), announced(line)) {
             let unfinished = self.announced.replace(announced);
@@ -453,6 +462,21 @@ mod tests {
                 (name("d"), part(2, Some(4)), image, Some(226)),
                 (name("e"), WHOLE, image, None),
             ]
+        );
+    }
+
+    /// lftp shows what it is told to send and what comes back as it is.
+    #[test]
+    fn what_lftp_quotes_is_found() {
+        let text = "<--- 220 x\n---> HASH a\n213 x\n---> RETR b\n226 MD5=x\n<--- 226 x\n";
+        let found = read(text);
+        let codes: Vec<_> = found
+            .into_iter()
+            .map(|(name, .., code)| (name, code))
+            .collect();
+        assert_eq!(
+            codes,
+            [("a".to_owned(), Some(213)), ("b".to_owned(), Some(226))]
         );
     }
 

@@ -26,7 +26,7 @@ idle = \"5m\"
 session.idle = 60
 ";
 const GATEWAY: &str = "Port=2121
-Targets=ftp.example.org, *.example.net:2100-2199, inside.example.org=10.1.0.0/16
+Targets=ftp.example.org, *.example.net:2100, files.lan=10.1.0.0/16
 DataConnectionPortRange=50000-50999
 ";
 

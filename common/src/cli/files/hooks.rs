@@ -44,13 +44,15 @@ quarantine = \"/srv/quarantine\"
 on = \"data_up\"
 phase = \"before\"
 mode = \"veto\"
-exec = [\"/usr/local/sbin/ftp-way\", \"add\", \"%{source_address}\", \"%{destination_port}\"]
+exec = [\"/usr/local/sbin/ftp-way\", \"add\",
+        \"%{source_address}\", \"%{destination_port}\"]
 run-as = \"root\"
 
 [[hook]]
 on = \"data_down\"
 mode = \"wait\"
-exec = [\"/usr/local/sbin/ftp-way\", \"delete\", \"%{source_address}\", \"%{destination_port}\"]
+exec = [\"/usr/local/sbin/ftp-way\", \"delete\",
+        \"%{source_address}\", \"%{destination_port}\"]
 run-as = \"root\"
 ",
     ),

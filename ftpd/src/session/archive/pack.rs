@@ -64,7 +64,7 @@ pub(crate) fn retr(
             return Err(stop);
         }
     };
-    report::transfer(link, user, Direction::Download, &text, &ended);
+    report::transfer(link, user, Direction::Download, (&text, None), &ended);
     if user.account.tells_downloads {
         user.files.sent(ended.outcome.moved, ended.cut())?;
     }

@@ -38,7 +38,7 @@ pub(crate) fn stor(
         .map_err(outcome::file)?;
     let mark = Mark::new("Opening BINARY mode data connection for an archive to unpack here.");
     let (ended, received) = receive(link, user, plan, &mark)?;
-    report::transfer(link, user, Direction::Upload, &path.0, &ended);
+    report::transfer(link, user, Direction::Upload, (&path.0, None), &ended);
     let reply = match (ended.outcome.end, received.is_refused()) {
         (pump::End::Complete, _) | (_, true) => {
             received.reply(user.names, ended.confirmation.as_ref())

@@ -62,7 +62,13 @@ pub(in crate::session) fn retr(
             mark.warn("The file is locked: somebody writes it, and what you get may be garbled.");
     }
     let ended = transfer::send(link, user, source, plan, &mark)?;
-    report::transfer(link, user, Direction::Download, &name, &ended);
+    report::transfer(
+        link,
+        user,
+        Direction::Download,
+        (&name, Some(pending.restart)),
+        &ended,
+    );
     if (pending.restart, end) == (0, size) {
         ended.tell_digest(user)?;
     }
@@ -178,7 +184,12 @@ fn upload(
             return Err(stop);
         }
     };
-    report::transfer(link, user, Direction::Upload, &name, &ended);
+    let offset = match at {
+        UploadAt::Replace | UploadAt::New => Some(0),
+        UploadAt::Offset { offset } => Some(offset),
+        UploadAt::Append => None,
+    };
+    report::transfer(link, user, Direction::Upload, (&name, offset), &ended);
     if ended.outcome.end == pump::End::Complete && is_abandoned(link, ended.outcome.moved) {
         // A client that dies sends the same FIN as one that is done; one that is done waits for the reply, or has said QUIT.
         user.files.suspend(Cut::Aborted)?.map_err(outcome::file)?;
