@@ -372,6 +372,7 @@ fn introduce_single_session(setup: &Setup, ends: Ends) -> Result<Option<ToHooks>
             client: ends.peer,
             server: ends.local,
             stage: Stage::New,
+            user_follows: false,
         };
         door.introduce(&session, Some(theirs.as_fd()))?;
         let door = Some(door);

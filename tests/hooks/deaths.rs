@@ -6,6 +6,7 @@ use nix::sys::signal::Signal;
 use tests::processes::Process;
 use tests::{Data, Server, Setup, require, wait};
 
+use crate::events::events;
 use crate::scripts::Script;
 
 /// The process that runs hooks: once all have logged in, the one child of the daemon that is still root.
@@ -102,6 +103,35 @@ fn f12_an_event_whose_program_died_with_hookd_is_delivered_again() {
     server.log.line_with(&["hookd has died (2 so far)"]);
     client.expect("MKD three", 257);
     wait::until("the third", || ids().len() == 3);
+}
+
+/// The listener waits for nobody: whom it cannot introduce now it introduces later, and others come in. A login waits, so that it is
+/// told with its user.
+#[test]
+fn f12_a_hookd_that_stands_still_keeps_nobody_out() {
+    let server = Setup::new()
+        .hook("on = [\"connect\", \"login\"]\nfile = \"{scratch}/events\"")
+        .start();
+    let hookd = hookd(&server);
+    hookd.signal(Signal::SIGSTOP);
+    // More than the door holds.
+    let visitors = 400;
+    for _ in 0..visitors {
+        let mut visitor = server.connect();
+        visitor.expect("QUIT", 221);
+        visitor.expect_end();
+    }
+    let mut client = server.connect();
+    client.expect(&format!("USER {}", server.login.name), 331);
+    client.send(&format!("PASS {}", server.login.password));
+    server.connect().expect("NOOP", 200);
+    hookd.signal(Signal::SIGCONT);
+    client.expect_reply(230);
+    let path = server.scratch.join("events");
+    wait::until("all events", || events(&path).len() == visitors + 3);
+    let events = events(&path);
+    let login = events.iter().find(|event| event["event"] == "login");
+    assert_eq!(login.unwrap()["login"], server.login.name.as_str());
 }
 
 /// A session that ends while there is no hookd gives its ends all the same.

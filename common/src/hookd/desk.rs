@@ -136,7 +136,8 @@ impl<'a> Desk<'a> {
         }
         let outlets = self.outlets.descriptors();
         fds.extend(outlets.map(|(fd, flags)| PollFd::new(fd, flags)));
-        fds.extend(self.guests.values().map(Guest::channel).map(readable));
+        let heard_now = self.guests.values().filter(|guest| !guest.awaits_user);
+        fds.extend(heard_now.map(Guest::channel).map(readable));
         fds.extend(self.door.as_ref().map(AsFd::as_fd).map(readable));
         let heard = (!self.partings.is_empty()).then(|| Instant::now() + PAUSE);
         let deadlines = [
@@ -193,6 +194,7 @@ impl<'a> Desk<'a> {
                     client,
                     server,
                     stage,
+                    user_follows,
                 },
                 Some(channel),
             ) => {
@@ -200,6 +202,7 @@ impl<'a> Desk<'a> {
                     self.end_former(id);
                     let mut guest = Guest::new(channel, (id, process), (client, server));
                     guest.recall(self.owed.remove(&id).unwrap_or_default());
+                    guest.awaits_user = user_follows;
                     self.guests.insert(number, guest);
                 }
                 match stage {
@@ -222,16 +225,13 @@ impl<'a> Desk<'a> {
                     number,
                     client,
                     server,
-                    stage,
                 },
                 None,
             ) => {
                 if let Some(guest) = self.guests.get_mut(&number) {
                     guest.passed(client, server);
                 }
-                if stage == Stage::New {
-                    self.tell_of_connection(number);
-                }
+                self.tell_of_connection(number);
             }
             (Introduction::Daemon { happened }, None) => self.tell(of_daemon(&happened), None),
             _ => {}

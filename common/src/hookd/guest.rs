@@ -36,6 +36,8 @@ pub(super) struct Guest {
     owed: Owed,
     /// The number of the last question, which may come twice.
     pub(super) asked: Option<u32>,
+    /// The listener is about to say whose it is: until then nothing that it says is heard.
+    pub(super) awaits_user: bool,
 }
 
 /// What hooks are to be told when the session ends.
@@ -91,6 +93,7 @@ impl Guest {
             root: None,
             owed: Owed::default(),
             asked: None,
+            awaits_user: false,
         }
     }
 
@@ -126,6 +129,7 @@ impl Guest {
     /// Gives the session to a user.
     pub(super) fn introduce(&mut self, user: Introduced, root: Option<OwnedFd>) {
         let name = |octets: &[u8]| Name::new(octets).ok();
+        self.awaits_user = false;
         self.session.client = net::canonical(user.client);
         self.session.server = net::canonical(user.server);
         self.session.login = name(user.login.as_slice());
@@ -144,8 +148,11 @@ impl Guest {
         self.root = root;
     }
 
-    /// Whether there is a message, or the end.
+    /// Whether there is a message, or the end, that may be heard now.
     pub(super) fn speaks(&self) -> bool {
+        if self.awaits_user {
+            return false;
+        }
         let mut ready = [PollFd::new(self.channel(), PollFlags::POLLIN)];
         matches!(poll(&mut ready, PollTimeout::ZERO), Ok(1))
     }

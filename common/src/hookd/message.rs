@@ -31,14 +31,15 @@ messages! {
     /// Through the door, from the listener, or where there is none from keeper as root.
     #[derive(Clone, Debug)]
     pub enum Introduction {
-        /// A session, with the end of its channel. A `number` is of one channel, an `id` of a session with all of them.
-        1 => Session { number: u64, id: Id, process: u32, client: SocketAddr, server: SocketAddr, stage: Stage },
+        /// A session, with the end of its channel. A `number` is of one channel, an `id` of a session with all of them. Where the user
+        /// follows, nothing that it says is heard before.
+        1 => Session { number: u64, id: Id, process: u32, client: SocketAddr, server: SocketAddr, stage: Stage, user_follows: bool },
         /// Whose session it is now, with its root directory.
         2 => User { number: u64, user: Introduced },
         /// Something that no session did.
         3 => Daemon { happened: Happened },
         /// Whose connection it is, as a front end has said it.
-        4 => Passed { number: u64, client: SocketAddr, server: SocketAddr, stage: Stage },
+        4 => Passed { number: u64, client: SocketAddr, server: SocketAddr },
     }
 }
 

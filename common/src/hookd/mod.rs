@@ -27,8 +27,7 @@ use nix::errno::Errno;
 use nix::fcntl::{FcntlArg, OFlag, fcntl};
 use nix::sys::prctl;
 use nix::sys::signal::{SigSet, SigmaskHow, Signal, sigprocmask};
-use nix::sys::socket::{AddressFamily, SockFlag, SockType, setsockopt, socketpair, sockopt};
-use nix::sys::time::TimeVal;
+use nix::sys::socket::{AddressFamily, SockFlag, SockType, socketpair};
 use nix::unistd::Pid;
 
 pub use self::interest::Interest;
@@ -54,9 +53,6 @@ use crate::settings::SpoolFull;
 use crate::spool::Spool;
 use crate::sys::{self, Fork, Wait};
 use crate::wire::{Wire, decode};
-
-/// How long the door is waited at. Hookd waits for nobody, so there is soon room.
-const PATIENCE: TimeVal = TimeVal::new(5, 0);
 
 /// What hookd is started with.
 #[derive(Debug)]
@@ -98,9 +94,10 @@ pub fn door() -> Result<(Door, Behind), Errno> {
         None,
         SockFlag::SOCK_CLOEXEC,
     )?;
-    setsockopt(&door, sockopt::SendTimeout, &PATIENCE)?;
-    // Hookd waits for nobody, also not for the listener.
-    fcntl(&behind, FcntlArg::F_SETFL(OFlag::O_NONBLOCK))?;
+    // Neither waits for the other.
+    for end in [&door, &behind] {
+        fcntl(end, FcntlArg::F_SETFL(OFlag::O_NONBLOCK))?;
+    }
     let behind = Behind {
         door: behind,
         book: Book::new()?,

@@ -80,7 +80,7 @@ impl Listener {
     }
 
     /// Tells hooks that the settings were read anew, and what came of it.
-    pub fn tell_reload(&self, outcome: &str) {
+    pub fn tell_reload(&mut self, outcome: &str) {
         self.hooks
             .tell(Happened::new(Kind::Reload).because(outcome));
     }

@@ -77,6 +77,7 @@ impl Sessions {
             (Some(Report::LoggedIn { user, most, log }), Some(pipe)) if door.logins.runs(group) => {
                 door.logins.succeeded(group);
                 let envelope = Envelope::of(pipe).ok_or(Some(group))?;
+                let acquaintance = session.acquaintance;
                 let verdict = if self.enter(group, user, most) {
                     if let Some(log) = log {
                         // Before the answer, so that the entry about the login is in it.
@@ -88,7 +89,7 @@ impl Sessions {
                 } else {
                     Verdict::TooMany
                 };
-                envelope.send(&verdict);
+                hooks.answer(acquaintance, envelope, verdict);
                 Ok(())
             }
             (

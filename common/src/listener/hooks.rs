@@ -5,8 +5,11 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use nix::errno::Errno;
+use nix::poll::PollFlags;
 use nix::unistd::Pid;
 
+use super::Verdict;
+use super::answers::Envelope;
 use super::office::Office;
 use crate::hookd::{self, Happened, Introduced, Recipe, Stage};
 use crate::hooks::Id;
@@ -72,9 +75,9 @@ impl Hooks {
         self.current.is_some()
     }
 
-    /// Become readable when a channel has ended.
-    pub(super) fn descriptors(&self) -> impl Iterator<Item = BorrowedFd<'_>> {
-        self.offices().map(Office::descriptor)
+    /// What is waited for: that channels have ended, and room at the doors where there is something to say.
+    pub(super) fn awaited(&self) -> impl Iterator<Item = (BorrowedFd<'_>, PollFlags)> {
+        self.offices().map(Office::awaited)
     }
 
     /// Introduces a session by hookd's end of its channel; `former`: it goes on with another keeper.
@@ -115,9 +118,22 @@ impl Hooks {
         }
     }
 
+    /// Answers a keeper about its login, once hookd knows the user.
+    pub(super) fn answer(
+        &mut self,
+        who: Option<Acquaintance>,
+        envelope: Envelope,
+        verdict: Verdict,
+    ) {
+        match who.and_then(|who| Some((who.number, self.of(who)?))) {
+            Some((number, office)) => office.answer(number, envelope, verdict),
+            None => envelope.send(&verdict),
+        }
+    }
+
     /// Tells of what no session did.
-    pub(super) fn tell(&self, happened: Happened) {
-        if let Some(office) = &self.current {
+    pub(super) fn tell(&mut self, happened: Happened) {
+        if let Some(office) = &mut self.current {
             office.tell(happened);
         }
     }
@@ -127,9 +143,11 @@ impl Hooks {
         self.offices_mut().for_each(|office| office.buried(child));
     }
 
-    /// Hears which channels have ended, starts hookds again when it is time, and lets those go that nobody needs any more.
+    /// Hears which channels have ended, says what there is room for now, starts hookds again when it is time, and lets those go
+    /// that nobody needs any more.
     pub(super) fn look(&mut self) {
         self.offices_mut().for_each(Office::hear);
+        self.offices_mut().for_each(Office::say);
         if self.offices().any(Office::is_due) {
             let ids = self.ids();
             for office in self.offices_mut().filter(|office| office.is_due()) {

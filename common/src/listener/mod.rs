@@ -323,8 +323,8 @@ impl Listener {
         ready.extend((self.ports.iter()).map(|port| PollFd::new(port.socket.as_fd(), accepted)));
         let renewal = self.renewal.as_ref();
         let awaited = renewal.into_iter().flat_map(Renewal::awaited);
-        let awaited = awaited.chain(self.hooks.descriptors());
         ready.extend(awaited.map(|fd| PollFd::new(fd, PollFlags::POLLIN)));
+        ready.extend((self.hooks.awaited()).map(|(fd, events)| PollFd::new(fd, events)));
         let operator = self.operator.as_ref();
         let awaited = operator.into_iter().flat_map(Operator::awaited);
         ready.extend(awaited.map(|fd| PollFd::new(fd, PollFlags::POLLIN)));

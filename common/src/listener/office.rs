@@ -1,7 +1,8 @@
 //! A hookd, as the listener sees it: started, started again when it has died, and told who the sessions are that began with
 //! its hooks.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
+use std::net::SocketAddr;
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -10,10 +11,13 @@ use nix::errno::Errno;
 use nix::poll::{PollFd, PollFlags, poll};
 use nix::unistd::Pid;
 
+use super::Verdict;
+use super::answers::Envelope;
 use super::hooks::Acquaintance;
 use crate::control::until;
 use crate::hookd::{self, Behind, Door, Happened, Introduced, Introduction, Recipe, Stage};
 use crate::hooks::{Id, Kind};
+use crate::log::Log;
 use crate::net::{Ends, Passed};
 use crate::spool::Spool;
 use crate::sys;
@@ -21,7 +25,11 @@ use crate::sys;
 /// A hookd that ends sooner is not followed by another one at once.
 const SHORTEST_LIFE: Duration = Duration::from_secs(1);
 
-/// What the listener needs so that the hooks of one reading of the settings are run.
+/// So many events of the daemon's own may wait for room at the door.
+const MOST_HAPPENED: usize = 1000;
+
+/// What the listener needs so that the hooks of one reading of the settings are run. It never waits for hookd: what finds no room
+/// at the door is said when there is some.
 #[derive(Debug)]
 pub struct Office {
     id: Id,
@@ -35,21 +43,86 @@ pub struct Office {
     deaths: u64,
     /// The channels to sessions, until hookd has taken all that came through them: also those of sessions that have ended.
     known: BTreeMap<u64, Known>,
+    /// Of whom there is something to say.
+    unsaid: BTreeSet<u64>,
+    /// Answers to keepers that may tell of their logins once hookd knows the users.
+    held: BTreeMap<u64, (Envelope, Verdict)>,
+    /// What no session did, and is to be said.
+    happened: VecDeque<Happened>,
+    /// How much of that found no place.
+    lost: u64,
 }
 
-/// What the next hookd is to know.
+/// What hookd, and the next hookd, is to know of a session.
 #[derive(Debug)]
 struct Known {
     id: Id,
     process: u32,
-    ends: Ends,
+    /// The client's end of the connection and ours, as they are said first.
+    client: SocketAddr,
+    server: SocketAddr,
     /// How it is to be introduced.
     stage: Stage,
-    /// What a front end has said, and how that is to be introduced.
-    passed: Option<(Passed, Stage)>,
+    /// What a front end has said, and is still to be said.
+    passed: Option<Passed>,
     /// Hookd's end of the channel.
     channel: OwnedFd,
     user: Option<(Introduced, OwnedFd)>,
+    said: Said,
+}
+
+/// How much of that the hookd that there is has been told.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Said {
+    Nothing,
+    Session,
+    User,
+}
+
+impl Known {
+    /// What is to be said next.
+    fn next(&self, number: u64) -> Option<(Introduction, Option<BorrowedFd<'_>>)> {
+        match (self.said, self.passed, &self.user) {
+            (Said::Nothing, _, user) => {
+                let session = Introduction::Session {
+                    number,
+                    id: self.id,
+                    process: self.process,
+                    client: self.client,
+                    server: self.server,
+                    stage: self.stage,
+                    user_follows: user.is_some(),
+                };
+                Some((session, Some(self.channel.as_fd())))
+            }
+            (Said::Session, Some(Passed { client, server }), _) => {
+                let passed = Introduction::Passed {
+                    number,
+                    client,
+                    server,
+                };
+                Some((passed, None))
+            }
+            (Said::Session, None, Some((user, root))) => {
+                let user = user.clone();
+                Some((Introduction::User { number, user }, Some(root.as_fd())))
+            }
+            (Said::Session, None, None) | (Said::User, ..) => None,
+        }
+    }
+
+    /// That has been said.
+    fn said(&mut self) {
+        match (self.said, self.passed.take()) {
+            (Said::Nothing, passed) => {
+                (self.said, self.stage, self.passed) = (Said::Session, Stage::Again, passed);
+            }
+            (Said::Session, Some(passed)) => {
+                (self.client, self.server) = (passed.client, passed.server);
+            }
+            (Said::Session | Said::User, None | Some(_)) => self.said = Said::User,
+        }
+    }
 }
 
 impl Office {
@@ -68,6 +141,10 @@ impl Office {
             again: None,
             deaths: 0,
             known: BTreeMap::new(),
+            unsaid: BTreeSet::new(),
+            held: BTreeMap::new(),
+            happened: VecDeque::new(),
+            lost: 0,
         })
     }
 
@@ -89,9 +166,11 @@ impl Office {
         self.known.is_empty()
     }
 
-    /// Becomes readable when a channel has ended.
-    pub(super) fn descriptor(&self) -> BorrowedFd<'_> {
-        self.door.as_fd()
+    /// The door, and what it is waited for: that a channel has ended, and room for what is to be said.
+    pub(super) fn awaited(&self) -> (BorrowedFd<'_>, PollFlags) {
+        let mut events = PollFlags::POLLIN;
+        events.set(PollFlags::POLLOUT, self.is_heard() && self.owes_words());
+        (self.door.as_fd(), events)
     }
 
     /// Introduces a session by hookd's end of its channel.
@@ -103,93 +182,96 @@ impl Office {
         channel: OwnedFd,
         stage: Stage,
     ) {
-        let is_heard = self.is_heard();
-        let mut known = Known {
+        let passed = ends.passed.map(|passed| (passed.client, passed.server));
+        let (client, server) = passed.unwrap_or((ends.peer, ends.local));
+        let known = Known {
             id,
             process: u32::try_from(process.as_raw()).unwrap_or_default(),
-            ends,
-            stage,
-            passed: ends.passed.map(|passed| (passed, Stage::Again)),
-            channel,
-            user: None,
-        };
-        self.say_session(number, &known);
-        if is_heard {
-            known.stage = Stage::Again;
-        }
-        self.known.insert(number, known);
-    }
-
-    fn say_session(&self, number: u64, known: &Known) {
-        let session = Introduction::Session {
-            number,
-            id: known.id,
-            process: known.process,
-            client: known.ends.peer,
-            server: known.ends.local,
-            stage: known.stage,
-        };
-        self.say(&session, Some(&known.channel));
-        if let Some((passed, stage)) = known.passed {
-            self.say_passed(number, passed, stage);
-        }
-        if let Some((user, root)) = &known.user {
-            let user = user.clone();
-            self.say(&Introduction::User { number, user }, Some(root));
-        }
-    }
-
-    fn say_passed(&self, number: u64, passed: Passed, stage: Stage) {
-        let Passed { client, server } = passed;
-        let introduction = Introduction::Passed {
-            number,
             client,
             server,
             stage,
+            passed: None,
+            channel,
+            user: None,
+            said: Said::Nothing,
         };
-        self.say(&introduction, None);
+        self.known.insert(number, known);
+        self.unsaid.insert(number);
+        self.say();
     }
 
     /// Tells whose connection it is, as a front end has said it.
     pub(super) fn passed(&mut self, number: u64, passed: Passed) {
-        self.say_passed(number, passed, Stage::New);
-        let stage = match self.is_heard() {
-            true => Stage::Again,
-            false => Stage::New,
-        };
         if let Some(known) = self.known.get_mut(&number) {
-            known.passed = Some((passed, stage));
+            known.passed = Some(passed);
+            self.unsaid.insert(number);
+            self.say();
         }
     }
 
     /// Introduces the user of a session.
     pub(super) fn introduce_user(&mut self, number: u64, user: Introduced, root: OwnedFd) {
-        let introduction = Introduction::User {
-            number,
-            user: user.clone(),
-        };
-        self.say(&introduction, Some(&root));
         if let Some(known) = self.known.get_mut(&number) {
             known.user = Some((user, root));
+            self.unsaid.insert(number);
+            self.say();
+        }
+    }
+
+    /// Answers a keeper about its login, once hookd knows the user: before that it must not hear of the login.
+    pub(super) fn answer(&mut self, number: u64, envelope: Envelope, verdict: Verdict) {
+        match self.is_heard() && self.unsaid.contains(&number) {
+            true => drop(self.held.insert(number, (envelope, verdict))),
+            false => envelope.send(&verdict),
         }
     }
 
     /// Tells of what no session did.
-    pub(super) fn tell(&self, happened: Happened) {
-        self.say(&Introduction::Daemon { happened }, None);
+    pub(super) fn tell(&mut self, happened: Happened) {
+        match self.happened.len() < MOST_HAPPENED {
+            true => self.happened.push_back(happened),
+            false => self.lost += 1,
+        }
+        self.say();
     }
 
-    fn say(&self, introduction: &Introduction, descriptor: Option<&OwnedFd>) {
-        let of_session = !matches!(introduction, Introduction::Daemon { .. });
-        if of_session && !self.is_heard() {
-            // The next one is told of all sessions, and nobody makes room before that.
+    fn owes_words(&self) -> bool {
+        !self.happened.is_empty() || !self.unsaid.is_empty()
+    }
+
+    /// Says what is to be said, as far as there is room at the door.
+    pub(super) fn say(&mut self) {
+        // The next one is told of all sessions, and nobody makes room before that.
+        if !self.is_heard() {
             return;
         }
-        let said = self
-            .door
-            .introduce(introduction, descriptor.map(AsFd::as_fd));
-        if let Err(errno) = said {
-            self.recipe.log.line(&format!("hooks: not told: {errno}"));
+        while let Some(happened) = self.happened.pop_front() {
+            let introduction = Introduction::Daemon { happened };
+            if !pass(&self.door, &introduction, None, &self.recipe.log)
+                && let Introduction::Daemon { happened } = introduction
+            {
+                self.happened.push_front(happened);
+                return;
+            }
+        }
+        while let Some(&number) = self.unsaid.first() {
+            if let Some(known) = self.known.get_mut(&number) {
+                while let Some((introduction, descriptor)) = known.next(number) {
+                    if !pass(&self.door, &introduction, descriptor, &self.recipe.log) {
+                        return;
+                    }
+                    known.said();
+                }
+            }
+            self.unsaid.remove(&number);
+            if let Some((envelope, verdict)) = self.held.remove(&number) {
+                envelope.send(&verdict);
+            }
+        }
+        if std::mem::take(&mut self.lost) > 0 {
+            self.recipe
+                .log
+                .line("hooks: hookd was too slow to be told of all that the daemon did");
         }
     }
 
@@ -215,12 +297,18 @@ impl Office {
             Duration::ZERO
         };
         self.again = Some(now + pause);
+        // They will be told before anything that a session says.
+        for (envelope, verdict) in std::mem::take(&mut self.held).into_values() {
+            envelope.send(&verdict);
+        }
     }
 
     /// Hears which channels have ended.
     pub(super) fn hear(&mut self) {
         while let Some(number) = self.door.parting() {
             self.known.remove(&number);
+            self.unsaid.remove(&number);
+            self.held.remove(&number);
         }
     }
 
@@ -235,15 +323,11 @@ impl Office {
         match self.recipe.start(&self.behind, self.id, others) {
             Ok(process) => {
                 (self.process, self.since, self.again) = (process, now, None);
-                for (&number, known) in &self.known {
-                    self.say_session(number, known);
-                }
                 for known in self.known.values_mut() {
-                    known.stage = Stage::Again;
-                    if let Some((_, stage)) = &mut known.passed {
-                        *stage = Stage::Again;
-                    }
+                    known.said = Said::Nothing;
                 }
+                self.unsaid = self.known.keys().copied().collect();
+                self.say();
             }
             Err(errno) => {
                 let line = format!("hooks: hookd cannot be started: {errno}");
@@ -259,14 +343,46 @@ impl Office {
     }
 
     /// Waits for what hookd owes, but not for ever: it ends when nobody can tell it anything any more.
-    pub(super) fn leave(self, patience: Duration) {
+    pub(super) fn leave(mut self, patience: Duration) {
+        let deadline = Instant::now() + patience;
         self.tell(Happened::new(Kind::Stop));
-        let process = self.process;
+        let Ok(ended) = sys::watch_process(self.process) else {
+            return;
+        };
+        while self.is_heard() && self.owes_words() {
+            let mut ready = [
+                PollFd::new(ended.as_fd(), PollFlags::POLLIN),
+                PollFd::new(self.door.as_fd(), PollFlags::POLLOUT),
+            ];
+            let polled = poll(&mut ready, until(Some(deadline)));
+            let [over, room] = ready.map(|fd| fd.any() == Some(true));
+            match polled {
+                Err(Errno::EINTR) => {}
+                Ok(1..) if room && !over => self.say(),
+                // It has died, or is too slow.
+                _ => break,
+            }
+        }
         drop(self);
-        if let Ok(ended) = sys::watch_process(process) {
-            let mut ready = [PollFd::new(ended.as_fd(), PollFlags::POLLIN)];
-            // It goes on alone where it takes longer.
-            let _ = poll(&mut ready, until(Some(Instant::now() + patience)));
+        let mut ready = [PollFd::new(ended.as_fd(), PollFlags::POLLIN)];
+        // It goes on alone where it takes longer.
+        let _ = poll(&mut ready, until(Some(deadline)));
+    }
+}
+
+/// Says one thing; `false` if there is no room for it now.
+fn pass(
+    door: &Door,
+    introduction: &Introduction,
+    descriptor: Option<BorrowedFd<'_>>,
+    log: &Log,
+) -> bool {
+    match door.introduce(introduction, descriptor) {
+        Ok(()) => true,
+        Err(Errno::EAGAIN) => false,
+        Err(errno) => {
+            log.line(&format!("hooks: not told: {errno}"));
+            true
         }
     }
 }
