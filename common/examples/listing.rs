@@ -75,6 +75,7 @@ fn list(jail: &Jail, format: Format) -> usize {
         limits: Limits {
             depth: 0,
             entries: 0,
+            sorted: common::jail::MOST_SORTED,
         },
     };
     let mut listing = jail.list(&VirtualPath::root(), &request).unwrap();

@@ -53,6 +53,8 @@ pub struct Limits {
     pub depth: u32,
     /// Entries that are looked at; zero is no limit.
     pub entries: u64,
+    /// What the lines that are kept to be sorted may take together, in octets.
+    pub sorted: usize,
 }
 
 /// Whether a listing goes on.
@@ -66,8 +68,8 @@ pub enum Step {
 /// Entries that one step looks at; to open a directory counts as several.
 const LOOKS: usize = 1024;
 const LOOKS_OF_OPENING: usize = 16;
-/// What the lines that are kept to be sorted may take together, in octets: those of more than 100,000 entries.
-const MOST_SORTED: usize = 16 << 20;
+/// Octets of lines to be sorted that a listing may keep: those of more than 100,000 entries.
+pub const MOST_SORTED: usize = 16 << 20;
 /// How long a listing may work that does more than to write a directory as it comes. Waiting for the client is not work.
 const LONGEST_WORK: Duration = Duration::from_secs(30);
 
@@ -91,6 +93,8 @@ struct Budget {
     depth: usize,
     entries: Option<u64>,
     work: Option<Duration>,
+    /// Octets of lines that may be kept to be sorted.
+    sorted: usize,
     /// Octets of names that are kept while the directories between them are listed.
     kept: usize,
 }
@@ -177,7 +181,11 @@ impl Jail {
         lines: Lines,
         patterns: Vec<Pattern>,
     ) -> Result<Listing, Failure> {
-        let Limits { depth, entries } = request.limits;
+        let Limits {
+            depth,
+            entries,
+            sorted,
+        } = request.limits;
         let mut options = request.options;
         options.recursive &= depth > 0 && request.format != Format::Facts;
         let walks = options.recursive || patterns.len() > 1;
@@ -202,6 +210,7 @@ impl Jail {
                 depth: usize::try_from(depth).unwrap_or(usize::MAX),
                 entries: (walks && entries > 0).then_some(entries),
                 work: works.then_some(LONGEST_WORK),
+                sorted,
                 kept: 0,
             },
             remark: Remark::Whole,
@@ -337,7 +346,7 @@ impl Listing {
                     lines.write(out, directory, name, stat.as_ref());
                 });
             }
-            if sorted.size() > MOST_SORTED.saturating_sub(self.budget.kept) {
+            if sorted.size() > self.budget.sorted.saturating_sub(self.budget.kept) {
                 level.stage = Stage::List;
                 self.remark = self.remark.max(Remark::Unsorted);
                 return self.walk.rewind();

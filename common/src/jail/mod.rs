@@ -40,7 +40,7 @@ use crate::settings::{Durability, Locks};
 
 pub use crate::proto::facts::{FactSet, Kind, Permissions, Stat};
 pub use failure::Failure;
-pub use listing::{Format, Limits, ListRequest, Listing, Step};
+pub use listing::{Format, Limits, ListRequest, Listing, MOST_SORTED, Step};
 pub use names::Names;
 pub use pack::{Content, Next, Owner, Pack, PackRequest, Packed};
 pub use partial::Continuable;

@@ -8,8 +8,8 @@ use common::channel::{Cut, FileAnswer, FileRequest, ListFormat, Ticket, UploadAt
 use common::hookd::{Commanded, Listed, Told};
 use common::hooks::{Connection, Kind as Event};
 use common::jail::{
-    Continuable, Disposition, Failure, Format, Kind, Limits, ListRequest, PackRequest, Upload,
-    Wanted,
+    Continuable, Disposition, Failure, Format, Kind, Limits, ListRequest, MOST_SORTED, PackRequest,
+    Upload, Wanted,
 };
 use common::proto::hostport::Family;
 use common::proto::listing::{Order, Remark};
@@ -363,6 +363,7 @@ impl Files {
                     limits: Limits {
                         depth: settings.list_depth,
                         entries: settings.list_entries,
+                        sorted: MOST_SORTED,
                     },
                 };
                 let (pump, pipe) = ListingPump::start(jail, &path, &request)?;
