@@ -36,6 +36,9 @@ done
 for text in README.md CHANGELOG.md SECURITY.md; do
     put 644 "$tree/$text" "$prefix/share/doc/ftpd/$text"
 done
+for page in "$tree"/doc/*; do
+    put 644 "$page" "$prefix/share/doc/ftpd/doc/${page##*/}"
+done
 for example in "$here"/examples/*; do
     put 644 "$example" "$prefix/share/doc/ftpd/examples/${example##*/}"
 done

@@ -158,10 +158,10 @@ fn the_examples_of_configurations_pass_the_check() {
 /// Hooks are read, though the programs of examples are not there.
 #[test]
 fn the_examples_of_hooks_are_hooks() {
-    let readme = std::fs::read_to_string(binaries::root().join("README.md")).unwrap();
+    let page = std::fs::read_to_string(binaries::root().join("doc/hooks.md")).unwrap();
     let mut texts = examples("ftpd-hooks.5", "[[hook]]");
     assert_eq!(texts.len(), 4);
-    let blocks = readme
+    let blocks = page
         .split("\n\n")
         .filter(|text| text.contains("    [[hook]]"));
     let blocks: Vec<_> = blocks.map(str::to_owned).collect();

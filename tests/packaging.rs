@@ -109,6 +109,7 @@ fn an_installation_has_all_in_its_place_and_leaves_configuration_alone() {
         "opt/ftpd/share/man/man5/metaftpd.auth.5",
         "opt/ftpd/share/bash-completion/completions/ftpuser",
         "opt/ftpd/lib/sysusers.d/ftpd.conf",
+        "opt/ftpd/share/doc/ftpd/doc/hooks.md",
         "etc/pam.d/metaftpd",
     ] {
         assert!(root.join(file).exists(), "{file}");

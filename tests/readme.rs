@@ -101,3 +101,50 @@ fn a_user_confined_and_under_tls() {
         refused safely ftp://alice:wrong@ftp.example.org/file",
     );
 }
+
+/// From one page of the repository to another, and to a heading there.
+#[test]
+fn every_link_leads_somewhere() {
+    let root = binaries::root();
+    let mut pages = vec!["README.md", "ARCHITECTURE.md", "SECURITY.md"]
+        .into_iter()
+        .map(|name| root.join(name))
+        .collect::<Vec<_>>();
+    pages.extend(
+        fs::read_dir(root.join("doc"))
+            .unwrap()
+            .map(|entry| entry.unwrap().path()),
+    );
+    let heading = |line: &str| {
+        let words = line.trim_start_matches('#').trim().to_lowercase();
+        let kept = words
+            .chars()
+            .filter(|c| c.is_alphanumeric() || *c == ' ' || *c == '-');
+        kept.collect::<String>().replace(' ', "-")
+    };
+    let mut links = 0;
+    for page in pages {
+        let text = fs::read_to_string(&page).unwrap();
+        for link in text.split("](").skip(1) {
+            let target = link.split(')').next().unwrap();
+            if target.contains("://") {
+                continue;
+            }
+            let (file, anchor) = target.split_once('#').unwrap_or((target, ""));
+            let file = match file {
+                "" => page.clone(),
+                file => page.with_file_name(file),
+            };
+            assert!(file.exists(), "{page:?}: {target}");
+            if !anchor.is_empty() {
+                let text = fs::read_to_string(&file).unwrap();
+                let found = text
+                    .lines()
+                    .any(|line| line.starts_with('#') && heading(line) == anchor);
+                assert!(found, "{page:?}: {target}");
+            }
+            links += 1;
+        }
+    }
+    assert!(links > 10, "{links}");
+}

@@ -1,4 +1,4 @@
-//! Situations S0 to S3 of the table in README.md in which nothing but a filter or address translation stands between client
+//! Situations S0 to S3 of the table in doc/networks.md in which nothing but a filter or address translation stands between client
 //! and server, over IPv4 and over IPv6.
 
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, TcpListener};

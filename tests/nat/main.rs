@@ -1,5 +1,5 @@
 //! Data connections through firewalls, address translation and tunnels: real kernels' rules, in network namespaces. The
-//! numbers of the scenarios are those of the table in README.md.
+//! numbers of the scenarios are those of the table in doc/networks.md.
 
 #![allow(clippy::unwrap_used, reason = "whatever fails shall end the test")]
 

@@ -9,7 +9,7 @@ use tests::{Client, Data, Gateway, GatewaySetup, Login, Scratch, Server, require
 use crate::lab::{CLIENT, Lab, Place, SERVER, SERVER_V6};
 use crate::transparent::{WAYS_V6, moves_files_of, server};
 
-/// The rules of README.md: what belongs to a socket of the gateway's, and what begins at port 21, is for this machine.
+/// The rules of doc/gateway.md: what belongs to a socket of the gateway's, and what begins at port 21, is for this machine.
 const RULES: &str = "table inet ftpproxy {
   chain prerouting {
     type filter hook prerouting priority mangle; policy accept;

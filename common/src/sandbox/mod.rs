@@ -23,7 +23,7 @@ use crate::sys;
 /// A step of giving up privilege that failed.
 #[derive(Debug)]
 pub struct SandboxError {
-    /// The system call or check, as in ARCHITECTURE.md's table.
+    /// The system call or check, as in the table of doc/processes.md.
     pub step: &'static str,
     pub cause: String,
 }

@@ -1,5 +1,5 @@
 //! seccomp: the system calls of each role; any other kills the process. The lists are compared with the committed
-//! picture in ARCHITECTURE.md's table by a test.
+//! picture in doc/system-calls.md by a test.
 
 mod tree;
 
@@ -348,7 +348,7 @@ impl Must {
     }
 }
 
-/// The role's list as text, sorted: what ARCHITECTURE.md shows.
+/// The role's list as text, sorted: what doc/system-calls.md shows.
 pub fn picture(role: Role) -> String {
     let mut names: Vec<String> = role
         .calls()
@@ -517,12 +517,12 @@ mod tests {
 
     #[test]
     fn architecture_md_shows_the_lists_that_are_enforced() {
-        let page = include_str!("../../../../ARCHITECTURE.md");
+        let page = include_str!("../../../../doc/system-calls.md");
         for role in Role::ALL {
             let list = picture(role);
             assert!(
                 page.contains(&list),
-                "ARCHITECTURE.md lacks the list of {role:?}:\n{list}"
+                "doc/system-calls.md lacks the list of {role:?}:\n{list}"
             );
         }
     }
