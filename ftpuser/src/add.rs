@@ -4,7 +4,7 @@ use std::path::{Path, PathBuf};
 
 use clap::ArgMatches;
 use common::auth::native::{
-    Edit, Existing, Name, NativeError, Record, Scheme, Setting, Stored, UserFile,
+    Early, Edit, Existing, Name, NativeError, Record, Scheme, Setting, Stored, UserFile,
 };
 use common::auth::{Identity, IdentityError, Secret, Wanted};
 use common::cli::ftpuser::{SHARED_HOME, SHARED_USERS};
@@ -39,17 +39,27 @@ pub(crate) fn run(arguments: &ArgMatches) -> Result<(), Failure> {
     };
     let (real_user, default_home) = owner(arguments.get_one::<String>("real-user"), scheme)?;
     let home = home(arguments, &words, default_home)?;
-    if existing == Existing::Refuse {
+    let typed = words.password.is_none() && password::source(arguments).is_none();
+    if typed && existing == Existing::Refuse {
         // The answer that counts comes under the lock; this one spares the caller a password typed for nothing.
         refuse_known(file(arguments), &name)?;
     }
     let secret = secret(arguments, &words, scheme, &name)?;
-    let stored = Stored::new(scheme, cost(arguments), &name, &secret)?;
+    // The hash takes its time, and a large file does too: each has a thread. Nobody waits for a lock meanwhile.
+    let (stored, early) = std::thread::scope(|scope| {
+        let early = scope.spawn(|| Early::read(file(arguments)));
+        let stored = Stored::new(scheme, cost(arguments), &name, &secret);
+        (stored, early.join().ok().flatten())
+    });
+    let stored = stored?;
     warn_of_weak(&stored);
     let record =
         Record::new(name, stored, &real_user, &home, words.settings).map_err(Failure::failed)?;
-    let mut edit = Edit::begin_or_create(file(arguments))?;
-    edit.put(&record, existing)?;
+    let mut edit = Edit::begin_or_create_after(file(arguments), early)?;
+    edit.put(&record, existing).map_err(|error| match error {
+        NativeError::UserExists(name) => known(name),
+        error => error.into(),
+    })?;
     Ok(edit.commit()?)
 }
 
@@ -87,11 +97,15 @@ fn is_key(text: &str) -> bool {
 
 fn refuse_known(file: &Path, name: &Name) -> Result<(), Failure> {
     match UserFile::open(file).and_then(|users| users.find(name.as_bytes())) {
-        Ok(_) | Err(NativeError::Malformed { .. }) => Err(Failure::Failed(format!(
-            "user {name} exists already; --replace replaces, `ftpuser passwd` changes the password"
-        ))),
+        Ok(_) | Err(NativeError::Malformed { .. }) => Err(known(name)),
         Err(_) => Ok(()),
     }
+}
+
+fn known(name: impl std::fmt::Display) -> Failure {
+    Failure::Failed(format!(
+        "user {name} exists already; --replace replaces, `ftpuser passwd` changes the password"
+    ))
 }
 
 /// The real user and the home that goes with them.

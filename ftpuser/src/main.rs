@@ -91,7 +91,9 @@ fn delete(arguments: &ArgMatches) -> Result<(), Failure> {
 
 fn change_password(arguments: &ArgMatches) -> Result<(), Failure> {
     // An unknown user is told before anybody types a password. The lock is not held while they do.
-    let known = Edit::begin(file(arguments))?.name_of(name(arguments))?;
+    let edit = Edit::begin(file(arguments))?;
+    let known = edit.name_of(name(arguments))?;
+    let early = edit.let_go();
     let scheme = scheme(arguments);
     let secret = match (scheme, password::source(arguments)) {
         (Scheme::Null, None) => Secret::new(b""),
@@ -99,10 +101,14 @@ fn change_password(arguments: &ArgMatches) -> Result<(), Failure> {
         (Scheme::Crypt, None) => return Err(Failure::usage(HASH_FROM_WHERE)),
         (_, source) => password::obtain(source, &known)?,
     };
-    let mut edit = Edit::begin(file(arguments))?;
+    // Before the lock: nobody shall wait for this.
+    let mut stored = Stored::new(scheme, cost(arguments), &known, &secret)?;
+    let mut edit = Edit::begin_after(file(arguments), early)?;
     // The digests of old types are made with the name as the file has it now.
-    let known = edit.name_of(name(arguments))?;
-    let stored = Stored::new(scheme, cost(arguments), &known, &secret)?;
+    let now = edit.name_of(name(arguments))?;
+    if now.as_bytes() != known.as_bytes() {
+        stored = Stored::new(scheme, cost(arguments), &now, &secret)?;
+    }
     warn_of_weak(&stored);
     edit.set_password(name(arguments), &stored)?;
     Ok(edit.commit()?)

@@ -7,7 +7,7 @@ use std::collections::hash_map::Entry::{Occupied, Vacant};
 use std::collections::{HashMap, HashSet};
 use std::ffi::{OsStr, OsString};
 use std::fs::File;
-use std::io::{self, Read, Write};
+use std::io;
 use std::os::fd::OwnedFd;
 use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
@@ -20,6 +20,7 @@ use zeroize::Zeroizing;
 
 use super::read::{is_line_of, name_of_line};
 use super::record::{Fields, LONGEST_LINE, Name, Record, RecordError, shown};
+use super::text::Text;
 use super::{Distrust, NativeError, Stored};
 
 /// What adding does to a user who is there already.
@@ -35,8 +36,38 @@ pub struct Edit {
     directory: OwnedFd,
     file_name: OsString,
     locked: Flock<File>,
-    /// The lines with their LF; only the last may lack it.
-    lines: Vec<Zeroizing<Vec<u8>>>,
+    about: About,
+    text: Text,
+}
+
+/// A file as it was before the lock. What is found under it counts; if that is the same file, it need not be read again.
+pub struct Early {
+    about: About,
+    text: Text,
+}
+
+/// What tells one state of a file from another.
+type About = (u64, u64, u64, (i64, i64), (i64, i64));
+
+fn about(file: &std::fs::Metadata) -> About {
+    let changed = (file.ctime(), file.ctime_nsec());
+    let written = (file.mtime(), file.mtime_nsec());
+    (file.dev(), file.ino(), file.len(), written, changed)
+}
+
+impl Early {
+    /// Reads a file while something else takes its time; `None` if it cannot be, which is told under the lock.
+    pub fn read(path: &Path) -> Option<Early> {
+        let directory = open_directory(path).ok()?;
+        let file = open_file(&directory, path.file_name()?, Missing::Fail).ok()?;
+        let before = file.metadata().ok().filter(std::fs::Metadata::is_file)?;
+        let text = Text::read(&file).ok()?;
+        let same = about(&file.metadata().ok()?) == about(&before);
+        same.then(|| Early {
+            about: about(&before),
+            text,
+        })
+    }
 }
 
 /// What to do where there is no file yet.
@@ -49,27 +80,39 @@ enum Missing {
 impl Edit {
     /// Locks and reads a file that is there.
     pub fn begin(path: &Path) -> Result<Edit, NativeError> {
-        Edit::lock(path, Missing::Fail, FlockArg::LockExclusive)
+        Edit::lock(path, Missing::Fail, FlockArg::LockExclusive, None)
+    }
+
+    /// The same for who has read it already.
+    pub fn begin_after(path: &Path, early: Option<Early>) -> Result<Edit, NativeError> {
+        Edit::lock(path, Missing::Fail, FlockArg::LockExclusive, early)
     }
 
     /// Locks and reads a file that is there, unless another editor has it: [`NativeError::Busy`].
     pub fn begin_at_once(path: &Path) -> Result<Edit, NativeError> {
-        Edit::lock(path, Missing::Fail, FlockArg::LockExclusiveNonblock)
+        Edit::lock(path, Missing::Fail, FlockArg::LockExclusiveNonblock, None)
     }
 
     /// Locks and reads a file, which is made with mode 0600 if need be.
     pub fn begin_or_create(path: &Path) -> Result<Edit, NativeError> {
-        Edit::lock(path, Missing::Create, FlockArg::LockExclusive)
+        Edit::begin_or_create_after(path, None)
     }
 
-    fn lock(path: &Path, missing: Missing, how: FlockArg) -> Result<Edit, NativeError> {
+    /// The same for who has read it already.
+    pub fn begin_or_create_after(path: &Path, early: Option<Early>) -> Result<Edit, NativeError> {
+        Edit::lock(path, Missing::Create, FlockArg::LockExclusive, early)
+    }
+
+    fn lock(
+        path: &Path,
+        missing: Missing,
+        how: FlockArg,
+        early: Option<Early>,
+    ) -> Result<Edit, NativeError> {
         let io = |errno: Errno| NativeError::io(path, errno);
         let file_name = path.file_name().ok_or_else(|| io(Errno::EISDIR))?;
-        let parent = path.parent().filter(|p| !p.as_os_str().is_empty());
-        let flags = OFlag::O_RDONLY | OFlag::O_DIRECTORY | OFlag::O_CLOEXEC;
-        let parent = parent.unwrap_or(Path::new("."));
-        let directory = open(parent, flags, Mode::empty()).map_err(io)?;
-        let locked = loop {
+        let directory = open_directory(path).map_err(io)?;
+        let (locked, found) = loop {
             let file = open_file(&directory, file_name, missing).map_err(io)?;
             let locked = Flock::lock(file, how).map_err(|(_, errno)| match errno {
                 Errno::EWOULDBLOCK => NativeError::Busy,
@@ -83,26 +126,29 @@ impl Edit {
                 });
             }
             match fstatat(&directory, file_name, AtFlags::AT_SYMLINK_NOFOLLOW) {
-                Ok(named) if is_same(&named, &opened) => break locked,
+                Ok(named) if is_same(&named, &opened) => break (locked, about(&opened)),
                 Ok(_) | Err(Errno::ENOENT) => {}
                 Err(errno) => return Err(io(errno)),
             }
         };
-        let mut octets = Zeroizing::new(Vec::new());
-        (&*locked)
-            .read_to_end(&mut octets)
-            .map_err(|e| NativeError::io(path, e))?;
-        let lines = octets
-            .split_inclusive(|&b| b == b'\n')
-            .map(|line| Zeroizing::new(line.to_vec()))
-            .collect();
+        let text = match early.filter(|early| early.about == found) {
+            Some(early) => early.text,
+            None => Text::read(&locked).map_err(|e| NativeError::io(path, e))?,
+        };
         Ok(Edit {
             path: path.to_owned(),
             directory,
             file_name: file_name.to_owned(),
             locked,
-            lines,
+            about: found,
+            text,
         })
+    }
+
+    /// Lets others have the file, and keeps what was read of it, unless there is a change in that.
+    pub fn let_go(self) -> Option<Early> {
+        let Edit { about, text, .. } = self;
+        (!text.is_changed()).then_some(Early { about, text })
     }
 
     /// Adds a user at the end, or in the place of the user's first line. Later lines of the same name go: they would have
@@ -120,14 +166,25 @@ impl Edit {
             .iter()
             .map(|r| folded(r.name().as_bytes()))
             .collect();
-        for (place, line) in self.lines.iter().enumerate() {
-            let Some(name) = name_of_line(line)
-                .map(folded)
-                .filter(|name| put.contains(name))
-            else {
+        // Most lines are of others, and cost no allocation; where one user is put, not even a look at the name.
+        let only = match records {
+            [only] => Some(only.name().as_bytes()),
+            _ => None,
+        };
+        let mut folded_name = Vec::new();
+        for (place, line) in self.text.iter().enumerate() {
+            if only.is_some_and(|only| !is_line_of(line, only)) {
+                continue;
+            }
+            let Some(name) = name_of_line(line) else {
                 continue;
             };
-            match places.entry(name) {
+            folded_name.clear();
+            folded_name.extend(name.iter().map(u8::to_ascii_lowercase));
+            if !put.contains(&folded_name) {
+                continue;
+            }
+            match places.entry(folded_name.clone()) {
                 Vacant(first) => _ = first.insert(place),
                 Occupied(_) => _ = doubled.insert(place),
             }
@@ -138,20 +195,16 @@ impl Edit {
                 (Occupied(_), Existing::Refuse) => {
                     return Err(NativeError::UserExists(record.name().to_string()));
                 }
-                (Occupied(place), Existing::Replace) => self.lines[*place.get()] = line,
+                (Occupied(place), Existing::Replace) => self.text.replace(*place.get(), line),
                 (Vacant(place), Existing::Refuse | Existing::Replace) => {
-                    // A line that was cut off must not run on into ours.
-                    if let Some(last) = self.lines.last_mut().filter(|l| !l.ends_with(b"\n")) {
-                        last.push(b'\n');
-                    }
-                    place.insert(self.lines.len());
-                    self.lines.push(line);
+                    place.insert(self.text.len());
+                    self.text.push(line);
                 }
             }
         }
-        let mut number = 0..;
-        self.lines
-            .retain(|_| number.next().is_none_or(|place| !doubled.contains(&place)));
+        if !doubled.is_empty() {
+            self.text.retain(|place, _| !doubled.contains(&place));
+        }
         Ok(())
     }
 
@@ -159,7 +212,7 @@ impl Edit {
     pub fn record(&self, name: &[u8]) -> Result<Record, NativeError> {
         let place = self.first(name);
         let place = place.ok_or_else(|| NativeError::NoSuchUser(shown(name)))?;
-        let line = &self.lines[place];
+        let line = self.text.line(place);
         Record::parse(line.strip_suffix(b"\n").unwrap_or(line))
             .map_err(|why| self.malformed(place, why))
     }
@@ -169,15 +222,15 @@ impl Edit {
         let name = record.name();
         let place = self.first(name.as_bytes());
         let place = place.ok_or_else(|| NativeError::NoSuchUser(name.to_string()))?;
-        self.lines[place] = self.line(record)?;
+        self.text.replace(place, self.line(record)?);
         Ok(())
     }
 
     /// Deletes every line of a user, in any case of the name.
     pub fn delete(&mut self, name: &[u8]) -> Result<(), NativeError> {
-        let before = self.lines.len();
-        self.lines.retain(|line| !is_line_of(line, name));
-        if self.lines.len() == before {
+        let before = self.text.len();
+        self.text.retain(|_, line| !is_line_of(line, name));
+        if self.text.len() == before {
             return Err(NativeError::NoSuchUser(shown(name)));
         }
         Ok(())
@@ -187,7 +240,7 @@ impl Edit {
     pub fn name_of(&self, name: &[u8]) -> Result<Name, NativeError> {
         let place = self.first(name);
         let place = place.ok_or_else(|| NativeError::NoSuchUser(shown(name)))?;
-        let octets = self.lines[place].split(|&b| b == b':').next();
+        let octets = self.text.line(place).split(|&b| b == b':').next();
         Name::new(octets.unwrap_or_default()).map_err(|e| self.malformed(place, e.into()))
     }
 
@@ -195,7 +248,7 @@ impl Edit {
     pub fn holds(&self, record: &Record) -> bool {
         let line = self
             .first(record.name().as_bytes())
-            .map(|place| &self.lines[place]);
+            .map(|place| self.text.line(place));
         line.and_then(|line| Record::parse(line.strip_suffix(b"\n").unwrap_or(line)).ok())
             .is_some_and(|held| held.encode() == record.encode())
     }
@@ -205,12 +258,12 @@ impl Edit {
     pub fn set_password(&mut self, name: &[u8], stored: &Stored) -> Result<(), NativeError> {
         let name = self.name_of(name)?;
         let place = self.first(name.as_bytes()).unwrap_or_default();
-        let line = &self.lines[place];
+        let line = self.text.line(place);
         let fields = Fields::split(line.strip_suffix(b"\n").unwrap_or(line))
             .ok_or_else(|| self.malformed(place, RecordError::TooFewFields))?;
         let parts = [fields.name, &stored.encode(), fields.rest];
         let record = Record::parse(&parts.join(&b':')).map_err(|why| self.malformed(place, why))?;
-        self.lines[place] = self.line(&record)?;
+        self.text.replace(place, self.line(&record)?);
         Ok(())
     }
 
@@ -267,24 +320,19 @@ impl Edit {
         }
         // A group that could read still can; what a daemon would refuse is not carried over.
         fchmod(&file, Mode::from_bits_truncate(0o600 | old.mode() & 0o040))?;
-        let octets: usize = self.lines.iter().map(|line| line.len()).sum();
-        let mut whole = Zeroizing::new(Vec::with_capacity(octets));
-        for line in &self.lines {
-            whole.extend_from_slice(line);
-        }
-        file.write_all(&whole)?;
+        self.text.write(&mut file)?;
         file.sync_all()
     }
 
     /// The place of the line that decides about a user.
     fn first(&self, name: &[u8]) -> Option<usize> {
-        self.lines.iter().position(|line| is_line_of(line, name))
+        self.text.iter().position(|line| is_line_of(line, name))
     }
 
     fn line(&self, record: &Record) -> Result<Zeroizing<Vec<u8>>, NativeError> {
         let mut line = Zeroizing::new(record.encode());
         if line.len() > LONGEST_LINE {
-            return Err(self.malformed(self.lines.len(), RecordError::TooLong));
+            return Err(self.malformed(self.text.len(), RecordError::TooLong));
         }
         line.push(b'\n');
         Ok(line)
@@ -302,6 +350,12 @@ impl Edit {
 /// Names are the same in any ASCII case.
 fn folded(name: &[u8]) -> Vec<u8> {
     name.to_ascii_lowercase()
+}
+
+fn open_directory(path: &Path) -> Result<OwnedFd, Errno> {
+    let parent = path.parent().filter(|p| !p.as_os_str().is_empty());
+    let flags = OFlag::O_RDONLY | OFlag::O_DIRECTORY | OFlag::O_CLOEXEC;
+    open(parent.unwrap_or(Path::new(".")), flags, Mode::empty())
 }
 
 fn open_file(directory: &OwnedFd, name: &OsStr, missing: Missing) -> Result<File, Errno> {

@@ -12,6 +12,7 @@ mod record;
 mod review;
 #[cfg(test)]
 mod tests;
+mod text;
 mod update;
 
 use std::fmt;
@@ -20,7 +21,7 @@ use std::path::{Path, PathBuf};
 
 pub use crate::settings::Scheme;
 pub use change::{Unchanged, change};
-pub use edit::{Edit, Existing};
+pub use edit::{Early, Edit, Existing};
 pub(super) use lines::Lines;
 pub use password::{PasswordError, Stored, Verdict, verify_nobody};
 pub use read::{Entry, UserFile, authenticate};

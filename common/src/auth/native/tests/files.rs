@@ -281,6 +281,32 @@ fn a_dropped_edit_changes_nothing_and_a_commit_leaves_one_file() {
 }
 
 #[test]
+fn what_was_read_before_the_lock_counts_only_while_nobody_changes_it() {
+    let put = |early, name: &str, scene: &Scene| {
+        let mut edit = Edit::begin_or_create_after(&scene.file, early).unwrap();
+        edit.put(&record(name, Scheme::Null, ""), Existing::Refuse)
+            .unwrap();
+        edit.commit().unwrap();
+    };
+    let scene = Scene::new("fred:null:::nobody:/srv:\n");
+    put(Early::read(&scene.file), "ann", &scene);
+    let early = Early::read(&scene.file);
+    assert!(early.is_some());
+    put(None, "bob", &scene);
+    put(early, "eve", &scene);
+    let lines = ["fred", "ann", "bob", "eve"].map(|name| format!("{name}:null:::nobody:/srv:\n"));
+    assert_eq!(scene.text(), lines.concat());
+    let early = Edit::begin(&scene.file).unwrap().let_go();
+    fs::remove_file(&scene.file).unwrap();
+    put(early, "max", &scene);
+    assert_eq!(scene.text(), "max:null:::nobody:/srv:\n");
+    let mut edit = Edit::begin(&scene.file).unwrap();
+    edit.delete(b"max").unwrap();
+    assert!(edit.let_go().is_none());
+    assert!(Early::read(&scene.directory.path().join("none")).is_none());
+}
+
+#[test]
 fn an_edit_makes_a_private_file_only_where_it_may() {
     let scene = Scene::new("");
     fs::remove_file(&scene.file).unwrap();
