@@ -11,6 +11,7 @@ use crate::dialer::{Dialer, Rules, Visit};
 use crate::hookd::{Interest, Reach};
 use crate::listener::{Client, Drain, Status, halves};
 use crate::net::{self, Ends};
+use crate::part::Part;
 use crate::proxy;
 use crate::pump::{Delivery, Pipe};
 use crate::sandbox::{self, EmptyRoot, Role};
@@ -52,6 +53,7 @@ pub fn serve(gateway: &Gateway<'_>, client: Client) -> Status {
     match fork {
         Fork::Child => {
             drop((answerer, lifeline, reports, hooks));
+            Part::Network.begin();
             let terms = proxy::Terms {
                 entrance,
                 certificates: tls.map(|offer| offer.certificates),

@@ -6,6 +6,7 @@ pub mod charset;
 pub mod digest;
 pub mod hooks;
 pub mod journal;
+pub mod part;
 pub mod path;
 pub mod pattern;
 pub mod policy;

@@ -17,6 +17,7 @@ use crate::control::until;
 use crate::log::Log;
 use crate::memory::read_only;
 use crate::net::interface_address;
+use crate::part::Part;
 use crate::sandbox::{Kept, Programs, enter_lookup};
 use crate::settings::rules::{Advertised, Rules};
 use crate::sys::{self, Fork};
@@ -61,6 +62,7 @@ impl Found {
         let (ready, working) = pipe2(OFlag::O_CLOEXEC)?;
         match sys::fork()? {
             Fork::Child => {
+                Part::Lookup.begin();
                 drop((alive, ready));
                 let mut kept = vec![table.as_fd(), ended.as_fd(), working.as_fd()];
                 kept.extend(log.descriptor());

@@ -51,6 +51,9 @@ pub(crate) fn run(arguments: &ArgMatches) -> Result<(), Failure> {
         let stored = Stored::new(scheme, cost(arguments), &name, &secret);
         (stored, early.join().ok().flatten())
     });
+    if existing == Existing::Refuse && early.as_ref().is_some_and(|early| early.has(&name)) {
+        return Err(known(&name));
+    }
     let stored = stored?;
     warn_of_weak(&stored);
     let record =

@@ -15,6 +15,7 @@ use rustls::pki_types::UnixTime;
 
 use crate::control::until;
 use crate::messages;
+use crate::part::Part;
 use crate::sandbox::{EmptyRoot, Programs, Role, enter_empty};
 use crate::sys::{self, Fork};
 use crate::tls::clients::{ClientNames, Clients, Proof};
@@ -76,6 +77,7 @@ pub fn verify(
     let (answer, teller) = pipe2(OFlag::O_CLOEXEC)?;
     match sys::fork()? {
         Fork::Child => {
+            Part::Verifier.begin();
             drop(answer);
             let told = judge(proof, clients, shelter, &teller);
             sys::exit(i32::from(told.is_err()))

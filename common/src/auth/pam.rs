@@ -22,6 +22,7 @@ pub use self::limits::ResourceLimits;
 use self::strays::Strays;
 use super::Secret;
 use crate::control::until;
+use crate::part::Part;
 use crate::sandbox::is_root;
 use crate::sys::{self, Fork};
 use crate::wire::decode;
@@ -98,6 +99,7 @@ pub fn ask(question: &Question<'_>, patience: Duration) -> Result<PamSession, Pa
     let strays = Strays::gather()?;
     match sys::fork().map_err(|errno| PamError::System("fork", errno))? {
         Fork::Child => {
+            Part::Pam.begin();
             drop((answers, open));
             let all_well = modules::serve(question, patience, answer, ends);
             sys::exit(i32::from(!all_well))

@@ -94,6 +94,7 @@ pub(super) fn section(page: &mut Roff) {
         page.text([bold(status)]);
         page.text([roman(text)]);
     }
+    super::processes::section(page, "ftpproxy");
     super::examples::section(page, "ftpproxy");
     page.control("SH", ["SEE ALSO"]);
     page.text([

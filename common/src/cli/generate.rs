@@ -5,7 +5,7 @@ use clap_complete::Shell;
 use clap_mangen::Man;
 use clap_mangen::roff::{Roff, bold, italic, roman};
 
-use super::{examples, files, gateway, transfers};
+use super::{examples, files, gateway, processes, transfers};
 use crate::proto::verbs::{Verb, When};
 use crate::settings::DEFAULT_FILE;
 use crate::settings::table::Setting;
@@ -150,6 +150,7 @@ fn ftpd(page: &mut Roff) {
     archives(page);
     transfers::section(page);
     commands(page);
+    processes::section(page, "ftpd");
     closing(page);
 }
 

@@ -16,6 +16,7 @@ pub mod metaftpd;
 mod named;
 pub mod out;
 pub mod pool;
+mod processes;
 pub mod table;
 mod transfers;
 pub mod who;

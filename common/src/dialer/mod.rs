@@ -17,6 +17,7 @@ use crate::jail::Failure;
 use crate::listener::{Answer, Lifeline, Reports, Sign, Status, Verdict, halves};
 use crate::log::{Fact, Log};
 use crate::net::{self, Addresses, Ends};
+use crate::part::Part;
 use crate::pool::Standing;
 use crate::proto::destination::{Destination, Host};
 use crate::proto::hostport::Family;
@@ -131,6 +132,7 @@ impl<'a> Dialer<'a> {
 
     /// Answers until the channel or the listener says that it is over. `ended` tells of the end of the network half, and stays open.
     pub fn stay(mut self, mut channel: Answerer<Dialling>, ended: &OwnedFd) -> Status {
+        Part::Dialer.begin();
         let mut kept = vec![channel.as_fd(), ended.as_fd()];
         kept.extend(self.visit.lifeline.descriptors());
         kept.extend(self.visit.reports.descriptor());

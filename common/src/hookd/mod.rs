@@ -48,6 +48,7 @@ use self::results::Results;
 use crate::auth;
 use crate::hooks::{Action, Hook, Id, Mode, RunAs};
 use crate::log::Log;
+use crate::part::Part;
 use crate::sandbox;
 use crate::settings::SpoolFull;
 use crate::spool::Spool;
@@ -179,6 +180,7 @@ impl Recipe {
 
     /// Hookd's own process, from its start to its end.
     fn run(&self, door: OwnedFd, book: OwnedFd, ids: (Id, &[Id])) -> i32 {
+        Part::Hookd.begin();
         let mut kept = vec![door.as_fd(), book.as_fd()];
         kept.extend(self.spool.iter().flat_map(|spool| spool.descriptors()));
         kept.extend(self.log.descriptor());

@@ -14,6 +14,7 @@ use nix::sys::wait::{WaitStatus, waitpid};
 use nix::unistd::{Gid, Pid, Uid, UnlinkatFlags, fchown, fsync, linkat, unlinkat};
 
 use crate::hooks::{Event, Path as EventPath};
+use crate::part::Part;
 use crate::sandbox;
 use crate::sys::{self, Fork};
 
@@ -105,6 +106,7 @@ fn copy(
             path,
         }),
         Fork::Child => {
+            Part::Copier.begin();
             let copied = sys::keep_only(&[place.as_fd(), source.as_fd()])
                 .and_then(|()| write(place, name, &source));
             sys::exit(copied.map_or_else(|errno| errno as i32, |()| 0))

@@ -17,6 +17,7 @@ use super::form::{self, Stamp};
 use super::order::Order;
 use super::sink::Sinks;
 use super::{LONGEST, Log};
+use crate::part::Part;
 use crate::sandbox::{EmptyRoot, Programs, Role, SandboxError, enter_empty};
 use crate::settings::{LogFormat, LogLevel};
 use crate::sys::{self, Fork, Wait};
@@ -42,6 +43,7 @@ pub fn start(
     match sys::fork()? {
         Fork::Parent(_) => Ok(Log::of(writers, level, sinks)),
         Fork::Child => {
+            Part::Logger.begin();
             drop(writers);
             // The file with the rules of the zone is not to be had later.
             let zone = TimeZone::system();

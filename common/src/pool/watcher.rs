@@ -17,6 +17,7 @@ use crate::clock;
 use crate::control::until;
 use crate::dialer::addresses;
 use crate::log::Log;
+use crate::part::Part;
 use crate::proto::destination::Host;
 use crate::sandbox::{self, Programs};
 use crate::settings::{GatewayConfig, PoolServer};
@@ -45,6 +46,7 @@ impl Recipe {
         match sys::fork()? {
             Fork::Parent(process) => Ok((process, alive)),
             Fork::Child => {
+                Part::Watcher.begin();
                 drop(alive);
                 match self.enter(tables, &ended) {
                     Ok(terms) => {

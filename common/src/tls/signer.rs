@@ -28,6 +28,7 @@ use crate::channel::{self, Signing};
 use crate::control::until;
 use crate::log::Log;
 use crate::messages;
+use crate::part::Part;
 use crate::sandbox::{EmptyRoot, Programs, Role, enter_empty};
 use crate::settings::Tls;
 use crate::sys::{self, Fork};
@@ -130,6 +131,7 @@ impl Recipe {
                 })
             }
             Fork::Child => {
+                Part::Signer.begin();
                 drop((word, door));
                 sys::exit(self.run(generation, &teller, desk))
             }

@@ -11,6 +11,7 @@ use common::hooks::{Kind, Phase};
 use common::jail::{Allowed, Jail, Terms, Viewer};
 use common::listener::Status;
 use common::net::Ends;
+use common::part::Part;
 use common::path::VirtualPath;
 use common::rate::Rates;
 use common::sandbox::{self, Kept};
@@ -179,6 +180,7 @@ pub(super) fn become_user(setup: &Setup, ends: Ends, granted: Grant) -> Result<L
         let largest = settings.max_file_size.into_iter();
         settings.max_file_size = largest.chain(limits.largest_file()).min();
     }
+    Part::Keeper.begin();
     // The jail's own umask counts.
     nix::sys::stat::umask(nix::sys::stat::Mode::empty());
     let kept = match server.active_sources.lowest() {

@@ -27,6 +27,7 @@ use common::dialer::{Dialer, Visit};
 use common::hookd::{Door, Reach};
 use common::listener::{Client, Lifeline, Reinitialised, Reports, Status, ToHooks, halves};
 use common::net::Ends;
+use common::part::Part;
 use common::sys::{self, Fork};
 use common::tls::Offer;
 use nix::unistd::Pid;
@@ -57,6 +58,7 @@ pub(crate) fn serve(setup: &Setup, client: Client) -> Status {
     };
     match fork {
         Fork::Child => {
+            Part::Network.begin();
             drop((answerer, lifeline, reports, hooks));
             let (certificates, clients) =
                 tls.map(|offer| (offer.certificates, offer.clients)).unzip();
@@ -146,6 +148,7 @@ enum Over {
 impl Keeper<'_> {
     /// Serves as the trusted half, then waits for the end of the other one. `led`: from the start to another server.
     fn stay(self, ended: &OwnedFd, channel: Answerer<PreLogin>, led: bool) -> Status {
+        Part::Login.begin();
         let mut kept = vec![channel.as_fd(), ended.as_fd()];
         kept.extend(self.lifeline.descriptors());
         kept.extend(self.reports.descriptor());

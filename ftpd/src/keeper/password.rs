@@ -9,6 +9,7 @@ use common::auth::native::{self, NativeError, PasswordError, Scheme, Unchanged};
 use common::channel::{Answerer, ChangeAnswer, ChangeRequest, Changing, Ticket};
 use common::control::until;
 use common::listener::{PasswordChange, Status};
+use common::part::Part;
 use common::sys;
 use nix::poll::{PollFd, PollFlags, poll};
 
@@ -19,6 +20,7 @@ const PATIENCE: Duration = Duration::from_secs(5);
 
 /// Changes the password and tells by its status whether the old one was right.
 pub(crate) fn change(setup: &Setup, change: PasswordChange) -> Status {
+    Part::Password.begin();
     let mut channel = Answerer::<Changing>::over(change.channel);
     let mut kept = vec![channel.as_fd()];
     kept.extend(setup.log.descriptor());

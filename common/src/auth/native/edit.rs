@@ -68,6 +68,12 @@ impl Early {
             text,
         })
     }
+
+    /// Whether somebody had this name.
+    pub fn has(&self, name: &Name) -> bool {
+        let name = name.as_bytes();
+        self.text.iter().any(|line| is_line_of(line, name))
+    }
 }
 
 /// What to do where there is no file yet.

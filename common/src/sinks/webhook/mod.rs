@@ -20,6 +20,7 @@ use self::client::{Answer, Client};
 use super::{Notice, Trouble};
 use crate::hooks::{self, Id, Kind};
 use crate::log::Log;
+use crate::part::Part;
 use crate::sandbox::{Kept, Programs, enter_lookup};
 use crate::sys::{self, Fork};
 
@@ -167,6 +168,7 @@ pub fn start(
             Ok((process, stream.into()))
         }
         Fork::Child => {
+            Part::Webhook.begin();
             drop(ours);
             let mut kept = vec![theirs.as_fd()];
             kept.extend(log.descriptor());
