@@ -125,7 +125,7 @@ fn weakness(stored: &Stored) -> Option<String> {
     match stored.scheme() {
         Scheme::Argon2id | Scheme::Null => None,
         Scheme::Crypt => stored.crypted()?.weakness().map(|method| {
-            format!("who reads the file learns the password quickly: it is kept by {method}; `ftpuser passwd` keeps a new one better")
+            format!("who reads the file learns the password quickly: it is kept by {method}; `ftpuser passwd` keeps a new one better, and UpdatePass=argon2id the same one from the next login on")
         }),
         Scheme::Plain
         | Scheme::Md5

@@ -31,6 +31,41 @@ pub(super) fn program(name: &'static str, default_file: &str) -> Command {
         )
 }
 
+/// The settings that a first configuration has, by their keys: `-h` tells no others.
+const FIRST: &[&str] = &[
+    "Port",
+    "BindAddress",
+    "Certificate",
+    "CertificateKey",
+    "TLSRequired",
+    "NoDaemon",
+    "ServLogFile",
+    "AuthMethods",
+    "AuthFile",
+    "ChHome",
+    "PermittedCommands",
+    "Idle",
+    "DataConnectionPortRange",
+    "Server",
+    "Servers",
+    "Targets",
+];
+
+/// The command line as `-h` shows it: of the settings, those of a first configuration.
+pub(super) fn short(command: Command) -> Command {
+    let rest =
+        |flag: &Arg| flag.get_help_heading().is_some() && !FIRST.contains(&flag.get_id().as_str());
+    if !command.get_arguments().any(rest) {
+        return command;
+    }
+    command
+        .mut_args(|flag| {
+            let hidden = rest(&flag) || flag.is_hide_set();
+            flag.hide(hidden)
+        })
+        .after_help("--help tells all flags.")
+}
+
 /// The flag of a setting.
 pub(super) fn flag(setting: &'static Setting) -> Arg {
     let mut flag = Arg::new(setting.key)
@@ -90,6 +125,22 @@ pub(super) mod tests {
     use super::*;
     use crate::settings::FTPPROXY;
     use crate::settings::table::FTPD;
+
+    #[test]
+    fn the_short_help_is_short_and_of_what_there_is() {
+        for command in [crate::cli::ftpd::command(), crate::cli::ftpproxy::command()] {
+            let text = short(command).render_help().to_string();
+            assert!(text.lines().count() <= 70, "{text}");
+            assert!(
+                text.contains("--targets") && text.contains("--cert "),
+                "{text}"
+            );
+        }
+        let rows = || FTPD.rows.iter().chain(FTPPROXY.rows);
+        for key in FIRST {
+            assert!(rows().any(|setting| setting.key == *key), "{key}");
+        }
+    }
 
     /// Holds a command line against the table that it is made from.
     pub(in crate::cli) fn every_flag_is_understood(command: &Command, rows: &'static [Setting]) {

@@ -26,7 +26,7 @@ use std::io::{self, Write};
 
 use clap::{ArgMatches, Command};
 
-/// Parses the command line of this process, with one dash or two before long names. `--help`, `--version` and the
+/// Parses the command line of this process, with one dash or two before long names. `-h`, `--help`, `--version` and the
 /// hidden `--generate` print and end the process with 0, or with 1 if nobody could be told; a command line that is wrong ends it with 2.
 pub fn matches(command: Command) -> ArgMatches {
     let argv: Vec<OsString> = std::env::args_os().collect();
@@ -37,6 +37,10 @@ pub fn matches(command: Command) -> ArgMatches {
     {
         end(&program, out::write(&text));
     }
+    let command = match argv.as_slice() {
+        [_, flag] if flag == "-h" => flags::short(command),
+        _ => command,
+    };
     let error = match dash::normalise(&command, argv) {
         Ok(argv) => match command.try_get_matches_from(argv) {
             Ok(matches) => return matches,
