@@ -27,7 +27,7 @@ soak: prepare-test ## Run the tests that take minutes and gigabytes
 	cargo run --release --package fuzz -- --runs 5000000
 
 bench: prepare-build ## Measure ftpd, and other servers beside it where they are installed (ARGS=--full: everything)
-	cargo build --release --package ftpd
+	cargo build --release --package ftpd --package ftpproxy
 	cargo run --release --package bench -- $(ARGS)
 
 install: prepare-build ## Install to PREFIX (/usr/local), below DESTDIR if that is set; nothing is started

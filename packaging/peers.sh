@@ -4,7 +4,7 @@
 set -eu
 
 directory=${1:?usage: peers.sh DIRECTORY}
-packages='vsftpd proftpd-core proftpd-mod-crypto pure-ftpd xinetd'
+packages='vsftpd proftpd-core proftpd-mod-crypto proftpd-mod-proxy pure-ftpd ftp-proxy xinetd'
 
 missing=()
 for package in $packages; do

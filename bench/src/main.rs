@@ -5,6 +5,7 @@ mod account;
 mod client;
 mod data;
 mod failure;
+mod gateways;
 mod json;
 mod options;
 mod processes;
@@ -37,7 +38,7 @@ use crate::json::Json;
 use crate::options::{Action, Options};
 use crate::processes::Processes;
 use crate::report::Report;
-use crate::running::{Running, launch};
+use crate::running::{Running, Setting, launch};
 use crate::scenario::{Place, Round, Scenario, Subject};
 use crate::secure::Certificate;
 use crate::servers::Server;
@@ -238,18 +239,21 @@ impl Bench<'_> {
         };
         let data = data.ok_or_else(|| Failure::Unsupported("no disk was named".to_owned()))?;
         let tls = scenario.suite.map(|suite| (self.certificate, suite));
-        let running = Running::start(
-            server,
-            &self.options.programs,
-            self.scratch.directory.join(server.name),
-            &data.home,
-            &self.account.credentials,
-            tls.map(|(certificate, _)| certificate),
-            scenario.hooks(),
-        )
-        .map_err(Failure::wrong)?;
+        let setting = Setting {
+            programs: &self.options.programs,
+            run: self.scratch.directory.join(server.name),
+            home: &data.home,
+            credentials: &self.account.credentials,
+            certificate: tls.map(|(certificate, _)| certificate),
+            hooks: scenario.hooks(),
+        };
+        let program = (server.program)(setting.programs);
+        let running = Running::start(server.name, program, setting, &server.arguments);
+        let running = running.map_err(Failure::wrong)?;
         (scenario.run)(&Subject {
             server: &running,
+            gateway: None,
+            programs: &self.options.programs,
             data,
             credentials: &self.account.credentials,
             tls,

@@ -1,5 +1,6 @@
 //! One running server: started by way of `launch`, ready when it greets, ended with everything that it forked.
 
+use std::ffi::OsString;
 use std::fs::{self, File};
 use std::io;
 use std::os::unix::process::CommandExt;
@@ -16,7 +17,7 @@ use crate::client::{Credentials, Session};
 use crate::options::launch as launching;
 use crate::processes::Processes;
 use crate::secure::Certificate;
-use crate::servers::{Place, Ports, Programs, Server};
+use crate::servers::{Place, Ports, Programs};
 use crate::undo::{self, Undo};
 
 const READY: Duration = Duration::from_secs(10);
@@ -32,19 +33,36 @@ pub(crate) struct Running {
     undo: Option<Undo>,
 }
 
+/// What one start needs beside the program.
+#[derive(Debug)]
+pub(crate) struct Setting<'a> {
+    pub(crate) programs: &'a Programs,
+    pub(crate) run: PathBuf,
+    pub(crate) home: &'a Path,
+    pub(crate) credentials: &'a Credentials,
+    /// With one it offers TLS.
+    pub(crate) certificate: Option<&'a Certificate>,
+    pub(crate) hooks: Option<&'static str>,
+}
+
 impl Running {
-    /// Starts `server` with `run` as its directory, made here and removed at the end; with a certificate it offers TLS.
+    /// Starts `program` with what `arguments` writes and gives; its directory is made here and removed at the end.
     pub(crate) fn start(
-        server: &Server,
-        programs: &Programs,
-        run: PathBuf,
-        home: &Path,
-        credentials: &Credentials,
-        certificate: Option<&Certificate>,
-        hooks: Option<&'static str>,
+        name: &str,
+        program: PathBuf,
+        setting: Setting,
+        arguments: &dyn Fn(&Place) -> io::Result<Vec<OsString>>,
     ) -> io::Result<Self> {
+        let Setting {
+            programs,
+            run,
+            home,
+            credentials,
+            certificate,
+            hooks,
+        } = setting;
         let ports = Ports::free()?;
-        let processes = Processes::plan(server.name);
+        let processes = Processes::plan(name);
         let (ended, removed) = (processes.clone(), run.clone());
         let undo = undo::at_end(move || {
             ended.end();
@@ -61,10 +79,9 @@ impl Running {
             programs,
             hooks,
         };
-        let arguments = (server.arguments)(&place)?;
+        let arguments = arguments(&place)?;
         let log = File::create_new(run.join("log"))?;
         processes.create()?;
-        let program = (server.program)(programs);
         let child = Command::new("/proc/self/exe")
             .args(launching(processes.door(), program, arguments))
             .stdin(Stdio::null())

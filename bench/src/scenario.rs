@@ -11,6 +11,7 @@ mod listing;
 mod login;
 mod memory;
 mod parallel;
+mod proxied;
 mod small;
 mod text;
 
@@ -23,9 +24,11 @@ use rustls::ClientConfig;
 use crate::client::{Credentials, Session};
 use crate::data::Data;
 use crate::failure::Failure;
+use crate::gateways::{FTP_PROXY, FTPPROXY, MOD_PROXY};
 use crate::processes::Processes;
 use crate::running::Running;
 use crate::secure::{Certificate, Suite};
+use crate::servers::Programs;
 use crate::stats::Kind;
 
 pub(crate) struct Scenario {
@@ -176,11 +179,44 @@ pub(crate) const SCENARIOS: &[Scenario] = &[
             aside("  server CPU/openssl speed", "")] },
     Scenario { name: "tls-memory", place: Scratch, suite: Some(Aes256), run: memory::idle,
         figures: &[cost("PSS of idle TLS sessions", "KiB each")] },
+    Scenario { name: "proxy-retr", place: Scratch, suite: None, run: |subject| proxied::retr(subject, &FTPPROXY),
+        figures: &proxied::files("RETR 1 GiB, ftpproxy") },
+    Scenario { name: "proxy-retr-ftp-proxy", place: Scratch, suite: None, run: |subject| proxied::retr(subject, &FTP_PROXY),
+        figures: &proxied::files("RETR 1 GiB, ftp-proxy") },
+    Scenario { name: "proxy-retr-mod_proxy", place: Scratch, suite: None, run: |subject| proxied::retr(subject, &MOD_PROXY),
+        figures: &proxied::files("RETR 1 GiB, mod_proxy") },
+    Scenario { name: "proxy-stor", place: Scratch, suite: None, run: |subject| proxied::stor(subject, &FTPPROXY),
+        figures: &proxied::files("STOR 1 GiB, ftpproxy") },
+    Scenario { name: "proxy-stor-ftp-proxy", place: Scratch, suite: None, run: |subject| proxied::stor(subject, &FTP_PROXY),
+        figures: &proxied::files("STOR 1 GiB, ftp-proxy") },
+    Scenario { name: "proxy-stor-mod_proxy", place: Scratch, suite: None, run: |subject| proxied::stor(subject, &MOD_PROXY),
+        figures: &proxied::files("STOR 1 GiB, mod_proxy") },
+    Scenario { name: "proxy-login", place: Scratch, suite: None, run: |subject| proxied::login(subject, &FTPPROXY),
+        figures: &proxied::logins("login, ftpproxy") },
+    Scenario { name: "proxy-login-ftp-proxy", place: Scratch, suite: None, run: |subject| proxied::login(subject, &FTP_PROXY),
+        figures: &proxied::logins("login, ftp-proxy") },
+    Scenario { name: "proxy-login-mod_proxy", place: Scratch, suite: None, run: |subject| proxied::login(subject, &MOD_PROXY),
+        figures: &proxied::logins("login, mod_proxy") },
+    Scenario { name: "proxy-memory", place: Scratch, suite: None, run: |subject| proxied::memory(subject, &FTPPROXY),
+        figures: &proxied::sessions("PSS of idle sessions, ftpproxy") },
+    Scenario { name: "proxy-memory-ftp-proxy", place: Scratch, suite: None, run: |subject| proxied::memory(subject, &FTP_PROXY),
+        figures: &proxied::sessions("PSS of idle sessions, ftp-proxy") },
+    Scenario { name: "proxy-memory-mod_proxy", place: Scratch, suite: None, run: |subject| proxied::memory(subject, &MOD_PROXY),
+        figures: &proxied::sessions("PSS of idle sessions, mod_proxy") },
+    Scenario { name: "proxy-tls-retr", place: Scratch, suite: Some(Aes256), run: |subject| proxied::retr(subject, &FTPPROXY),
+        figures: &proxied::files("RETR 1 GiB, TLS to ftpproxy") },
+    Scenario { name: "proxy-tls-stor", place: Scratch, suite: Some(Aes256), run: |subject| proxied::stor(subject, &FTPPROXY),
+        figures: &proxied::files("STOR 1 GiB, TLS to ftpproxy") },
+    Scenario { name: "proxy-tls-login", place: Scratch, suite: Some(Aes256), run: |subject| proxied::login(subject, &FTPPROXY),
+        figures: &proxied::logins("login, TLS to ftpproxy") },
 ];
 
 /// A running server and what a scenario may use.
 pub(crate) struct Subject<'a> {
     pub(crate) server: &'a Running,
+    /// What clients come through, if they do not come to the server itself.
+    pub(crate) gateway: Option<&'a Running>,
+    pub(crate) programs: &'a Programs,
     pub(crate) data: &'a Data,
     pub(crate) credentials: &'a Credentials,
     /// Of the server, and with what cipher suite it is to be used, if it is.
@@ -209,12 +245,17 @@ struct Took {
 impl Subject<'_> {
     /// A session that is logged in.
     fn login(&self) -> Result<Session, Failure> {
-        Session::login(self.server.port, self.credentials, self.client()?)
+        Session::login(self.port(), self.credentials, self.client()?)
     }
 
     /// The same, ready to move files.
     fn session(&self) -> Result<Session, Failure> {
-        Session::ready(self.server.port, self.credentials, self.client()?)
+        Session::ready(self.port(), self.credentials, self.client()?)
+    }
+
+    /// Where clients come.
+    fn port(&self) -> u16 {
+        self.gateway.unwrap_or(self.server).port
     }
 
     fn client(&self) -> Result<Option<Arc<ClientConfig>>, Failure> {

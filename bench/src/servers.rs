@@ -49,8 +49,13 @@ pub(crate) struct Programs {
 }
 
 impl Programs {
+    /// Another program of ours, which cargo puts beside the server.
+    pub(crate) fn beside(&self, name: &str) -> PathBuf {
+        self.ftpd.with_file_name(name)
+    }
+
     /// Where `packaging/peers.sh` has put what is no installed package, beside what cargo builds.
-    fn peer(&self, path: &str) -> PathBuf {
+    pub(crate) fn peer(&self, path: &str) -> PathBuf {
         let target = self.ftpd.parent().and_then(Path::parent);
         target.unwrap_or(Path::new(".")).join("peers").join(path)
     }
@@ -293,7 +298,7 @@ fn pure_ftpd(place: &Place) -> io::Result<Vec<OsString>> {
     Ok(arguments)
 }
 
-fn write(path: &Path, text: &str) -> io::Result<()> {
+pub(crate) fn write(path: &Path, text: &str) -> io::Result<()> {
     fs::OpenOptions::new()
         .write(true)
         .create_new(true)
@@ -311,7 +316,8 @@ pub(crate) struct Ports {
 }
 
 impl Ports {
-    const COUNT: u16 = 2000;
+    /// Pure-FTPd lets half as many users in, and 1,000 are to come.
+    const COUNT: u16 = 2010;
 
     /// A block that is free now, below the ports that Linux gives to clients.
     pub(crate) fn free() -> io::Result<Self> {

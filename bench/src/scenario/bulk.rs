@@ -3,9 +3,10 @@
 use std::fs::{self, File};
 use std::io;
 use std::process::{Command, Stdio};
+use std::time::{Duration, Instant};
 
 use super::{Round, Subject, Took};
-use crate::client::{sink, source};
+use crate::client::{Session, sink, source};
 use crate::data::{BIG, compare};
 use crate::failure::Failure;
 use crate::secure::Suite;
@@ -15,48 +16,74 @@ const TICKETS: u64 = 4096;
 
 pub(super) fn retr(subject: &Subject) -> Result<Vec<f64>, Failure> {
     let mut session = subject.session()?;
-    if subject.round == Round::First {
-        let expected = File::open(subject.data.big()).map_err(Failure::wrong)?;
-        session.transfer("RETR big", |data| compare(data, expected))?;
-    }
-    let (count, took) = subject.measured(|| {
-        subject.repeat(|_| {
-            let length = session.transfer("RETR big", sink)?;
-            match subject.tls {
-                // Tickets are counted too.
-                Some(_) if (BIG..BIG + TICKETS).contains(&length) => Ok(()),
-                _ => right_length(length),
-            }
-        })
-    })?;
+    check_down(subject, &mut session)?;
+    let (count, took) =
+        subject.measured(|| subject.repeat(|_| down(subject, &mut session).map(drop)))?;
     session.quit()?;
     figures(subject, count, &took)
 }
 
 pub(super) fn stor(subject: &Subject) -> Result<Vec<f64>, Failure> {
     let file = File::open(subject.data.big()).map_err(Failure::wrong)?;
-    let uploaded = subject.data.uploaded("big");
     let mut session = subject.session()?;
-    // A fresh file each time, as for a first upload; removing the last one must not be in the figure.
-    let mut wall = std::time::Duration::ZERO;
+    // Removing the last one must not be in the figure.
+    let mut wall = Duration::ZERO;
     let (count, mut took) = subject.measured(|| {
         subject.repeat(|_| {
-            if uploaded.exists() {
-                fs::remove_file(&uploaded).map_err(Failure::during("remove the last upload"))?;
-            }
-            let started = std::time::Instant::now();
-            session.transfer("STOR up/big", |data| source(data, &file, BIG))?;
-            wall += started.elapsed();
-            let metadata = fs::metadata(&uploaded).map_err(Failure::during("STOR"))?;
-            right_length(metadata.len())
+            wall += up(subject, &mut session, &file)?;
+            Ok(())
         })
     })?;
     took.wall = wall;
     session.quit()?;
-    let received = File::open(&uploaded).map_err(Failure::during("STOR"))?;
-    compare(received, &file).map_err(Failure::during("STOR"))?;
-    fs::remove_file(&uploaded).map_err(Failure::during("STOR"))?;
+    check_up(subject, &file)?;
     figures(subject, count, &took)
+}
+
+/// Compares the content of a download, in the first round.
+pub(super) fn check_down(subject: &Subject, session: &mut Session) -> Result<(), Failure> {
+    if subject.round == Round::First {
+        let expected = File::open(subject.data.big()).map_err(Failure::wrong)?;
+        session.transfer("RETR big", |data| compare(data, expected))?;
+    }
+    Ok(())
+}
+
+/// One download, and how long it took.
+pub(super) fn down(subject: &Subject, session: &mut Session) -> Result<Duration, Failure> {
+    let started = Instant::now();
+    let length = session.transfer("RETR big", sink)?;
+    let took = started.elapsed();
+    match subject.tls {
+        // Tickets are counted too.
+        Some(_) if (BIG..BIG + TICKETS).contains(&length) => Ok(took),
+        _ => right_length(length).map(|()| took),
+    }
+}
+
+/// One upload, and how long it took: a fresh file each time, as for a first one.
+pub(super) fn up(
+    subject: &Subject,
+    session: &mut Session,
+    file: &File,
+) -> Result<Duration, Failure> {
+    let uploaded = subject.data.uploaded("big");
+    if uploaded.exists() {
+        fs::remove_file(&uploaded).map_err(Failure::during("remove the last upload"))?;
+    }
+    let started = Instant::now();
+    session.transfer("STOR up/big", |data| source(data, file, BIG))?;
+    let took = started.elapsed();
+    let metadata = fs::metadata(&uploaded).map_err(Failure::during("STOR"))?;
+    right_length(metadata.len()).map(|()| took)
+}
+
+/// Compares the content of the last upload, and removes it.
+pub(super) fn check_up(subject: &Subject, file: &File) -> Result<(), Failure> {
+    let uploaded = subject.data.uploaded("big");
+    let received = File::open(&uploaded).map_err(Failure::during("STOR"))?;
+    compare(received, file).map_err(Failure::during("STOR"))?;
+    fs::remove_file(&uploaded).map_err(Failure::during("STOR"))
 }
 
 fn right_length(length: u64) -> Result<(), Failure> {
@@ -66,13 +93,18 @@ fn right_length(length: u64) -> Result<(), Failure> {
     Err(Failure::wrong(format!("{length} bytes instead of {BIG}")))
 }
 
+/// In MB/s.
+pub(super) fn speed(files: f64, wall: Duration) -> f64 {
+    files * BIG as f64 / 1e6 / wall.as_secs_f64()
+}
+
 /// Under TLS with the CPU time in relation to what OpenSSL needs for the cipher alone, measured right afterwards; NaN where it
 /// is not here.
 fn figures(subject: &Subject, count: usize, took: &Took) -> Result<Vec<f64>, Failure> {
     let count = count as f64;
     let server = took.server.as_secs_f64() / count;
     let mut figures = vec![
-        count * BIG as f64 / 1e6 / took.wall.as_secs_f64(),
+        speed(count, took.wall),
         server,
         took.client.as_secs_f64() / count,
     ];

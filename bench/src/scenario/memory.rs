@@ -1,21 +1,30 @@
 //! What an idle session that is logged in holds of memory.
 
+use std::io;
 use std::thread;
 
 use super::Subject;
 use crate::client::Session;
 use crate::failure::Failure;
+use crate::processes::Processes;
 
 /// Clients that log in side by side.
 const PARALLEL: u32 = 8;
 
 pub(super) fn idle(subject: &Subject) -> Result<Vec<f64>, Failure> {
-    let memory = || {
-        let processes = subject.processes();
-        processes
-            .settle()
-            .and_then(|()| processes.proportional_memory())
-            .map_err(Failure::during("memory"))
+    grown(subject, &[subject.processes()])
+}
+
+/// How much each session adds to each of these, in KiB.
+pub(super) fn grown(subject: &Subject, groups: &[&Processes]) -> Result<Vec<f64>, Failure> {
+    let memory = || -> Result<Vec<u64>, Failure> {
+        let memories = groups.iter().map(|processes| {
+            processes
+                .settle()
+                .and_then(|()| processes.proportional_memory())
+        });
+        let memories: io::Result<_> = memories.collect();
+        memories.map_err(Failure::during("memory"))
     };
     let before = memory()?;
     let sessions = open(subject)?;
@@ -25,8 +34,8 @@ pub(super) fn idle(subject: &Subject) -> Result<Vec<f64>, Failure> {
         session.command("NOOP", &[200])?;
         session.quit()?;
     }
-    let grown = after as f64 - before as f64;
-    Ok(vec![grown / f64::from(subject.sessions)])
+    let each = |(after, before)| (after as f64 - before as f64) / f64::from(subject.sessions);
+    Ok(after.into_iter().zip(before).map(each).collect())
 }
 
 fn open(subject: &Subject) -> Result<Vec<Session>, Failure> {
