@@ -1,26 +1,30 @@
 //! HAProxy in front of the server, with real clients behind it.
 
 use std::fs;
+use std::net::IpAddr;
 use std::process::{Child, Command, Stdio};
 
+use tests::client::connect_from;
 use tests::namespaces::network;
 use tests::real::finish;
-use tests::{Scratch, Server, Setup, require, wait};
+use tests::{Client, Data, GatewaySetup, Scratch, Server, Setup, require, wait};
 
 /// Where clients go, and where the server is.
 const OUTSIDE: &str = "10.0.0.1";
 const SERVER: &str = "10.0.0.2";
 const CLIENT: &str = "10.0.0.9";
+/// Where `ftpproxy` is, if it is in front of HAProxy.
+const GATEWAY: &str = "10.0.0.3";
 
 struct HaProxy(Child);
 
 impl HaProxy {
-    /// Hands on port 21 and what `more` says.
-    fn start(scratch: &Scratch, more: &str) -> HaProxy {
+    /// Hands on port 21, bound with these `options`, and what `more` says.
+    fn start(scratch: &Scratch, options: &str, more: &str) -> HaProxy {
         let configuration = format!(
             "global\n    maxconn 200\n\
              defaults\n    mode tcp\n    timeout connect 5s\n    timeout client 60s\n    timeout server 60s\n\
-             listen ftp\n    bind {OUTSIDE}:21\n    server one {SERVER}:2121 send-proxy-v2 check inter 200\n{more}"
+             listen ftp\n    bind {OUTSIDE}:21 {options}\n    server one {SERVER}:2121 send-proxy-v2 check inter 200\n{more}"
         );
         let path = scratch.join("haproxy.cfg");
         fs::write(&path, configuration).unwrap();
@@ -50,10 +54,18 @@ const RANGE: &str =
 
 /// A server behind HAProxy; `None` if the test must be skipped.
 fn behind(more: &str, settings: &[&str]) -> Option<(HaProxy, Server, Scratch)> {
+    behind_bound("", more, settings)
+}
+
+fn behind_bound(
+    options: &str,
+    more: &str,
+    settings: &[&str],
+) -> Option<(HaProxy, Server, Scratch)> {
     if !require::programs(&["haproxy", "curl", "lftp", "python3"]) {
         return None;
     }
-    let addresses = [OUTSIDE, SERVER, CLIENT].map(|address| format!("{address}/24"));
+    let addresses = [OUTSIDE, SERVER, CLIENT, GATEWAY].map(|address| format!("{address}/24"));
     if !network(&addresses) {
         return None;
     }
@@ -65,8 +77,12 @@ fn behind(more: &str, settings: &[&str]) -> Option<(HaProxy, Server, Scratch)> {
     let set = |setup: Setup, line: &&str| setup.setting(line);
     let server = settings.iter().fold(setup, set).start();
     let scratch = Scratch::new();
-    let haproxy = HaProxy::start(&scratch, more);
+    let haproxy = HaProxy::start(&scratch, options, more);
     Some((haproxy, server, scratch))
+}
+
+fn client_address() -> IpAddr {
+    CLIENT.parse().unwrap()
 }
 
 fn content() -> Vec<u8> {
@@ -160,4 +176,26 @@ fn clients_reach_the_range_past_it_where_they_are_told_so() {
     prepare(&server, &scratch);
     lftp(&server, &scratch, "set ftp:passive-mode no\n");
     compare(&server, &scratch);
+}
+
+#[test]
+fn the_header_of_ftpproxy_is_one_for_haproxy_and_goes_on_to_the_server() {
+    // On one machine a gateway comes from the very address that it goes to.
+    let settings = ["ProxyData=yes", "PassivePeers=10.0.0.1"];
+    let Some((_haproxy, server, _scratch)) = behind_bound("accept-proxy", RANGE, &settings) else {
+        return;
+    };
+    let gateway = GatewaySetup::to("10.0.0.1")
+        .on(GATEWAY.parse().unwrap())
+        .setting("Server=10.0.0.1:21")
+        .setting("ServerProxyProtocol=v2")
+        .start();
+    let mut client = Client::over(connect_from(client_address(), gateway.address));
+    client.expect_reply(220);
+    client.login(&server.login.name, &server.login.password);
+    server.log.line_with(&["login of", "from 10.0.0.9"]);
+    for how in [Data::Port, Data::Eprt] {
+        client.upload(how, "file", &content());
+        assert!(client.download(how, "file") == content(), "{how:?}");
+    }
 }

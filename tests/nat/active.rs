@@ -11,7 +11,7 @@ use tests::client::port_line;
 use tests::{Client, Data, DataConnection, Server, Setup, require};
 
 use super::attempt::{Attempt, attempt, log_in};
-use super::lab::{CLIENT, CONTENT, Lab, Place, SERVER};
+use tests::lab::{CLIENT, CONTENT, Lab, Place, SERVER};
 
 #[test]
 fn scenario_4_1_a_firewall_before_the_client_is_a_425_in_time() {

@@ -6,7 +6,7 @@ use std::process::Command;
 use tests::{Data, Setup, require, wait};
 
 use super::attempt::{Attempt, attempt, log_in, pasv};
-use super::lab::{CONTENT, Lab, OUTSIDE, Place, SERVER};
+use tests::lab::{CONTENT, Lab, OUTSIDE, Place, SERVER};
 
 /// Where a gateway hands on the control port only.
 fn behind_a_gateway() -> Option<Lab> {

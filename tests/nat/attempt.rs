@@ -6,7 +6,7 @@ use tests::client::{eprt_line, port_line, six_numbers};
 use tests::wait::PATIENCE;
 use tests::{Client, Data, DataConnection, Login};
 
-use super::lab::CONTENT;
+use tests::lab::CONTENT;
 
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) enum Attempt {

@@ -5,7 +5,7 @@ use std::net::{IpAddr, SocketAddr, TcpStream};
 use tests::{Data, Setup};
 
 use super::attempt::{Attempt, attempt, log_in, log_in_to, pasv};
-use super::lab::{Lab, Place, SERVER};
+use tests::lab::{Lab, Place, SERVER};
 
 #[test]
 fn scenario_4_9_one_server_for_both_families() {

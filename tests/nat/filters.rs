@@ -7,8 +7,8 @@ use tests::client::port_line;
 use tests::{Data, Setup, require};
 
 use super::attempt::{Attempt, attempt, log_in};
-use super::lab::{CLIENT, Lab, Place, SERVER, SERVER_V6};
 use super::strangers::{steal, the_client_gets_its_file};
+use tests::lab::{CLIENT, Lab, Place, SERVER, SERVER_V6};
 
 /// The server's gateway, as the world sees it.
 const OUTSIDE_V6: Ipv6Addr = Ipv6Addr::new(0xfd00, 3, 0, 0, 0, 0, 0, 2);

@@ -8,7 +8,6 @@ mod advertised;
 mod attempt;
 mod families;
 mod filters;
-mod lab;
 mod relay;
 mod strangers;
 mod timeouts;

@@ -7,32 +7,31 @@ use std::os::fd::AsRawFd;
 use std::thread;
 
 use nix::sched::{CloneFlags, setns};
-
-use super::lab::{Lab, Place};
+use tests::lab::{Lab, Place};
 
 /// Takes connections until it is dropped.
 pub(crate) struct Relay(TcpListener);
 
-impl Lab {
+impl Relay {
     /// `ssh -L`: from `entrance` here, on to `target` as `exit` sees it.
-    pub(crate) fn relay(&self, entrance: SocketAddr, exit: Place, target: SocketAddr) -> Relay {
-        self.passing_on(entrance, exit, move |_| Ok(target))
+    pub(crate) fn to(lab: &Lab, entrance: SocketAddr, exit: Place, target: SocketAddr) -> Relay {
+        Relay::passing_on(lab, entrance, exit, move |_| Ok(target))
     }
 
     /// `ssh -D`: the client says where to, in SOCKS 5 (RFC 1928).
-    pub(crate) fn socks(&self, entrance: SocketAddr, exit: Place) -> Relay {
-        self.passing_on(entrance, exit, ask)
+    pub(crate) fn socks(lab: &Lab, entrance: SocketAddr, exit: Place) -> Relay {
+        Relay::passing_on(lab, entrance, exit, ask)
     }
 
     fn passing_on(
-        &self,
+        lab: &Lab,
         entrance: SocketAddr,
         exit: Place,
         target: impl Fn(&mut TcpStream) -> io::Result<SocketAddr> + Clone + Send + 'static,
     ) -> Relay {
         let listener = TcpListener::bind(entrance).unwrap();
         let accepting = listener.try_clone().unwrap();
-        let namespace = File::open(self.namespace(exit)).unwrap();
+        let namespace = File::open(lab.namespace(exit)).unwrap();
         thread::spawn(move || {
             setns(&namespace, CloneFlags::CLONE_NEWNET).unwrap();
             while let Ok((mut near, _)) = accepting.accept() {
@@ -91,7 +90,7 @@ fn ask(client: &mut TcpStream) -> io::Result<SocketAddr> {
             client.read_exact(&mut name)?;
             let name = String::from_utf8_lossy(&name).into_owned();
             // A name that only the far side knows.
-            let known = (name == "server.test").then_some(super::lab::SERVER);
+            let known = (name == "server.test").then_some(tests::lab::SERVER);
             known.or_else(|| name.parse().ok()).map(IpAddr::V4).unwrap()
         }
         kind => panic!("address type {kind}"),

@@ -12,7 +12,7 @@ use tests::wait::PATIENCE;
 use tests::{Client, Data, DataConnection, Server, Setup};
 
 use super::attempt::{Attempt, attempt, log_in};
-use super::lab::{CLIENT, CONTENT, Lab, NEIGHBOUR, Place, SERVER};
+use tests::lab::{CLIENT, CONTENT, Lab, NEIGHBOUR, Place, SERVER};
 
 /// How many lines of the log tell of data connections that were dropped or refused.
 fn told_of(server: &Server, what: &str) -> usize {

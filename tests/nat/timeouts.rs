@@ -5,7 +5,7 @@ use std::net::SocketAddr;
 use tests::{Client, Data, DataConnection, GatewaySetup, Server, Setup, wait};
 
 use super::attempt::{log_in, log_in_to};
-use super::lab::{CONTENT, Lab, OUTSIDE, Place, SERVER};
+use tests::lab::{CONTENT, Lab, OUTSIDE, Place, SERVER};
 
 /// A transfer that outlasts what the client's gateway remembers of a silent connection; how many packets it has dropped as
 /// unknown then.

@@ -6,8 +6,8 @@ use std::net::{IpAddr, Ipv6Addr};
 use tests::real::{Mode, Program};
 use tests::{Client, Data, Gateway, GatewaySetup, Login, Scratch, Server, require, tree, wait};
 
-use crate::lab::{CLIENT, Lab, Place, SERVER, SERVER_V6};
 use crate::transparent::{WAYS_V6, moves_files_of, server};
+use tests::lab::{CLIENT, Lab, Place, SERVER, SERVER_V6};
 
 /// The rules of doc/gateway.md: what belongs to a socket of the gateway's, and what begins at port 21, is for this machine.
 const RULES: &str = "table inet ftpproxy {

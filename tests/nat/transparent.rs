@@ -5,7 +5,7 @@ use std::process::Command;
 
 use tests::{Client, Data, Gateway, GatewaySetup, Scratch, Server, Setup, binaries, require, wait};
 
-use crate::lab::{CONTENT, Lab, Place, SERVER, SERVER_V6};
+use tests::lab::{CONTENT, Lab, Place, SERVER, SERVER_V6};
 
 /// Passive ports, which are redirected too: after EPSV clients go to the server's address.
 const PORTS: &str = "50000:50999";

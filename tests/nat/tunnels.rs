@@ -8,8 +8,8 @@ use tests::real::finish;
 use tests::{Client, Data, DataConnection, Scratch, Server, Setup, require, wait};
 
 use super::attempt::{Attempt, attempt, log_in_to, pasv};
-use super::lab::{CONTENT, Lab, OUTSIDE, Place, SERVER, SERVER_V6};
 use super::relay::Relay;
+use tests::lab::{CONTENT, Lab, OUTSIDE, Place, SERVER, SERVER_V6};
 
 /// Where the tunnel begins, on the client's machine.
 const ENTRANCE: SocketAddr = SocketAddr::new(IpAddr::V4(Ipv4Addr::LOCALHOST), 2001);
@@ -28,7 +28,8 @@ fn serve(lab: &Lab, settings: &[&str]) -> Server {
 
 /// The control connection alone, to this address as the server's machine sees it.
 fn control_only(lab: &Lab, target: impl Into<IpAddr>) -> Relay {
-    lab.relay(
+    Relay::to(
+        lab,
         ENTRANCE,
         Place::Server,
         SocketAddr::new(target.into(), CONTROL),
@@ -164,7 +165,8 @@ const LOOPBACK_V6: IpAddr = IpAddr::V6(Ipv6Addr::LOCALHOST);
 
 /// The same as [`control_only`] over IPv6.
 fn control_only_v6(lab: &Lab, target: impl Into<IpAddr>) -> Relay {
-    lab.relay(
+    Relay::to(
+        lab,
         ENTRANCE_V6,
         Place::Server,
         SocketAddr::new(target.into(), CONTROL),
@@ -285,10 +287,10 @@ fn scenario_4_10_a_forward_for_each_port_carries_all() {
     ] {
         let entrance = SocketAddr::new(loopback, ENTRANCE.port());
         let control = SocketAddr::new(loopback, CONTROL);
-        tunnels.push(lab.relay(entrance, Place::Server, control));
+        tunnels.push(Relay::to(&lab, entrance, Place::Server, control));
         for port in PORTS {
             let address = SocketAddr::new(loopback, port);
-            tunnels.push(lab.relay(address, Place::Server, address));
+            tunnels.push(Relay::to(&lab, address, Place::Server, address));
         }
         whole_session(&server, entrance, ways);
     }
@@ -406,7 +408,7 @@ fn scenario_4_11_curl_through_socks() {
     }
     let Some(lab) = Lab::new() else { return };
     let server = serve(&lab, &[]);
-    let _socks = lab.socks(SocketAddr::new(LOOPBACK, 1080), Place::Server);
+    let _socks = Relay::socks(&lab, SocketAddr::new(LOOPBACK, 1080), Place::Server);
     let scratch = Scratch::new();
     let out = scratch.join("fetched");
     for mode in [&[][..], &["--disable-epsv"]] {

@@ -5,7 +5,7 @@ use tests::processes::Process;
 use tests::real::{Mode, Program};
 use tests::{Client, Data, GatewaySetup, Scratch, Server, Setup, require, tree, wait};
 
-use crate::trust::Trust;
+use tests::trust::Trust;
 
 /// The uid of dialers of `ftpd`: six behind that of the network half.
 const SESSION_USER: u32 = 60621;
@@ -174,7 +174,7 @@ fn servers_are_spoken_to_under_tls_and_trees_go_both_ways() {
     if !require::programs(&["lftp"]) {
         return;
     }
-    let trust = Trust::new();
+    let trust = Trust::here();
     let server = trust.certify(Setup::new()).setting("TLSRequired=all");
     let server = server
         .setting("TLSDataBinding=require")
@@ -204,7 +204,7 @@ fn servers_are_spoken_to_under_tls_and_trees_go_both_ways() {
 #[test]
 fn after_a_login_the_way_on_is_under_tls_too_and_authorities_are_read_anew() {
     for program in ["ftpd", "ftpproxy"] {
-        let (trust, other) = (Trust::new(), Trust::new());
+        let (trust, other) = (Trust::here(), Trust::here());
         let there = trust
             .certify(Setup::new())
             .setting("TLSRequired=all")

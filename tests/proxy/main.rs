@@ -8,13 +8,9 @@ mod hostile_server;
 mod inside_ftpd;
 mod life;
 mod logs;
-mod pool_trees;
 mod sandbox;
-#[path = "../twins/servers.rs"]
-mod servers;
 mod session;
 mod tls;
 mod trees;
-mod trust;
 mod upstream;
 mod user_rules;

@@ -1,5 +1,8 @@
 //! A session through a gateway to `ftpd`: login, commands, and data connections of every kind on either side.
 
+use std::io::{BufRead, BufReader, Write};
+use std::net::TcpListener;
+
 use tests::{Client, Data, Gateway, GatewaySetup, Server, require};
 
 #[track_caller]
@@ -210,4 +213,43 @@ fn an_ordinary_user_can_run_it() {
     assert_eq!(client.download(Data::Pasv, "file"), b"content");
     client.upload(Data::Port, "up", b"more");
     assert_eq!(server.content("up"), b"more");
+}
+
+#[test]
+fn a_login_takes_no_more_round_trips_than_the_server_asks_for() {
+    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+    let address = listener.local_addr().unwrap();
+    // Each line is answered before the next one is read: as many lines, as many round trips.
+    let server = std::thread::spawn(move || {
+        let (mut stream, _) = listener.accept().unwrap();
+        stream
+            .set_read_timeout(Some(tests::wait::PATIENCE))
+            .unwrap();
+        let reader = BufReader::new(stream.try_clone().unwrap());
+        stream.write_all(b"220 Hello.\r\n").unwrap();
+        let mut heard = Vec::new();
+        for line in reader.lines() {
+            let line = line.unwrap();
+            let answer = match line.split(' ').next() {
+                Some("USER") => "331 Password, please.\r\n",
+                Some("PASS") => "230 Welcome.\r\n",
+                Some("QUIT") => "221 Goodbye.\r\n",
+                _ => "257 \"/\"\r\n",
+            };
+            heard.push(line);
+            stream.write_all(answer.as_bytes()).unwrap();
+        }
+        heard
+    });
+    let gateway = GatewaySetup::to_here().start();
+    let mut client = gateway.connect();
+    client.expect(&format!("USER me@{address}"), 331);
+    client.expect("PASS secret", 230);
+    client.expect("PWD", 257);
+    client.expect("QUIT", 221);
+    client.expect_end();
+    assert_eq!(
+        server.join().unwrap(),
+        ["USER me", "PASS secret", "PWD", "QUIT"]
+    );
 }

@@ -1,12 +1,11 @@
-//! Trees both ways through a gateway: curl and lftp, whoever opens the data connections on either side, to our server and
-//! to those of others.
+//! Trees both ways through a gateway on this machine: curl and lftp, whoever opens the data connections on either side. Every
+//! combination, with servers of others too, is in `tests/gateways`.
 
 use tests::real::{Mode, Program};
 use tests::server::Login;
 use tests::{GatewaySetup, Scratch, Server, Setup, require, tree};
 
-use crate::servers::{Twin, program};
-use crate::trust::Trust;
+use tests::trust::Trust;
 
 /// Moves a tree up and down again for each way of data connections.
 fn a_tree_survives(at: &Login, set_up: impl Fn(GatewaySetup) -> GatewaySetup) {
@@ -81,7 +80,7 @@ fn a_tree_survives_tls(at: &Login, trust: &Trust) {
     }
 }
 
-pub(crate) fn ready() -> bool {
+fn ready() -> bool {
     require::programs(&["curl", "lftp"])
 }
 
@@ -124,7 +123,7 @@ fn to_our_own_server_through_ftpd() {
 #[test]
 fn to_our_own_server_under_tls_on_either_side() {
     if ready() {
-        let trust = Trust::new();
+        let trust = Trust::here();
         let server = trust
             .certify(Setup::new())
             .setting("TLSDataBinding=require");
@@ -132,60 +131,4 @@ fn to_our_own_server_under_tls_on_either_side() {
         a_tree_survives_tls(&server.login, &trust);
         assert!(!server.log.text().contains("did not resume"));
     }
-}
-
-pub(crate) fn twin(name: &str) -> Option<std::path::PathBuf> {
-    let programs = ["useradd", "userdel", "usermod", "chpasswd"];
-    if !ready() || !require::root() || !require::programs(&programs) {
-        return None;
-    }
-    let found = program(name);
-    if found.is_none() {
-        require::missing(&format!("{name}, as packaging/peers.sh unpacks it"));
-    }
-    found
-}
-
-fn to_a_twin(name: &str) {
-    if let Some(program) = twin(name) {
-        a_tree_survives(&Twin::start(name, &program).login, |gateway| gateway);
-    }
-}
-
-fn to_a_twin_under_tls(name: &str) {
-    if let Some(program) = twin(name) {
-        let trust = Trust::new();
-        let twin = Twin::start_with(name, &program, Some(&trust.pem()));
-        a_tree_survives_tls(&twin.login, &trust);
-    }
-}
-
-#[test]
-fn to_vsftpd() {
-    to_a_twin("vsftpd");
-}
-
-#[test]
-fn to_proftpd() {
-    to_a_twin("proftpd");
-}
-
-#[test]
-fn to_pure_ftpd() {
-    to_a_twin("pure-ftpd");
-}
-
-#[test]
-fn to_vsftpd_under_tls_on_either_side() {
-    to_a_twin_under_tls("vsftpd");
-}
-
-#[test]
-fn to_proftpd_under_tls_on_either_side() {
-    to_a_twin_under_tls("proftpd");
-}
-
-#[test]
-fn to_pure_ftpd_under_tls_on_either_side() {
-    to_a_twin_under_tls("pure-ftpd");
 }

@@ -5,7 +5,7 @@ use std::net::{SocketAddr, TcpListener};
 
 use tests::{Client, Data, Gateway, GatewaySetup, Server, Setup, wait};
 
-use crate::trust::Trust;
+use tests::trust::Trust;
 
 /// A server that lets nobody in without TLS, nor data that does not resume its session.
 fn strict(trust: &Trust) -> Server {
@@ -26,7 +26,7 @@ fn log_in(gateway: &Gateway, server: &Server, at: SocketAddr) -> Client {
 
 #[test]
 fn data_goes_both_ways_under_tls_whoever_opens_the_connections() {
-    let trust = Trust::new();
+    let trust = Trust::here();
     let server = strict(&trust);
     let octets: Vec<u8> = (0..700_001u32).map(|n| (n % 251) as u8).collect();
     for version in ["1.2", "1.3"] {
@@ -61,7 +61,7 @@ fn data_goes_both_ways_under_tls_whoever_opens_the_connections() {
 
 #[test]
 fn tickets_never_run_dry() {
-    let trust = Trust::new();
+    let trust = Trust::here();
     let server = strict(&trust);
     let gateway = trust.believe(GatewaySetup::to_here(), "require");
     let gateway = gateway.setting("ServerTLSMaxVersion=1.3").start();
@@ -100,7 +100,7 @@ fn refused(gateway: &Gateway, server: &Server, why: &str) {
 
 #[test]
 fn certificates_are_verified_and_clients_hear_what_is_wrong() {
-    let (trust, other) = (Trust::new(), Trust::new());
+    let (trust, other) = (Trust::here(), Trust::here());
     let believing = |trust: &Trust| trust.believe(GatewaySetup::to_here(), "require").start();
     let server = strict(&trust);
     refused(
@@ -140,7 +140,7 @@ fn one_server_may_have_a_name_that_is_told() {
 
 #[test]
 fn a_server_without_tls_is_reached_where_it_is_preferred_and_not_where_it_is_required() {
-    let trust = Trust::new();
+    let trust = Trust::here();
     let server = Server::start();
     server.put("file", b"content");
     let gateway = trust.believe(GatewaySetup::to_here(), "require").start();
@@ -170,7 +170,7 @@ fn words_in_the_clear_behind_the_answer_to_auth_end_the_session() {
         let _ = reader.read_until(0, &mut rest);
         (line, rest)
     });
-    let trust = Trust::new();
+    let trust = Trust::here();
     let gateway = trust.believe(GatewaySetup::to_here(), "require").start();
     let mut client = gateway.connect();
     client.expect(&format!("USER me@{address}"), 421);
@@ -186,7 +186,7 @@ fn words_in_the_clear_behind_the_answer_to_auth_end_the_session() {
 
 #[test]
 fn clients_may_have_to_speak_tls_too() {
-    let trust = Trust::new();
+    let trust = Trust::here();
     let server = Server::start();
     let gateway = trust.certify_gateway(GatewaySetup::to_here());
     let gateway = gateway.setting("TLSRequired=login").start();

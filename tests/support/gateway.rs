@@ -261,6 +261,7 @@ impl Gateway {
             name: format!("{}@{}", at.name, at.address),
             password: at.password.clone(),
             certificate: None,
+            led: None,
         }
     }
 

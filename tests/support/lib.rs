@@ -13,6 +13,7 @@ pub mod environment;
 mod faults;
 pub mod gateway;
 pub mod input;
+pub mod lab;
 pub mod log;
 pub mod mounts;
 pub mod namespaces;
@@ -29,6 +30,8 @@ pub mod tape;
 pub mod terminal;
 pub mod transcript;
 pub mod tree;
+pub mod trust;
+pub mod twins;
 pub mod user;
 pub mod wait;
 

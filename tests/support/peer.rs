@@ -59,6 +59,7 @@ impl Vsftpd {
             name: "anonymous".into(),
             password: "x".into(),
             certificate: None,
+            led: None,
         };
         let peer = Vsftpd {
             child,

@@ -8,7 +8,7 @@ use std::path::Path;
 use std::process::{Command, Stdio};
 
 use crate::scratch::Scratch;
-use crate::server::Login;
+use crate::server::{Led, Login};
 use crate::tree;
 
 /// Who opens data connections.
@@ -159,8 +159,23 @@ fn curl_flags(mode: Mode) -> Vec<&'static str> {
     flags
 }
 
+/// What curl reads: who logs in. A name with a colon goes into the URL, see [`url`].
 fn credentials(login: &Login) -> String {
-    format!("user = \"{}:{}\"\n", login.name, login.password)
+    let mut text = String::new();
+    if !login.name.contains(':') {
+        text = format!("user = \"{}:{}\"\n", login.name, login.password);
+    }
+    let Some(led) = &login.led else { return text };
+    let lines = led.lines();
+    if login.name == led.name {
+        // The gateway refuses a name without a server, and this is what curl says then.
+        let _ = writeln!(text, "ftp-alternative-to-user = \"{}\"", lines[0]);
+    }
+    // With a star they may fail: on a connection that is used again they have been said before.
+    for line in lines {
+        let _ = writeln!(text, "quote = \"*{line}\"");
+    }
+    text
 }
 
 /// Whether this curl is one of those.
@@ -215,13 +230,16 @@ fn lftp(login: &Login, mode: Mode, script: &str) {
             quoted(certificate)
         ),
     };
+    let lines = login.led.iter().flat_map(Led::lines);
+    let led: String = lines.map(|line| format!("quote {line}\n")).collect();
+    // FEAT is asked before that, of somebody else.
+    let features = if login.led.is_some() { "no" } else { "yes" };
     let script = format!(
         "set cmd:fail-exit yes\nset net:timeout 30\nset net:max-retries 1\nset ftp:use-mode-z no\n{tls}\n\
+         set ftp:use-feat {features}\n\
          set ftp:passive-mode {passive}\nset ftp:charset UTF-8\nset file:charset UTF-8\nset ftp:list-options -a\n\
-         open -u \"{},{}\" \"{}\"\n{script}\n",
-        login.name,
-        login.password,
-        url(login, ""),
+         open -u \"{},{}\" \"ftp://{}\"\n{led}{script}\n",
+        login.name, login.password, login.address,
     );
     finish(&mut Command::new("lftp"), &script);
 }
@@ -358,18 +376,31 @@ pub fn finish(command: &mut Command, script: &str) {
 
 /// The URL of a path, with everything that is not plain percent-encoded.
 fn url(login: &Login, path: &str) -> String {
-    let mut url = format!("ftp://{}", login.address);
-    for octet in path.bytes() {
-        match octet {
-            b'a'..=b'z' | b'A'..=b'Z' | b'0'..=b'9' | b'/' | b'.' | b'-' | b'_' | b'~' => {
-                url.push(octet as char)
-            }
-            _ => {
-                let _ = write!(url, "%{octet:02X}");
-            }
+    let mut who = String::new();
+    if login.name.contains(':') {
+        let [name, password] = [&login.name, &login.password].map(|word| encoded(word, ""));
+        who = format!("{name}:{password}@");
+    }
+    let mut path = encoded(path, "/");
+    // curl asks for the directory that it begins in before it is led: without one it has to name the root each time.
+    if login.led.is_some() {
+        path = path.replacen('/', "/%2F", 1);
+    }
+    format!("ftp://{who}{}{path}", login.address)
+}
+
+/// Percent-encodes everything that is not plain, but for the octets of `kept`.
+fn encoded(text: &str, kept: &str) -> String {
+    let mut encoded = String::new();
+    for octet in text.bytes() {
+        let plain = octet.is_ascii_alphanumeric() || b".-_~".contains(&octet);
+        if plain || kept.as_bytes().contains(&octet) {
+            encoded.push(octet as char);
+        } else {
+            let _ = write!(encoded, "%{octet:02X}");
         }
     }
-    url
+    encoded
 }
 
 /// A local path as curl, lftp and tnftp want it within double quotes.

@@ -29,6 +29,33 @@ pub struct Login {
     pub password: String,
     /// Whom a client has to trust that goes there under TLS; without it goes in the clear.
     pub certificate: Option<PathBuf>,
+    /// Where it has itself led from there.
+    pub led: Option<Led>,
+}
+
+/// A server that a client comes to by SITE PROXY, and as whom it logs in there. Nobody who waits for a login lets it in before:
+/// it is led after the login, or where that has failed.
+#[derive(Clone, Debug)]
+pub struct Led {
+    pub server: SocketAddr,
+    pub name: String,
+    pub password: String,
+}
+
+impl Led {
+    /// The lines of a client that can say what it likes once it believes that it is logged in.
+    pub fn lines(&self) -> [String; 3] {
+        let Led {
+            server,
+            name,
+            password,
+        } = self;
+        [
+            format!("SITE PROXY {} {}", server.ip(), server.port()),
+            format!("USER {name}"),
+            format!("PASS {password}"),
+        ]
+    }
 }
 
 /// What a server is to be like, before it starts.
@@ -377,6 +404,7 @@ impl Setup {
                 name: self.account.name.clone(),
                 password: self.account.password.clone(),
                 certificate: None,
+                led: None,
             },
             home,
             log,
@@ -416,6 +444,7 @@ impl Setup {
                 name: self.account.name.clone(),
                 password: self.account.password.clone(),
                 certificate: None,
+                led: None,
             },
             home,
             log: Log::default(),

@@ -3,16 +3,14 @@
 
 #![allow(clippy::unwrap_used, reason = "whatever fails shall end the test")]
 
-mod servers;
-
-use servers::Twin;
+use tests::twins::{self, Twin};
 use tests::{require, transcript};
 
 fn every_transcript_with(name: &str) {
     if !require::root() || !require::programs(&["chpasswd", "useradd"]) {
         return;
     }
-    let Some(program) = servers::program(name) else {
+    let Some(program) = twins::program(name) else {
         require::missing(&format!("{name}, which packaging/peers.sh unpacks"));
         return;
     };

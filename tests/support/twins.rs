@@ -2,38 +2,38 @@
 
 use std::fs;
 use std::io::Write;
-use std::net::{SocketAddr, TcpListener, TcpStream};
+use std::net::{Ipv4Addr, SocketAddr, TcpListener, TcpStream};
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 use std::sync::{Mutex, PoisonError};
 
-use tests::scratch::{Scratch, give};
-use tests::server::Login;
-use tests::user::SystemUser;
-use tests::wait;
+use crate::scratch::{Scratch, give};
+use crate::server::Login;
+use crate::user::SystemUser;
+use crate::wait;
 
 const PASSWORD: &str = "correct horse";
 
 /// Where `packaging/peers.sh` has put a server.
-pub(crate) fn program(name: &str) -> Option<PathBuf> {
+pub fn program(name: &str) -> Option<PathBuf> {
     let package = if name == "proftpd" {
         "proftpd-core"
     } else {
         name
     };
-    tests::binaries::peer(package, name)
+    crate::binaries::peer(package, name)
 }
 
 /// Where ProFTPD's TLS is, which is a package of its own.
 fn proftpd_modules() -> Option<PathBuf> {
-    let modules = tests::binaries::unpacked("proftpd-mod-crypto")?.join("usr/lib/proftpd");
+    let modules = crate::binaries::unpacked("proftpd-mod-crypto")?.join("usr/lib/proftpd");
     modules.is_dir().then_some(modules)
 }
 
 /// A running server with the files that the transcripts speak of.
-pub(crate) struct Twin {
+pub struct Twin {
     child: Child,
-    pub(crate) login: Login,
+    pub login: Login,
     /// What it needs outside its directory.
     left: Vec<PathBuf>,
     _user: SystemUser,
@@ -41,13 +41,18 @@ pub(crate) struct Twin {
 }
 
 impl Twin {
-    pub(crate) fn start(name: &str, program: &Path) -> Twin {
+    pub fn start(name: &str, program: &Path) -> Twin {
         Twin::start_with(name, program, None)
     }
 
     /// With a certificate and its key in one file: it offers TLS, and data under TLS has to resume the session of its control
     /// connection where the server can demand that.
-    pub(crate) fn start_with(name: &str, program: &Path, pem: Option<&Path>) -> Twin {
+    pub fn start_with(name: &str, program: &Path, pem: Option<&Path>) -> Twin {
+        Twin::start_on(Ipv4Addr::LOCALHOST, name, program, pem)
+    }
+
+    /// The same on an address of this machine.
+    pub fn start_on(ip: Ipv4Addr, name: &str, program: &Path, pem: Option<&Path>) -> Twin {
         let scratch = Scratch::new();
         let user = SystemUser::with_groups(0);
         set_password(&user.name);
@@ -65,7 +70,7 @@ impl Twin {
                 scratch: &scratch,
                 home: &home,
                 user: &user,
-                address: free_address(),
+                address: free_address(ip),
                 pem,
             };
             match place.start(name, program) {
@@ -75,6 +80,7 @@ impl Twin {
                         name: user.name.clone(),
                         password: PASSWORD.into(),
                         certificate: None,
+                        led: None,
                     };
                     return Twin {
                         child,
@@ -92,11 +98,11 @@ impl Twin {
 }
 
 /// An address with a port that is free at this moment, and that the kernel gives to no connection by itself.
-fn free_address() -> SocketAddr {
+fn free_address(ip: Ipv4Addr) -> SocketAddr {
     let port = std::iter::repeat_with(|| fastrand::u16(20_000..32_000))
         .take(1_000)
         .find(|port| TcpListener::bind(("0.0.0.0", *port)).is_ok());
-    SocketAddr::from(([127, 0, 0, 1], port.expect("a free port below 32,000")))
+    SocketAddr::from((ip, port.expect("a free port below 32,000")))
 }
 
 impl Drop for Twin {

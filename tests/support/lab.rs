@@ -12,19 +12,19 @@ use std::net::{Ipv4Addr, Ipv6Addr};
 use std::process::{Command, Stdio};
 use std::sync::atomic::{AtomicU32, Ordering};
 
+use crate::{Server, Setup, require};
 use nix::sched::{CloneFlags, setns};
-use tests::{Server, Setup, require};
 
-pub(crate) const CLIENT: Ipv4Addr = Ipv4Addr::new(10, 1, 0, 2);
+pub const CLIENT: Ipv4Addr = Ipv4Addr::new(10, 1, 0, 2);
 /// The server's gateway, as the server sees it.
-pub(crate) const NEIGHBOUR: Ipv4Addr = Ipv4Addr::new(10, 2, 0, 1);
-pub(crate) const SERVER: Ipv4Addr = Ipv4Addr::new(10, 2, 0, 2);
-pub(crate) const SERVER_V6: Ipv6Addr = Ipv6Addr::new(0xfd00, 2, 0, 0, 0, 0, 0, 2);
+pub const NEIGHBOUR: Ipv4Addr = Ipv4Addr::new(10, 2, 0, 1);
+pub const SERVER: Ipv4Addr = Ipv4Addr::new(10, 2, 0, 2);
+pub const SERVER_V6: Ipv6Addr = Ipv6Addr::new(0xfd00, 2, 0, 0, 0, 0, 0, 2);
 /// The server's gateway, as the world sees it.
-pub(crate) const OUTSIDE: Ipv4Addr = Ipv4Addr::new(203, 0, 113, 2);
+pub const OUTSIDE: Ipv4Addr = Ipv4Addr::new(203, 0, 113, 2);
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Place {
+pub enum Place {
     Client,
     ClientsGateway,
     ServersGateway,
@@ -46,7 +46,7 @@ impl Place {
     }
 }
 
-pub(crate) struct Lab {
+pub struct Lab {
     prefix: String,
     /// Where the thread came from.
     home: File,
@@ -55,7 +55,7 @@ pub(crate) struct Lab {
 impl Lab {
     /// Four machines that reach each other without any filter; `None` if the test must be skipped.
     #[must_use]
-    pub(crate) fn new() -> Option<Lab> {
+    pub fn new() -> Option<Lab> {
         static COUNT: AtomicU32 = AtomicU32::new(0);
         if !require::root() || !require::programs(&["ip", "iptables", "ip6tables"]) {
             return None;
@@ -82,7 +82,7 @@ impl Lab {
     }
 
     /// The network namespace of a machine.
-    pub(crate) fn namespace(&self, place: Place) -> String {
+    pub fn namespace(&self, place: Place) -> String {
         format!("/run/netns/{}", self.name(place))
     }
 
@@ -137,7 +137,7 @@ impl Lab {
     }
 
     /// Goes to a machine: what this thread does from now on, it does there.
-    pub(crate) fn enter(&self, place: Place) {
+    pub fn enter(&self, place: Place) {
         setns(
             File::open(self.namespace(place)).unwrap(),
             CloneFlags::CLONE_NEWNET,
@@ -146,7 +146,7 @@ impl Lab {
     }
 
     /// Does something on another machine and comes back.
-    pub(crate) fn at<T>(&self, place: Place, action: impl FnOnce() -> T) -> T {
+    pub fn at<T>(&self, place: Place, action: impl FnOnce() -> T) -> T {
         let here = File::open("/proc/thread-self/ns/net").unwrap();
         self.enter(place);
         let done = action();
@@ -155,7 +155,7 @@ impl Lab {
     }
 
     /// Sets a number of sysctl(8) below `net`.
-    pub(crate) fn set(&self, place: Place, key: &str, value: &str) {
+    pub fn set(&self, place: Place, key: &str, value: &str) {
         self.at(place, || {
             std::fs::write(format!("/proc/sys/net/{key}"), value).unwrap()
         });
@@ -163,7 +163,7 @@ impl Lab {
 
     /// Runs a program on a machine and gives what it wrote.
     #[track_caller]
-    pub(crate) fn run(&self, place: Place, line: &str) -> String {
+    pub fn run(&self, place: Place, line: &str) -> String {
         let words: Vec<_> = line.split_whitespace().collect();
         let output = self.at(place, || {
             Command::new(words[0]).args(&words[1..]).output().unwrap()
@@ -174,7 +174,7 @@ impl Lab {
     }
 
     /// Gives a program on a machine something to read, and tells whether it liked that.
-    pub(crate) fn feed(&self, place: Place, line: &str, input: &str) -> bool {
+    pub fn feed(&self, place: Place, line: &str, input: &str) -> bool {
         let words: Vec<_> = line.split_whitespace().collect();
         self.at(place, || {
             feed(Command::new(words[0]).args(&words[1..]), input)
@@ -182,13 +182,13 @@ impl Lab {
     }
 
     /// Nobody knows the way to private addresses beyond the gateways.
-    pub(crate) fn forget_routes(&self) {
+    pub fn forget_routes(&self) {
         self.run(ClientsGateway, "ip route del 10.2.0.0/24");
         self.run(ServersGateway, "ip route del 10.1.0.0/24");
     }
 
     /// The server's gateway hands a port, or some, of its address outside to the server.
-    pub(crate) fn forward(&self, outside: &str, inside: &str) {
+    pub fn forward(&self, outside: &str, inside: &str) {
         let line = format!(
             "iptables -t nat -A PREROUTING -d {OUTSIDE} -p tcp --dport {outside} -j DNAT --to-destination {SERVER}{inside}"
         );
@@ -196,18 +196,18 @@ impl Lab {
     }
 
     /// All that leaves one side has its gateway's address.
-    pub(crate) fn masquerade(&self, place: Place) {
+    pub fn masquerade(&self, place: Place) {
         self.run(place, "iptables -t nat -A POSTROUTING -o v2 -j MASQUERADE");
     }
 
     /// The gateway reads what is said on control connections.
-    pub(crate) fn help(&self, place: Place) {
+    pub fn help(&self, place: Place) {
         let line = "iptables -t raw -A PREROUTING -p tcp --dport 21 -j CT --helper ftp";
         self.run(place, line);
     }
 
     /// Whether its kernel can read control connections.
-    pub(crate) fn can_help(&self, place: Place) -> bool {
+    pub fn can_help(&self, place: Place) -> bool {
         let line = "iptables -t raw -A PREROUTING -p tcp --dport 21 -j CT --helper ftp";
         let words: Vec<_> = line.split(' ').collect();
         let status = self.at(place, || {
@@ -220,7 +220,7 @@ impl Lab {
     }
 
     /// The client's gateway lets in what was begun inside, or is said to belong to that.
-    pub(crate) fn closes_in_front_of_the_client(&self) {
+    pub fn closes_in_front_of_the_client(&self) {
         for rule in [
             "-m conntrack --ctstate ESTABLISHED,RELATED -j ACCEPT",
             "-i v2 -d 10.1.0.0/24 -j DROP",
@@ -231,20 +231,20 @@ impl Lab {
 
     /// Starts a server on port 21 of its machine, with a file to be fetched.
     #[track_caller]
-    pub(crate) fn serve(&self, setup: Setup) -> Server {
+    pub fn serve(&self, setup: Setup) -> Server {
         self.serve_at(Place::Server, setup.on(SERVER.into()))
     }
 
     /// Starts a server on port 21 of any machine.
     #[track_caller]
-    pub(crate) fn serve_at(&self, place: Place, setup: Setup) -> Server {
+    pub fn serve_at(&self, place: Place, setup: Setup) -> Server {
         let server = self.at(place, || setup.port(21).start());
         server.put("file", CONTENT);
         server
     }
 
     /// Counts from now on the connections that a machine begins, also to itself.
-    pub(crate) fn count_connects(&self, place: Place) {
+    pub fn count_connects(&self, place: Place) {
         for table in ["iptables", "ip6tables"] {
             let rule = format!("{table} -A OUTPUT -p tcp --tcp-flags SYN,ACK SYN");
             self.run(place, &rule);
@@ -253,7 +253,7 @@ impl Lab {
 
     /// How many there were.
     #[track_caller]
-    pub(crate) fn connects(&self, place: Place) -> u64 {
+    pub fn connects(&self, place: Place) -> u64 {
         let count = |table: &str| -> u64 {
             let listed = self.run(place, &format!("{table} -nvxL OUTPUT"));
             let rule = listed.lines().last().unwrap();
@@ -271,7 +271,7 @@ fn feed(command: &mut Command, text: &str) -> bool {
     child.wait().unwrap().success()
 }
 
-pub(crate) const CONTENT: &[u8] = b"what is in the file";
+pub const CONTENT: &[u8] = b"what is in the file";
 
 impl Drop for Lab {
     fn drop(&mut self) {

@@ -3,23 +3,23 @@
 use std::fs;
 use std::path::PathBuf;
 
-use tests::scratch::mode;
-use tests::{GatewaySetup, Scratch, Setup};
+use crate::scratch::mode;
+use crate::{GatewaySetup, Scratch, Setup};
 
 /// The certificate, signed by itself, and its key.
-pub(crate) struct Trust(Scratch);
+pub struct Trust(Scratch);
 
 impl Trust {
     /// For all names of this machine.
-    pub(crate) fn new() -> Trust {
+    pub fn here() -> Trust {
         Trust::of(["localhost", "127.0.0.1", "::1"].map(str::to_owned))
     }
 
-    pub(crate) fn of(names: impl Into<Vec<String>>) -> Trust {
+    pub fn of(names: impl Into<Vec<String>>) -> Trust {
         Trust::made(rcgen::CertificateParams::new(names).unwrap())
     }
 
-    pub(crate) fn made(params: rcgen::CertificateParams) -> Trust {
+    pub fn made(params: rcgen::CertificateParams) -> Trust {
         let key = rcgen::KeyPair::generate().unwrap();
         let certificate = params.self_signed(&key).unwrap();
         let trust = Trust(Scratch::new());
@@ -32,27 +32,27 @@ impl Trust {
     }
 
     /// What is trusted.
-    pub(crate) fn certificate(&self) -> PathBuf {
+    pub fn certificate(&self) -> PathBuf {
         self.0.join("certificate.pem")
     }
 
     /// The same with the key.
-    pub(crate) fn pem(&self) -> PathBuf {
+    pub fn pem(&self) -> PathBuf {
         self.0.join("tls.pem")
     }
 
     /// Gives it to a server.
-    pub(crate) fn certify(&self, setup: Setup) -> Setup {
+    pub fn certify(&self, setup: Setup) -> Setup {
         setup.flag(&["-cert", self.pem().to_str().unwrap()])
     }
 
     /// Gives it to a gateway, for its clients.
-    pub(crate) fn certify_gateway(&self, setup: GatewaySetup) -> GatewaySetup {
+    pub fn certify_gateway(&self, setup: GatewaySetup) -> GatewaySetup {
         setup.setting(&format!("Certificate={}", self.pem().display()))
     }
 
     /// Has a gateway speak TLS with servers that have it.
-    pub(crate) fn believe(&self, setup: GatewaySetup, how: &str) -> GatewaySetup {
+    pub fn believe(&self, setup: GatewaySetup, how: &str) -> GatewaySetup {
         let setup = setup.setting(&format!("ServerTLS={how}"));
         setup.setting(&format!("ServerCA={}", self.certificate().display()))
     }
