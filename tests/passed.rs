@@ -262,3 +262,24 @@ fn systemd_socket_activate_starts_the_daemon_with_the_first_client() {
     }
     assert!(ended.success(), "{ended}");
 }
+
+#[test]
+fn the_check_of_passive_mode_goes_by_what_is_passed() {
+    let scratch = Scratch::new();
+    let file = scratch.join("ftpd.conf");
+    fs::write(&file, "").unwrap();
+    let (socket, _) = listener("127.0.0.5:0");
+    let passed = Passed::nameless(vec![socket]);
+    let words = passed.words();
+    let mut command = Command::new(&words[0]);
+    command.args(&words[1..]).arg(binaries::path("ftpd"));
+    command
+        .args(["--check", "--passive", "-json", "-f"])
+        .arg(&file);
+    passed.give(&mut command);
+    let output = command.output().unwrap();
+    let answer: serde_json::Value = serde_json::from_slice(&output.stdout)
+        .unwrap_or_else(|error| panic!("{error}: {output:?}"));
+    assert_eq!(answer["cases"][0]["address"], "127.0.0.5", "{answer}");
+    assert_eq!(answer["fine"], true, "{answer}");
+}

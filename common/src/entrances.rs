@@ -196,6 +196,18 @@ pub fn look(bind: &Bind, port: u16, tls: &Tls) -> Result<Vec<String>, String> {
     Ok(notes.collect())
 }
 
+/// Where clients come: by the ports that were passed, or else by what the settings mean today. Opens nothing.
+///
+/// # Errors
+/// As [`open`], as far as that can be known without it.
+pub fn planned(bind: &Bind, port: u16, tls: &Tls) -> Result<Vec<Gate>, String> {
+    let passed = passed::take(tls)?;
+    match passed.is_empty() {
+        true => gates(bind, port, tls.port),
+        false => Ok(gates_of(&passed)),
+    }
+}
+
 fn gates_of(ports: &[Port]) -> Vec<Gate> {
     ports.iter().map(|port| port.gate).collect()
 }

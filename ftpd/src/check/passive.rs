@@ -147,7 +147,7 @@ fn others(shown: &[(String, Between)], own: &[IpAddr]) -> Vec<(String, Between)>
 /// The addresses that control connections come to; those of this machine where none is named, and loopback where there are none.
 fn own_addresses(server: &ServerConfig) -> Vec<IpAddr> {
     // What cannot be listened on is told without `--passive`.
-    let gates = entrances::gates(&server.bind, server.port, None).unwrap_or_default();
+    let gates = entrances::planned(&server.bind, server.port, &server.tls).unwrap_or_default();
     let mut own: Vec<IpAddr> = gates.iter().map(|gate| gate.address.ip()).collect();
     if own.iter().all(IpAddr::is_unspecified) {
         let machine = machine_addresses().into_iter();
