@@ -2,9 +2,13 @@
 
 use std::process::ExitCode;
 
+use common::cli;
 use common::cli::out::{answer, complain};
 use common::settings::nearest::nearest;
 use common::settings::table::{FTPD, Kind, Scope, Setting, TABLE};
+
+/// The width of a sentence beside the names of rows, on a terminal of 80 columns.
+const WIDTH: usize = 66;
 
 /// No such setting: the command line is wrong.
 const UNKNOWN: u8 = 2;
@@ -56,6 +60,8 @@ fn text(setting: &Setting) -> String {
         rows.push(("variable", format!("{}{variable}", FTPD.environment)));
     }
     rows.push(("value", value));
+    let meaning = cli::meaning(setting.value_name()).unwrap_or_default();
+    rows.extend(lines(meaning).into_iter().map(|line| ("", line)));
     let default = match setting.default {
         "" => "none",
         default => default,
@@ -72,4 +78,20 @@ fn text(setting: &Setting) -> String {
         text.push_str(&format!("  {name:<10}  {what}\n"));
     }
     text
+}
+
+/// Words in lines that fit beside the names of rows.
+fn lines(text: &str) -> Vec<String> {
+    let mut lines = vec![String::new()];
+    for word in text.split(' ') {
+        match lines.last_mut() {
+            Some(line) if line.is_empty() => line.push_str(word),
+            Some(line) if line.chars().count() + 1 + word.chars().count() <= WIDTH => {
+                line.push(' ');
+                line.push_str(word);
+            }
+            _ => lines.push(word.to_owned()),
+        }
+    }
+    lines
 }

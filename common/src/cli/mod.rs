@@ -21,6 +21,8 @@ pub mod table;
 mod transfers;
 pub mod who;
 
+pub use files::meaning;
+
 use std::ffi::OsString;
 use std::io::{self, Write};
 

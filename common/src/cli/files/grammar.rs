@@ -94,6 +94,12 @@ const GRAMMAR: &[(&str, &str)] = &[
     ),
 ];
 
+/// How a value of this name is written, as a sentence or more.
+pub fn meaning(name: &str) -> Option<&'static str> {
+    let known = GRAMMAR.iter().find(|(known, _)| *known == name);
+    known.map(|(_, meaning)| *meaning)
+}
+
 /// Adds the grammar of the values that these settings have.
 pub(super) fn section(page: &mut Roff, settings: &Settings) {
     page.control("SH", ["VALUES"]);

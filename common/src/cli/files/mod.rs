@@ -6,6 +6,8 @@ mod hooks;
 mod rules;
 mod users;
 
+pub use grammar::meaning;
+
 use clap_mangen::roff::{Roff, bold, roman};
 
 /// The page of a file.
