@@ -4,6 +4,7 @@
 
 use std::fs;
 use std::os::unix::fs::PermissionsExt;
+use std::os::unix::process::CommandExt;
 use std::path::PathBuf;
 use std::process::{Command, Stdio};
 
@@ -97,23 +98,34 @@ fn what_users_cannot_do_is_a_warning_with_its_line() {
         FRED,
         "# comment\n",
         "ann:md5:00:zz:{user}:{home}:\n",
-        "bob:null:::no-such-user:{home}:Idle=soon\n",
+        "bob:null:::no-such-user:/tmp:Idle=soon\n",
         "Fred:null:::{user}:{home}:\n",
         "eve:null:::{user}:/no/such/home:\n",
     ];
     let told = Scene::new("Port=2121\nDenyUsers=@no-such-group", &users.concat()).check(&[]);
     let expected = [
         "DenyUsers: this system has no group \"no-such-group\": nobody can log in",
-        "DIR/users:3: user \"ann\": cannot log in: secret is not the hex digest of its type",
-        "DIR/users:4: user \"bob\": cannot log in: Idle: \"soon\" is not a time such as 90, 5m, 1h30m or 500ms",
-        "DIR/users:4: user \"bob\": cannot log in: no real user \"no-such-user\" on this system",
-        "DIR/users:5: user \"Fred\": line 1 decides about this name, so this one is without effect",
-        "DIR/users:6: user \"eve\": home /no/such/home: No such file or directory",
+        "DIR/users:3:9: user \"ann\": cannot log in: secret is not the hex digest of its type\n  \
+           3 | ann:md5:…:{user}:DIR/home:\n    |         ^",
+        "DIR/users:4:35: user \"bob\": cannot log in: Idle: \"soon\" is not a time such as 90, 5m, 1h30m or 500ms\n  \
+           4 | bob:null:…:no-such-user:/tmp:Idle=soon\n    |                                   ^^^^",
+        "DIR/users:4:12: user \"bob\": cannot log in: no real user \"no-such-user\" on this system\n  \
+           4 | bob:null:…:no-such-user:/tmp:Idle=soon\n    |            ^^^^^^^^^^^^",
+        "DIR/users:5:1: user \"Fred\": line 1 decides about this name, so this one is without effect\n  \
+           5 | Fred:null:…:{user}:DIR/home:\n    | ^^^^",
+        "DIR/users:6:{home}: user \"eve\": home /no/such/home: No such file or directory\n  \
+           6 | eve:null:…:{user}:/no/such/home:\n    | {blank}^^^^^^^^^^^^^",
     ];
+    let user = ordinary().name;
+    let before = "eve:null:::".len() + user.len() + 1;
     let expected: String = expected
         .iter()
         .map(|line| format!("ftpd: warning: {line}\n"))
         .collect();
+    let expected = expected
+        .replace("{home}", &(before + 1).to_string())
+        .replace("{blank}", &" ".repeat(before))
+        .replace("{user}", &user);
     assert_eq!(told.errors, expected);
     assert_eq!(told.out, "configuration is fine\n");
     assert_eq!(told.status, Some(0));
@@ -461,6 +473,45 @@ fn a_setting_is_explained_by_any_of_its_names() {
     );
 }
 
+#[test]
+fn every_setting_is_explained_with_how_its_value_is_written() {
+    let dump = Command::new(binaries::path("ftpd"))
+        .args(["--dump-config", "-f", "/dev/null"])
+        .output()
+        .unwrap();
+    let dump = String::from_utf8(dump.stdout).unwrap();
+    let mut topic = "";
+    let mut count = 0;
+    for line in dump.lines() {
+        if let Some(name) = line.strip_prefix('[') {
+            topic = name.trim_end_matches(']');
+        }
+        let said = line.strip_prefix("# ").unwrap_or(line).split_once(" = ");
+        let Some((name, _)) = said else { continue };
+        let told = explain(&format!("{topic}.{name}"));
+        let has = |row: &str| told.out.lines().any(|line| line.starts_with(row));
+        let rows = [
+            "  flag        -",
+            "  value       ",
+            "              ",
+            "  default     ",
+            "  may be set  ",
+        ];
+        assert!(
+            rows.iter().all(|row| has(row)),
+            "{topic}.{name}: {}",
+            told.out
+        );
+        assert!(
+            told.out.lines().all(|line| line.chars().count() <= 120),
+            "{}",
+            told.out
+        );
+        count += 1;
+    }
+    assert!(count > 100, "{dump}");
+}
+
 fn explain(name: &str) -> Told {
     let output = Command::new(binaries::path("ftpd"))
         .args(["--explain", name])
@@ -667,10 +718,15 @@ fn data_connections_that_cannot_come_about_are_errors() {
 
 /// What the check of these octets says, in a file that this mode is given.
 fn complaint(scratch: &Scratch, octets: &[u8], mode: u32) -> String {
+    let program = Command::new(binaries::path("ftpd"));
+    complaint_of(program, scratch, octets, mode)
+}
+
+fn complaint_of(mut program: Command, scratch: &Scratch, octets: &[u8], mode: u32) -> String {
     let file = scratch.join("bad.conf");
     fs::write(&file, octets).unwrap();
     tests::scratch::mode(&file, mode);
-    let output = Command::new(binaries::path("ftpd"))
+    let output = program
         .args(["--check", "-f", "bad.conf"])
         .current_dir(scratch.path())
         .output()
@@ -705,8 +761,23 @@ fn a_file_that_is_none_is_told_with_its_place_and_what_to_do() {
             "{text}"
         );
         assert!(text.contains("chmod go-w it"), "{text}");
-    } else {
-        let text = complaint(&scratch, b"Port=2121\n", 0);
-        assert!(text.contains("must be able to read it"), "{text}");
     }
+}
+
+#[test]
+fn a_file_that_may_not_be_read_is_told_with_what_to_do() {
+    let scratch = Scratch::new();
+    // The checkout may be in a directory that the user cannot enter.
+    let copy = scratch.join("ftpd");
+    fs::copy(binaries::path("ftpd"), &copy).unwrap();
+    for path in [scratch.path(), &copy] {
+        tests::scratch::mode(path, 0o755);
+    }
+    let mut program = Command::new(copy);
+    if nix::unistd::geteuid().is_root() {
+        let user = ordinary();
+        program.uid(user.uid.as_raw()).gid(user.gid.as_raw());
+    }
+    let text = complaint_of(program, &scratch, b"Port=2121\n", 0);
+    assert!(text.contains("must be able to read it"), "{text}");
 }

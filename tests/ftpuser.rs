@@ -698,13 +698,14 @@ fn a_check_tells_who_cannot_log_in_and_what_is_kept_badly() {
     assert_eq!(output.status.code(), Some(1));
     let told = String::from_utf8(output.stdout).unwrap();
     for expected in [
-        ":3: user \"ann\": line 2 decides about this name",
-        ":4: user \"joe\": cannot log in: unknown key \"Idel\", did you mean \"Idle\"?",
-        ":4: user \"joe\": who reads the file learns passwords of type md5 quickly",
-        ":5: user \"eve\": cannot log in: ",
-        ":5: user \"eve\": home /no/such/home: ",
-        ":5: user \"eve\": any password is right for this user",
-        ":6: user \"\": cannot log in: ",
+        ":3:1: user \"ann\": line 2 decides about this name",
+        ":4:56: user \"joe\": cannot log in: unknown key \"Idel\", did you mean \"Idle\"?\n  \
+         4 | joe:md5:…:nobody:/tmp:Idel=5\n    |                       ^^^^\n",
+        ":4:5: user \"joe\": who reads the file learns passwords of type md5 quickly",
+        ":5:12: user \"eve\": cannot log in: ",
+        ":5:25: user \"eve\": home /no/such/home: ",
+        ":5:5: user \"eve\": any password is right for this user",
+        ":6:1: user \"\": cannot log in: ",
         "users: 6, problems: 7\n",
     ] {
         assert!(told.contains(expected), "{expected}: {told}");
@@ -712,7 +713,15 @@ fn a_check_tells_who_cannot_log_in_and_what_is_kept_badly() {
     let problems: serde_json::Value =
         serde_json::from_slice(&users.run("check --json", "").stdout).unwrap();
     assert_eq!(problems.as_array().unwrap().len(), 7);
-    assert_eq!(problems[0]["line"], 3);
+    assert_eq!(
+        (&problems[0]["line"], &problems[0]["column"]),
+        (&3.into(), &1.into())
+    );
+    // A line that is none may be a password.
+    assert!(
+        !told.contains("nonsense") && !told.contains("00000000"),
+        "{told}"
+    );
     mode(0o644);
     users.fail("check", 1, "remedy: chmod 600");
 }

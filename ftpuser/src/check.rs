@@ -1,7 +1,7 @@
 //! `ftpuser check`: what keeps users from logging in, and passwords that are kept badly.
 
 use clap::ArgMatches;
-use common::auth::native::{Entry, Problem, Scheme, UserFile, review};
+use common::auth::native::{About, Entry, Problem, Scheme, UserFile, review};
 use common::settings::Config;
 use serde_json::{Value, json};
 
@@ -10,19 +10,20 @@ use crate::{Failure, file, tell, weakness};
 pub(crate) fn run(arguments: &ArgMatches) -> Result<(), Failure> {
     let file = file(arguments);
     // What a daemon would refuse as a whole comes first, with its remedy.
-    let entries = UserFile::open_trusted(file)?.entries()?;
+    let users = UserFile::open_trusted(file)?;
+    let entries = users.entries()?;
     let mut found = review(&Config::default(), &entries);
     found.extend(entries.iter().filter_map(badly_kept));
     found.sort_by_key(|problem| problem.line);
+    users.point_at(&mut found)?;
     if arguments.get_flag("json") {
-        let objects = found.iter().map(
-            |Problem { line, name, text }| json!({ "line": line, "name": name, "problem": text }),
-        );
+        let objects = found.iter().map(|problem| {
+            let column = problem.pointed.as_ref().map(|pointed| pointed.column);
+            json!({ "line": problem.line, "column": column, "name": problem.name, "problem": problem.text })
+        });
         tell(&format!("{:#}\n", Value::from_iter(objects)))?;
     } else {
-        let lines = found.iter().map(|Problem { line, name, text }| {
-            format!("{}:{line}: user {name:?}: {text}\n", file.display())
-        });
+        let lines = found.iter().map(|problem| problem.told(file) + "\n");
         tell(&lines.collect::<String>())?;
         tell(&format!(
             "users: {}, problems: {}\n",
@@ -45,11 +46,7 @@ fn badly_kept(entry: &Entry) -> Option<Problem> {
         }
         _ => weakness(record.stored())?,
     };
-    Some(Problem {
-        line: entry.line,
-        name: entry.name.clone(),
-        text,
-    })
+    Some(Problem::of(entry, About::Type, text))
 }
 
 /// The names that strangers log in by (RFC 1635).

@@ -31,8 +31,8 @@ pub enum Origin {
     Environment(String),
     /// The flag's name without dashes.
     Flag(&'static str),
-    /// A user's own settings.
-    User,
+    /// A user's own settings: the one of this number in the entry, counted from 0, or all of them together.
+    User(Option<usize>),
 }
 
 /// Some characters of one line.
@@ -65,7 +65,7 @@ impl Origin {
             Origin::Placed { at, .. } => (0, at.line, at.column),
             Origin::Environment(_) => (1, 0, 0),
             Origin::Flag(_) => (2, 0, 0),
-            Origin::Default | Origin::User => (3, 0, 0),
+            Origin::Default | Origin::User(_) => (3, 0, 0),
         }
     }
 }
@@ -81,7 +81,7 @@ impl fmt::Display for Origin {
             }
             Origin::Environment(name) => f.write_str(name),
             Origin::Flag(flag) => write!(f, "-{flag}"),
-            Origin::User => f.write_str("user setting"),
+            Origin::User(_) => f.write_str("user setting"),
         }
     }
 }
@@ -127,18 +127,23 @@ impl SettingError {
         let Some(line) = text.lines().nth(at.line - 1) else {
             return;
         };
-        let skipped = (at.column - 1).saturating_sub(BEFORE);
-        let blank = |c: char| if c.is_control() { ' ' } else { c };
-        let line: String = line.chars().skip(skipped).take(SHOWN).map(blank).collect();
-        let before = at.column - 1 - skipped;
-        let marks = at.length.min(SHOWN - before).max(1);
-        let number = at.line.to_string();
-        let gap = number.len();
-        self.message.push_str(&format!(
-            "\n  {number} | {line}\n  {:gap$} | {:before$}{:^<marks$}",
-            "", "", ""
-        ));
+        self.message.push_str(&marked(at, line));
     }
+}
+
+/// A line below a message, and below that a mark at a place in it.
+pub fn marked(at: &Place, line: &str) -> String {
+    let skipped = (at.column - 1).saturating_sub(BEFORE);
+    let blank = |c: char| if c.is_control() { ' ' } else { c };
+    let line: String = line.chars().skip(skipped).take(SHOWN).map(blank).collect();
+    let before = at.column - 1 - skipped;
+    let marks = at.length.min(SHOWN - before).max(1);
+    let number = at.line.to_string();
+    let gap = number.len();
+    format!(
+        "\n  {number} | {line}\n  {:gap$} | {:before$}{:^<marks$}",
+        "", "", ""
+    )
 }
 
 /// A setting and the text that it is given.
@@ -280,7 +285,7 @@ impl Assignment {
         let message = match self.origin {
             // The flag or the variable has said which setting it is.
             Origin::Flag(_) | Origin::Environment(_) => sentence,
-            Origin::Default | Origin::File { .. } | Origin::Placed { .. } | Origin::User => {
+            Origin::Default | Origin::File { .. } | Origin::Placed { .. } | Origin::User(_) => {
                 format!("{}: {sentence}", self.setting.key)
             }
         };
@@ -342,7 +347,7 @@ fn contradictions(
 pub fn check_user_setting(key: &str, value: &str) -> Result<(), String> {
     // Not settled: whether it fits the other settings is known at login only.
     SessionConfig::default()
-        .overlaid(&[OwnSetting::of_entry(&(key.to_owned(), value.to_owned()))])
+        .overlaid(&[OwnSetting::of_entry(0, &(key.to_owned(), value.to_owned()))])
         .map(|_| ())
         .map_err(|error| error.message)
 }
@@ -356,7 +361,10 @@ impl SessionConfig {
         table: &[OwnSetting],
         entry: &[(String, String)],
     ) -> Result<SessionConfig, SettingError> {
-        let entry: Vec<_> = entry.iter().map(OwnSetting::of_entry).collect();
+        let entry = entry.iter().enumerate();
+        let entry: Vec<_> = entry
+            .map(|(nth, pair)| OwnSetting::of_entry(nth, pair))
+            .collect();
         let mut session = self.overlaid(table)?.overlaid(&entry)?;
         settle(&mut session).map_err(|(_, message)| user(message))?;
         session.tls_fits(&server.tls).map_err(user)?;
@@ -417,7 +425,7 @@ impl SessionConfig {
 
 fn user(message: String) -> SettingError {
     SettingError {
-        origin: Origin::User,
+        origin: Origin::User(None),
         message,
     }
 }

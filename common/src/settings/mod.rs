@@ -35,7 +35,7 @@ pub mod user_servers;
 pub mod user_targets;
 pub mod value;
 
-pub use assign::{Origin, SettingError, check_user_setting};
+pub use assign::{Origin, Place, SettingError, check_user_setting, marked};
 pub use bind::Bind;
 pub use clients::{
     CertificateLogin, CertificateNames, CertificateRule, ClientCertificate, Fingerprint,

@@ -17,12 +17,12 @@ pub struct OwnSetting {
 }
 
 impl OwnSetting {
-    /// A setting of a user's entry.
-    pub(super) fn of_entry((key, text): &(String, String)) -> OwnSetting {
+    /// A setting of a user's entry, by its number in there.
+    pub(super) fn of_entry(nth: usize, (key, text): &(String, String)) -> OwnSetting {
         OwnSetting {
             key: lookup(FTPD, key).map(|setting| setting.key),
             text: text.clone(),
-            origin: Origin::User,
+            origin: Origin::User(Some(nth)),
         }
     }
 }

@@ -2,6 +2,7 @@
 
 use std::fmt;
 
+use super::nearest::nearest;
 use crate::digest::Algorithm;
 
 /// How a password is kept.
@@ -116,7 +117,13 @@ impl fmt::Display for NoScheme {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             NoScheme::Refused(name) => write!(f, "passwords of type {name} are not supported"),
-            NoScheme::Unknown(name) => write!(f, "unknown password type {name:?}"),
+            NoScheme::Unknown(name) => {
+                write!(f, "unknown password type {name:?}")?;
+                match nearest(name, Scheme::ALL.map(Scheme::name)) {
+                    Some(near) => write!(f, ", did you mean {near:?}?"),
+                    None => Ok(()),
+                }
+            }
         }
     }
 }

@@ -4,7 +4,7 @@ use std::os::fd::AsFd;
 use std::path::Path;
 
 use common::auth::chain;
-use common::auth::native::{Entry, Problem, UserFile, review};
+use common::auth::native::{Entry, UserFile, review};
 use common::auth::system::{Files, Source};
 use common::auth::{group_id, session_group};
 use common::clock;
@@ -74,8 +74,9 @@ fn methods(config: &Config, found: &mut Vec<Finding>) {
     for method in server.auth_methods.iter() {
         match method {
             Method::Native => {
-                match UserFile::open_trusted(&server.auth_file).and_then(|users| users.entries()) {
-                    Ok(entries) => users(config, &entries, found),
+                let opened = UserFile::open_trusted(&server.auth_file);
+                match opened.and_then(|file| Ok((file.entries()?, file))) {
+                    Ok((entries, file)) => users(config, &file, &entries, found),
                     Err(error) => {
                         let remedy = match server.auth_file.exists() {
                             true => "",
@@ -185,12 +186,15 @@ fn identities(server: &ServerConfig, found: &mut Vec<Finding>) {
     }
 }
 
-fn users(config: &Config, entries: &[Entry], found: &mut Vec<Finding>) {
-    let file = config.server.auth_file.display();
+fn users(config: &Config, file: &UserFile, entries: &[Entry], found: &mut Vec<Finding>) {
+    let path = &config.server.auth_file;
     if entries.is_empty() {
-        found.push(Warning(format!("{file} has no users")));
+        found.push(Warning(format!("{} has no users", path.display())));
     }
-    for Problem { line, name, text } in review(config, entries) {
-        found.push(Warning(format!("{file}:{line}: user {name:?}: {text}")));
-    }
+    let mut problems = review(config, entries);
+    // Where they are is only said more exactly then.
+    #[expect(clippy::let_underscore_must_use, reason = "as said above")]
+    let _ = file.point_at(&mut problems);
+    let told = problems.iter().map(|problem| problem.told(path));
+    found.extend(told.map(Warning));
 }

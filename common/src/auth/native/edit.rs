@@ -345,10 +345,14 @@ impl Edit {
     }
 
     fn malformed(&self, place: usize, why: RecordError) -> NativeError {
+        let line = self.text.line(place);
+        let line = line.strip_suffix(b"\n").unwrap_or(line);
+        let pointed = (place < self.text.len()).then(|| why.about().point(place + 1, line));
         NativeError::Malformed {
             file: self.path.clone(),
             line: place as u64 + 1,
             why,
+            pointed,
         }
     }
 }

@@ -7,6 +7,7 @@ mod change;
 mod edit;
 mod lines;
 mod password;
+mod place;
 mod read;
 mod record;
 mod review;
@@ -24,6 +25,7 @@ pub use change::{Unchanged, change};
 pub use edit::{Early, Edit, Existing};
 pub(super) use lines::Lines;
 pub use password::{PasswordError, Stored, Verdict, verify_nobody};
+pub use place::{About, Pointed};
 pub use read::{Entry, UserFile, authenticate};
 pub use record::{FieldError, FieldFault, LONGEST_LINE, Name, Record, RecordError, Setting, shown};
 pub use review::{Problem, review};
@@ -43,6 +45,8 @@ pub enum NativeError {
     Busy,
     /// The user's line is not a record that can log in.
     Malformed {
+        /// Where in the line, for who may see it.
+        pointed: Option<Pointed>,
         file: PathBuf,
         line: u64,
         why: RecordError,
@@ -91,8 +95,17 @@ impl fmt::Display for NativeError {
             NativeError::UserExists(name) => write!(f, "user {name} exists already"),
             NativeError::WrongPassword => f.write_str("wrong password"),
             NativeError::Busy => f.write_str("the user file is being edited"),
-            NativeError::Malformed { file, line, why } => {
-                write!(f, "{}:{line}: {why}", file.display())
+            NativeError::Malformed {
+                file,
+                line,
+                why,
+                pointed,
+            } => {
+                write!(f, "{}:{line}", file.display())?;
+                match pointed {
+                    Some(Pointed { column, excerpt }) => write!(f, ":{column}: {why}{excerpt}"),
+                    None => write!(f, ": {why}"),
+                }
             }
             NativeError::Password(error) => error.fmt(f),
             NativeError::Untrusted { file, why } => {

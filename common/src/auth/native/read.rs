@@ -83,6 +83,8 @@ impl UserFile {
                         file: self.path.clone(),
                         line: number,
                         why,
+                        // SECURITY: for the log, where no part of a line belongs.
+                        pointed: None,
                     }
                 });
             }
@@ -120,6 +122,20 @@ impl UserFile {
             });
         }
         Ok(entries)
+    }
+
+    /// Shows every line and its number, until that says `false`.
+    pub(super) fn each_line(
+        &self,
+        mut show: impl FnMut(u64, &[u8]) -> bool,
+    ) -> Result<(), NativeError> {
+        let mut lines = self.lines();
+        while let Some(line) = lines.next().map_err(|e| self.io(e))? {
+            if !show(line.number, line.octets) {
+                break;
+            }
+        }
+        Ok(())
     }
 
     fn lines(&self) -> Lines<impl Read> {

@@ -8,6 +8,7 @@ use std::os::unix::ffi::OsStrExt;
 use std::path::{Path, PathBuf};
 
 use super::password::{PasswordError, Stored, Verdict, verify_nobody};
+use super::place::About;
 use crate::auth::{CryptError, Secret};
 use crate::path::{LONGEST_NAME, LONGEST_PATH};
 use crate::settings::{Cost, NoScheme};
@@ -323,6 +324,27 @@ pub enum RecordError {
     Crypt(CryptError),
     /// Verifying would cost more than any honest record does.
     Cost,
+}
+
+impl RecordError {
+    /// What of the line is wrong.
+    pub fn about(&self) -> About {
+        match self {
+            RecordError::TooLong | RecordError::TooFewFields => About::Line,
+            RecordError::Field(FieldError { field, .. }) => match *field {
+                "name" => About::Name,
+                "real user" => About::RealUser,
+                "home" => About::Home,
+                "settings" | "setting key" => About::Settings,
+                _ => About::Secret,
+            },
+            RecordError::Scheme(_) => About::Type,
+            RecordError::EmptySecret
+            | RecordError::Secret(_)
+            | RecordError::Crypt(_)
+            | RecordError::Cost => About::Secret,
+        }
+    }
 }
 
 impl From<FieldError> for RecordError {

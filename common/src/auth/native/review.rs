@@ -1,12 +1,13 @@
 //! Looks for what keeps users of the file from logging in, before they try.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::path::Path;
 
 use nix::sys::stat::stat;
 
-use super::{Entry, Record, Scheme};
+use super::{About, Entry, NativeError, Pointed, Record, Scheme, UserFile};
 use crate::auth::{Identity, Wanted};
-use crate::settings::{Config, ServerConfig};
+use crate::settings::{Config, Origin, ServerConfig, SettingError};
 
 /// Something that is wrong with a line of the file.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -16,6 +17,37 @@ pub struct Problem {
     /// The user's name, fit to be shown.
     pub name: String,
     pub text: String,
+    /// What of the line it is about.
+    pub about: About,
+    /// Where that is, once [`UserFile::point_at`] has looked.
+    pub pointed: Option<Pointed>,
+}
+
+impl Problem {
+    /// Something about an entry.
+    pub fn of(entry: &Entry, about: About, text: String) -> Problem {
+        Problem {
+            line: entry.line,
+            name: entry.name.clone(),
+            text,
+            about,
+            pointed: None,
+        }
+    }
+
+    /// The whole sentence, with the place in this file.
+    pub fn told(&self, file: &Path) -> String {
+        let Problem {
+            line, name, text, ..
+        } = self;
+        let file = file.display();
+        match &self.pointed {
+            Some(Pointed { column, excerpt }) => {
+                format!("{file}:{line}:{column}: user {name:?}: {text}{excerpt}")
+            }
+            None => format!("{file}:{line}: user {name:?}: {text}"),
+        }
+    }
 }
 
 /// Looks at every entry as a login under this configuration would, but for the password and the client.
@@ -24,25 +56,19 @@ pub fn review(config: &Config, entries: &[Entry]) -> Vec<Problem> {
     let mut names: BTreeMap<String, u64> = BTreeMap::new();
     let mut asked: BTreeSet<(&str, bool)> = BTreeSet::new();
     for entry in entries {
-        let mut warn = |text: String| {
-            found.push(Problem {
-                line: entry.line,
-                name: entry.name.clone(),
-                text,
-            });
-        };
+        let mut warn = |about: About, text: String| found.push(Problem::of(entry, about, text));
         let key = entry.name.to_ascii_lowercase();
         if let Some(first) = names.get(&key) {
-            warn(format!(
-                "line {first} decides about this name, so this one is without effect"
-            ));
+            let text =
+                format!("line {first} decides about this name, so this one is without effect");
+            warn(About::Name, text);
             continue;
         }
         names.insert(key, entry.line);
         let record = match &entry.record {
             Ok(record) => record,
             Err(why) => {
-                warn(format!("cannot log in: {why}"));
+                warn(why.about(), format!("cannot log in: {why}"));
                 continue;
             }
         };
@@ -52,29 +78,54 @@ pub fn review(config: &Config, entries: &[Entry]) -> Vec<Problem> {
             .with_user_settings(&config.server, own, record.settings());
         match settings {
             Ok(own) if own.log_passwords && !config.session.log_passwords => {
-                warn("LogPasswords is without effect: no password is ever logged".to_owned());
+                let text = "LogPasswords is without effect: no password is ever logged";
+                warn(About::Settings, text.to_owned());
             }
             Ok(_) => {}
-            Err(error) => warn(format!("cannot log in: {}", error.message)),
+            Err(error) => warn(about(&error), format!("cannot log in: {}", error.message)),
         }
         let wanted = record.wanted(&config.server);
         if asked.insert((wanted.real_user, wanted.root_named))
             && let Err(error) = Identity::of(wanted)
         {
-            warn(format!("cannot log in: {error}"));
+            warn(About::RealUser, format!("cannot log in: {error}"));
         }
         // Those below a chroot are of another file system than this one's paths.
         if config.server.chroot.is_none()
             && let Err(errno) = stat(record.home())
         {
-            warn(format!(
-                "home {}: {}",
-                record.home().display(),
-                errno.desc()
-            ));
+            let home = record.home().display();
+            warn(About::Home, format!("home {home}: {}", errno.desc()));
         }
     }
     found
+}
+
+/// What of the entry is wrong, if it is the entry's setting.
+fn about(error: &SettingError) -> About {
+    match error.origin {
+        Origin::User(Some(nth)) => About::Setting(nth),
+        Origin::User(None) => About::Settings,
+        // It stands in the server's file.
+        _ => About::Name,
+    }
+}
+
+impl UserFile {
+    /// Finds the places of problems, which come in the order of their lines, in one pass through the file.
+    ///
+    /// # Errors
+    /// The file cannot be read.
+    pub fn point_at(&self, problems: &mut [Problem]) -> Result<(), NativeError> {
+        let mut left = problems.iter_mut().peekable();
+        self.each_line(|number, line| {
+            while let Some(problem) = left.next_if(|problem| problem.line == number) {
+                let number = usize::try_from(number).unwrap_or(usize::MAX);
+                problem.pointed = Some(problem.about.point(number, line));
+            }
+            left.peek().is_some()
+        })
+    }
 }
 
 impl Record {
