@@ -22,7 +22,14 @@ gzip -9n "$stage"/usr/share/man/man*/*
 mv -- "$stage/usr/share/zsh/site-functions" "$stage/usr/share/zsh/vendor-completions"
 documents="$stage/usr/share/doc/ftpd-suite"
 install -D -m 644 -- "$here/debian/copyright" "$documents/copyright"
-gzip -9nc -- "$here/../CHANGELOG.md" >"$documents/changelog.gz"
+# Debian's form of it; what has changed is in CHANGELOG.md, beside the README.
+gzip -9nc >"$documents/changelog.gz" <<END
+ftpd-suite ($version) unstable; urgency=medium
+
+  * See /usr/share/doc/ftpd/CHANGELOG.md.
+
+ -- $maintainer  $(LC_ALL=C date -uR -d "@${SOURCE_DATE_EPOCH:-$(date +%s)}")
+END
 
 mkdir "$stage/DEBIAN"
 size=$(du -sk -- "$stage" | cut -f 1)

@@ -263,6 +263,21 @@ fn what_is_wrong_in_a_toml_file_is_pointed_at() {
          |        ^^^^^\n"
     );
     assert_eq!(told.status, Some(1));
+    let twice = "listen.port = 2121\nlisten.port = 3\n";
+    for (octets, expected) in [
+        (
+            twice.as_bytes(),
+            ":2:8: duplicate key: leave one of them out\n",
+        ),
+        (
+            b"listen.port = 2121\nfiles.umask = \"\xff\"",
+            ":2:16: this is not UTF-8: save the file",
+        ),
+    ] {
+        std::fs::write(&file, octets).unwrap();
+        let told = scene.check(&["-f", file.to_str().unwrap()]);
+        assert!(told.errors.contains(expected), "{}", told.errors);
+    }
 }
 
 #[test]

@@ -44,7 +44,10 @@ pub(super) fn parse(
                 path,
                 text: valid,
             };
-            errors.push(file.error(end..end, "it is not UTF-8".to_owned()));
+            errors.push(file.error(
+                end..end,
+                "this is not UTF-8: save the file in that encoding".to_owned(),
+            ));
             return parsed;
         }
     };
@@ -57,7 +60,11 @@ pub(super) fn parse(
         Ok(root) => root,
         Err(error) => {
             let span = error.span().unwrap_or(0..0);
-            errors.push(file.error(span, error.message().to_owned()));
+            let message = match error.message() {
+                twice @ "duplicate key" => format!("{twice}: leave one of them out"),
+                message => message.to_owned(),
+            };
+            errors.push(file.error(span, message));
             return parsed;
         }
     };
@@ -438,7 +445,10 @@ mod tests {
         );
         let mut errors = Vec::new();
         super::parse(FTPD, Path::new("f"), b"# ok\n\xff", &mut errors);
-        assert_eq!(errors[0].to_string(), "f:2:1: it is not UTF-8");
+        assert_eq!(
+            errors[0].to_string(),
+            "f:2:1: this is not UTF-8: save the file in that encoding"
+        );
     }
 
     #[test]
