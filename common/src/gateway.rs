@@ -154,6 +154,7 @@ fn network_half(
         terms,
         behalf: None,
         teller,
+        hooks: proxy::HookTerms::of(&gateway.interest, gateway.longest_hook),
         drain,
         log: log.clone(),
     })

@@ -2,12 +2,14 @@
 
 use std::fmt::Display;
 use std::io;
-use std::os::fd::OwnedFd;
+use std::os::fd::{AsFd, OwnedFd};
 
 use nix::fcntl::OFlag;
 use nix::sys::resource::{Resource, getrlimit, setrlimit};
 use nix::sys::stat::Mode;
 
+use crate::hookd::{self, Introduction, Stage};
+use crate::listener::ToHooks;
 use crate::log::{self, Log, Places, Sinks};
 use crate::net::Ends;
 use crate::sandbox::{EmptyRoot, Programs};
@@ -210,6 +212,37 @@ pub fn take_client() -> io::Result<(OwnedFd, Ends)> {
     detach_standard_descriptors()?;
     socket2::SockRef::from(&socket).set_nonblocking(true)?;
     Ok((socket, ends))
+}
+
+/// Starts a hookd for the one session of inetd, if there are hooks.
+///
+/// # Errors
+/// What socketpair(2), memfd_create(2) and fork(2) say.
+pub fn introduce_single_session(
+    recipe: Option<hookd::Recipe>,
+    ends: Ends,
+) -> Result<Option<ToHooks>, String> {
+    let Some(recipe) = recipe else {
+        return Ok(None);
+    };
+    let introduce = || {
+        let (door, behind) = hookd::door()?;
+        recipe.start(&behind, hookd::fresh_id(), &[])?;
+        let (channel, theirs) = hookd::channel()?;
+        let session = Introduction::Session {
+            number: 0,
+            id: hookd::fresh_id(),
+            process: std::process::id(),
+            client: ends.peer,
+            server: ends.local,
+            stage: Stage::New,
+            user_follows: false,
+        };
+        door.introduce(&session, Some(theirs.as_fd()))?;
+        let door = Some(door);
+        Ok(Some(ToHooks { channel, door }))
+    };
+    introduce().map_err(because::<nix::errno::Errno>("hooks"))
 }
 
 /// The soft limit on descriptors is for programs that use select(2).

@@ -12,15 +12,15 @@ use common::auth::{Identity, session_group};
 use common::cli;
 use common::entrances;
 use common::gateway;
-use common::hookd::{self, Interest, Introduction, Stage};
+use common::hookd::{self, Interest};
 use common::hooks::Hook;
 use common::jail::Names;
 use common::listener::{
-    Client, Entrance, Lifeline, Listener, Operator, Ran, Renewal, Reports, Status, ToHooks,
+    Client, Entrance, Lifeline, Listener, Operator, Ran, Renewal, Reports, Status,
 };
 use common::log::{Log, Places, Sinks};
 use common::lookup::Found;
-use common::net::{self, Ends};
+use common::net;
 use common::pid_file::PidFile;
 use common::sandbox::{Bounding, EmptyRoot, Programs, drop_bounding, is_root};
 use common::settings::{Config, Run, ServerConfig, Source};
@@ -87,7 +87,8 @@ pub(crate) fn serve_inetd(config: Config) -> ExitCode {
     let prepared = prepare(config).and_then(|(mut setup, sinks)| {
         setup.log = start_logger(&setup, sinks)?;
         setup.found = start_lookup(&setup)?;
-        let hooks = introduce_single_session(&setup, ends)?;
+        let hooks = hook_recipe(&setup, &setup.config.server, None);
+        let hooks = startup::introduce_single_session(hooks, ends)?;
         let tls = start_signer(&setup)?.map(|(_, ready)| ready.offer);
         Lifeline::unattended()
             .map(|lifeline| (setup, tls, hooks, lifeline))
@@ -167,7 +168,6 @@ fn start(config: Config) -> Result<(Listener, Setup, Option<PidFile>), String> {
         let _ = terminal.map(nix::unistd::dup2_stderr);
     })?;
     let renewal = signer.map(|(recipe, ready)| Renewal::new(recipe, ready));
-    entrances::announce(&ports, &setup.log);
     let server = &setup.config.server;
     let (limits, total) = (server.limits.clone(), server.total_rates);
     let drain_time = server.drain_timeout;
@@ -177,6 +177,7 @@ fn start(config: Config) -> Result<(Listener, Setup, Option<PidFile>), String> {
         .map_err(because("hooks"))?
         .with_operator(operator);
     listener.set_drain_time(drain_time);
+    entrances::announce(listener.ports(), &setup.log);
     startup::tell_ready(awaited);
     Ok((listener, setup, pid_file))
 }
@@ -354,31 +355,6 @@ pub(crate) fn hook_recipe(
         results: server.hooks.log.clone(),
         log: setup.log.clone(),
     })
-}
-
-/// Starts a hookd for the one session of inetd.
-fn introduce_single_session(setup: &Setup, ends: Ends) -> Result<Option<ToHooks>, String> {
-    let Some(recipe) = hook_recipe(setup, &setup.config.server, None) else {
-        return Ok(None);
-    };
-    let introduce = || {
-        let (door, behind) = hookd::door()?;
-        recipe.start(&behind, hookd::fresh_id(), &[])?;
-        let (channel, theirs) = hookd::channel()?;
-        let session = Introduction::Session {
-            number: 0,
-            id: hookd::fresh_id(),
-            process: std::process::id(),
-            client: ends.peer,
-            server: ends.local,
-            stage: Stage::New,
-            user_follows: false,
-        };
-        door.introduce(&session, Some(theirs.as_fd()))?;
-        let door = Some(door);
-        Ok(Some(ToHooks { channel, door }))
-    };
-    introduce().map_err(because::<nix::errno::Errno>("hooks"))
 }
 
 /// Does once what every session would do for itself: loading name services, asking the processor what it can do.

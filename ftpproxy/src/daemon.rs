@@ -5,24 +5,27 @@ use std::os::fd::AsFd;
 use std::process::ExitCode;
 use std::time::Duration;
 
-use common::cli;
+use common::cli::{self, finding};
 use common::dialer::Rules;
 use common::entrances;
 use common::gateway::{self, Gateway};
-use common::hookd::Interest;
+use common::hookd::{self, Interest};
+use common::hooks::Hook;
 use common::listener::{
-    Client, Entrance, Lifeline, Listener, Operator, Pool, Ran, Renewal, Reports, Status,
+    Client, Entrance, Lifeline, Listener, Operator, Pool, Ran, Renewal, Reports, Status, ToHooks,
 };
 use common::log::{Log, Places, Sinks};
+use common::net::Ends;
 use common::pid_file::PidFile;
 use common::pool::{Login, Recipe, Standing};
 use common::rate::Rates;
 use common::sandbox::{Bounding, EmptyRoot, Programs, drop_bounding, is_root};
-use common::settings::{GatewayConfig, Run, Source};
+use common::settings::{GatewayConfig, Run, Source, SpoolFull};
 use common::startup::{self, apart, because};
 use common::sys;
 use common::tls::{Offer, Trusted, signer};
 
+use crate::check;
 use crate::reload::reload;
 
 /// What every session is started with: made once by the listener, before the first fork.
@@ -37,6 +40,9 @@ pub(crate) struct Setup {
     pub(crate) standing: Option<Standing>,
     /// Who certifies servers.
     pub(crate) trusted: Option<Trusted>,
+    /// What hooks are for, and the longest that a session waits for them.
+    pub(crate) interest: Interest,
+    pub(crate) longest_hook: Duration,
 }
 
 impl Setup {
@@ -49,7 +55,7 @@ impl Setup {
 
     /// Starts the signer, if there are certificates, and waits until it has read them.
     fn start_signer(&self) -> Result<Option<(signer::Recipe, signer::Ready)>, String> {
-        let [_, _, _, user, _] = self.config.own_uids();
+        let [_, _, _, user, ..] = self.config.own_uids();
         let root = self.empty_root.as_ref();
         let (tls, run) = (&self.config.tls, self.config.run);
         startup::start_signer(tls, run, &self.programs, user, root, &self.log)
@@ -67,9 +73,8 @@ impl Setup {
             },
             empty_root: self.empty_root.as_ref(),
             trusted: self.trusted.as_ref(),
-            // It has no hooks.
-            interest: Interest::default(),
-            longest_hook: Duration::ZERO,
+            interest: self.interest,
+            longest_hook: self.longest_hook,
         }
     }
 }
@@ -111,8 +116,13 @@ pub(crate) fn serve_inetd(config: GatewayConfig) -> ExitCode {
     let Ok((socket, ends)) = startup::take_client() else {
         return ExitCode::FAILURE;
     };
-    match prepare_single_session(config) {
-        Ok((setup, tls, lifeline)) => {
+    match prepare_single_session(config, ends) {
+        Ok(Prepared {
+            setup,
+            tls,
+            hooks,
+            lifeline,
+        }) => {
             let client = Client {
                 socket,
                 ends,
@@ -121,7 +131,7 @@ pub(crate) fn serve_inetd(config: GatewayConfig) -> ExitCode {
                 lifeline,
                 drain: None,
                 reports: Reports::nowhere(),
-                hooks: None,
+                hooks,
                 page: None,
             };
             sys::exit(gateway::serve(&setup.gateway(), client).code())
@@ -131,16 +141,29 @@ pub(crate) fn serve_inetd(config: GatewayConfig) -> ExitCode {
     }
 }
 
-fn prepare_single_session(
-    config: GatewayConfig,
-) -> Result<(Setup, Option<Offer>, Lifeline), String> {
+/// What the one session of inetd is started with.
+struct Prepared {
+    setup: Setup,
+    tls: Option<Offer>,
+    hooks: Option<ToHooks>,
+    lifeline: Lifeline,
+}
+
+fn prepare_single_session(config: GatewayConfig, ends: Ends) -> Result<Prepared, String> {
     let (mut setup, sinks) = prepare(config)?;
     setup.begin_log(sinks)?;
     common::tls::warm_up();
     let tls = setup.start_signer()?.map(|(_, ready)| ready.offer);
+    let hooks = hook_recipe(&setup, &setup.config);
+    let hooks = startup::introduce_single_session(hooks, ends)?;
     setup.log.begin_session();
     let lifeline = Lifeline::unattended().map_err(because("pipe"))?;
-    Ok((setup, tls, lifeline))
+    Ok(Prepared {
+        setup,
+        tls,
+        hooks,
+        lifeline,
+    })
 }
 
 /// Makes everything that is made once. The log is added when the logger runs.
@@ -159,7 +182,10 @@ fn prepare(config: GatewayConfig) -> Result<(Setup, Sinks), String> {
     };
     let trusted = startup::trusted(&config.upstream)?;
     look(&config)?;
+    let (interest, longest_hook) = interest_in(&config);
     let setup = Setup {
+        interest,
+        longest_hook,
         config,
         programs,
         empty_root,
@@ -184,9 +210,19 @@ fn start(config: GatewayConfig) -> Result<(Listener, Setup, Option<PidFile>), St
     let terminal = io::stderr().as_fd().try_clone_to_owned();
     startup::detach_standard_descriptors().map_err(because("/dev/null"))?;
     setup.begin_log(sinks)?;
+    for text in wrong_with_hooks(&setup.config) {
+        setup.log.line(&format!("hooks: {text}"));
+    }
     startup::raise_descriptor_limit();
     if is_root() {
-        drop_bounding(Bounding::Empty).map_err(|error| error.to_string())?;
+        // Programs that run as root are to have its capabilities.
+        let privileged = setup.config.hooks().any(Hook::needs_privileges);
+        let bounding = if privileged {
+            Bounding::Whole
+        } else {
+            Bounding::Empty
+        };
+        drop_bounding(bounding).map_err(|error| error.to_string())?;
     }
     common::tls::warm_up();
     let signer = setup.start_signer().inspect_err(|_| {
@@ -199,14 +235,16 @@ fn start(config: GatewayConfig) -> Result<(Listener, Setup, Option<PidFile>), St
     let (pool, standing) = pool(&setup, &setup.config, &setup.trusted, None)?;
     setup.standing = standing;
     let (config, log) = (&setup.config, &setup.log);
-    entrances::announce(&ports, log);
     let limits = config.limits.clone();
     let drain_time = config.drain_timeout;
     let mut listener = Listener::new(ports, renewal, limits, Rates::default(), log.clone())
         .map_err(because("signals"))?
+        .with_hooks(hook_recipe(&setup, &setup.config))
+        .map_err(because("hooks"))?
         .with_operator(operator)
         .with_pool(pool);
     listener.set_drain_time(drain_time);
+    entrances::announce(listener.ports(), &setup.log);
     startup::tell_ready(awaited);
     Ok((listener, setup, pid_file))
 }
@@ -221,7 +259,7 @@ pub(crate) fn pool(
     if !config.pools() {
         return Ok((None, None));
     }
-    let [.., user] = config.own_uids();
+    let [.., user, _] = config.own_uids();
     let recipe = Recipe {
         config: config.clone(),
         trusted: trusted.clone(),
@@ -232,6 +270,33 @@ pub(crate) fn pool(
     let pool = Pool::start_after(former, recipe).map_err(because("pool"))?;
     let standing = pool.standing().map_err(because("pool"))?;
     Ok((Some(pool), Some(standing)))
+}
+
+/// What hooks are for, and the longest that a session waits for them.
+pub(crate) fn interest_in(config: &GatewayConfig) -> (Interest, Duration) {
+    let hooks: Vec<Hook> = config.hooks().cloned().collect();
+    (Interest::of(&hooks, None), hookd::longest(&hooks))
+}
+
+/// What the process that runs hooks is started with, if there are any.
+pub(crate) fn hook_recipe(setup: &Setup, config: &GatewayConfig) -> Option<hookd::Recipe> {
+    let hooks: Vec<Hook> = config.hooks().cloned().collect();
+    let [.., user] = config.own_uids();
+    (!hooks.is_empty()).then(|| hookd::Recipe {
+        hooks,
+        user,
+        // It is for uploads, which are the servers' own.
+        spool: None,
+        spool_full: SpoolFull::Accept,
+        programs: setup.programs.clone(),
+        results: config.hooks.log.clone(),
+        log: setup.log.clone(),
+    })
+}
+
+/// What is wrong with what hooks name: it starts all the same.
+pub(crate) fn wrong_with_hooks(config: &GatewayConfig) -> Vec<String> {
+    finding::errors(check::hooks(config))
 }
 
 /// Whether what the settings are about is there.

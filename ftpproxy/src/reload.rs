@@ -2,7 +2,7 @@
 //! keep what they began with, their server above all.
 
 use common::entrances;
-use common::listener::{Listener, Pool};
+use common::listener::{Listener, Office, Pool};
 use common::pool::Standing;
 use common::rate::Rates;
 use common::settings::{GatewayConfig, Source, load_gateway};
@@ -10,7 +10,7 @@ use common::startup::{self, apart};
 use common::sys;
 use common::tls::Trusted;
 
-use crate::daemon::{Setup, look, pool};
+use crate::daemon::{Setup, hook_recipe, interest_in, look, pool, wrong_with_hooks};
 
 /// What was made for the new settings.
 struct Made {
@@ -18,6 +18,8 @@ struct Made {
     trusted: Option<Trusted>,
     pool: Option<Pool>,
     standing: Option<Standing>,
+    /// Others than there were, if they are.
+    hooks: Option<Option<Office>>,
 }
 
 /// Reads everything anew and goes on with it; with what was, if anything is wrong. The log tells.
@@ -30,6 +32,14 @@ pub(crate) fn reload(source: &Source, setup: &mut Setup, listener: &mut Listener
             if !made.config.tls.certificates.is_empty() {
                 // The same files may have another content.
                 listener.renew_certificates();
+            }
+            if let Some(office) = made.hooks {
+                listener.change_hooks(office);
+                (setup.interest, setup.longest_hook) = interest_in(&made.config);
+                for text in wrong_with_hooks(&made.config) {
+                    setup.log.line(&format!("hooks: {text}"));
+                }
+                setup.log.line("hooks: others, for new sessions");
             }
             setup.log.set_level(made.config.log_level);
             setup.standing = made.standing;
@@ -58,7 +68,19 @@ fn anew(source: &Source, setup: &Setup, listener: &Listener) -> Result<Made, Vec
         .map_err(|problem| vec![problem])?;
     let (pool, standing) =
         pool(setup, &config, &trusted, listener.pool()).map_err(|problem| vec![problem])?;
+    // Last, as it forks.
+    let old = &setup.config;
+    let same = config.hooks().eq(old.hooks()) && config.hooks.log == old.hooks.log;
+    let hooks = (!same).then(|| {
+        let recipe = hook_recipe(setup, &config);
+        let office = recipe.map(|recipe| listener.prepare_hooks(recipe));
+        office.transpose()
+    });
+    let hooks = hooks
+        .transpose()
+        .map_err(|errno| vec![format!("hooks: {errno}")])?;
     Ok(Made {
+        hooks,
         config,
         trusted,
         pool,

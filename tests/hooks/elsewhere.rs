@@ -82,5 +82,7 @@ fn a_user_who_is_led_elsewhere_logs_out_here() {
     let elsewhere = format!("{}@{address}", there.login.name);
     assert_eq!(events[3]["login"], elsewhere);
     assert_eq!(events[4]["login"], elsewhere);
-    assert_eq!(events[4].get("session_sent"), None);
+    assert_eq!(events[4]["reason"], "quit");
+    assert_eq!(events[4]["session_sent"], 0);
+    assert_eq!(events[4]["upstream_port"], address.port());
 }

@@ -2,7 +2,7 @@
 
 use std::fs;
 use std::os::unix::fs::PermissionsExt;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use tests::{Setup, wait};
 
@@ -15,7 +15,11 @@ pub(crate) struct Script {
 impl Script {
     /// Writes a script of bash. In it `$out` is a directory that everybody may write to.
     pub(crate) fn new(setup: &Setup, name: &str, body: &str) -> Script {
-        let scratch = setup.scratch();
+        Script::within(setup.scratch(), name, body)
+    }
+
+    /// The same in another directory.
+    pub(crate) fn within(scratch: &Path, name: &str, body: &str) -> Script {
         let out = scratch.join("out");
         fs::create_dir_all(&out).unwrap();
         fs::set_permissions(scratch, fs::Permissions::from_mode(0o755)).unwrap();

@@ -4,6 +4,7 @@ use std::fs;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr, TcpListener, TcpStream};
 use std::os::fd::OwnedFd;
 use std::os::unix::process::CommandExt;
+use std::path::PathBuf;
 use std::process::{Child, Command, ExitStatus, Stdio};
 
 use nix::sys::signal::Signal;
@@ -31,6 +32,8 @@ pub struct GatewaySetup {
     hosts: Option<String>,
     /// The connection that inetd gives it.
     client: Option<OwnedFd>,
+    /// The whole configuration file, where that is in TOML.
+    toml: Option<String>,
 }
 
 impl GatewaySetup {
@@ -45,6 +48,7 @@ impl GatewaySetup {
             passed: None,
             hosts: None,
             client: None,
+            toml: None,
         }
     }
 
@@ -101,6 +105,12 @@ impl GatewaySetup {
         self
     }
 
+    /// Has all of the configuration in TOML.
+    pub fn toml(mut self, text: &str) -> GatewaySetup {
+        self.toml = Some(text.to_owned());
+        self
+    }
+
     /// Leaves a line of the configuration file out that would be there.
     pub fn without(mut self, line: &str) -> GatewaySetup {
         self.settings.retain(|setting| setting != line);
@@ -146,9 +156,13 @@ impl GatewaySetup {
 
     fn spawn(mut self) -> Gateway {
         let scratch = Scratch::new();
-        let configuration = scratch.join("gateway.conf");
+        let (name, settings) = match self.toml.take() {
+            Some(text) => ("gateway.toml", text),
+            None => ("gateway.conf", self.settings.join("\n")),
+        };
+        let configuration = scratch.join(name);
         let place = scratch.path().to_str().unwrap();
-        let settings = self.settings.join("\n").replace("{scratch}", place);
+        let settings = settings.replace("{scratch}", place);
         fs::write(&configuration, settings + "\n").unwrap();
         mode(&configuration, 0o600);
         let mut program = binaries::path(self.program);
@@ -215,6 +229,7 @@ impl GatewaySetup {
             log,
             servants: Vec::new(),
             scratch,
+            configuration,
             program: self.program,
         }
     }
@@ -229,6 +244,7 @@ pub struct Gateway {
     /// The children of the listener that serve all sessions.
     pub servants: Vec<Process>,
     pub scratch: Scratch,
+    configuration: PathBuf,
     program: &'static str,
 }
 
@@ -236,14 +252,14 @@ impl Gateway {
     /// Asks the daemon, as whoever runs it does.
     pub fn ask(&self, words: &[&str]) -> std::process::Output {
         let mut command = Command::new(binaries::path(self.program));
-        command.arg("-f").arg(self.scratch.join("gateway.conf"));
+        command.arg("-f").arg(&self.configuration);
         command.args(words).output().unwrap()
     }
 
     /// Writes the configuration anew, tells the daemon, and waits for the line of the log with these words.
     #[track_caller]
     pub fn reload(&self, lines: &str, words: &[&str]) {
-        fs::write(self.scratch.join("gateway.conf"), lines).unwrap();
+        fs::write(&self.configuration, lines).unwrap();
         self.process().signal(Signal::SIGHUP);
         self.log.line_with(words);
     }

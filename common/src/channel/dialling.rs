@@ -4,6 +4,7 @@
 use std::net::SocketAddr;
 
 use super::messages::UserName;
+use crate::hookd::{EndWords, Listed, Reason};
 use crate::jail::Failure;
 use crate::messages;
 use crate::proto::destination::LONGEST_HOST;
@@ -38,6 +39,10 @@ messages! {
         237 => LoginFailed { user: UserName },
         /// It was right. → `Done`, or `TooMany` for this user.
         238 => LoggedIn { user: UserName },
+        /// The data connections that there were have ended. → `Done`, once hooks are that are waited for.
+        241 => DataEnded,
+        /// The session ends, having moved so much. → `Done`.
+        242 => Leave { end: Listed<EndWords>, up: u64, down: u64 },
         /// A channel to the signer that has the keys to these certificates. → `Signer` with its end, or `NoSigner`.
         239 => Signer { generation: u32 },
     }
@@ -60,6 +65,8 @@ messages! {
         9 => Signer,
         /// It is the server of the pool with this number.
         11 => Serving { server: SocketAddr, number: u16 },
+        /// A hook refuses the data connection, in these words.
+        12 => Vetoed { text: Reason },
         /// The certificates are others now, the signer is gone, or the session has had its channel.
         10 => NoSigner,
     }

@@ -58,6 +58,23 @@ pub(super) fn section(page: &mut Roff) {
              A transfer that breaks off is reset on both sides.",
         ),
     ]);
+    page.control("SH", ["HOOKS"]);
+    page.text([
+        roman("They are as those of ftpd, see "),
+        bold("ftpd-hooks"),
+        roman(
+            "(5), on what a gateway knows of: connect, login, login_failed, logout, data_up, data_down, limit_hit, ban, reload, start and \
+             stop. A transfer has two data connections: FromClient or ToClient on the client's side, ToServer or FromServer on the \
+             server's. ",
+        ),
+        bold("ConnectUpHook"),
+        roman(" is asked about each of them before there is one, and "),
+        bold("ConnectDownHook"),
+        roman(
+            " told of their ends before the client hears how the transfer went, or when the session is over in whichever way. Programs run \
+             with uid ProxyUser+5 unless the setting says who runs them.",
+        ),
+    ]);
     page.control("SH", ["TLS"]);
     page.text([
         roman("With a "),

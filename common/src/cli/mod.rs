@@ -5,6 +5,7 @@ pub mod asking;
 pub mod dash;
 mod examples;
 mod files;
+pub mod finding;
 mod flags;
 pub mod ftpd;
 pub mod ftphash;

@@ -1,6 +1,7 @@
 //! The trusted half of a session with another server: leads there by the rules, makes data sockets for both sides, and
 //! reports logins. It runs no parser of what client or server send. Once it has reached a server it can open no file any more.
 
+mod hooks;
 mod pooled;
 mod reach;
 
@@ -12,7 +13,7 @@ use std::time::Instant;
 use crate::channel::{Answerer, DialAnswer, DialFault, DialRequest, Dialling, HostName, UserName};
 use crate::control::until;
 use crate::hookd::{Listed, Reach, Reason, Told};
-use crate::hooks::{Kind, Outcome, Phase};
+use crate::hooks::{Connection, Kind, Outcome};
 use crate::jail::Failure;
 use crate::listener::{Answer, Lifeline, Reports, Sign, Status, Verdict, halves};
 use crate::log::{Fact, Log};
@@ -235,6 +236,8 @@ impl<'a> Dialer<'a> {
                 self.visit.reports.failed().map_err(|_| Status::Ended)?;
                 Ok((DialAnswer::Done, None))
             }
+            DialRequest::DataEnded => Ok(self.data_ended()),
+            DialRequest::Leave { end, up, down } => Ok(self.leave(end, up, down)),
             DialRequest::Signer { generation } => Ok(self.lead_to_signer(generation)),
             DialRequest::LoggedIn { user } => self.log_in(channel, user),
         }
@@ -329,6 +332,7 @@ impl<'a> Dialer<'a> {
                     peer: server,
                     passed: None,
                 });
+                self.visit.hooks.led_to(server);
                 self.tell_of_server(
                     destination,
                     &format!("connected to {destination} ({server})"),
@@ -419,20 +423,6 @@ impl<'a> Dialer<'a> {
         self.verdict(channel, &asked).map(|_| ())
     }
 
-    /// Tells hooks.
-    fn tell(&mut self, told: Told) {
-        let hooks = &mut self.visit.hooks;
-        hooks.attend();
-        // It has happened, whatever they say.
-        hooks.say(Phase::After, told, None);
-        let lost = hooks.take_lost();
-        if lost > 0 {
-            self.rules.log.line(&format!(
-                "hooks: {lost} events were lost, hookd was not to be had"
-            ));
-        }
-    }
-
     fn log_in(&mut self, channel: &Answerer<Dialling>, user: UserName) -> Result<Answered, Status> {
         let most = self.rules.config.max_per_user;
         let asked = self
@@ -478,28 +468,34 @@ impl<'a> Dialer<'a> {
     }
 
     /// A listener on the address of the client's connection, with the address that the client is to be told.
-    fn listen_for_client(&self, family: Family) -> Answered {
+    fn listen_for_client(&mut self, family: Family) -> Answered {
         let ip = self.visit.ends.server();
         let matches = match family {
             Family::V4 => ip.is_ipv4(),
             Family::V6 => ip.is_ipv6(),
             Family::Unknown => false,
         };
-        match matches && self.logged_in {
-            true => self.listen(self.visit.ends.local, self.believed),
-            false => (DialAnswer::TargetRefused, None),
+        if !matches || !self.logged_in {
+            return (DialAnswer::TargetRefused, None);
         }
+        let client = SocketAddr::new(self.visit.ends.client(), 0);
+        let (local, believed) = (self.visit.ends.local, self.believed);
+        self.listen(local, believed, client, Connection::FromClient)
     }
 
     /// The beginning of a connection to the client itself, never to anybody else.
-    fn connect_to_client(&self, target: SocketAddr) -> Answered {
-        let ends = &self.visit.ends;
+    fn connect_to_client(&mut self, target: SocketAddr) -> Answered {
+        let ends = self.visit.ends;
         // SECURITY: a third address would make this gateway a tool against others (RFC 2577 §3).
         let is_client = target.ip().to_canonical() == ends.client();
         if !is_client || target.port() < FIRST_CLIENT_PORT || !self.logged_in {
             return (DialAnswer::TargetRefused, None);
         }
         let target = SocketAddr::new(ends.client(), target.port());
+        let source = SocketAddr::new(ends.server(), 0);
+        if let Some(refused) = self.data_up(source, target, Connection::ToClient) {
+            return refused;
+        }
         let begun = net::connect_active(
             ends.server(),
             net::scope(ends.peer),
@@ -511,19 +507,22 @@ impl<'a> Dialer<'a> {
     }
 
     /// The beginning of a connection to the server that was dialled, never to another.
-    fn connect_to_server(&self, port: u16) -> Answered {
-        match self.reached {
-            Some(Ends { local, peer, .. }) if port >= FIRST_CLIENT_PORT => {
-                let mut server = peer;
-                server.set_port(port);
-                connecting(net::connect_server(
-                    Some(local.ip()),
-                    server,
-                    self.addresses(),
-                ))
-            }
-            _ => (DialAnswer::TargetRefused, None),
+    fn connect_to_server(&mut self, port: u16) -> Answered {
+        let Some(Ends { local, peer, .. }) = self.reached.filter(|_| port >= FIRST_CLIENT_PORT)
+        else {
+            return (DialAnswer::TargetRefused, None);
+        };
+        let mut server = peer;
+        server.set_port(port);
+        let source = SocketAddr::new(local.ip(), 0);
+        if let Some(refused) = self.data_up(source, server, Connection::ToServer) {
+            return refused;
         }
+        connecting(net::connect_server(
+            Some(local.ip()),
+            server,
+            self.addresses(),
+        ))
     }
 
     /// Whose addresses its sockets have.
@@ -531,19 +530,32 @@ impl<'a> Dialer<'a> {
         self.rules.config.transparent.into()
     }
 
-    fn listen_for_server(&self) -> Answered {
+    fn listen_for_server(&mut self) -> Answered {
         match self.reached {
-            Some(Ends { local, .. }) => self.listen(local, None),
+            Some(Ends { local, peer, .. }) => {
+                let server = SocketAddr::new(peer.ip(), 0);
+                self.listen(local, None, server, Connection::FromServer)
+            }
             None => (DialAnswer::TargetRefused, None),
         }
     }
 
-    /// A listener on an address of this side, and the address that is told of it.
-    fn listen(&self, local: SocketAddr, told: Option<IpAddr>) -> Answered {
+    /// A listener on an address of this side, and the address that is told of it, once hooks have nothing against that somebody comes.
+    fn listen(
+        &mut self,
+        local: SocketAddr,
+        told: Option<IpAddr>,
+        somebody: SocketAddr,
+        connection: Connection,
+    ) -> Answered {
         let ip: IpAddr = local.ip().to_canonical();
         let ports = self.rules.config.data_ports;
         match net::listen_passive(ip, net::scope(local), ports, self.addresses()) {
             Ok((socket, port)) => {
+                let here = SocketAddr::new(ip, port);
+                if let Some(refused) = self.data_up(somebody, here, connection) {
+                    return refused;
+                }
                 let address = SocketAddr::new(told.unwrap_or(ip), port);
                 (DialAnswer::Listening { address }, Some(socket.into()))
             }

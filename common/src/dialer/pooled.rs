@@ -94,6 +94,7 @@ impl Dialer<'_> {
                     peer: server,
                     passed: None,
                 });
+                self.visit.hooks.led_to(server);
                 // It is counted there; where the listener is gone nobody asks.
                 let _ = self.visit.reports.serves(&member.name);
                 self.tell_of_server(member, &format!("connected to {member} ({server})"));

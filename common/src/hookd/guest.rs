@@ -43,17 +43,30 @@ pub(super) struct Guest {
 /// What hooks are to be told when the session ends.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub(super) struct Owed {
-    /// The end of a data connection.
+    /// The end of a data connection, and of a gateway's on its other side.
     data: Option<DataConnection>,
+    server_data: Option<DataConnection>,
     /// A logout.
     logged_in: bool,
     tls: Option<Listed<VersionWords>>,
     sum: Sum,
     /// Who has logged in at another server.
     elsewhere: Option<UserName>,
+    /// Where that is.
+    upstream: Option<SocketAddr>,
 }
 
-fields! { Owed: data, logged_in, tls, sum, elsewhere }
+fields! { Owed: data, server_data, logged_in, tls, sum, elsewhere, upstream }
+
+impl Owed {
+    /// What is owed for the side that a data connection is on.
+    fn side(&mut self, data: Option<DataConnection>) -> &mut Option<DataConnection> {
+        match data.is_some_and(|data| data.connection.is_with_server()) {
+            true => &mut self.server_data,
+            false => &mut self.data,
+        }
+    }
+}
 
 /// A uid with its groups.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -85,6 +98,7 @@ impl Guest {
                 pid: process,
                 client: net::canonical(client),
                 server: net::canonical(server),
+                upstream: None,
                 tls: None,
                 login: None,
                 user: None,
@@ -118,6 +132,7 @@ impl Guest {
     /// Takes over what the hookd before was told.
     pub(super) fn recall(&mut self, owed: Owed) {
         self.session.tls = owed.tls.as_ref().map(Listed::as_str);
+        self.session.upstream = owed.upstream.map(net::canonical);
         self.owed = owed;
     }
 
@@ -180,13 +195,17 @@ impl Guest {
     /// Makes the event of what was told.
     pub(super) fn event(&mut self, told: Told) -> Event {
         match told.kind {
-            Kind::DataUp => self.owed.data = told.data,
-            Kind::DataDown => self.owed.data = None,
+            Kind::DataUp => *self.owed.side(told.data) = told.data,
+            Kind::DataDown => *self.owed.side(told.data) = None,
             Kind::Login => {
                 self.owed.logged_in = true;
                 self.owed.elsewhere.clone_from(&told.login);
             }
             _ => {}
+        }
+        if told.upstream.is_some() {
+            self.owed.upstream = told.upstream;
+            self.session.upstream = told.upstream.map(net::canonical);
         }
         if told.tls.is_some() {
             self.owed.tls = told.tls;
@@ -244,7 +263,8 @@ impl Guest {
     /// What is owed when the session has ended.
     pub(super) fn farewell(&mut self) -> Vec<Event> {
         let mut events = Vec::new();
-        if let Some(data) = self.owed.data.take() {
+        let up = [self.owed.server_data.take(), self.owed.data.take()];
+        for data in up.into_iter().flatten() {
             let told = Told {
                 data: Some(data),
                 ..Told::new(Kind::DataDown)
@@ -262,8 +282,9 @@ impl Guest {
                 sent,
                 end,
             } = self.owed.sum;
-            // Of those who are led to another server nobody knows.
-            event.act.moved = self.identity.is_some().then_some((received, sent));
+            // Of those who are led to another server it is known where they have said it.
+            let known = self.identity.is_some() || end.is_some();
+            event.act.moved = known.then_some((received, sent));
             event.act.reason = end.map(|end| Text::cut(end.as_str()));
             events.push(event);
         }

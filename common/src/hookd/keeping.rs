@@ -401,6 +401,7 @@ mod tests {
                     pid: 1,
                     client,
                     server: client,
+                    upstream: None,
                     tls: None,
                     login: None,
                     user: None,

@@ -314,6 +314,8 @@ pub struct Told {
     pub tls: Option<Listed<VersionWords>>,
     /// The setting whose limit was hit.
     pub limit: Option<Listed<LimitWords>>,
+    /// The server that a gateway has reached.
+    pub upstream: Option<SocketAddr>,
 }
 
 /// A command of the client's and, once there is one, its reply.
@@ -370,6 +372,7 @@ impl Told {
             directory: None,
             tls: None,
             limit: None,
+            upstream: None,
         }
     }
 
@@ -394,7 +397,7 @@ impl Told {
 fields! {
     Told:
     id, kind, path, from, target, temporary, size, offset, transferred, duration, hash, mode, replaced,
-    data, outcome, reason, login, command, directory, tls, limit
+    data, outcome, reason, login, command, directory, tls, limit, upstream
 }
 
 /// A number that no other event or session has.

@@ -7,6 +7,7 @@ mod guest;
 mod interest;
 mod keeping;
 mod ledger;
+pub mod look;
 mod message;
 mod outlet;
 mod program;

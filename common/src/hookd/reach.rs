@@ -1,5 +1,6 @@
 //! Keeper's way to hookd: telling waits for nobody, asking waits for the hooks that are to be waited for.
 
+use std::net::SocketAddr;
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 use std::time::{Duration, Instant};
 
@@ -26,8 +27,10 @@ pub struct Reach {
     next: u32,
     /// What could not be told, since hookd has too much to do.
     lost: u64,
-    /// The data connection that hooks were told of, and not yet of its end.
-    data: Option<DataConnection>,
+    /// The data connections that hooks were told of, and not yet of their ends: the client's, and a gateway's with the server.
+    data: [Option<DataConnection>; 2],
+    /// The server that a gateway has reached.
+    upstream: Option<SocketAddr>,
     /// What protects the control connection, by the word of the network half.
     tls: Option<Listed<VersionWords>>,
 }
@@ -40,7 +43,8 @@ impl Reach {
             longest,
             next: 1,
             lost: 0,
-            data: None,
+            data: [None; 2],
+            upstream: None,
             tls: None,
         }
     }
@@ -48,6 +52,11 @@ impl Reach {
     /// Has all that is told from now on be of a session under TLS.
     pub fn secured(&mut self, version: Listed<VersionWords>) {
         self.tls = Some(version);
+    }
+
+    /// Has all that is told from now on be of a session with this server.
+    pub fn led_to(&mut self, server: SocketAddr) {
+        self.upstream = Some(server);
     }
 
     pub fn interest(&self) -> &Interest {
@@ -67,6 +76,7 @@ impl Reach {
     /// Tells, if anybody wants to know, and asks where somebody is to be waited for. A file may ride on the question.
     pub fn say(&mut self, phase: Phase, mut told: Told, file: Option<BorrowedFd<'_>>) -> Verdict {
         told.tls = self.tls;
+        told.upstream = self.upstream;
         if !self.interest.concerns(&told, phase) {
             return Verdict::Pass;
         }
@@ -105,12 +115,14 @@ impl Reach {
         }
     }
 
-    /// Tells of a data connection that is about to be made, after the end of any other one: hooks are asked before, and told after.
+    /// Tells of a data connection that is about to be made, after the end of any other one on its side: hooks are asked before, and
+    /// told after.
     pub fn data_up(&mut self, data: DataConnection) -> Verdict {
-        self.data_down();
+        let side = usize::from(data.connection.is_with_server());
+        self.end_of(side);
         let told_of = |phase| self.interest.has(Kind::DataUp, phase);
         if told_of(Phase::Before) || told_of(Phase::After) {
-            self.data = Some(data);
+            self.data[side] = Some(data);
         }
         let told = Told {
             data: Some(data),
@@ -122,15 +134,19 @@ impl Reach {
             }
             refused @ (Verdict::Refuse { .. } | Verdict::NoRoom) => {
                 // Hooks that were run before it shall hear the end.
-                self.data_down();
+                self.end_of(side);
                 refused
             }
         }
     }
 
-    /// Tells of the end of the data connection, if there was one.
+    /// Tells of the end of the data connections that there were.
     pub fn data_down(&mut self) {
-        if let Some(data) = self.data.take() {
+        (0..self.data.len()).for_each(|side| self.end_of(side));
+    }
+
+    fn end_of(&mut self, side: usize) {
+        if let Some(data) = self.data.get_mut(side).and_then(Option::take) {
             let told = Told {
                 data: Some(data),
                 ..Told::new(Kind::DataDown)

@@ -79,6 +79,7 @@ pub const ENDS: &[&str] = &[
     "server stops",
     "begun anew",
     "led to another server",
+    "server gone",
 ];
 
 /// The session that an event is of.
@@ -89,6 +90,8 @@ pub struct Session {
     pub pid: u32,
     pub client: SocketAddr,
     pub server: SocketAddr,
+    /// The server that a gateway has led it to.
+    pub upstream: Option<SocketAddr>,
     /// The version of TLS on the control connection, of [`TLS_VERSIONS`].
     pub tls: Option<&'static str>,
     /// What the client said with USER.
@@ -222,6 +225,11 @@ pub enum Connection {
 }
 
 impl Connection {
+    /// Whether it is on a gateway's other side, where the server is.
+    pub fn is_with_server(self) -> bool {
+        matches!(self, Connection::ToServer | Connection::FromServer)
+    }
+
     pub const ALL: [Connection; 4] = [
         Connection::FromClient,
         Connection::ToClient,

@@ -79,6 +79,20 @@ impl Kind {
         )
     }
 
+    /// Whether it can happen at a gateway, which knows nothing of files.
+    pub fn is_of_gateway(self) -> bool {
+        let of_session = matches!(
+            self,
+            Kind::Connect
+                | Kind::Login
+                | Kind::LoginFailed
+                | Kind::Logout
+                | Kind::DataUp
+                | Kind::DataDown
+        );
+        of_session || !self.is_of_session()
+    }
+
     /// Whether a hook can come before it, and refuse it.
     pub fn has_before(self) -> bool {
         matches!(

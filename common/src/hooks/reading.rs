@@ -48,6 +48,7 @@ impl Fields {
             pid: self.number("pid")?,
             client: self.end("client")?,
             server: self.end("server")?,
+            upstream: self.end("upstream"),
             tls: self.word("tls", TLS_VERSIONS),
             login: self.octets("login"),
             user: self.user(),

@@ -6,6 +6,7 @@ use std::os::fd::OwnedFd;
 
 use super::session::{End, Session};
 use crate::channel::{DialAnswer, DialRequest};
+use crate::hookd::Reason;
 use crate::jail::Failure;
 use crate::proto::answer::Outcome;
 use crate::proto::hostport::{self, Family};
@@ -47,6 +48,7 @@ impl Session<'_> {
     /// Obeys PASV, PORT and their like.
     pub(super) fn set_up(&mut self, verb: Verb, line: &[u8]) -> Result<Reply, End> {
         self.data = DataChannel::None;
+        self.end_data()?;
         let Ok(command) = verbs::parse(verb, line) else {
             let text = format!("{} does not have this argument.", verb.spec().verb);
             return Ok(Reply::new(Code::BAD_ARGUMENT, text));
@@ -107,6 +109,7 @@ impl Session<'_> {
             Ok(server) => server,
             Err(reply) => return Ok(reply),
         };
+        self.had_data = true;
         match self.ask_dialer(&DialRequest::ListenForClient { family })? {
             (DialAnswer::Listening { address }, Some(listener)) => {
                 let client = ClientSide::Passive(listener);
@@ -118,6 +121,7 @@ impl Session<'_> {
                 Ok(Reply::new(Code::NO_DATA_CONNECTION, text))
             }
             (DialAnswer::Failed { why }, None) => Ok(no_port(why)),
+            (DialAnswer::Vetoed { text }, None) => Ok(vetoed(&text)),
             _ => Err(End::bug("an answer of the dialer that is none")),
         }
     }
@@ -180,9 +184,11 @@ impl Session<'_> {
     }
 
     fn active_server(&mut self) -> Result<Result<ServerSide, Reply>, End> {
+        self.had_data = true;
         let (address, listener) = match self.ask_dialer(&DialRequest::ListenForServer)? {
             (DialAnswer::Listening { address }, Some(listener)) => (address, listener),
             (DialAnswer::Failed { why }, None) => return Ok(Err(no_port(why))),
+            (DialAnswer::Vetoed { text }, None) => return Ok(Err(vetoed(&text))),
             _ => return Err(End::bug("an answer of the dialer that is none")),
         };
         let request = match address {
@@ -201,6 +207,11 @@ impl Session<'_> {
             _ => Err(no_data()),
         })
     }
+}
+
+/// What a client hears of a hook that refuses a data connection.
+pub(super) fn vetoed(text: &Reason) -> Reply {
+    Reply::new(Code::NO_DATA_CONNECTION, text.as_slice().to_vec())
 }
 
 fn no_data() -> Reply {

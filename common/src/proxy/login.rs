@@ -170,7 +170,7 @@ impl Session<'_> {
         UserName::new(&name).unwrap_or_default()
     }
 
-    fn tell_dialer(&mut self, request: &DialRequest) -> Result<(), End> {
+    pub(super) fn tell_dialer(&mut self, request: &DialRequest) -> Result<(), End> {
         match self.ask_dialer(request)? {
             (DialAnswer::Done, None) => Ok(()),
             _ => Err(End::bug("an answer of the dialer that is none")),

@@ -5,6 +5,7 @@
 mod course;
 mod data;
 mod features;
+mod hooked;
 mod login;
 mod pooled;
 mod report;
@@ -14,5 +15,6 @@ mod session;
 mod transfer;
 mod upstream;
 
+pub use hooked::HookTerms;
 pub use security::{Agreement, Terms};
 pub use session::{Setup, serve, take_over};

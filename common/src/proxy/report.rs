@@ -33,6 +33,11 @@ impl Default for Tally {
 }
 
 impl Tally {
+    /// Octets of uploads, and of downloads.
+    pub(super) fn moved(&self) -> (u64, u64) {
+        (self.up, self.down)
+    }
+
     /// Hears a TYPE that the server has agreed to.
     pub(super) fn typed(&mut self, argument: &[u8]) {
         self.ascii = argument

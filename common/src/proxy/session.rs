@@ -10,6 +10,7 @@ use zeroize::Zeroize;
 use super::course::{Course, course};
 use super::data::DataChannel;
 use super::features;
+use super::hooked::HookTerms;
 use super::login::Who;
 use super::report::Tally;
 use super::security::{Agreement, Terms, Turn};
@@ -53,6 +54,8 @@ pub struct Setup<'a> {
     pub behalf: Option<Vec<u8>>,
     /// Where it tells what it does.
     pub teller: Teller,
+    /// What hooks want to hear.
+    pub hooks: HookTerms,
     /// Where it hears that it should go.
     pub drain: Option<Drain>,
     pub log: Log,
@@ -123,6 +126,9 @@ pub(super) struct Session<'a> {
     pub(super) given: bool,
     pub(super) teller: Teller,
     drain: Option<Drain>,
+    pub(super) hooks: HookTerms,
+    /// Hooks may have heard of a data connection, and not of its end.
+    pub(super) had_data: bool,
     pub(super) log: Log,
     /// Data connections that are not as they should be.
     pub(super) strangers: Few,
@@ -186,6 +192,8 @@ impl<'a> Session<'a> {
             given: config.leads(),
             teller: setup.teller,
             drain: setup.drain,
+            hooks: setup.hooks,
+            had_data: false,
             log: setup.log,
             strangers: Few::default(),
             server: None,
@@ -331,6 +339,7 @@ impl<'a> Session<'a> {
             "FEAT" => self.features(),
             "ABOR" => {
                 self.data = DataChannel::None;
+                self.end_data()?;
                 Ok(Reply::new(
                     Code::DATA_DONE,
                     "There is no transfer to abort.",
@@ -475,7 +484,9 @@ impl<'a> Session<'a> {
         &mut self,
         request: &DialRequest,
     ) -> Result<(DialAnswer, Option<OwnedFd>), End> {
-        let deadline = Instant::now() + self.dial_time() + DIAL_MARGIN;
+        // Two of its hooks may be waited for: of the end of one data connection, and about another.
+        let hooks = self.hooks.patience.saturating_mul(2);
+        let deadline = Instant::now() + self.dial_time() + DIAL_MARGIN + hooks;
         let ticket = self.dialer.ask(request)?;
         loop {
             if let Some(answer) = self.dialer.receive(ticket)? {
@@ -632,6 +643,7 @@ impl<'a> Session<'a> {
 
     fn farewell(&mut self, end: End) -> Status {
         self.tell_of_end(&end);
+        self.tell_hooks_of_end(&end);
         let closing = |text: &str| Reply::new(Code::CLOSING, text);
         let (reply, status) = match end {
             End::Quit(reply) => (Some(reply), Status::Ended),

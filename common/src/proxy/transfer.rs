@@ -6,7 +6,7 @@ use std::time::{Duration, Instant};
 
 use socket2::SockRef;
 
-use super::data::{ClientSide, DataChannel, ServerSide};
+use super::data::{ClientSide, DataChannel, ServerSide, vetoed};
 use super::report::Moved;
 use super::server::ServerFault;
 use super::session::{End, Session, request};
@@ -37,13 +37,26 @@ struct Cut {
 }
 
 enum Why {
+    /// There is no way to the client.
+    NoWay(Reply),
     Open(OpenError),
     Moving(pump::End),
 }
 
 impl Session<'_> {
-    /// Has the server begin a transfer, and moves the data.
+    /// Has the server begin a transfer, and moves the data. Hooks hear of the end of the data connections before the client does.
     pub(super) fn transfer(
+        &mut self,
+        verb: Verb,
+        argument: &[u8],
+        direction: Direction,
+    ) -> Result<Reply, End> {
+        let reply = self.move_data(verb, argument, direction)?;
+        self.end_data()?;
+        Ok(reply)
+    }
+
+    fn move_data(
         &mut self,
         verb: Verb,
         argument: &[u8],
@@ -65,8 +78,8 @@ impl Session<'_> {
             // Some servers say nothing before the connection stands.
             ServerSide::Passive(port) => {
                 match self.connect(&DialRequest::ConnectToServer { port })? {
-                    Some(socket) => ServerWay::Begun(socket),
-                    None => return Ok(no_way()),
+                    Ok(socket) => ServerWay::Begun(socket),
+                    Err(reply) => return Ok(reply),
                 }
             }
             ServerSide::Active(listener) => ServerWay::Awaited(listener),
@@ -100,11 +113,13 @@ impl Session<'_> {
         reply
     }
 
-    /// A connection of the dialer's; `None` if it cannot be begun.
-    fn connect(&mut self, request: &DialRequest) -> Result<Option<OwnedFd>, End> {
+    /// A connection of the dialer's; `Err` is what the client hears if it cannot be begun.
+    fn connect(&mut self, request: &DialRequest) -> Result<Result<OwnedFd, Reply>, End> {
+        self.had_data = true;
         match self.ask_dialer(request)? {
-            (DialAnswer::Connecting, Some(socket)) => Ok(Some(socket)),
-            (DialAnswer::TargetRefused | DialAnswer::Failed { .. }, None) => Ok(None),
+            (DialAnswer::Connecting, Some(socket)) => Ok(Ok(socket)),
+            (DialAnswer::TargetRefused | DialAnswer::Failed { .. }, None) => Ok(Err(no_way())),
+            (DialAnswer::Vetoed { text }, None) => Ok(Err(vetoed(&text))),
             _ => Err(End::bug("an answer of the dialer that is none")),
         }
     }
@@ -120,11 +135,14 @@ impl Session<'_> {
             ClientSide::Passive(listener) => ServerWay::Awaited(listener),
             ClientSide::Active(target) => {
                 match self.connect(&DialRequest::ConnectToClient { target })? {
-                    Some(socket) => ServerWay::Begun(socket),
-                    None => {
-                        let why = Why::Open(OpenError::Failed(nix::errno::Errno::ECONNREFUSED));
+                    Ok(socket) => ServerWay::Begun(socket),
+                    Err(reply) => {
+                        // SECURITY: an upload that nobody sends must not become an empty file.
+                        if let ServerWay::Begun(server) = &server {
+                            reset(server);
+                        }
                         return Ok(Err(Cut {
-                            why,
+                            why: Why::NoWay(reply),
                             aborted: false,
                         }));
                     }
@@ -228,6 +246,10 @@ impl Session<'_> {
     /// replies the first is sent here (RFC 959 §4.1.3).
     fn settle(&mut self, cut: Cut) -> Result<Reply, End> {
         let own = match cut.why {
+            Why::NoWay(reply) => {
+                self.last_answer()?;
+                return Ok(reply);
+            }
             Why::Open(OpenError::Interrupted(interrupt))
             | Why::Moving(pump::End::Interrupted(interrupt)) => match interrupt {
                 Interrupt::Abort => None,
@@ -297,6 +319,6 @@ fn run<F: Flow>(
 }
 
 fn no_way() -> Reply {
-    let text = "The server's data port cannot be reached.";
+    let text = "The data connection cannot be begun.";
     Reply::new(Code::NO_DATA_CONNECTION, text)
 }

@@ -4,6 +4,7 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use super::assign::{Target, foreign};
+use super::hooks::{self, Hooks};
 use super::networks::Networks;
 use super::pool::{self, Pool};
 use super::table::{Kind, Set, Setting, Settings, setting};
@@ -14,6 +15,7 @@ use super::{
     Bind, CipherSuites, DataBinding, Limits, LogLevel, Outputs, Run, ServerTls, Tls, TlsRequired,
     TlsVersion, UpstreamTls, permitted,
 };
+use crate::hooks::{Hook, Kind as Event, Scripts};
 use crate::proto::destination::{Destination, Host};
 use crate::proto::verbs::VerbSet;
 
@@ -34,6 +36,9 @@ pub struct GatewayConfig {
     pub log_file: Option<PathBuf>,
     pub log_level: LogLevel,
     pub outputs: Outputs,
+    /// Programs by single settings, and the hooks of tables and directives.
+    pub scripts: Scripts,
+    pub hooks: Hooks,
     /// The uid and gid of the process that reads the network; those behind it are of other processes.
     pub user: u32,
     pub banner: Option<String>,
@@ -155,6 +160,8 @@ impl Default for GatewayConfig {
             log_file: None,
             log_level: LogLevel::Transfers,
             outputs: Outputs::default(),
+            scripts: Scripts::default(),
+            hooks: Hooks::default(),
             user: 60631,
             banner: None,
             tls: Tls::default(),
@@ -189,9 +196,20 @@ impl Default for GatewayConfig {
 }
 
 impl GatewayConfig {
-    /// The uids of processes of our own: what reads the network, the logger, the dialers, the signer, and the watcher of a pool.
-    pub fn own_uids(&self) -> [u32; 5] {
-        [0, 1, 2, 3, 4].map(|offset| self.user.saturating_add(offset))
+    /// All that is to be done when something happens.
+    pub fn hooks(&self) -> impl Iterator<Item = &Hook> {
+        hooks::all(&self.scripts, &self.hooks)
+    }
+
+    /// The same with their places in the configuration.
+    pub fn placed_hooks(&self) -> Vec<(String, &Hook)> {
+        hooks::placed(TABLE, &self.scripts, &self.hooks)
+    }
+
+    /// The uids of processes of our own: what reads the network, the logger, the dialers, the signer, the watcher of a pool, and
+    /// programs of hooks.
+    pub fn own_uids(&self) -> [u32; 6] {
+        [0, 1, 2, 3, 4, 5].map(|offset| self.user.saturating_add(offset))
     }
 
     /// Whether syslog is told what is logged, by its own setting or as the log's name.
@@ -322,7 +340,7 @@ pub const FTPPROXY: &Settings = &Settings {
         ("DataConnectionPortRange", "DataConnectionHighPort"),
     ],
     users: false,
-    hooks: false,
+    hooks: true,
     environment: "FTPPROXY_",
 };
 
@@ -361,7 +379,7 @@ const TABLE: &[Setting] = &[
     setting("NoPassive",             &["nopasv"],          "servers.active",        Switch,           "no",     "Have servers open the data connections to the gateway",                  Gateway(|c, v| { c.server_data = ServerData::parse(v)?; Ok(()) })),
     setting("NoDaemon",              &["nodemon"],         "run.foreground",        Switch,           "no",     "Stay in the foreground",                                                 Gateway(|c, v| run(c, v, Run::Foreground))),
     setting("Inetd",                 &["inetd", "I"],      "run.inetd",             Switch,           "no",     "Serve one session on descriptor 0, started by inetd",                    Gateway(|c, v| run(c, v, Run::Inetd))),
-    setting("ProxyUser",             &["proxyuser"],       "run.user",              Text("UID"),      "60631",  "Uid and gid of what reads the network; four behind it are taken too",     Gateway(|c, v| { c.user = v.unprivileged_id()?; Ok(()) })),
+    setting("ProxyUser",             &["proxyuser"],       "run.user",              Text("UID"),      "60631",  "Uid and gid of what reads the network; five behind it are taken too",     Gateway(|c, v| { c.user = v.unprivileged_id()?; Ok(()) })),
     setting("PidFile",               &["pidfile"],         "run.pid-file",          File,             "",       "File for the number of the daemon's process, by which a second one is refused", Gateway(|c, v| { c.pid_file = Some(v.path()?); Ok(()) })),
     setting("DrainTimeout",          &["drain-timeout"],   "run.drain-timeout",     Text("TIME"),     "30",     "How long SIGTERM lets transfers finish; a second one does not wait",     Gateway(|c, v| { c.drain_timeout = v.interval(Zero::Allow)?; Ok(()) })),
     setting("ControlSocket",         &["controlsocket"],   "run.control-socket",    File,             "",       "Socket for --status, --drain, --who and --kick; for root and the daemon's user", Gateway(|c, v| { c.control_socket = Some(v.path()?); Ok(()) })),
@@ -383,6 +401,10 @@ const TABLE: &[Setting] = &[
     setting("DataTimeout",           &["datatimeout"],     "data.timeout",          Text("TIME"),     "30",     "How long a data connection may take to come about",                      Gateway(|c, v| { c.data_timeout = v.interval(Zero::Refuse)?; Ok(()) })),
     setting("StallTimeout",          &["stalltimeout"],    "data.stall-timeout",    Text("TIME"),     "300",    "How long a transfer may make no progress; 0 is no limit",                Gateway(|c, v| { c.stall_timeout = v.interval(Zero::Allow)?; Ok(()) })),
     setting("AwaitAcknowledgement",  &["awaitacknowledgement"], "data.await-acknowledgement", Switch,    "yes",    "226 of a download waits until the client's system has acknowledged all", Gateway(|c, v| { c.await_acknowledgement = v.switch()?; Ok(()) })),
+    setting("LogonHook", &["logonhook"], "hooks.login", Text("PATH[,USER[,DIR]]"), "", "Program after a login; it gets the user", Gateway(|c, v| script(c, v, Event::Login))).also(&["LoginHook"]),
+    setting("LogoffHook", &["logoffhook"], "hooks.logout", Text("PATH[,USER[,DIR]]"), "", "Program after the end of a session, in whichever way; it gets the user", Gateway(|c, v| script(c, v, Event::Logout))).also(&["LogoutHook"]),
+    setting("ConnectUpHook", &["connectuphook", "dcus"], "hooks.data-up", Text("PATH[,USER[,DIR]]"), "", "Program before each data connection, waited for; a failure refuses it", Gateway(|c, v| script(c, v, Event::DataUp))).also(&["DataConnectUpScript"]),
+    setting("ConnectDownHook", &["connectdownhook", "dcds"], "hooks.data-down", Text("PATH[,USER[,DIR]]"), "", "Program after each data connection, waited for", Gateway(|c, v| script(c, v, Event::DataDown))).also(&["DataConnectDownScript"]),
     setting("DataConnectionLowPort", &["dclow"],           "data.port-low",         Text("PORT"),     "49152",  "Lowest port that data connections come to",                              Gateway(|c, v| { c.data_ports.0 = v.port(1024)?; Ok(()) })),
     setting("DataConnectionHighPort",&["dchigh"],          "data.port-high",        Text("PORT"),     "65535",  "Highest port that data connections come to",                             Gateway(|c, v| { c.data_ports.1 = v.port(1024)?; Ok(()) })),
     setting("DataConnectionPortRange",&["dcrange"],        "data.ports",            Text("LOW-HIGH"), "49152-65535", "Both of these in one",                                              Gateway(|c, v| { c.data_ports = v.port_range(1024)?; Ok(()) })),
@@ -407,6 +429,13 @@ fn tls_name(value: Value) -> Result<String, Wrong> {
         Ok(Host::Name(name)) => Ok(name),
         _ => Err(Wrong::Not("the name of a host".to_owned())),
     }
+}
+
+fn script(config: &mut GatewayConfig, value: Value, event: Event) -> Result<(), Wrong> {
+    config
+        .scripts
+        .set(event, value.text)
+        .map_err(Wrong::Because)
 }
 
 fn run(config: &mut GatewayConfig, value: Value, run: Run) -> Result<(), Wrong> {
@@ -441,6 +470,7 @@ mod tests {
             ("BindAddress", _) => "127.0.0.1",
             ("DataConnectionPortRange", _) => "2000-3000",
             ("ExemptNetworks" | "Targets", _) => "192.0.2.0/24",
+            (key, _) if key.ends_with("Hook") => "/some/where",
             ("LogFormat", _) => "json",
             ("LogLevel", _) => "commands",
             ("PermittedCommands", _) => "READ",

@@ -3,9 +3,11 @@
 use std::path::PathBuf;
 
 use super::assign::{Origin, SettingError};
+use super::table::Setting;
 use super::value::Wrong;
-use crate::hooks::Hook;
 use crate::hooks::directive::{Directive, Directives};
+use crate::hooks::{Action, Hook, Kind, RunAs, Scripts, Trigger};
+use crate::proto::verbs::VerbSet;
 
 /// All hooks, in the order of the file.
 #[derive(Clone, Debug, Default, PartialEq)]
@@ -39,6 +41,65 @@ impl SpoolFull {
 pub struct Placed {
     pub hook: Hook,
     pub origin: Origin,
+}
+
+/// All that is to be done when something happens: by single settings, then by tables and directives.
+pub(super) fn all<'a>(scripts: &'a Scripts, hooks: &'a Hooks) -> impl Iterator<Item = &'a Hook> {
+    let placed = hooks.all.iter().map(|placed| &placed.hook);
+    scripts.iter().chain(placed)
+}
+
+/// The same with their places in the configuration, whose single settings are among `rows`.
+pub(super) fn placed<'a>(
+    rows: &[Setting],
+    scripts: &'a Scripts,
+    hooks: &'a Hooks,
+) -> Vec<(String, &'a Hook)> {
+    let key = |hook: &Hook| {
+        let kind = hook.trigger.events.iter().next();
+        let name = kind.map(|kind| format!("hooks.{}", kind.name().replace('_', "-")));
+        let mut settings = rows.iter();
+        let setting = settings.find(|setting| Some(setting.toml) == name.as_deref());
+        setting.map_or("hooks", |setting| setting.key).to_owned()
+    };
+    let scripts = scripts.iter().map(|hook| (key(hook), hook));
+    let placed = hooks.all.iter();
+    scripts
+        .chain(placed.map(|placed| (placed.origin.to_string(), &placed.hook)))
+        .collect()
+}
+
+impl Placed {
+    /// What of it makes no sense at a gateway, which has no files, and no users of its own.
+    pub(super) fn misplaced_at_a_gateway(&self) -> Option<SettingError> {
+        let Trigger { events, verbs } = &self.hook.trigger;
+        let everything = Kind::ALL
+            .into_iter()
+            .filter(|&kind| kind != Kind::Command)
+            .all(|kind| events.contains(kind));
+        let strange = events.iter().find(|kind| !kind.is_of_gateway());
+        let message = match (&self.hook.action, strange) {
+            _ if *verbs != VerbSet::NONE => {
+                "commands are the server's to tell of: hooks of a gateway are for events".to_owned()
+            }
+            (_, Some(kind)) if !everything => {
+                let kinds = Kind::ALL.into_iter().filter(|kind| kind.is_of_gateway());
+                let names: Vec<_> = kinds.map(Kind::name).collect();
+                format!(
+                    "a gateway has no event {:?}, only its servers have: there are {}, and all",
+                    kind.name(),
+                    names.join(", ")
+                )
+            }
+            (Action::Exec(exec), _) if exec.run_as == RunAs::User => {
+                "run-as: users are the servers', not the gateway's: name one of this system, \"hook\" or \"root\""
+                    .to_owned()
+            }
+            _ => return None,
+        };
+        let origin = self.origin.clone();
+        Some(SettingError { origin, message })
+    }
 }
 
 /// The lines of a `Key=Value` file that are mod_exec's directives.

@@ -253,24 +253,12 @@ impl ServerConfig {
 
     /// All that is to be done when something happens.
     pub fn hooks(&self) -> impl Iterator<Item = &Hook> {
-        let placed = self.hooks.all.iter().map(|placed| &placed.hook);
-        self.scripts.iter().chain(placed)
+        hooks::all(&self.scripts, &self.hooks)
     }
 
     /// The same with their places in the configuration.
     pub fn placed_hooks(&self) -> Vec<(String, &Hook)> {
-        let key = |hook: &Hook| {
-            let kind = hook.trigger.events.iter().next();
-            let name = kind.map(|kind| format!("hooks.{}", kind.name().replace('_', "-")));
-            let mut settings = table::TABLE.iter();
-            let setting = settings.find(|setting| Some(setting.toml) == name.as_deref());
-            setting.map_or("hooks", |setting| setting.key).to_owned()
-        };
-        let scripts = self.scripts.iter().map(|hook| (key(hook), hook));
-        let placed = self.hooks.all.iter();
-        scripts
-            .chain(placed.map(|placed| (placed.origin.to_string(), &placed.hook)))
-            .collect()
+        hooks::placed(table::TABLE, &self.scripts, &self.hooks)
     }
 
     /// The uids of processes of our own: network halves, the logger, the signer, the lookup of names,

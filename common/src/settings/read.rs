@@ -175,7 +175,7 @@ fn misfits(config: &Config) -> Vec<(&'static str, String)> {
 /// What file and command line say together.
 pub(super) struct Said {
     users: UserTables,
-    hooks: Hooks,
+    pub(super) hooks: Hooks,
     /// The file's text to point at.
     pub(super) text: String,
     pub(super) origins: Origins,

@@ -19,6 +19,16 @@ const GATEWAY: &[(&str, Keep<GatewayConfig>)] = &[
     ("ServLogFile", |new, old| {
         keep(&mut new.log_file, &old.log_file)
     }),
+    // For programs as root the daemon has kept what others have given up.
+    ("ConnectUpHook and other hooks", |new, old| {
+        let privileged = |config: &GatewayConfig| config.hooks().any(Hook::needs_privileges);
+        let too_late = privileged(new) && !privileged(old);
+        if too_late {
+            new.scripts.clone_from(&old.scripts);
+            new.hooks.clone_from(&old.hooks);
+        }
+        too_late
+    }),
     // The signer has the keys, and the listener the port.
     (
         "Certificate and other settings of TLS with clients",

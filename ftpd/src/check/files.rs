@@ -34,7 +34,7 @@ pub(super) fn look(config: &Config) -> Vec<Finding> {
     certificates(server, &mut found);
     super::data::look(config, &mut found);
     found.extend(startup::trusted(&server.leading.upstream).err().map(Error));
-    super::hooks::look(server, &mut found);
+    found.extend(super::hooks(server));
     found
 }
 

@@ -3,7 +3,6 @@
 
 mod data;
 mod files;
-mod hooks;
 mod login;
 mod passive;
 
@@ -12,21 +11,14 @@ pub(crate) use login::{entry, own};
 use std::net::IpAddr;
 use std::process::ExitCode;
 
-use common::cli::out::{self, complain};
+use common::cli::finding::{self, Finding};
+use common::cli::out;
+use common::hookd;
 use common::settings::{Config, Loaded, ServerConfig};
+use common::spool::Spool;
 
 /// The login that was asked about would be refused, or the way does not lead back.
 const REFUSED: u8 = 3;
-
-/// Something that a check found.
-enum Finding {
-    /// The server cannot start, or nobody can log in.
-    Error(String),
-    /// Some cannot log in, or it was hardly meant so.
-    Warning(String),
-    /// Worth knowing.
-    Note(String),
-}
 
 /// Tells what a login of this user from this address would get.
 pub(crate) fn login(loaded: &Loaded, user: &[u8], from: IpAddr, json: bool) -> ExitCode {
@@ -52,32 +44,24 @@ pub(crate) fn passive(config: &Config, json: bool) -> ExitCode {
 
 /// What is wrong with what hooks name, for the log of a daemon that starts all the same.
 pub(crate) fn wrong_with_hooks(server: &ServerConfig) -> Vec<String> {
+    finding::errors(hooks(server))
+}
+
+/// Looks at what hooks name.
+fn hooks(server: &ServerConfig) -> Vec<Finding> {
     let mut found = Vec::new();
-    hooks::look(server, &mut found);
-    let errors = found.into_iter().filter_map(|finding| match finding {
-        Finding::Error(text) => Some(text),
-        Finding::Warning(_) | Finding::Note(_) => None,
-    });
-    errors.collect()
+    let [.., hook_user, _] = server.own_uids();
+    let results = server.hooks.log.as_deref();
+    hookd::look::look(server.placed_hooks(), hook_user, results, &mut found);
+    if let Some(path) = &server.spool
+        && let Err(why) = Spool::check(path)
+    {
+        found.push(Finding::Error(format!("EventSpool: {why}")));
+    }
+    found
 }
 
 /// Looks at what a configuration that is right in itself names.
 pub(crate) fn answer(config: &Config) -> ExitCode {
-    let mut errors = 0usize;
-    let mut told = String::new();
-    for finding in files::look(config) {
-        match finding {
-            Finding::Error(text) => {
-                errors += 1;
-                complain("ftpd", text);
-            }
-            Finding::Warning(text) => complain("ftpd", format_args!("warning: {text}")),
-            Finding::Note(text) => told.extend([&text, "\n"]),
-        }
-    }
-    if errors > 0 {
-        return out::answer("ftpd", &told, ExitCode::FAILURE);
-    }
-    told.push_str("configuration is fine\n");
-    out::answer("ftpd", &told, ExitCode::SUCCESS)
+    finding::tell("ftpd", files::look(config))
 }

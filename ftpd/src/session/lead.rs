@@ -5,7 +5,7 @@ use common::channel::{Asker, Dialling, LoginAnswer, LoginRequest};
 use common::listener::Status;
 use common::proto::destination::{Destination, split_login};
 use common::proto::reply::{Code, Reply};
-use common::proxy;
+use common::proxy::{self, HookTerms};
 use common::pump::Pipe;
 use common::settings::{GatewayConfig, Led};
 use common::tls::Trusted;
@@ -106,6 +106,7 @@ impl Session {
         config: &GatewayConfig,
         pipe: Pipe,
         trusted: Option<Trusted>,
+        hooks: HookTerms,
     ) -> Status {
         let Leave {
             dialer,
@@ -124,6 +125,7 @@ impl Session {
             behalf,
             teller: self.link.teller,
             drain: self.drain,
+            hooks,
             log: self.link.log,
         };
         proxy::take_over(setup, agreement, &line)

@@ -39,6 +39,7 @@ use common::proto::line::Input;
 use common::proto::reply::{Code, Line, Reply};
 use common::proto::representation::Representation;
 use common::proto::verbs::VerbSet;
+use common::proxy::HookTerms;
 use common::pump::{Delivery, Pipe};
 use common::sandbox::{self, Role};
 use common::settings::Leading;
@@ -271,7 +272,8 @@ pub(crate) fn run(
     };
     match (session.leave.take(), &setup.gateway, pipe) {
         (Some(leave), Some(gateway), Some(pipe)) => {
-            session.go(leave, gateway, pipe, setup.trusted.clone())
+            let hooks = HookTerms::of(&setup.interest, setup.longest_hook);
+            session.go(leave, gateway, pipe, setup.trusted.clone(), hooks)
         }
         _ => session.farewell(end),
     }

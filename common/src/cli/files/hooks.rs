@@ -123,6 +123,12 @@ pub(super) fn page(page: &mut Roff) {
         bold("ftpd --check"),
         roman(" lists all hooks and tells of programs that are missing, that somebody else could change, or that cannot be run."),
     ]);
+    page.control("PP", []);
+    page.text([
+        bold("ftpproxy"),
+        roman("(8) has the same hooks in its own files, on what a gateway knows of: no files, no commands, and no run-as = \"user\". It has \
+               data connections on two sides, each with its data_up and data_down."),
+    ]);
     page.control("SH", ["KEYS OF A HOOK"]);
     for key in KEYS {
         page.control("TP", []);

@@ -4,6 +4,7 @@ use std::fmt::Display;
 
 use super::{Said, Source, gather, read_bounded};
 use crate::settings::assign::{Origin, Origins, SettingError};
+use crate::settings::hooks::Placed;
 use crate::settings::shared;
 use crate::settings::user_servers::UserServers;
 use crate::settings::{FTPPROXY, GatewayConfig};
@@ -17,10 +18,14 @@ pub fn load(source: &Source) -> Result<GatewayConfig, Vec<SettingError>> {
     let mut config = GatewayConfig::default();
     let Said {
         text,
+        hooks,
         origins,
         mut errors,
         ..
     } = gather(FTPPROXY, DEFAULT_FILE, source, &mut config);
+    let misplaced = hooks.all.iter().filter_map(Placed::misplaced_at_a_gateway);
+    errors.extend(misplaced);
+    config.hooks = hooks;
     // What was written wrong is not missing.
     if errors.is_empty()
         && let Err((key, message)) = config.settle()

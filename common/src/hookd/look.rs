@@ -4,17 +4,15 @@
 use std::os::unix::ffi::OsStrExt;
 use std::path::Path;
 
-use common::auth::{Identity, Wanted};
-use common::hooks::{Action, Exec, RunAs, Webhook};
-use common::sandbox::is_root;
-use common::settings::ServerConfig;
-use common::spool::Spool;
 use nix::errno::Errno;
 use nix::fcntl::{OFlag, open};
 use nix::sys::stat::{FileStat, Mode, SFlag, stat};
 use nix::unistd::{Uid, User, read};
 
-use super::Finding::{self, Error, Note, Warning};
+use crate::auth::{Identity, Wanted};
+use crate::cli::finding::Finding::{self, Error, Note, Warning};
+use crate::hooks::{Action, Exec, Hook, RunAs, Webhook};
+use crate::sandbox::is_root;
 
 /// So much of a script is read to find its interpreter, which is as much as the kernel reads.
 const HEAD: usize = 256;
@@ -23,10 +21,15 @@ const GROUP_WRITES: u32 = 0o020;
 const OTHERS_WRITE: u32 = 0o002;
 const STICKY: u32 = 0o1000;
 
-/// Looks at every hook, each with its place.
-pub(super) fn look(server: &ServerConfig, found: &mut Vec<Finding>) {
-    let [.., hook_user] = server.own_uids();
-    for (place, hook) in server.placed_hooks() {
+/// Looks at every hook, each with its place. `hook_user` is whom programs run as where nothing else is said, `results` the file that
+/// tells of them.
+pub fn look(
+    hooks: Vec<(String, &Hook)>,
+    hook_user: u32,
+    results: Option<&Path>,
+    found: &mut Vec<Finding>,
+) {
+    for (place, hook) in hooks {
         found.push(Note(format!("hook {place}: {hook}")));
         let mut problems = Vec::new();
         match &hook.action {
@@ -39,12 +42,7 @@ pub(super) fn look(server: &ServerConfig, found: &mut Vec<Finding>) {
             Note(text) => Note(format!("{place}: {text}")),
         }));
     }
-    if let Some(path) = &server.spool
-        && let Err(why) = Spool::check(path)
-    {
-        found.push(Error(format!("EventSpool: {why}")));
-    }
-    if let Some(path) = &server.hooks.log {
+    if let Some(path) = results {
         directories(path, &[], found);
     }
 }
