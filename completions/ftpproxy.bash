@@ -23,7 +23,7 @@ _ftpproxy() {
 
     case "${cmd}" in
         ftpproxy)
-            opts="-f -p -i -4 -I -h -V --config --check --status --drain --undrain --who --kick --json --port --bindaddress --cert --key --tls-port --tls-min-version --tls-cipher-suites --tls-required --tls-data-binding --server-tls --server-ca --server-tls-name --server-tls-max-version --targets --user-targets --server --servers --user-servers --server-patience --health-interval --health-down --health-up --health-login --proxy --tproxy --draining --server-proxy-protocol --nopasv --nodemon --inetd --proxyuser --pidfile --drain-timeout --controlsocket --servlogfile --logformat --syslog --syslogsocket --journal --journalsocket --transferlog --loglevel --banner --permittedcommands --logintimeout --idle --replytimeout --connecttimeout --answertimeout --datatimeout --stalltimeout --awaitacknowledgement --dclow --dchigh --dcrange --maxclients --maxperaddress --maxperuser --maxunauthenticated --exemptnetworks --penalty --ban --longestban --help --version"
+            opts="-f -p -i -4 -I -h -V --config --check --status --drain --undrain --who --kick --json --port --bindaddress --cert --key --tls-port --tls-min-version --tls-cipher-suites --tls-required --tls-data-binding --server-tls --server-ca --server-tls-name --server-tls-max-version --targets --user-targets --server --servers --user-servers --server-patience --health-interval --health-down --health-up --health-login --proxy --tproxy --draining --server-proxy-protocol --nopasv --nodemon --inetd --proxyuser --pidfile --drain-timeout --controlsocket --servlogfile --logformat --syslog --syslogsocket --journal --journalsocket --transferlog --loglevel --banner --permittedcommands --logintimeout --idle --replytimeout --connecttimeout --answertimeout --datatimeout --stalltimeout --awaitacknowledgement --logonhook --logoffhook --connectuphook --connectdownhook --dclow --dchigh --dcrange --maxclients --maxperaddress --maxperuser --maxunauthenticated --exemptnetworks --penalty --ban --longestban --help --version"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 1 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -413,6 +413,22 @@ _ftpproxy() {
                     return 0
                     ;;
                 --awaitacknowledgement)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --logonhook)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --logoffhook)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --connectuphook)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --connectdownhook)
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
                     ;;

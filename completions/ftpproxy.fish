@@ -44,7 +44,7 @@ v2\t''"
 complete -c ftpproxy -l nopasv -d 'Have servers open the data connections to the gateway' -r
 complete -c ftpproxy -l nodemon -d 'Stay in the foreground' -r
 complete -c ftpproxy -s I -l inetd -d 'Serve one session on descriptor 0, started by inetd' -r
-complete -c ftpproxy -l proxyuser -d 'Uid and gid of what reads the network; four behind it are taken too [default: 60631]' -r
+complete -c ftpproxy -l proxyuser -d 'Uid and gid of what reads the network; five behind it are taken too [default: 60631]' -r
 complete -c ftpproxy -l pidfile -d 'File for the number of the daemon\'s process, by which a second one is refused' -r -F
 complete -c ftpproxy -l drain-timeout -d 'How long SIGTERM lets transfers finish; a second one does not wait [default: 30]' -r
 complete -c ftpproxy -l controlsocket -d 'Socket for --status, --drain, --who and --kick; for root and the daemon\'s user' -r -F
@@ -69,6 +69,10 @@ complete -c ftpproxy -l answertimeout -d 'How long a server may take to answer a
 complete -c ftpproxy -l datatimeout -d 'How long a data connection may take to come about [default: 30]' -r
 complete -c ftpproxy -l stalltimeout -d 'How long a transfer may make no progress; 0 is no limit [default: 300]' -r
 complete -c ftpproxy -l awaitacknowledgement -d '226 of a download waits until the client\'s system has acknowledged all' -r
+complete -c ftpproxy -l logonhook -d 'Program after a login; it gets the user' -r
+complete -c ftpproxy -l logoffhook -d 'Program after the end of a session, in whichever way; it gets the user' -r
+complete -c ftpproxy -l connectuphook -d 'Program before each data connection, waited for; a failure refuses it' -r
+complete -c ftpproxy -l connectdownhook -d 'Program after each data connection, waited for' -r
 complete -c ftpproxy -l dclow -d 'Lowest port that data connections come to [default: 49152]' -r
 complete -c ftpproxy -l dchigh -d 'Highest port that data connections come to [default: 65535]' -r
 complete -c ftpproxy -l dcrange -d 'Both of these in one [default: 49152-65535]' -r

@@ -56,6 +56,47 @@ fn the_third_name_that_is_refused_ends_the_session() {
 }
 
 #[test]
+fn names_that_are_refused_cost_what_wrong_passwords_do() {
+    let server = Server::start();
+    for program in ["ftpproxy", "ftpd"] {
+        let setup = gateway(&format!("nobody@{HERE}"))
+            .without("Penalty=0")
+            .setting("Penalty=30")
+            // The second penalty comes a little after the first, which time pays.
+            .setting("Ban=50s");
+        let gateway = match program {
+            "ftpd" => setup.setting("LoginFailDelay=0").by_ftpd(),
+            _ => setup,
+        }
+        .start();
+        let mut client = gateway.connect();
+        for name in ["one", "two"] {
+            client.expect(&format!("USER {name}@{}", server.address()), 530);
+        }
+        gateway.log.line_with(&["127.0.0.1: banned"]);
+        let mut client = Client::connect_quietly(gateway.address);
+        assert_eq!(client.reply().code, 421);
+    }
+}
+
+#[test]
+fn rules_that_are_read_anew_hold_for_new_sessions() {
+    let server = Server::start();
+    let (name, at) = (&server.login.name, server.address());
+    let lines = |rules: &str| format!("Targets={HERE}\nPenalty=0\nUserTargets={rules}@{HERE}\n");
+    let gateway = gateway(&format!("{name}@{HERE}")).start();
+    let mut before = gateway.connect();
+    is_served(&mut before, &format!("{name}@{at}"), &server);
+    gateway.reload(&lines("nobody"), &["settings: read anew"]);
+    let mut after = gateway.connect();
+    after.expect(&format!("USER {name}@{at}"), 530);
+    // Who is there stays, and what is wrong changes nothing.
+    before.expect("NOOP", 200);
+    gateway.reload("UserTargets=alice\n", &["not read anew"]);
+    gateway.connect().expect(&format!("USER {name}@{at}"), 530);
+}
+
+#[test]
 fn where_the_gateway_knows_the_server_the_name_alone_is_judged() {
     let server = Server::start();
     let (name, at) = (&server.login.name, server.address());

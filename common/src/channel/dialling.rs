@@ -39,6 +39,8 @@ messages! {
         237 => LoginFailed { user: UserName },
         /// It was right. → `Done`, or `TooMany` for this user.
         238 => LoggedIn { user: UserName },
+        /// The rules of users keep this one from the server. → `Done`, once it may go on.
+        243 => UserRefused { user: UserName },
         /// The data connections that there were have ended. → `Done`, once hooks are that are waited for.
         241 => DataEnded,
         /// The session ends, having moved so much. → `Done`.

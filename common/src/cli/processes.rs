@@ -10,7 +10,7 @@ fn does(part: Part) -> (&'static str, bool, bool) {
         Part::Logger => ("writes the logs.", true, true),
         Part::Signer => ("has the keys of the certificates.", true, true),
         Part::Lookup => ("looks up the names in PassiveAddress.", true, false),
-        Part::Hookd => ("runs the programs of hooks.", true, false),
+        Part::Hookd => ("runs the programs of hooks.", true, true),
         Part::Login => (
             "is the trusted half of a session whose client has not logged in.",
             true,
@@ -35,7 +35,7 @@ fn does(part: Part) -> (&'static str, bool, bool) {
         Part::Verifier => ("verifies a client's certificate.", true, false),
         Part::Pam => ("asks PAM for a session, which it holds open.", true, false),
         Part::Password => ("changes a password for SITE PSWD.", true, false),
-        Part::Webhook => ("tells a web server of events.", true, false),
+        Part::Webhook => ("tells a web server of events.", true, true),
         Part::Copier => ("puts a refused file into quarantine.", true, false),
     }
 }

@@ -236,6 +236,18 @@ impl<'a> Dialer<'a> {
                 self.visit.reports.failed().map_err(|_| Status::Ended)?;
                 Ok((DialAnswer::Done, None))
             }
+            DialRequest::UserRefused { user } => {
+                // SECURITY: whoever tries one name after the other pays for each as for a password.
+                self.admit(channel)?;
+                self.tell(Told {
+                    login: Some(user),
+                    reason: Reason::new(b"UserTargets keeps it from there"),
+                    outcome: Some(Outcome::Refused),
+                    ..Told::new(Kind::LoginFailed)
+                });
+                self.visit.reports.failed().map_err(|_| Status::Ended)?;
+                Ok((DialAnswer::Done, None))
+            }
             DialRequest::DataEnded => Ok(self.data_ended()),
             DialRequest::Leave { end, up, down } => Ok(self.leave(end, up, down)),
             DialRequest::Signer { generation } => Ok(self.lead_to_signer(generation)),

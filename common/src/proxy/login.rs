@@ -238,6 +238,12 @@ impl Session<'_> {
         self.log.line(&line);
         let text = "This gateway does not let this user go there.";
         let reply = Reply::new(Code::NOT_LOGGED_IN, text);
+        let user = self.behalf.as_deref().unwrap_or(name);
+        let cut = user.get(..UserName::LONGEST).unwrap_or(user);
+        let user = UserName::new(cut).unwrap_or_default();
+        self.tell_dialer(&DialRequest::UserRefused { user })?;
+        // With that no check is under way.
+        self.who.checking = false;
         self.who.refused += 1;
         match self.who.refused < REFUSED_NAMES {
             true => Ok(reply),
