@@ -78,14 +78,6 @@ fn help_and_version_go_to_the_standard_output() {
 }
 
 #[test]
-fn a_closed_pipe_is_no_failure() {
-    let (reader, writer) = std::io::pipe().unwrap();
-    drop(reader);
-    let status = ftpd().arg("-help").stdout(writer).status().unwrap();
-    assert_eq!(status.code(), Some(0));
-}
-
-#[test]
 fn a_client_of_inetd_reads_nothing_about_the_configuration() {
     for words in [&["-I", "-f", "/no/such.conf"][..], &["-I", "-unknown"]] {
         let (mut client, server) = UnixStream::pair().unwrap();
