@@ -6,7 +6,7 @@ use std::net::{IpAddr, Ipv6Addr};
 use tests::real::{Mode, Program};
 use tests::{Client, Data, Gateway, GatewaySetup, Login, Scratch, Server, require, tree, wait};
 
-use crate::transparent::{WAYS_V6, moves_files_of, server};
+use crate::transparent::{WAYS_V6, moves_files_of, server, who_may};
 use tests::lab::{CLIENT, Lab, Place, SERVER, SERVER_V6};
 
 /// The rules of doc/gateway.md: what belongs to a socket of the gateway's, and what begins at port 21, is for this machine.
@@ -166,4 +166,15 @@ fn the_dialer_alone_keeps_a_capability_and_only_for_tproxy() {
 fn without_root_there_is_no_tproxy() {
     let gateway = GatewaySetup::to_here().rootless();
     gateway.setting("TProxy").refused("TProxy needs root");
+}
+
+#[test]
+fn rules_of_users_hold_there_too() {
+    let Some(lab) = Lab::new() else { return };
+    let server = server(&lab, SERVER.into());
+    let rules = format!("UserTargets={}@10.2.0.0/24", server.login.name);
+    let Some(gateway) = start(&lab, targets().setting(&rules), "iifname v1") else {
+        return;
+    };
+    who_may(&gateway, &server);
 }

@@ -169,3 +169,24 @@ fn a_session_of_inetd_goes_where_its_client_went() {
     let log = std::fs::read_to_string(scratch.join("log")).unwrap();
     assert!(log.contains("connected to 10.2.0.2:21"), "{log}");
 }
+
+#[test]
+fn rules_of_users_hold_for_redirected_clients() {
+    let Some(lab) = Lab::new() else { return };
+    let server = server(&lab, SERVER.into());
+    let gateway = gateway(
+        &lab,
+        &format!("UserTargets={}@10.2.0.0/24", server.login.name),
+    );
+    who_may(&gateway, &server);
+}
+
+/// The user of the server may, and nobody else.
+pub(crate) fn who_may(gateway: &Gateway, server: &Server) {
+    let mut stranger = Client::connect(server.address());
+    stranger.expect("USER stranger", 530);
+    stranger.expect("PASS secret", 503);
+    gateway.log.line_with(&["'stranger' may not go to"]);
+    moves_files_of(gateway, server, &[Data::Epsv], "a user who may");
+    assert!(!server.log.text().contains("stranger"));
+}

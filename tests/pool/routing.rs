@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 use std::net::Ipv4Addr;
 
 use tests::client::connect_from;
-use tests::{Client, GatewaySetup, Server};
+use tests::{Client, GatewaySetup, Server, require};
 
 use crate::members::{self, Greeter, listed, log_in, routes, served_by, three, user};
 
@@ -200,4 +200,35 @@ fn limits_and_penalties_hold_at_the_edge_by_address() {
     from(2).expect_reply(421);
     from(3).expect_reply(220);
     first.expect("NOOP", 200);
+}
+
+#[test]
+fn servers_may_be_named_by_their_hosts_which_are_looked_up_for_each_session() {
+    if !require::root() || !require::programs(&["unshare", "mount"]) {
+        return;
+    }
+    let ([one, two, three], _) = three();
+    let named = [("one", &one), ("two", &two), ("three", &three)];
+    let ports = named.map(|(name, server)| (name, server.address().port()));
+    let list = ports.map(|(name, port)| format!("{name}={name}.example:{port}"));
+    let targets = ports.map(|(name, port)| format!("{name}.example=127.0.0.1:{port}"));
+    let hosts = "127.0.0.1 one.example two.example three.example\n";
+    let gateway = GatewaySetup::before(&list.join(","))
+        .setting(&format!("Targets={}", targets.join(",")))
+        .hosts(hosts)
+        .start();
+    let before = routes(&gateway, &one);
+    let used: BTreeSet<_> = before.values().collect();
+    assert!(used.len() > 1, "{before:?}");
+    // A name that leads nowhere, or where no rule lets it, is as a server that is dead.
+    let gone = before["user0"].clone();
+    let without = hosts.replace(&format!("{gone}.example"), "");
+    std::fs::write(gateway.scratch.join("hosts"), without).unwrap();
+    for (user, at) in routes(&gateway, &one) {
+        match before[&user] == gone {
+            true => assert_ne!(at, gone),
+            false => assert_eq!(at, before[&user]),
+        }
+    }
+    gateway.log.line_with(&[&gone, "not reached"]);
 }
