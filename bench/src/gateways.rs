@@ -82,7 +82,7 @@ fn ftp_proxy(place: &Place, server: u16) -> io::Result<Vec<OsString>> {
     let text = format!(
         "ServerType standalone\nListen 127.0.0.1\nPort {}\nDestinationAddress 127.0.0.1\nDestinationPort {server}\n\
          DestinationTransferMode passive\nPassiveMinDataPort {}\nPassiveMaxDataPort {}\nAllowMagicUser yes\n\
-         ForkLimit 1000000\nMaxClients 10000\nUser nobody\nGroup nogroup\nPidFile {}\n",
+         ForkLimit 1000000\nMaxClients 512\nUser nobody\nGroup nogroup\nPidFile {}\n",
         ports.control,
         ports.low,
         ports.high,

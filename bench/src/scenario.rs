@@ -199,8 +199,6 @@ pub(crate) const SCENARIOS: &[Scenario] = &[
         figures: &proxied::logins("login, mod_proxy") },
     Scenario { name: "proxy-memory", place: Scratch, suite: None, run: |subject| proxied::memory(subject, &FTPPROXY),
         figures: &proxied::sessions("PSS of idle sessions, ftpproxy") },
-    Scenario { name: "proxy-memory-ftp-proxy", place: Scratch, suite: None, run: |subject| proxied::memory(subject, &FTP_PROXY),
-        figures: &proxied::sessions("PSS of idle sessions, ftp-proxy") },
     Scenario { name: "proxy-memory-mod_proxy", place: Scratch, suite: None, run: |subject| proxied::memory(subject, &MOD_PROXY),
         figures: &proxied::sessions("PSS of idle sessions, mod_proxy") },
     Scenario { name: "proxy-tls-retr", place: Scratch, suite: Some(Aes256), run: |subject| proxied::retr(subject, &FTPPROXY),
