@@ -9,7 +9,7 @@ use std::os::unix::fs::symlink;
 
 use nix::sys::socket::{AddressFamily, SockFlag, SockType, SockaddrIn, bind, getsockname, socket};
 use tests::client::{connect_from, port_line};
-use tests::{Client, Data, Server, Setup, require, transcript};
+use tests::{Client, Data, DataConnection, Server, Setup, require, transcript};
 
 /// A server with the files and users that the transcripts speak of.
 fn furnished(setup: Setup) -> Server {
@@ -259,15 +259,21 @@ fn a_stranger_alone_on_the_passive_port_is_no_connection() {
     assert!(!server.names().contains(&"stolen.txt".to_owned()));
 }
 
-#[test]
-fn a_broken_upload_leaves_the_old_file() {
-    let server = Server::start();
+/// A client amid an upload in the place of a file that is there.
+fn amid_an_upload(server: &Server) -> (Client, DataConnection) {
     server.put("old.txt", b"precious");
     let mut client = server.logged_in();
     let data = client.data(Data::Epsv);
     client.begin("STOR old.txt");
     let data = data.open();
     data.write(&[b'x'; 100_000]);
+    (client, data)
+}
+
+#[test]
+fn a_broken_upload_leaves_the_old_file() {
+    let server = Server::start();
+    let (mut client, data) = amid_an_upload(&server);
     data.reset();
     let code = client.reply().code;
     assert!(matches!(code, 426 | 451), "{code}");
@@ -278,12 +284,7 @@ fn a_broken_upload_leaves_the_old_file() {
 #[test]
 fn a_client_that_vanishes_amid_an_upload_leaves_the_old_file() {
     let server = Server::start();
-    server.put("old.txt", b"precious");
-    let mut client = server.logged_in();
-    let data = client.data(Data::Epsv);
-    client.begin("STOR old.txt");
-    let data = data.open();
-    data.write(&[b'x'; 100_000]);
+    let (client, data) = amid_an_upload(&server);
     client.reset();
     data.reset();
     tests::wait::until("the session ends", || server.keepers().is_empty());

@@ -397,12 +397,16 @@ impl Setup {
         }
         let mut child = command.spawn().unwrap();
         let log = Log::follow(child.stderr.take().unwrap());
+        self.running(child, home, log, Kind::Daemon)
+    }
+
+    fn running(self, child: Child, home: PathBuf, log: Log, kind: Kind) -> Server {
         Server {
             child: Some(child),
             login: Login {
                 address: SocketAddr::new(self.bind, 0),
-                name: self.account.name.clone(),
-                password: self.account.password.clone(),
+                name: self.account.name,
+                password: self.account.password,
                 certificate: None,
                 led: None,
             },
@@ -411,7 +415,7 @@ impl Setup {
             scratch: self.scratch,
             servants: Vec::new(),
             has_starter: !self.starter.is_empty(),
-            is_session: false,
+            kind,
         }
     }
 
@@ -437,22 +441,7 @@ impl Setup {
             .stdout(connection.try_clone().unwrap())
             .stderr(connection);
         let child = command.spawn().unwrap();
-        Server {
-            child: Some(child),
-            login: Login {
-                address: SocketAddr::new(self.bind, 0),
-                name: self.account.name.clone(),
-                password: self.account.password.clone(),
-                certificate: None,
-                led: None,
-            },
-            home,
-            log: Log::default(),
-            scratch: self.scratch,
-            servants: Vec::new(),
-            has_starter: !self.starter.is_empty(),
-            is_session: true,
-        }
+        self.running(child, home, Log::default(), Kind::Session)
     }
 }
 
@@ -474,8 +463,14 @@ pub struct Server {
     /// The children of the listener that serve all sessions, such as the logger: started before it listens.
     pub servants: Vec<Process>,
     has_starter: bool,
+    kind: Kind,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Kind {
+    Daemon,
     /// Under inetd there is no log that a test sees, and no listener.
-    is_session: bool,
+    Session,
 }
 
 impl Server {
@@ -556,7 +551,7 @@ impl Server {
 
     /// The listener, if there is one that runs.
     fn listener(&self) -> Option<Process> {
-        let child = self.child.as_ref().filter(|_| !self.is_session)?;
+        let child = self.child.as_ref().filter(|_| self.kind == Kind::Daemon)?;
         let process = Process::of(child.id() as i32)?;
         match self.has_starter {
             true => process.children().into_iter().next(),
@@ -592,7 +587,7 @@ impl Drop for Server {
             return;
         };
         let mut by_itself = None;
-        if self.is_session && !std::thread::panicking() {
+        if self.kind == Kind::Session && !std::thread::panicking() {
             // Its client has gone, most often.
             crate::wait::at_most(LAST_WORDS, || {
                 by_itself = child.try_wait().unwrap();

@@ -166,17 +166,11 @@ pub(in crate::session) fn lprt(
     user: &mut User,
     target: Result<SocketAddr, UnknownProtocol>,
 ) -> Result<Reply, Stop> {
-    let own = own_family(link);
-    match target {
-        Ok(target) if target.ip().is_ipv4() == (own == Family::V4) => port(link, user, target),
-        Ok(_) | Err(UnknownProtocol) => {
-            let number = if own == Family::V4 { 4 } else { 6 };
-            Ok(Reply::new(
-                Code::FAMILY_NOT_OFFERED,
-                format!("Supported address families are ({number})"),
-            ))
-        }
-    }
+    of_own_family(link, user, target, |own| {
+        let number = if own == Family::V4 { 4 } else { 6 };
+        let text = format!("Supported address families are ({number})");
+        Reply::new(Code::FAMILY_NOT_OFFERED, text)
+    })
 }
 
 /// PRET tells a server that must choose a node by the file what the next transfer will be; here it need not know, but a
@@ -236,10 +230,20 @@ pub(in crate::session) fn eprt(
     user: &mut User,
     target: Result<SocketAddr, UnknownProtocol>,
 ) -> Result<Reply, Stop> {
+    of_own_family(link, user, target, protocol_not_offered)
+}
+
+/// Takes an address of the family of the control connection; `refusal` says which one that is.
+fn of_own_family(
+    link: &mut Link,
+    user: &mut User,
+    target: Result<SocketAddr, UnknownProtocol>,
+    refusal: impl FnOnce(Family) -> Reply,
+) -> Result<Reply, Stop> {
     let own = own_family(link);
     match target {
         Ok(target) if target.ip().is_ipv4() == (own == Family::V4) => port(link, user, target),
-        Ok(_) | Err(UnknownProtocol) => Ok(protocol_not_offered(own)),
+        Ok(_) | Err(UnknownProtocol) => Ok(refusal(own)),
     }
 }
 
