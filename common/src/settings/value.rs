@@ -1,28 +1,20 @@
 //! The grammar of setting values: text to typed values, or what was expected instead. Pure: no I/O.
 
-use std::path::{Path, PathBuf};
+mod choices;
+mod paths;
+
+use std::path::Path;
 use std::time::Duration;
 
 use jiff::civil::Date;
 
-use super::nearest::nearest;
 use super::rates;
 use super::rules::{Advertised, Rules};
-use super::{
-    ArchiveLinks, Durability, Locks, LogFormat, LogLevel, LogName, Method, Methods, Owners, Scheme,
-};
-use crate::charset::{Charset, Unusable};
-use crate::digest::Algorithm;
 use crate::proto::args;
-use crate::proto::listing::Order;
 use crate::rate::Rate;
 
-/// The names of logs that are no files but what a program in the foreground was started with.
-pub const STDOUT: &str = "STDOUT";
-pub const STDERR: &str = "STDERR";
-
-/// The name of a log that is no file but syslog.
-pub const SYSLOG: &str = "SYSLOG";
+pub(in crate::settings) use self::choices::charset;
+pub use self::paths::{STDERR, STDOUT, SYSLOG};
 
 /// The longest text of the reply to a login, in octets.
 pub const LONGEST_PROMPT: usize = 1024;
@@ -163,20 +155,6 @@ impl Value<'_> {
         Ok(time)
     }
 
-    pub fn scheme(self) -> Result<Scheme, Wrong> {
-        match Scheme::find(self.text) {
-            Ok(Scheme::Null) => Err(Wrong::Because(
-                "the type null would let everybody in".to_owned(),
-            )),
-            Ok(Scheme::Crypt) => Err(Wrong::Because(
-                "the type crypt is for hashes from elsewhere; argon2id is the better one"
-                    .to_owned(),
-            )),
-            Ok(scheme) => Ok(scheme),
-            Err(error) => Err(Wrong::Because(error.to_string())),
-        }
-    }
-
     /// A day of the calendar.
     pub fn day(self) -> Result<Date, Wrong> {
         let bytes = self.text.as_bytes();
@@ -192,70 +170,6 @@ impl Value<'_> {
             Wrong::Because(format!(
                 "\"{}\" is not a rate such as 500KiB/s, 10MB/s or 100Mbit/s{hint}",
                 shown(self.text)
-            ))
-        })
-    }
-
-    /// A path, made absolute if a base directory is known.
-    pub fn path(self) -> Result<PathBuf, Wrong> {
-        let path = Path::new(self.text);
-        match self.base {
-            _ if self.text.is_empty() || self.text.contains('\0') => Err(not("a path")),
-            _ if path.is_absolute() => Ok(path.to_owned()),
-            Some(base) => Ok(base.join(path)),
-            None => Err(not("an absolute path")),
-        }
-    }
-
-    /// Paths that commas separate.
-    pub fn paths(self) -> Result<Vec<PathBuf>, Wrong> {
-        let path = |text: &str| {
-            let text = text.trim();
-            Value { text, ..self }.path()
-        };
-        self.text.split(',').map(path).collect()
-    }
-
-    /// The path of a log file.
-    pub fn log_path(self) -> Result<PathBuf, Wrong> {
-        if self.text.contains("$(") {
-            return Err(Wrong::Because(format!(
-                "\"{}\": this file has no variables; only LogFile has",
-                shown(self.text)
-            )));
-        }
-        match self.text {
-            SYSLOG => Err(Wrong::Because(
-                "SYSLOG is for LogFile and ServLogFile: this log goes to a file".to_owned(),
-            )),
-            _ => self.log_file(),
-        }
-    }
-
-    /// The path of the server's own log, which may be syslog.
-    pub fn server_log_path(self) -> Result<PathBuf, Wrong> {
-        match self.text {
-            SYSLOG => self.log_file(),
-            _ => self.log_path(),
-        }
-    }
-
-    /// A file, or a word for something that is none.
-    fn log_file(self) -> Result<PathBuf, Wrong> {
-        match self.text {
-            STDOUT | STDERR | SYSLOG => Ok(PathBuf::from(self.text)),
-            _ => self.path(),
-        }
-    }
-
-    /// The path of the log of sessions.
-    pub fn log_name(self) -> Result<LogName, Wrong> {
-        let path = self.log_file()?;
-        let path = path.to_str().ok_or_else(|| not("a path in UTF-8"))?;
-        LogName::new(path).map_err(|unknown| {
-            Wrong::Because(format!(
-                "\"{}\" is no variable: $(User), $(RealUser) and $(ClientIP) are",
-                shown(unknown)
             ))
         })
     }
@@ -278,49 +192,6 @@ impl Value<'_> {
         }
     }
 
-    pub fn charset(self) -> Result<Charset, Wrong> {
-        charset(self.text)
-    }
-
-    /// A digest by any of its names, or none.
-    pub fn digest(self) -> Result<Option<Algorithm>, Wrong> {
-        if ["none", "no", "off"]
-            .iter()
-            .any(|word| self.text.eq_ignore_ascii_case(word))
-        {
-            return Ok(None);
-        }
-        let found = Algorithm::find(self.text).map(Some);
-        found.ok_or_else(|| {
-            let names = Algorithm::ALL.map(Algorithm::name).join(", ");
-            let none = format!(
-                "\"{}\" is no digest: none, or one of {names}",
-                shown(self.text)
-            );
-            Wrong::Because(none)
-        })
-    }
-
-    pub fn durability(self) -> Result<Durability, Wrong> {
-        match self.text.to_ascii_lowercase().as_str() {
-            "strict" => Ok(Durability::Strict),
-            "rename" => Ok(Durability::Rename),
-            "off" => Ok(Durability::Off),
-            _ => Err(not("strict, rename or off")),
-        }
-    }
-
-    /// In any case, where MetaFTPd wants these very capitals.
-    pub fn locks(self) -> Result<Locks, Wrong> {
-        match self.text.to_ascii_lowercase().as_str() {
-            "none" => Ok(Locks::None),
-            "advisory" => Ok(Locks::Advisory),
-            "mandatory" => Ok(Locks::Mandatory),
-            "mandatorywrite" => Ok(Locks::MandatoryWrite),
-            _ => Err(not("none, Advisory, Mandatory or MandatoryWrite")),
-        }
-    }
-
     /// The size of a file: octets, or a number of KiB, MiB, GiB or TiB. Zero is no limit.
     pub fn size_limit(self) -> Result<Option<u64>, Wrong> {
         let text = self.text.to_ascii_lowercase();
@@ -333,48 +204,6 @@ impl Value<'_> {
         match octets {
             None => Err(not("a size such as 1000000, 500MiB or 2GiB")),
             Some(octets) => Ok((octets > 0).then_some(octets)),
-        }
-    }
-
-    pub fn owners(self) -> Result<Owners, Wrong> {
-        match self.text.to_ascii_lowercase().as_str() {
-            "names" => Ok(Owners::Names),
-            "numbers" => Ok(Owners::Numbers),
-            "hidden" => Ok(Owners::Hidden),
-            _ => Err(not("names, numbers or hidden")),
-        }
-    }
-
-    pub fn list_order(self) -> Result<Order, Wrong> {
-        match self.text.to_ascii_lowercase().as_str() {
-            "directory" => Ok(Order::Unsorted),
-            "name" => Ok(Order::Name),
-            _ => Err(not("directory or name")),
-        }
-    }
-
-    pub fn archive_links(self) -> Result<ArchiveLinks, Wrong> {
-        match self.text.to_ascii_lowercase().as_str() {
-            "keep" => Ok(ArchiveLinks::Keep),
-            "skip" => Ok(ArchiveLinks::Skip),
-            _ => Err(not("keep or skip")),
-        }
-    }
-
-    pub fn log_format(self) -> Result<LogFormat, Wrong> {
-        match self.text.to_ascii_lowercase().as_str() {
-            "text" => Ok(LogFormat::Text),
-            "json" => Ok(LogFormat::Json),
-            _ => Err(not("text or json")),
-        }
-    }
-
-    pub fn log_level(self) -> Result<LogLevel, Wrong> {
-        match self.text.to_ascii_lowercase().as_str() {
-            "logins" => Ok(LogLevel::Logins),
-            "transfers" => Ok(LogLevel::Transfers),
-            "commands" => Ok(LogLevel::Commands),
-            _ => Err(not("logins, transfers or commands")),
         }
     }
 
@@ -449,39 +278,6 @@ impl Value<'_> {
         };
         words(self.text).map(name).collect()
     }
-
-    /// The ways to check a password.
-    pub fn auth_methods(self) -> Result<Methods, Wrong> {
-        let (on_top, methods): (Vec<&str>, Vec<&str>) =
-            words(self.text).partition(|word| word.eq_ignore_ascii_case(Methods::SESSION_PAM));
-        let found = methods.into_iter().map(Method::find);
-        let found: Vec<Method> = found.collect::<Result<_, _>>().map_err(Wrong::Because)?;
-        match (Methods::new(found), on_top.is_empty()) {
-            (Some(methods), true) => Ok(methods),
-            (Some(methods), false) => Ok(methods.with_session_pam()),
-            (None, true) => Err(not("a list of authentication methods")),
-            (None, false) => Err(Wrong::Because(
-                "session-pam checks no password: name a method that does beside it".to_owned(),
-            )),
-        }
-    }
-}
-
-/// Finds a charset for names.
-pub(super) fn charset(name: &str) -> Result<Charset, Wrong> {
-    Charset::find(name).map_err(|why| {
-        Wrong::Because(match why {
-            Unusable::Unknown => {
-                let hint = nearest(name, Charset::all().map(Charset::name))
-                    .map(|name| format!(", did you mean \"{name}\"?"))
-                    .unwrap_or_default();
-                format!("unknown charset \"{}\"{hint}", shown(name))
-            }
-            Unusable::NotForNames(why) => {
-                format!("the charset \"{}\" is not for names: {why}", shown(name))
-            }
-        })
-    })
 }
 
 /// The words of a list that commas or blanks separate.
@@ -539,7 +335,7 @@ mod tests {
     use super::*;
     use proptest::prelude::*;
 
-    fn value(text: &str) -> Value<'_> {
+    pub(super) fn value(text: &str) -> Value<'_> {
         Value { text, base: None }
     }
 
@@ -590,78 +386,6 @@ mod tests {
         for wrong in ["1000", "8", "", "+22", "u=rwx"] {
             assert!(value(wrong).mode_bits().is_err(), "{wrong}");
         }
-    }
-
-    #[test]
-    fn a_relative_path_needs_a_base() {
-        assert_eq!(value("users").path(), Err(not("an absolute path")));
-        let base = Some(Path::new("/srv"));
-        assert_eq!(
-            Value {
-                text: "users",
-                base
-            }
-            .path(),
-            Ok(PathBuf::from("/srv/users"))
-        );
-        assert!(
-            Value {
-                text: "SYSLOG",
-                base
-            }
-            .log_path()
-            .is_err()
-        );
-        assert!(value("/var/log/$(User).log").log_path().is_err());
-    }
-
-    #[test]
-    fn a_charset_is_one_that_names_can_have() {
-        assert_eq!(value("cp1251").charset(), value("Windows-1251").charset());
-        let wrong = |text, sentence: &str| {
-            assert_eq!(
-                value(text).charset(),
-                Err(Wrong::Because(sentence.to_owned()))
-            );
-        };
-        wrong(
-            "Shift_JSI",
-            "unknown charset \"Shift_JSI\", did you mean \"Shift_JIS\"?",
-        );
-        wrong("EBCDIC", "unknown charset \"EBCDIC\"");
-        wrong("", "unknown charset \"\"");
-        wrong(
-            "iso-2022-jp",
-            "the charset \"iso-2022-jp\" is not for names: what its octets mean depends on those before them",
-        );
-        wrong(
-            "UTF-16",
-            "the charset \"UTF-16\" is not for names: its text is full of NUL octets",
-        );
-    }
-
-    #[test]
-    fn methods_are_separated_by_commas_or_blanks() {
-        let methods = |text| {
-            let methods = value(text).auth_methods();
-            methods.map(|methods| methods.iter().map(Method::name).collect::<Vec<_>>())
-        };
-        assert_eq!(
-            methods(" Native,  shadow native"),
-            Ok(vec!["native", "shadow"])
-        );
-        assert_eq!(methods("native, Session-PAM"), Ok(vec!["native"]));
-        assert!(
-            value("session-pam,native")
-                .auth_methods()
-                .unwrap()
-                .session_pam()
-        );
-        let alone = methods("session-pam").unwrap_err().sentence("session-pam");
-        assert!(alone.contains("checks no password"), "{alone}");
-        assert!(methods("").is_err());
-        assert!(methods(" , ").is_err());
-        assert!(methods("nativ").is_err());
     }
 
     proptest! {
