@@ -1,22 +1,20 @@
 //! THE command table. Parsing, login and permission checks, FEAT, HELP, the command groups, the manual's command
 //! section and the completions follow from [`TABLE`] and its sub-table [`SITE`], and from nowhere else. Pure: no I/O.
 
+mod command;
 mod passwords;
 mod paths;
+mod set;
 pub mod site;
 
 use std::fmt;
 
+pub use self::command::{Command, EpsvArg};
+pub use self::set::VerbSet;
 pub use self::site::SITE;
 
-use super::args::{
-    self, ArgError, Confirm, DataLevel, ListArg, NewFacts, NewLink, NewTimes, PartArg, PathArg,
-    Span, Utf8,
-};
-use super::destination::Destination;
-use super::facts::{FactSet, Permissions};
-use super::hostport::{self, Family};
-use super::representation::{Level, Mode, Structure, Type};
+use super::args::{self, ArgError};
+use super::hostport;
 use crate::auth::Secret;
 use crate::digest::Algorithm;
 
@@ -74,118 +72,6 @@ pub enum MidTransfer {
     Now,
     /// Kept until the transfer has ended (QUIT among them, RFC 959 §4.1.1).
     Later,
-}
-
-/// A command with its arguments parsed.
-#[derive(Debug)]
-#[cfg_attr(test, derive(PartialEq))]
-pub enum Command {
-    Abor,
-    Acct,
-    Allo(Option<u64>),
-    Appe(PathArg),
-    /// With the level of data that the mechanism implies.
-    Auth(DataLevel),
-    Avbl(PathArg),
-    Ccc,
-    Cdup,
-    /// The client's own name for itself.
-    Clnt(String),
-    Csid(String),
-    Cwd(PathArg),
-    Dele(PathArg),
-    Dsiz(PathArg),
-    Eprt(Result<std::net::SocketAddr, hostport::UnknownProtocol>),
-    Epsv(EpsvArg),
-    Feat,
-    /// The digest that OPTS HASH chose.
-    Hash(PathArg),
-    Help(Option<String>),
-    Host(String),
-    /// The language that is asked for; none asks for the default.
-    Lang(Option<String>),
-    List(ListArg),
-    Lprt(Result<std::net::SocketAddr, hostport::UnknownProtocol>),
-    Lpsv,
-    Md5(PathArg),
-    Mdtm(PathArg),
-    /// The form that sets the time, unless there is a file that the argument as a whole names.
-    MdtmSet {
-        time: i64,
-        path: PathArg,
-        whole: PathArg,
-    },
-    Mff(NewFacts, PathArg),
-    Mfmt(i64, PathArg),
-    Mkd(PathArg),
-    Mlsd(PathArg),
-    Mlst(PathArg),
-    Mmd5(Vec<PathArg>),
-    Mode(Mode),
-    Nlst(ListArg),
-    Noop,
-    OptsMlst(FactSet),
-    /// The digest of HASH; none asks which it is.
-    OptsHash(Option<Algorithm>),
-    OptsTconf(Confirm),
-    /// MODE Z's level; none asks for it.
-    OptsMode(Option<Level>),
-    OptsUtf8(Utf8),
-    Pass(Secret),
-    Pasv,
-    Pbsz(u32),
-    Port(std::net::SocketAddrV4),
-    /// The command that will be next.
-    Pret(Verb),
-    /// None for a level that TLS does not have.
-    Prot(Option<DataLevel>),
-    Pwd,
-    Quit,
-    /// Which octets the next transfer is about; none for all.
-    Rang(Option<Span>),
-    Rein,
-    Rest(u64),
-    Retr(PathArg),
-    Rmd(PathArg),
-    Rmda(PathArg),
-    Rnfr(PathArg),
-    Rnto(PathArg),
-    SiteChmod(Permissions, PathArg),
-    SiteIdle(Option<u64>),
-    SiteSymlink(NewLink),
-    SiteTime(Option<String>),
-    SiteUmask(Option<Permissions>),
-    SiteUtime(NewTimes),
-    SiteCpfr(PathArg),
-    SiteCpto(PathArg),
-    SiteMkdir(PathArg),
-    SiteWho,
-    SiteProxy(Destination),
-    SitePswd {
-        old: Secret,
-        new: Secret,
-    },
-    SiteZone,
-    Size(PathArg),
-    Stat(Option<ListArg>),
-    Stor(PathArg),
-    Stou,
-    Stru(Structure),
-    Syst,
-    Type(Type),
-    User(Vec<u8>),
-    /// XCRC, XMD5 and their like.
-    XDigest(Algorithm, PartArg),
-}
-
-/// The argument of EPSV (RFC 2428 §3).
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum EpsvArg {
-    /// None: the family of the control connection.
-    Default,
-    Family(Family),
-    /// `ALL`: from now on only EPSV sets up data connections.
-    All,
 }
 
 /// One row: everything that is known about a verb.
@@ -392,75 +278,6 @@ impl Verb {
     }
 }
 
-/// A set of verbs.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct VerbSet(u128);
-
-const _: () = assert!(TABLE.len() + SITE.len() <= 128);
-
-impl VerbSet {
-    pub const ALL: VerbSet = VerbSet(u128::MAX);
-    pub const NONE: VerbSet = VerbSet(0);
-
-    pub fn contains(self, verb: Verb) -> bool {
-        self.0 & (1 << verb.0) != 0
-    }
-    pub fn insert(&mut self, verb: Verb) {
-        self.0 |= 1 << verb.0;
-    }
-    pub fn remove(&mut self, verb: Verb) {
-        self.0 &= !(1 << verb.0);
-    }
-    /// The same set with the verbs of TLS, which no list of permitted commands takes away.
-    #[must_use]
-    pub fn with_tls(self) -> VerbSet {
-        VerbSet(self.0 | VerbSet::of_tls().0)
-    }
-    /// The same set without one verb.
-    #[must_use]
-    pub fn without(mut self, verb: &str) -> VerbSet {
-        if let Some(verb) = Verb::find(verb) {
-            self.remove(verb);
-        }
-        self
-    }
-    /// The same set where there is no TLS.
-    #[must_use]
-    pub fn without_tls(self) -> VerbSet {
-        VerbSet(self.0 & !VerbSet::of_tls().0)
-    }
-    fn of_tls() -> VerbSet {
-        let mut set = VerbSet::NONE;
-        for verb in Verb::all().filter(|verb| verb.spec().tls) {
-            set.insert(verb);
-        }
-        set
-    }
-    /// What remains of the set for those who gave no password.
-    pub fn for_anonymous(self) -> VerbSet {
-        let mut set = self;
-        for verb in Verb::all().filter(|verb| !verb.spec().anonymous) {
-            set.remove(verb);
-        }
-        set
-    }
-    /// Whether any verb of the group is in the set.
-    pub fn permits_any(self, group: Group) -> bool {
-        Verb::all().any(|v| v.spec().group == group && self.contains(v))
-    }
-    /// What is in this set, in the other one, or in both.
-    #[must_use]
-    pub fn with(self, other: VerbSet) -> VerbSet {
-        VerbSet(self.0 | other.0)
-    }
-    pub fn bits(self) -> u128 {
-        self.0
-    }
-    pub fn from_bits(bits: u128) -> VerbSet {
-        VerbSet(bits)
-    }
-}
-
 /// Why a line is not a command.
 #[derive(Debug, PartialEq)]
 pub enum CommandError {
@@ -527,6 +344,7 @@ pub fn shown_argument(verb: Verb, line: &[u8]) -> &[u8] {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::proto::args::PathArg;
 
     fn command(line: &str) -> Result<Command, CommandError> {
         let line = line.as_bytes();
@@ -589,26 +407,5 @@ mod tests {
             panic!()
         };
         assert_eq!(secret.expose(), b" a b ");
-    }
-
-    #[test]
-    fn who_gave_no_password_gets_less() {
-        let set = VerbSet::ALL.for_anonymous();
-        let has = |name| set.contains(Verb::find(name).unwrap());
-        assert!(has("RETR") && has("MLSD") && has("SITE HELP"));
-        assert!(!set.permits_any(Group::Write) && !has("SITE WHO"));
-        assert_eq!(VerbSet::NONE.for_anonymous(), VerbSet::NONE);
-    }
-
-    #[test]
-    fn a_set_of_verbs_knows_its_members() {
-        let mut set = VerbSet::NONE;
-        let retr = Verb::find("RETR").unwrap();
-        set.insert(retr);
-        assert!(
-            set.contains(retr) && set.permits_any(Group::Read) && !set.permits_any(Group::Write)
-        );
-        set.remove(retr);
-        assert_eq!(set, VerbSet::NONE);
     }
 }
