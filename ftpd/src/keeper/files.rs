@@ -8,9 +8,10 @@ use common::channel::{Cut, FileAnswer, FileRequest, ListFormat, Ticket, UploadAt
 use common::hookd::{Commanded, Listed, Told};
 use common::hooks::{Connection, Kind as Event};
 use common::jail::{
-    Continuable, Disposition, Failure, Format, Kind, Limits, ListRequest, MOST_SORTED, PackRequest,
-    Upload, Wanted,
+    Continuable, Disposition, Failure, Format, Kind, Limits, ListRequest, MOST_SORTED, Opened,
+    PackRequest, Permissions, Upload, Wanted,
 };
+use common::path::VirtualPath;
 use common::proto::hostport::Family;
 use common::proto::listing::{Order, Remark};
 use common::settings::Durability;
@@ -232,63 +233,29 @@ impl Files {
         let durability = settings.durability;
         let done = Ok((FileAnswer::Done, None));
         match request {
-            FileRequest::OpenForDigest { path } => {
-                let opened = jail.open(&path)?;
-                let turn = match &self.login.queue {
-                    None => Turn::Now,
-                    Some(Ok(queue)) => queue.take()?,
-                    // SECURITY: who cannot be counted gets none.
-                    Some(Err(_)) => return Err(Failure::Exhausted),
-                };
-                match turn {
-                    Turn::Later => Err(Failure::Crowded),
-                    Turn::Now => {
-                        let (size, contested) = (opened.size, opened.contested);
-                        Ok((FileAnswer::Opened { size, contested }, Some(opened.file)))
-                    }
-                }
-            }
+            FileRequest::OpenForDigest { path } => self.open_for_digest(&path),
             FileRequest::DigestEnd => {
                 if let Some(Ok(queue)) = &self.login.queue {
                     queue.give_back()?;
                 }
                 done
             }
-            FileRequest::Open { path } => {
-                let opened = jail.open(&path)?;
-                let (size, contested) = (opened.size, opened.contested);
-                Ok((FileAnswer::Opened { size, contested }, Some(opened.file)))
-            }
+            FileRequest::Open { path } => Ok(given(jail.open(&path)?)),
             FileRequest::Create {
                 path,
                 at,
                 continuable,
                 declared,
             } => {
-                // One upload at a time: what was not committed is given up.
-                self.discard(Cut::Aborted);
-                let jail = &self.login.jail;
                 let wanted = Wanted {
                     at: disposition(at, durability),
-                    continuable: if continuable {
-                        Continuable::Yes
-                    } else {
-                        Continuable::No
+                    continuable: match continuable {
+                        true => Continuable::Yes,
+                        false => Continuable::No,
                     },
                     declared,
                 };
-                let upload = jail.create(&path, wanted)?;
-                let descriptor = upload
-                    .descriptor()
-                    .try_clone_to_owned()
-                    .map_err(|_| Failure::Exhausted)?;
-                let created = FileAnswer::Created {
-                    room: upload.room(),
-                    contested: upload.is_contested(),
-                };
-                self.hooked.receives(&path, &upload);
-                self.upload = Some(upload);
-                Ok((created, Some(descriptor)))
+                self.create(&path, wanted)
             }
             FileRequest::Commit => {
                 let upload = self.upload.take().ok_or(Failure::NotFound)?;
@@ -342,22 +309,17 @@ impl Files {
                 pattern,
                 typed,
                 format,
-                mut options,
+                options,
                 facts,
             } => {
-                let format = match format {
-                    ListFormat::Long => Format::Long,
-                    ListFormat::Names => Format::Names,
-                    ListFormat::Facts => Format::Facts,
-                };
-                let pattern = pattern.map(|pattern| pattern.as_slice().to_vec());
-                if options.order == Order::Unsorted {
-                    options.order = settings.list_order;
-                }
                 let request = ListRequest {
-                    format,
+                    format: match format {
+                        ListFormat::Long => Format::Long,
+                        ListFormat::Names => Format::Names,
+                        ListFormat::Facts => Format::Facts,
+                    },
                     options,
-                    pattern,
+                    pattern: pattern.map(|pattern| pattern.as_slice().to_vec()),
                     typed: typed.as_slice().to_vec(),
                     facts,
                     limits: Limits {
@@ -366,37 +328,27 @@ impl Files {
                         sorted: MOST_SORTED,
                     },
                 };
-                let (pump, pipe) = ListingPump::start(jail, &path, &request)?;
-                self.listing = Some(pump);
-                Ok((FileAnswer::Listing, Some(pipe)))
+                self.list(&path, request)
             }
             FileRequest::ListEnd => {
-                let remark = self
-                    .listing
-                    .take()
-                    .map_or(Ok(Remark::Whole), ListingPump::end)?;
+                let remark = self.listing.take().map(ListingPump::end).transpose()?;
+                let remark = remark.unwrap_or(Remark::Whole);
                 Ok((FileAnswer::Listed { remark }, None))
             }
             FileRequest::Stat { path } => {
                 let stat = jail.stat(&path)?;
-                Ok((
-                    FileAnswer::Status {
-                        directory: stat.kind == Kind::Directory,
-                        size: stat.size,
-                        modified: stat.modified.0,
-                    },
-                    None,
-                ))
+                let status = FileAnswer::Status {
+                    directory: stat.kind == Kind::Directory,
+                    size: stat.size,
+                    modified: stat.modified.0,
+                };
+                Ok((status, None))
             }
             FileRequest::Facts { path, wanted } => {
                 let mut line = Vec::new();
                 jail.facts(&path, wanted, &mut line)?;
-                Ok((
-                    FileAnswer::FactLine {
-                        line: Octets::new(&line).ok_or(Failure::NameTooLong)?,
-                    },
-                    None,
-                ))
+                let line = Octets::new(&line).ok_or(Failure::NameTooLong)?;
+                Ok((FileAnswer::FactLine { line }, None))
             }
             FileRequest::ChangeDir { path } => {
                 jail.check_dir(&path)?;
@@ -428,31 +380,9 @@ impl Files {
                 let umask = jail.umask();
                 Ok((FileAnswer::Umask { umask }, None))
             }
-            FileRequest::Unpack { directory } => {
-                self.discard(Cut::Aborted);
-                let Login { jail, settings, .. } = &self.login;
-                let rights = rights(self.login.account.permitted);
-                self.unpacking = Some(Unpacking::new(jail, &directory, settings, rights)?);
-                done
-            }
-            FileRequest::UnpackDirectory { path, mode } => {
-                let place = self.unpacking()?.place(&path);
-                if let Some(refused) = self.hooked.ask_before(Told::about(Event::MakeDir, &place)) {
-                    return Ok((refused, None));
-                }
-                Ok((self.unpacking()?.directory(&path, mode)?, None))
-            }
-            FileRequest::UnpackFile { path, size } => {
-                self.discard(Cut::Aborted);
-                let place = self.unpacking()?.place(&path);
-                if let Some(refused) = self.hooked.ask_before(Told::about(Event::Upload, &place)) {
-                    return Ok((refused, None));
-                }
-                let (upload, answered) = self.unpacking()?.file(&path, size)?;
-                self.hooked.receives(&place, &upload);
-                self.upload = Some(upload);
-                Ok(answered)
-            }
+            FileRequest::Unpack { directory } => self.unpack(&directory).and(done),
+            FileRequest::UnpackDirectory { path, mode } => self.unpack_directory(&path, mode),
+            FileRequest::UnpackFile { path, size } => self.unpack_file(&path, size),
             FileRequest::CommitEntry { mode, modified } => {
                 let mut upload = self.upload.take().ok_or(Failure::NotFound)?;
                 self.unpacking()?.finish_file(&mut upload, mode, modified)?;
@@ -497,6 +427,85 @@ impl Files {
             | FileRequest::Cancel => Err(Failure::Denied),
         }
     }
+}
+
+/// The requests that take more than a line or two.
+impl Files {
+    fn open_for_digest(&mut self, path: &VirtualPath) -> Result<Answered, Failure> {
+        let opened = self.login.jail.open(path)?;
+        let turn = match &self.login.queue {
+            None => Turn::Now,
+            Some(Ok(queue)) => queue.take()?,
+            // SECURITY: who cannot be counted gets none.
+            Some(Err(_)) => return Err(Failure::Exhausted),
+        };
+        match turn {
+            Turn::Later => Err(Failure::Crowded),
+            Turn::Now => Ok(given(opened)),
+        }
+    }
+
+    fn create(&mut self, path: &VirtualPath, wanted: Wanted) -> Result<Answered, Failure> {
+        // One upload at a time: what was not committed is given up.
+        self.discard(Cut::Aborted);
+        let upload = self.login.jail.create(path, wanted)?;
+        let descriptor = upload.descriptor().try_clone_to_owned();
+        let descriptor = descriptor.map_err(|_| Failure::Exhausted)?;
+        let created = FileAnswer::Created {
+            room: upload.room(),
+            contested: upload.is_contested(),
+        };
+        self.hooked.receives(path, &upload);
+        self.upload = Some(upload);
+        Ok((created, Some(descriptor)))
+    }
+
+    fn list(&mut self, path: &VirtualPath, mut request: ListRequest) -> Result<Answered, Failure> {
+        if request.options.order == Order::Unsorted {
+            request.options.order = self.login.settings.list_order;
+        }
+        let (pump, pipe) = ListingPump::start(&self.login.jail, path, &request)?;
+        self.listing = Some(pump);
+        Ok((FileAnswer::Listing, Some(pipe)))
+    }
+
+    fn unpack(&mut self, directory: &VirtualPath) -> Result<(), Failure> {
+        self.discard(Cut::Aborted);
+        let Login { jail, settings, .. } = &self.login;
+        let rights = rights(self.login.account.permitted);
+        self.unpacking = Some(Unpacking::new(jail, directory, settings, rights)?);
+        Ok(())
+    }
+
+    fn unpack_directory(
+        &mut self,
+        path: &VirtualPath,
+        mode: Permissions,
+    ) -> Result<Answered, Failure> {
+        let place = self.unpacking()?.place(path);
+        if let Some(refused) = self.hooked.ask_before(Told::about(Event::MakeDir, &place)) {
+            return Ok((refused, None));
+        }
+        Ok((self.unpacking()?.directory(path, mode)?, None))
+    }
+
+    fn unpack_file(&mut self, path: &VirtualPath, size: u64) -> Result<Answered, Failure> {
+        self.discard(Cut::Aborted);
+        let place = self.unpacking()?.place(path);
+        if let Some(refused) = self.hooked.ask_before(Told::about(Event::Upload, &place)) {
+            return Ok((refused, None));
+        }
+        let (upload, answered) = self.unpacking()?.file(path, size)?;
+        self.hooked.receives(&place, &upload);
+        self.upload = Some(upload);
+        Ok(answered)
+    }
+}
+
+/// The answer that hands a file over.
+fn given(opened: Opened) -> Answered {
+    let (size, contested) = (opened.size, opened.contested);
+    (FileAnswer::Opened { size, contested }, Some(opened.file))
 }
 
 /// What becomes of a file that is there, where nothing is promised for those that break too.
