@@ -68,6 +68,7 @@ pub(crate) enum Stop {
 }
 
 impl<T: Into<End>> From<T> for Stop {
+    #[track_caller]
     fn from(end: T) -> Self {
         Stop::End(end.into())
     }
