@@ -138,8 +138,7 @@ fn nobody_else_may_ask_and_nothing_is_left_behind() {
             tests::scratch::mode(place, 0o777);
         }
         let program = server.scratch.join("ftpd");
-        fs::copy(binaries::path("ftpd"), &program).unwrap();
-        tests::scratch::mode(&program, 0o755);
+        tests::scratch::copy_program(&binaries::path("ftpd"), &program);
         let told = Command::new("setpriv")
             .args(["--reuid=65534", "--regid=65534", "--clear-groups", "--"])
             .arg(&program)

@@ -44,8 +44,7 @@ fn start_with(setup: Setup, services: &[(&str, &str)]) -> Server {
         "#!/bin/sh\necho \"$PAM_TYPE $PAM_USER $PAM_RHOST $PAM_TTY $PAM_RUSER\" >>'{}'\n",
         log.display()
     );
-    fs::write(&record, script).unwrap();
-    scratch::mode(&record, 0o755);
+    scratch::script(&record, &script);
     let home = scratch.join("home");
     let mut passwd = fs::read_to_string("/etc/passwd").unwrap();
     let mut shadow = fs::read_to_string("/etc/shadow").unwrap();
@@ -240,8 +239,7 @@ fn programs_of_modules_have_roots_rights_but_those_over_the_kernel() {
     let (script, given) = (setup.scratch().join("chown"), setup.scratch().join("given"));
     fs::write(&given, "").unwrap();
     let text = format!("#!/bin/sh\nexec chown {UID} '{}'\n", given.display());
-    fs::write(&script, text).unwrap();
-    scratch::mode(&script, 0o755);
+    scratch::script(&script, &text);
     let server = start_with(setup, &[("metaftpd", &rules)]);
     let mut client = server.connect();
     let session = server.only_keeper().only_child();
@@ -275,8 +273,7 @@ fn attack_12_what_a_module_has_started_ends_with_its_time_even_in_a_session_of_i
         "#!/bin/sh\nsetsid sh -c 'sleep 1000 & echo $! >>\"$0\"; echo $$ >>\"$0\"; wait' '{}' &\nsleep 1000\n",
         pids.display()
     );
-    fs::write(&script, text).unwrap();
-    scratch::mode(&script, 0o755);
+    scratch::script(&script, &text);
     let server = start_with(setup, &[("metaftpd", hangs)]);
     let mut client = server.connect();
     client.expect("USER fred", 331);

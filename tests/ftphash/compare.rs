@@ -141,7 +141,7 @@ fn what_cannot_be_read_is_trouble() {
     mode("", 0o755);
     mode("b/d", 0o700);
     let program = directory.path().join("ftphash");
-    fs::copy(binaries::path("ftphash"), &program).unwrap();
+    tests::scratch::copy_program(&binaries::path("ftphash"), &program);
     let compare = || {
         Command::new("setpriv")
             .args(["--reuid=65534", "--regid=65534", "--clear-groups"])

@@ -4,7 +4,7 @@ use std::fs;
 use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 
-use tests::{Setup, wait};
+use tests::{Setup, scratch, wait};
 
 /// A script beside the server's files, and the file that it is to write.
 pub(crate) struct Script {
@@ -19,15 +19,14 @@ impl Script {
     }
 
     /// The same in another directory.
-    pub(crate) fn within(scratch: &Path, name: &str, body: &str) -> Script {
-        let out = scratch.join("out");
+    pub(crate) fn within(place: &Path, name: &str, body: &str) -> Script {
+        let out = place.join("out");
         fs::create_dir_all(&out).unwrap();
-        fs::set_permissions(scratch, fs::Permissions::from_mode(0o755)).unwrap();
+        fs::set_permissions(place, fs::Permissions::from_mode(0o755)).unwrap();
         fs::set_permissions(&out, fs::Permissions::from_mode(0o1777)).unwrap();
-        let path = scratch.join(name);
+        let path = place.join(name);
         let text = format!("#!/bin/bash\nout='{}'\n{body}\n", out.display());
-        fs::write(&path, text).unwrap();
-        fs::set_permissions(&path, fs::Permissions::from_mode(0o755)).unwrap();
+        scratch::script(&path, &text);
         Script { path, out }
     }
 

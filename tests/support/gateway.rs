@@ -16,7 +16,7 @@ use crate::faults;
 use crate::log::{Log, address_in};
 use crate::passed::Passed;
 use crate::processes::Process;
-use crate::scratch::{Scratch, give, mode};
+use crate::scratch::{Scratch, copy_program, give, mode};
 use crate::server::Login;
 use crate::user::ordinary;
 
@@ -192,8 +192,7 @@ impl GatewaySetup {
             give(&configuration, user.uid, user.gid);
             // The checkout may be in a directory that this user cannot enter.
             let copy = scratch.join(self.program);
-            fs::copy(&program, &copy).unwrap();
-            mode(&copy, 0o755);
+            copy_program(&program, &copy);
             program = copy;
         }
         command

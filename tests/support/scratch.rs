@@ -3,6 +3,7 @@
 use std::fs;
 use std::os::unix::fs::{MetadataExt, PermissionsExt};
 use std::path::{Path, PathBuf};
+use std::process::Command;
 
 use nix::unistd::{Gid, Uid};
 use tempfile::TempDir;
@@ -45,6 +46,24 @@ impl Default for Scratch {
 /// Sets permission bits.
 pub fn mode(path: &Path, bits: u32) {
     fs::set_permissions(path, fs::Permissions::from_mode(bits)).unwrap();
+}
+
+/// Copies a program to where anybody may run it. Another process does: children that other tests fork at that moment would hold
+/// the descriptor by which it is written, and as long as anybody does it cannot be run ("text file busy").
+#[track_caller]
+pub fn copy_program(from: &Path, to: &Path) {
+    let mut install = Command::new("install");
+    let status = install.args(["-m", "755"]).args([from, to]).status();
+    assert!(status.unwrap().success(), "{} is not there", to.display());
+}
+
+/// Writes a script that anybody may run, in the same way.
+#[track_caller]
+pub fn script(path: &Path, text: &str) {
+    let draft = path.with_extension("draft");
+    fs::write(&draft, text).unwrap();
+    copy_program(&draft, path);
+    fs::remove_file(draft).unwrap();
 }
 
 /// Gives a directory and all below it to a user, but for what is mounted there. Only root can; for anybody else everything is

@@ -15,7 +15,7 @@ use crate::faults;
 use crate::log::{Log, address_in};
 use crate::passed::Passed;
 use crate::processes::Process;
-use crate::scratch::{Scratch, give, mode};
+use crate::scratch::{Scratch, copy_program, give, mode};
 use crate::user::{Account, ordinary};
 
 /// How long a session under inetd may take to end by itself.
@@ -311,8 +311,7 @@ impl Setup {
             give(self.scratch.path(), uid, gid);
             // The checkout may be in a directory that this user cannot enter.
             let copy = self.scratch.join("ftpd");
-            fs::copy(&program, &copy).unwrap();
-            mode(&copy, 0o755);
+            copy_program(&program, &copy);
             program = copy;
         }
         command
