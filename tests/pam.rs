@@ -221,6 +221,7 @@ fn limits_that_leave_no_room_for_a_session_end_it_before_an_answer() {
     let setup = Setup::new().methods("pam");
     fs::write(setup.scratch().join("limits.conf"), "fred - nofile 4\n").unwrap();
     let server = start_with(setup, &[("metaftpd", &rules)]);
+    server.log.expect_fault("privilege could not be given up");
     let mut client = server.connect();
     client.expect("USER fred", 331);
     client.expect(&format!("PASS {}", server.login.password), 530);
