@@ -70,6 +70,26 @@ fn json_has_an_object_for_each_line_and_facts_beside_the_sentence() {
 }
 
 #[test]
+fn an_upload_that_came_whole_and_was_not_kept_is_not_complete() {
+    let server = Setup::new().setting("LogFormat=json").start();
+    let mut client = server.logged_in();
+    client.expect("ALLO 10", 200);
+    let data = client.data(Data::Epsv);
+    client.send("STOR short");
+    client.expect_reply(150);
+    data.open().write_all_and_close(b"x");
+    client.expect_reply(426);
+    client.upload(Data::Epsv, "whole", b"0123456789");
+    server
+        .log
+        .line_with(&["\"path\":\"/whole\"", "\"completion\":\"c\""]);
+    let transfers = events(&server.log.text(), "transfer");
+    assert_eq!(transfers.len(), 2, "{transfers:?}");
+    assert_eq!(transfers[0]["completion"], "i");
+    assert_eq!(transfers[0]["end"], "Complete, answered 426");
+}
+
+#[test]
 fn the_log_of_transfers_is_wu_ftpds_also_where_the_log_has_none_and_after_a_rename() {
     let setup = Setup::new().setting("LogLevel=logins");
     let line = naming(&setup, "TransferLog", "xferlog");

@@ -84,6 +84,11 @@ impl Code {
         self.0
     }
 
+    /// Whether what was asked for is done (RFC 959 §4.2: 2yz).
+    pub fn is_completion(self) -> bool {
+        self.0 / 100 == 2
+    }
+
     /// A code that a server has sent; `None` for a number that no reply of the clear protocol has.
     pub fn of_server(number: u16) -> Option<Code> {
         (100..600).contains(&number).then_some(Code(number))

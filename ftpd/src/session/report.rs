@@ -1,6 +1,7 @@
 //! What the log is told of transfers.
 
 use common::log::Fact;
+use common::proto::reply::Code;
 use common::proto::representation::{Mode, Structure, Type};
 use common::pump::End;
 use common::rate::Direction;
@@ -10,12 +11,14 @@ use super::{Link, User};
 
 /// Tells of a transfer that has ended. `name` is the path as the client gave it, in octets of the disk.
 /// `offset` is the octet of the file that it began with, if that is known: else its digest means nothing to who reads the log.
+/// `answered` is what its client hears, if anything: an upload that came whole and was not kept is not complete.
 pub(crate) fn transfer(
     link: &Link,
     user: &User,
     direction: Direction,
     (name, offset): (&[u8], Option<u64>),
     ended: &Ended,
+    answered: Option<Code>,
 ) {
     if !link.log.tells_of_transfers() {
         return;
@@ -29,7 +32,12 @@ pub(crate) fn transfer(
         Direction::Download => ("download", b"o"),
         Direction::Upload => ("upload", b"i"),
     };
-    let end = format!("{:?}", ended.outcome.end);
+    let done = answered.is_some_and(Code::is_completion);
+    let end = match (ended.outcome.end, answered) {
+        (End::Complete, Some(code)) if !done => format!("Complete, answered {}", code.number()),
+        (End::Complete, None) => "Complete, not answered".to_owned(),
+        (end, _) => format!("{end:?}"),
+    };
     let client = link.ends.client().to_string();
     let text = || {
         format!(
@@ -50,14 +58,8 @@ pub(crate) fn transfer(
         (Structure::File, Mode::Stream) => b"_",
     };
     let completion: &[u8] = match ended.outcome.end {
-        End::Complete => b"c",
-        End::Interrupted(_)
-        | End::DataLost(_)
-        | End::Insecure(_)
-        | End::StoreFailed(_)
-        | End::SourceLost(_)
-        | End::Spoiled(_)
-        | End::Stalled => b"i",
+        End::Complete if done => b"c",
+        _ => b"i",
     };
     let milliseconds = u64::try_from(ended.took.as_millis()).unwrap_or(u64::MAX);
     let digest = ended.confirmation.as_ref().filter(|_| offset.is_some());

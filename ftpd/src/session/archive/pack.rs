@@ -64,15 +64,23 @@ pub(crate) fn retr(
             return Err(stop);
         }
     };
-    report::transfer(link, user, Direction::Download, (&text, None), &ended);
+    let reply = match ended.outcome.end {
+        pump::End::Complete => Ok(sent.reply(user.names, ended.confirmation.as_ref())),
+        end => outcome::sent(end),
+    };
+    let answered = reply.as_ref().ok().map(Reply::code);
+    report::transfer(
+        link,
+        user,
+        Direction::Download,
+        (&text, None),
+        &ended,
+        answered,
+    );
     if user.account.tells_downloads {
         user.files.sent(ended.outcome.moved, ended.cut())?;
     }
-    let reply = match ended.outcome.end {
-        pump::End::Complete => sent.reply(user.names, ended.confirmation.as_ref()),
-        end => outcome::sent(end)?,
-    };
-    transfer::conclude(link, ended.aborted, reply)
+    transfer::conclude(link, ended.aborted, reply?)
 }
 
 type Requests = VecDeque<(Vec<u8>, FileRequest)>;

@@ -38,14 +38,22 @@ pub(crate) fn stor(
         .map_err(outcome::file)?;
     let mark = Mark::new("Opening BINARY mode data connection for an archive to unpack here.");
     let (ended, received) = receive(link, user, plan, &mark)?;
-    report::transfer(link, user, Direction::Upload, (&path.0, None), &ended);
     let reply = match (ended.outcome.end, received.is_refused()) {
         (pump::End::Complete, _) | (_, true) => {
-            received.reply(user.names, ended.confirmation.as_ref())
+            Ok(received.reply(user.names, ended.confirmation.as_ref()))
         }
-        (end, false) => outcome::received(end)?,
+        (end, false) => outcome::received(end),
     };
-    transfer::conclude(link, ended.aborted, reply)
+    let answered = reply.as_ref().ok().map(Reply::code);
+    report::transfer(
+        link,
+        user,
+        Direction::Upload,
+        (&path.0, None),
+        &ended,
+        answered,
+    );
+    transfer::conclude(link, ended.aborted, reply?)
 }
 
 fn receive(

@@ -62,12 +62,17 @@ pub(in crate::session) fn retr(
             mark.warn("The file is locked: somebody writes it, and what you get may be garbled.");
     }
     let ended = transfer::send(link, user, source, plan, &mark)?;
+    let reply = match ended.outcome.end {
+        pump::End::Complete => Ok(outcome::complete(ended.confirmation.as_ref())),
+        end => outcome::sent(end),
+    };
     report::transfer(
         link,
         user,
         Direction::Download,
         (&name, Some(pending.restart)),
         &ended,
+        reply.as_ref().ok().map(Reply::code),
     );
     if (pending.restart, end) == (0, size) {
         ended.tell_digest(user)?;
@@ -75,11 +80,7 @@ pub(in crate::session) fn retr(
     if user.account.tells_downloads {
         user.files.sent(ended.outcome.moved, ended.cut())?;
     }
-    let mut reply = outcome::sent(ended.outcome.end)?;
-    if ended.outcome.end == pump::End::Complete {
-        reply = outcome::complete(ended.confirmation.as_ref());
-    }
-    transfer::conclude(link, ended.aborted, reply)
+    transfer::conclude(link, ended.aborted, reply?)
 }
 
 pub(in crate::session) fn stor(
@@ -189,7 +190,27 @@ fn upload(
         UploadAt::Offset { offset } => Some(offset),
         UploadAt::Append => None,
     };
-    report::transfer(link, user, Direction::Upload, (&name, offset), &ended);
+    let settled = settle(link, user, at, (declared, room), &ended);
+    report::transfer(
+        link,
+        user,
+        Direction::Upload,
+        (&name, offset),
+        &ended,
+        settled.as_ref().ok().map(|(reply, _)| reply.code()),
+    );
+    let (reply, aborted) = settled?;
+    transfer::conclude(link, aborted, reply)
+}
+
+/// Has an upload that has ended kept, or done away with, and tells what the client hears and whether it has said ABOR.
+fn settle(
+    link: &mut Link,
+    user: &mut User,
+    at: UploadAt,
+    (declared, room): (Option<u64>, Option<u64>),
+    ended: &transfer::Ended,
+) -> Result<(Reply, bool), Stop> {
     if ended.outcome.end == pump::End::Complete && is_abandoned(link, ended.outcome.moved) {
         // A client that dies sends the same FIN as one that is done; one that is done waits for the reply, or has said QUIT.
         user.files.suspend(Cut::Aborted)?.map_err(outcome::file)?;
@@ -233,7 +254,7 @@ fn upload(
         }
         pump::End::Spoiled(_) => user.files.discard()?.map_err(outcome::file)?,
     }
-    transfer::conclude(link, aborted, reply)
+    Ok((reply, aborted))
 }
 
 /// Whether the client went away together with its data connection. When a program is killed, the end of the control
