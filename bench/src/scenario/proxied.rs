@@ -42,7 +42,7 @@ pub(super) const fn logins(what: &'static str) -> [Figure; 5] {
     ]
 }
 
-/// What [`memory`] gives.
+/// What [`memory()`] gives.
 pub(super) const fn sessions(what: &'static str) -> [Figure; 2] {
     [cost(what, "KiB each"), aside("  of the server", "KiB each")]
 }
