@@ -94,13 +94,27 @@ impl Injection {
         Injection { strace, trace }
     }
 
-    /// Detaches; tells whether any call was made to fail.
-    fn end(self) -> bool {
+    /// Detaches; tells which call was made to fail, if any was.
+    fn end(self) -> Option<Failed> {
         drop(self.strace);
-        fs::read_to_string(&self.trace)
-            .unwrap()
-            .contains("(INJECTED)")
+        let trace = fs::read_to_string(&self.trace).unwrap();
+        let line = trace.lines().find(|line| line.contains("(INJECTED)"))?;
+        Some(
+            if line.contains("PR_GET_NAME") || line.contains("PR_SET_NAME") {
+                Failed::Naming
+            } else {
+                Failed::Privilege
+            },
+        )
     }
+}
+
+/// What a call that failed was for.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Failed {
+    /// The process's own name for ps(1): without it all goes on.
+    Naming,
+    Privilege,
 }
 
 /// Tries to log in and to do something; gives whether that worked.
@@ -139,7 +153,7 @@ fn is_ended(client: &mut Client) -> bool {
 
 /// Makes one call after the other fail until there is none left; gives how many there were.
 fn fail_each(server: &Server, call: &Call, half: Half) -> usize {
-    let mut number = 1;
+    let (mut number, mut made) = (1, 0);
     loop {
         let password = &server.login.password;
         let (injection, mut client) = match half {
@@ -160,6 +174,8 @@ fn fail_each(server: &Server, call: &Call, half: Half) -> usize {
         // The other half's calls are another round's.
         let reached = greeted && (half == Half::Network || gets_in(&mut client, password));
         let failed = injection.end();
+        let naming = failed == Some(Failed::Naming);
+        let failed = failed == Some(Failed::Privilege);
         // Keeper goes its way beside the greeting: where it was keeper's call, the session ends behind that.
         let reached = reached && !(failed && half == Half::Network && is_ended(&mut client));
         drop(client);
@@ -169,9 +185,10 @@ fn fail_each(server: &Server, call: &Call, half: Half) -> usize {
             "{half:?}: {} number {number} failed: {failed}, and went on: {reached}",
             call.name
         );
-        if reached {
-            return number - 1;
+        if reached && !naming {
+            return made;
         }
+        made += usize::from(failed);
         number += 1;
     }
 }
