@@ -98,15 +98,33 @@ impl Injection {
     fn end(self) -> Option<Failed> {
         drop(self.strace);
         let trace = fs::read_to_string(&self.trace).unwrap();
-        let line = trace.lines().find(|line| line.contains("(INJECTED)"))?;
-        Some(
-            if line.contains("PR_GET_NAME") || line.contains("PR_SET_NAME") {
-                Failed::Naming
-            } else {
-                Failed::Privilege
-            },
-        )
+        let failed = injected(&trace);
+        let naming = |call: &&str| call.contains("PR_GET_NAME") || call.contains("PR_SET_NAME");
+        match failed.iter().all(naming) {
+            _ if failed.is_empty() => None,
+            true => Some(Failed::Naming),
+            false => Some(Failed::Privilege),
+        }
     }
+}
+
+/// The calls that were made to fail. Where those of several processes are followed each line has its process in front, and a
+/// call may have two lines, of which only the first has its arguments.
+fn injected(trace: &str) -> Vec<&str> {
+    let process = |line: &str| line.split(' ').next().map(str::to_owned);
+    let lines: Vec<&str> = trace.lines().collect();
+    let begun = |end: usize| {
+        let own = |line: &&&str| {
+            line.contains("<unfinished ...>") && process(line) == process(lines[end])
+        };
+        lines[..end].iter().rev().find(own).copied()
+    };
+    let ends = (0..lines.len()).filter(|&end| lines[end].contains("(INJECTED)"));
+    ends.map(|end| match lines[end].contains(" resumed>") {
+        true => begun(end).unwrap_or(lines[end]),
+        false => lines[end],
+    })
+    .collect()
 }
 
 /// What a call that failed was for.
