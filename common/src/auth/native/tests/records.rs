@@ -194,10 +194,10 @@ fn new_records_verify_and_read_back() {
 #[test]
 fn a_costly_record_is_refused_before_any_work() {
     for (cost, allowed) in [
-        ("m=262144,t=16,p=8", true),
+        ("m=262144,t=64,p=8", true),
         ("m=262145,t=2,p=1", false),
-        ("m=8192,t=511,p=1", true),
-        ("m=8192,t=513,p=1", false),
+        ("m=8192,t=1023,p=1", true),
+        ("m=8192,t=2049,p=1", false),
         ("m=19456,t=2,p=9", false),
         ("m=4294967295,t=4294967295,p=1", false),
     ] {
