@@ -95,9 +95,10 @@ pub fn verdict(
 /// another uid; the listener ends what is left of a session when its keeper has ended.
 fn reap(session: Pid, ended: &OwnedFd, patience: Duration, log: &Log) -> Option<Status> {
     let mut ready = [PollFd::new(ended.as_fd(), PollFlags::POLLIN)];
-    // Whatever it says, the look that follows decides.
-    let _ = poll(&mut ready, until(Some(Instant::now() + patience)));
-    match waitpid(session, Some(WaitPidFlag::WNOHANG)) {
+    let over = poll(&mut ready, until(Some(Instant::now() + patience))) == Ok(1);
+    // Whoever traces a process hears of its end first, and its parent a moment later.
+    let look = (!over).then_some(WaitPidFlag::WNOHANG);
+    match waitpid(session, look) {
         Ok(WaitStatus::Exited(_, code)) => Some(Status::from_code(code)),
         Ok(WaitStatus::Signaled(_, signal, _)) => {
             log.line(&format!("the network half was killed by {signal}"));
