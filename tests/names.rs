@@ -20,12 +20,11 @@ fn name(process: &Process) -> String {
 #[track_caller]
 fn are_called(what: &str, processes: impl Fn() -> Vec<Process>, expected: &[&str]) {
     let mut names = Vec::new();
-    let begun = std::time::Instant::now();
-    while names != expected && begun.elapsed() < wait::PATIENCE {
+    let _ = wait::at_most(wait::PATIENCE, || {
         names = processes().iter().map(name).collect();
         names.sort();
-        std::thread::yield_now();
-    }
+        names == expected
+    });
     assert_eq!(names, expected, "{what}");
 }
 
@@ -57,6 +56,15 @@ fn log_in(client: &mut Client, server: &Server) {
     client.expect(&format!("PASS {}", server.login.password), 230);
 }
 
+/// Logs in, and looks at the names of the session before and after it.
+#[track_caller]
+fn log_in_and_look(client: &mut Client, server: &Server, keeper: &Process) {
+    let halves = || session(keeper);
+    are_called("before the login", halves, &["ftpd-login", "ftpd-net"]);
+    log_in(client, server);
+    are_called("after it", halves, &["ftpd-keeper", "ftpd-net"]);
+}
+
 #[test]
 fn every_process_of_a_server_has_the_name_of_its_part() {
     let setup = with_certificate(Setup::new())
@@ -72,17 +80,7 @@ fn every_process_of_a_server_has_the_name_of_its_part() {
     );
     let mut client = server.connect();
     let keeper = server.only_keeper();
-    are_called(
-        "before the login",
-        || session(&keeper),
-        &["ftpd-login", "ftpd-net"],
-    );
-    log_in(&mut client, &server);
-    are_called(
-        "after it",
-        || session(&keeper),
-        &["ftpd-keeper", "ftpd-net"],
-    );
+    log_in_and_look(&mut client, &server, &keeper);
     have_the_same_arguments(
         &[
             vec![listener.clone()],
@@ -103,17 +101,7 @@ fn every_process_of_a_server_has_the_name_of_its_part() {
 fn a_session_of_inetd_has_the_same_names() {
     let (server, mut client) = Setup::new().inetd_for_client();
     let keeper = server.process();
-    are_called(
-        "before the login",
-        || session(&keeper),
-        &["ftpd-login", "ftpd-net"],
-    );
-    log_in(&mut client, &server);
-    are_called(
-        "after it",
-        || session(&keeper),
-        &["ftpd-keeper", "ftpd-net"],
-    );
+    log_in_and_look(&mut client, &server, &keeper);
 }
 
 #[test]

@@ -15,9 +15,7 @@ use common::gateway;
 use common::hookd::{self, Interest};
 use common::hooks::Hook;
 use common::jail::Names;
-use common::listener::{
-    Client, Entrance, Lifeline, Listener, Operator, Ran, Renewal, Reports, Status,
-};
+use common::listener::{Client, Lifeline, Listener, Operator, Ran, Renewal, Status};
 use common::log::{Log, Places, Sinks};
 use common::lookup::Found;
 use common::net;
@@ -97,17 +95,7 @@ pub(crate) fn serve_inetd(config: Config) -> ExitCode {
     match prepared {
         Ok((mut setup, tls, hooks, lifeline)) => {
             setup.log.begin_session();
-            let client = Client {
-                socket,
-                ends,
-                entrance: Entrance::Plain,
-                tls,
-                lifeline,
-                drain: None,
-                reports: Reports::nowhere(),
-                hooks,
-                page: None,
-            };
+            let client = Client::of_inetd(socket, ends, tls, hooks, lifeline);
             sys::exit(serve(&setup, client).code())
         }
         Err(_) => ExitCode::FAILURE,

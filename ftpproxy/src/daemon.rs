@@ -11,9 +11,7 @@ use common::entrances;
 use common::gateway::{self, Gateway};
 use common::hookd::{self, Interest};
 use common::hooks::Hook;
-use common::listener::{
-    Client, Entrance, Lifeline, Listener, Operator, Pool, Ran, Renewal, Reports, Status, ToHooks,
-};
+use common::listener::{Client, Lifeline, Listener, Operator, Pool, Ran, Renewal, Status, ToHooks};
 use common::log::{Log, Places, Sinks};
 use common::net::Ends;
 use common::pid_file::PidFile;
@@ -123,17 +121,7 @@ pub(crate) fn serve_inetd(config: GatewayConfig) -> ExitCode {
             hooks,
             lifeline,
         }) => {
-            let client = Client {
-                socket,
-                ends,
-                entrance: Entrance::Plain,
-                tls,
-                lifeline,
-                drain: None,
-                reports: Reports::nowhere(),
-                hooks,
-                page: None,
-            };
+            let client = Client::of_inetd(socket, ends, tls, hooks, lifeline);
             sys::exit(gateway::serve(&setup.gateway(), client).code())
         }
         // There is nobody to tell what goes wrong here but the log.

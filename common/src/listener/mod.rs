@@ -92,6 +92,29 @@ pub struct Client {
     pub page: Option<Page>,
 }
 
+impl Client {
+    /// The one client of inetd: there is no listener to report to, nor one that drains.
+    pub fn of_inetd(
+        socket: OwnedFd,
+        ends: Ends,
+        tls: Option<Offer>,
+        hooks: Option<ToHooks>,
+        lifeline: Lifeline,
+    ) -> Client {
+        Client {
+            socket,
+            ends,
+            entrance: Entrance::Plain,
+            tls,
+            lifeline,
+            drain: None,
+            reports: Reports::nowhere(),
+            hooks,
+            page: None,
+        }
+    }
+}
+
 /// A session's way to hookd.
 #[derive(Debug)]
 pub struct ToHooks {
