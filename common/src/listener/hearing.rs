@@ -11,7 +11,7 @@ use super::answers::Envelope;
 use super::door::Door;
 use super::hooks::Hooks;
 use super::leases::Leases;
-use super::reports::{self, Report, Verdict};
+use super::reports::{self, OwnLog, Report, Verdict};
 use super::sessions::{Handover, Sessions};
 use crate::net::Passed;
 use crate::rate::Direction;
@@ -44,11 +44,23 @@ impl Sessions {
         if session.keeper != Some(sender) || session.reports > MOST_REPORTS {
             return Err(Some(group));
         }
+        let report = report.ok_or(Some(group))?;
+        self.act((group, sender), (report, descriptor), door, leases, hooks)
+    }
+
+    /// Does what a report of this session asks for.
+    fn act(
+        &mut self,
+        (group, keeper): (Pid, Pid),
+        (report, descriptor): (Report, Option<OwnedFd>),
+        door: &mut Door,
+        leases: &mut Leases,
+        hooks: &mut Hooks,
+    ) -> Result<(), Option<Pid>> {
+        let session = self.of(group).ok_or(None)?;
         match (report, descriptor) {
-            (Some(Report::Peer { client, server }), Some(pipe))
-                if door.awaits_header(&session.ends) =>
-            {
-                let envelope = Envelope::of(pipe).ok_or(Some(group))?;
+            (Report::Peer { client, server }, Some(pipe)) if door.awaits_header(&session.ends) => {
+                let envelope = envelope(pipe, group)?;
                 let passed = Passed { client, server };
                 if let Some(who) = session.acquaintance {
                     hooks.passed(who, passed);
@@ -56,48 +68,46 @@ impl Sessions {
                 envelope.send(&self.readmit(group, passed, door));
                 Ok(())
             }
-            (Some(Report::Admit), Some(pipe)) if session.user().is_none() => {
+            (Report::Admit, Some(pipe)) if session.user().is_none() => {
                 let source = session.source();
-                let envelope = Envelope::of(pipe).ok_or(Some(group))?;
-                let asked = door.logins.ask(group, source, envelope);
+                let asked = door.logins.ask(group, source, envelope(pipe, group)?);
                 asked.map_err(|()| Some(group))
             }
-            (Some(Report::Failed), None) if door.logins.runs(group) => {
+            (Report::Failed, None) if door.logins.runs(group) => {
                 door.failed(group, session.ends.client(), Instant::now());
                 Ok(())
             }
             // SECURITY: before the login only, when keeper is not yet the user.
-            (Some(Report::Introduce { user }), Some(root))
+            (Report::Introduce { user }, Some(root))
                 if session.user().is_none() && door.logins.runs(group) =>
             {
                 let introduced = session.introduce_user(hooks, user, root);
                 introduced.map_err(|()| Some(group))
             }
             // SECURITY: the name of a log is root's word, too.
-            (Some(Report::LoggedIn { user, most, log }), Some(pipe)) if door.logins.runs(group) => {
+            (Report::LoggedIn { user, most, log }, Some(pipe)) if door.logins.runs(group) => {
                 door.logins.succeeded(group);
-                let envelope = Envelope::of(pipe).ok_or(Some(group))?;
+                let envelope = envelope(pipe, group)?;
                 let acquaintance = session.acquaintance;
-                let verdict = if self.enter(group, user, most) {
-                    if let Some(log) = log {
-                        // Before the answer, so that the entry about the login is in it.
-                        let (network, _) = member(log.network, group).ok_or(Some(group))?;
-                        let path = OsStr::from_bytes(log.path.as_slice()).as_ref();
-                        self.logs.begin(group, sender, network, path);
-                    }
-                    Verdict::Admitted
-                } else {
-                    Verdict::TooMany
+                let admitted = self.enter(group, user, most);
+                // Before the answer, so that the entry about the login is in it.
+                if let (true, Some(log)) = (admitted, log) {
+                    let begun = self.begin_log(group, keeper, &log);
+                    begun.ok_or(Some(group))?;
+                }
+                let verdict = match admitted {
+                    true => Verdict::Admitted,
+                    false => Verdict::TooMany,
                 };
                 hooks.answer(acquaintance, envelope, verdict);
                 Ok(())
             }
             (
-                Some(Report::Reinitialise {
+                Report::Reinitialise {
                     ticket,
                     session: network,
                     led,
-                }),
+                },
                 Some(channel),
             ) if reports::is_channel(&channel) => {
                 let (session, ended) = member(network, group).ok_or(Some(group))?;
@@ -110,32 +120,43 @@ impl Sessions {
                 };
                 self.hand_over(group, handover).map_err(|()| Some(group))
             }
-            (Some(Report::ChangePassword), Some(channel)) if reports::is_channel(&channel) => {
+            (Report::ChangePassword, Some(channel)) if reports::is_channel(&channel) => {
                 self.want_change(group, channel);
                 Ok(())
             }
-            (Some(Report::Lease { upload, user_rates }), Some(pipe)) => {
+            (Report::Lease { upload, user_rates }, Some(pipe)) => {
                 let user = session.user().ok_or(Some(group))?;
-                let direction = if upload {
-                    Direction::Upload
-                } else {
-                    Direction::Download
+                let direction = match upload {
+                    true => Direction::Upload,
+                    false => Direction::Download,
                 };
-                let envelope = Envelope::of(pipe).ok_or(Some(group))?;
-                envelope.send(&leases.grant(user, user_rates, direction));
+                envelope(pipe, group)?.send(&leases.grant(user, user_rates, direction));
                 Ok(())
             }
-            (Some(Report::Serves { server }), None) if session.user().is_none() => {
+            (Report::Serves { server }, None) if session.user().is_none() => {
                 session.server = Some(server);
                 Ok(())
             }
-            (Some(Report::Who), Some(pipe)) => {
-                self.list(&Envelope::of(pipe).ok_or(Some(group))?);
+            (Report::Who, Some(pipe)) => {
+                self.list(&envelope(pipe, group)?);
                 Ok(())
             }
             _ => Err(Some(group)),
         }
     }
+
+    /// Gives a session the log of its own that `keeper` has named as root.
+    fn begin_log(&mut self, group: Pid, keeper: Pid, log: &OwnLog) -> Option<()> {
+        let (network, _) = member(log.network, group)?;
+        let path = OsStr::from_bytes(log.path.as_slice()).as_ref();
+        self.logs.begin(group, keeper, network, path);
+        Some(())
+    }
+}
+
+/// Where the answer goes that a session of this group asks for.
+fn envelope(pipe: OwnedFd, group: Pid) -> Result<Envelope, Option<Pid>> {
+    Envelope::of(pipe).ok_or(Some(group))
 }
 
 /// A descriptor that tells the end of a process, if that belongs to the group.

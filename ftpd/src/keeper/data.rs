@@ -14,7 +14,7 @@ use common::settings::sources::SourcePorts;
 use common::settings::{ServerConfig, SessionConfig};
 use nix::errno::Errno;
 
-type Answered = (FileAnswer, Option<OwnedFd>);
+use super::files::Answered;
 
 /// Makes the data sockets of one session, by the rules for its control connection.
 pub(super) struct DataSockets {

@@ -39,28 +39,18 @@ impl Keeper<'_> {
         self.meet_client(channel, deadline)?;
         loop {
             self.wait_for_request(channel, deadline)?;
-            let (ticket, user, secret) = match channel.receive().map_err(Status::from)? {
-                None => continue,
-                Some((_, LoginRequest::Peer { .. })) => return Err(Status::Misbehaved),
-                Some((ticket, LoginRequest::Signer { generation })) => {
-                    self.lead_to_signer(channel, ticket, generation)?;
-                    continue;
+            let Some((ticket, request)) = channel.receive().map_err(Status::from)? else {
+                continue;
+            };
+            let (user, secret) = match request {
+                LoginRequest::Authenticate { user, secret } => (user, secret),
+                LoginRequest::Enter { user } => {
+                    match self.enter_by_certificate(channel, ticket, &user, deadline)? {
+                        Some(login) => return Ok(Entered::User(Box::new(login), ticket)),
+                        None => continue,
+                    }
                 }
-                Some((ticket, LoginRequest::Present { part, more })) => {
-                    let answer = self.visitor.take(self.setup, &self.ends, &part, more)?;
-                    channel
-                        .answer(ticket, &answer, None)
-                        .map_err(Status::from)?;
-                    continue;
-                }
-                Some((ticket, LoginRequest::Forget)) => {
-                    self.visitor.forget();
-                    channel
-                        .answer(ticket, &LoginAnswer::Taken, None)
-                        .map_err(Status::from)?;
-                    continue;
-                }
-                Some((ticket, LoginRequest::Lead)) => {
+                LoginRequest::Lead => {
                     // SECURITY: else it is a network half that was taken over.
                     if self.setup.gateway.is_none() || server.leading.who != Led::Anybody {
                         return Err(Status::Misbehaved);
@@ -68,21 +58,9 @@ impl Keeper<'_> {
                     let answered = channel.answer(ticket, &LoginAnswer::Leads, None);
                     return answered.map(|()| Entered::Led).map_err(Status::from);
                 }
-                Some((ticket, LoginRequest::Secured { version })) => {
-                    self.reach.secured(version);
-                    channel
-                        .answer(ticket, &LoginAnswer::Taken, None)
-                        .map_err(Status::from)?;
+                other => {
+                    self.hear_visitor(channel, ticket, other)?;
                     continue;
-                }
-                Some((ticket, LoginRequest::Enter { user })) => {
-                    match self.enter_by_certificate(channel, ticket, &user, deadline)? {
-                        Some(login) => return Ok(Entered::User(Box::new(login), ticket)),
-                        None => continue,
-                    }
-                }
-                Some((ticket, LoginRequest::Authenticate { user, secret })) => {
-                    (ticket, user, secret)
                 }
             };
             self.verdict(channel, self.reports.admit(), deadline)?;
@@ -113,6 +91,37 @@ impl Keeper<'_> {
                 }
             }
         }
+    }
+
+    /// Takes what comes before a login, of the connection and of the client's certificate.
+    fn hear_visitor(
+        &mut self,
+        channel: &mut Answerer<PreLogin>,
+        ticket: Ticket,
+        request: LoginRequest,
+    ) -> Result<(), Status> {
+        let answer = match request {
+            LoginRequest::Signer { generation } => {
+                return self.lead_to_signer(channel, ticket, generation);
+            }
+            LoginRequest::Present { part, more } => {
+                self.visitor.take(self.setup, &self.ends, &part, more)?
+            }
+            LoginRequest::Forget => {
+                self.visitor.forget();
+                LoginAnswer::Taken
+            }
+            LoginRequest::Secured { version } => {
+                self.reach.secured(version);
+                LoginAnswer::Taken
+            }
+            // The address came first, and the others end the wait for a login.
+            LoginRequest::Peer { .. }
+            | LoginRequest::Lead
+            | LoginRequest::Enter { .. }
+            | LoginRequest::Authenticate { .. } => return Err(Status::Misbehaved),
+        };
+        channel.answer(ticket, &answer, None).map_err(Status::from)
     }
 
     /// Has the client admitted whom a front end has named, and is this client's from then on.

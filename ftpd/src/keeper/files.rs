@@ -46,7 +46,8 @@ impl Drop for Files {
     }
 }
 
-type Answered = (FileAnswer, Option<OwnedFd>);
+/// An answer, and the descriptor that goes with it.
+pub(super) type Answered = (FileAnswer, Option<OwnedFd>);
 
 impl Files {
     pub(super) fn new(login: Login, hooked: Hooked) -> Files {

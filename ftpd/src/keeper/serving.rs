@@ -1,6 +1,6 @@
 //! Serving a user: its requests, until the session ends or another keeper goes on.
 
-use std::os::fd::{AsFd, OwnedFd};
+use std::os::fd::AsFd;
 use std::time::Instant;
 
 use common::channel::{
@@ -15,7 +15,7 @@ use nix::fcntl::OFlag;
 use nix::poll::{PollFd, PollFlags, poll};
 use nix::unistd::pipe2;
 
-use super::files::Files;
+use super::files::{Answered, Files};
 use super::hooks::Hooked;
 use super::leases::Leases;
 use super::{Keeper, Over, login, work};
@@ -73,45 +73,58 @@ impl Keeper<'_> {
                 Ok(None) => continue,
                 Err(broken) => return Over::Ended(broken.into()),
             };
-            let (answer, descriptor) = match request {
-                // Told before: whoever goes on ends this process.
-                FileRequest::Reinitialise => {
-                    files.leave("begun anew");
-                    match self.hand_over(&channel, ticket, false) {
-                        Ok(()) => return Over::HandedOver,
-                        Err(why) => (files.stay(why), None),
-                    }
-                }
-                FileRequest::Lead if self.setup.gateway.is_some() && files.permits(&request) => {
-                    files.leave("led to another server");
-                    match self.hand_over(&channel, ticket, true) {
-                        Ok(()) => return Over::HandedOver,
-                        Err(why) => (files.stay(why), None),
-                    }
-                }
-                FileRequest::Who if files.permits(&request) => self.who(),
-                FileRequest::ChangePassword if files.permits(&request) => self.change_password(),
-                FileRequest::Cancel => {
-                    if let Some((ticket, answer, _)) = files.cancel_work()
-                        && let Err(broken) = channel.answer(ticket, &answer, None)
-                    {
-                        return Over::Ended(broken.into());
-                    }
-                    (FileAnswer::Done, None)
-                }
-                request if work::takes_its_time(&request) => {
-                    match files.begin_work(ticket, &request) {
-                        Some(answer) => (answer, None),
-                        None => continue,
-                    }
-                }
-                request => files.answer(request),
+            let (answer, descriptor) = match self.serve(&mut channel, ticket, request, &mut files) {
+                Ok(Some(answered)) => answered,
+                Ok(None) => continue,
+                Err(over) => return over,
             };
             let descriptor = descriptor.as_ref().map(AsFd::as_fd);
             if let Err(broken) = channel.answer(ticket, &answer, descriptor) {
                 return Over::Ended(broken.into());
             }
         }
+    }
+
+    /// The answer to a request; `None` if it comes later, `Err` if this keeper is through.
+    fn serve(
+        &self,
+        channel: &mut Answerer<LoggedIn>,
+        ticket: Ticket,
+        request: FileRequest,
+        files: &mut Files,
+    ) -> Result<Option<Answered>, Over> {
+        let answered = match request {
+            // Told before: whoever goes on ends this process.
+            FileRequest::Reinitialise => {
+                files.leave("begun anew");
+                match self.hand_over(channel, ticket, false) {
+                    Ok(()) => return Err(Over::HandedOver),
+                    Err(why) => (files.stay(why), None),
+                }
+            }
+            FileRequest::Lead if self.setup.gateway.is_some() && files.permits(&request) => {
+                files.leave("led to another server");
+                match self.hand_over(channel, ticket, true) {
+                    Ok(()) => return Err(Over::HandedOver),
+                    Err(why) => (files.stay(why), None),
+                }
+            }
+            FileRequest::Who if files.permits(&request) => self.who(),
+            FileRequest::ChangePassword if files.permits(&request) => self.change_password(),
+            FileRequest::Cancel => {
+                if let Some((ticket, answer, _)) = files.cancel_work() {
+                    let told = channel.answer(ticket, &answer, None);
+                    told.map_err(|broken| Over::Ended(broken.into()))?;
+                }
+                (FileAnswer::Done, None)
+            }
+            request if work::takes_its_time(&request) => match files.begin_work(ticket, &request) {
+                Some(answer) => (answer, None),
+                None => return Ok(None),
+            },
+            request => files.answer(request),
+        };
+        Ok(Some(answered))
     }
 
     /// Leaves the channel to another keeper, which the listener makes: this one cannot become root again. `led`: to one that
@@ -129,7 +142,7 @@ impl Keeper<'_> {
     }
 
     /// A channel to the process that the listener makes for it.
-    fn change_password(&self) -> (FileAnswer, Option<OwnedFd>) {
+    fn change_password(&self) -> Answered {
         match self.reports.change_password() {
             Ok(channel) => (FileAnswer::PasswordChannel, Some(channel)),
             Err(errno) => (unheard(errno), None),
@@ -137,7 +150,7 @@ impl Keeper<'_> {
     }
 
     /// A pipe into which the listener writes who is there.
-    fn who(&self) -> (FileAnswer, Option<OwnedFd>) {
+    fn who(&self) -> Answered {
         let asked = pipe2(OFlag::O_CLOEXEC | OFlag::O_NONBLOCK)
             .and_then(|(reader, writer)| self.reports.who(writer.as_fd()).map(|()| reader));
         match asked {

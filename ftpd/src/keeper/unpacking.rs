@@ -1,12 +1,12 @@
 //! An archive that is being unpacked: what its entries may become, each checked as the single commands would be.
 
-use std::os::fd::OwnedFd;
-
 use common::channel::FileAnswer;
 use common::jail::{Allowance, Disposition, Failure, Jail, Upload, Wanted};
 use common::path::VirtualPath;
 use common::proto::facts::Permissions;
 use common::settings::{Durability, SessionConfig};
+
+use super::files::Answered;
 
 /// What the user may do by single commands.
 #[derive(Clone, Copy, Debug)]
@@ -24,8 +24,6 @@ pub(super) struct Unpacking {
     rights: Rights,
     durability: Durability,
 }
-
-type Answered = (FileAnswer, Option<OwnedFd>);
 
 impl Unpacking {
     pub(super) fn new(
