@@ -81,6 +81,48 @@ fn row_9_a_hundred_thousand_connections_leave_nothing_behind() {
     println!("the listener had {memory} KiB, and {grown} KiB more afterwards");
 }
 
+/// What a session is asked over and over: paths, names that are kept, listings in replies, a rename that is begun and one that is not done.
+#[rustfmt::skip]
+const ASKED: [(&str, u16); 14] = [
+    ("CWD /directory/./../directory", 250), ("PWD", 257), ("SIZE /file", 213), ("MLST /file", 250), ("STAT /", 213), ("RNFR /file", 350),
+    ("CLNT some client or other", 200), ("OPTS MLST type;size;", 200), ("REST 5", 350), ("EPSV", 229), ("MDTM /nothing", 550), ("RETR /nothing", 550),
+    ("NONSENSE", 500), ("NOOP", 200),
+];
+
+/// So many commands in one session; what its two processes have grown by, in KiB.
+fn commands_leave_nothing(times: usize) -> [u64; 2] {
+    let server = Server::start();
+    server.put("file", b"content");
+    server.put_directory("directory");
+    let mut client = server.logged_in();
+    let keeper = server.only_keeper();
+    let halves = [keeper.only_child(), keeper];
+    let mut ask = |times: usize| {
+        for (line, code) in ASKED.iter().cycle().take(times) {
+            client.expect(line, *code);
+        }
+    };
+    ask(2000);
+    let before = halves.each_ref().map(Process::memory);
+    ask(times);
+    let after = halves.each_ref().map(Process::memory);
+    std::array::from_fn(|half| after[half].saturating_sub(before[half]))
+}
+
+#[test]
+fn row_60_commands_leave_nothing_behind() {
+    let grown = commands_leave_nothing(20_000);
+    assert!(grown.iter().all(|&grown| grown < 64), "KiB: {grown:?}");
+}
+
+#[test]
+#[ignore = "takes minutes: `make soak` runs it"]
+fn row_60_a_million_commands_leave_nothing_behind() {
+    let grown = commands_leave_nothing(1_000_000);
+    println!("a million commands: {grown:?} KiB more");
+    assert!(grown.iter().all(|&grown| grown < 100), "KiB: {grown:?}");
+}
+
 /// What of a process others can come to: sockets that accept or receive from anybody, each as its line in /proc/net.
 fn doors(process: &Process) -> Vec<String> {
     let descriptors = process.descriptors();
