@@ -226,7 +226,7 @@ fn nothing_that_is_not_a_user_gets_into_the_file() {
         (
             "add a pw /tmp -u nobody -t jh-512",
             2,
-            "jh-512 are not supported",
+            "jh-512 log in, but no new ones are made",
         ),
         ("add a pw /tmp x -u nobody", 2, "too many words"),
         ("add a", 2, "--password-stdin"),
@@ -269,7 +269,7 @@ fn the_list_shows_users_in_three_forms_and_never_a_secret() {
 
 #[test]
 fn the_list_names_the_lines_that_are_no_user() {
-    let users = Users::new("jim:jh-512:00:00:nobody:/:\nfred:null:::nobody:/:\ncut:plain:\n");
+    let users = Users::new("jim:crc32:00:00:nobody:/:\nfred:null:::nobody:/:\ncut:plain:\n");
     let output = users.run("list", "");
     assert_eq!(output.status.code(), Some(1));
     assert_eq!(output.stdout, b"fred\tnull\tnobody\t/\t\n");
@@ -279,7 +279,7 @@ fn the_list_names_the_lines_that_are_no_user() {
         told.contains(&format!("{}:1: user \"jim\"", file.display())),
         "{told}"
     );
-    assert!(told.contains("jh-512") && told.contains(":3: "), "{told}");
+    assert!(told.contains("crc32") && told.contains(":3: "), "{told}");
 }
 
 #[test]
@@ -692,7 +692,8 @@ fn a_check_tells_who_cannot_log_in_and_what_is_kept_badly() {
         b"users: 2, problems: 0\n"
     );
     let bad = "ann:crypt::x:nobody:/tmp:\njoe:md5:a:00000000000000000000000000000000:nobody:/tmp:Idel=5\n\
-               eve:null:::no-such-user:/no/such/home:\nnonsense\n";
+               eve:null:::no-such-user:/no/such/home:\nnonsense\njil:jh-224:a:00000000000000000000000000000000000000000000000000000000:nobody:/tmp:\n\
+               kim:challenge::pw:nobody:/tmp:\n";
     fs::write(users.file(), format!("{good}{bad}")).unwrap();
     let output = users.run("check", "");
     assert_eq!(output.status.code(), Some(1));
@@ -706,13 +707,15 @@ fn a_check_tells_who_cannot_log_in_and_what_is_kept_badly() {
         ":5:25: user \"eve\": home /no/such/home: ",
         ":5:5: user \"eve\": any password is right for this user",
         ":6:1: user \"\": cannot log in: ",
-        "users: 6, problems: 7\n",
+        ":7:5: user \"jil\": who reads the file learns passwords of type jh-224 quickly",
+        ":8:5: user \"kim\": who reads the file learns passwords of type challenge at once",
+        "users: 8, problems: 9\n",
     ] {
         assert!(told.contains(expected), "{expected}: {told}");
     }
     let problems: serde_json::Value =
         serde_json::from_slice(&users.run("check --json", "").stdout).unwrap();
-    assert_eq!(problems.as_array().unwrap().len(), 7);
+    assert_eq!(problems.as_array().unwrap().len(), 9);
     assert_eq!(
         (&problems[0]["line"], &problems[0]["column"]),
         (&3.into(), &1.into())

@@ -127,12 +127,16 @@ fn weakness(stored: &Stored) -> Option<String> {
         Scheme::Crypt => stored.crypted()?.weakness().map(|method| {
             format!("who reads the file learns the password quickly: it is kept by {method}; `ftpuser passwd` keeps a new one better, and UpdatePass=argon2id the same one from the next login on")
         }),
+        Scheme::Challenge => Some(
+            "who reads the file learns passwords of type challenge at once, and UpdatePass leaves them; `ftpuser passwd` keeps a new one better".to_owned(),
+        ),
         Scheme::Plain
         | Scheme::Md5
         | Scheme::Sha1
         | Scheme::Sha256
         | Scheme::Sha512
-        | Scheme::Whirlpool => Some(format!(
+        | Scheme::Whirlpool
+        | Scheme::Jh(_) => Some(format!(
             "who reads the file learns passwords of type {} quickly; argon2id, the default, is better",
             stored.scheme().name()
         )),

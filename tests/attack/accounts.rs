@@ -284,7 +284,7 @@ fn attack_69_a_malformed_record_is_no_login_and_the_log_says_where() {
         ("u5", "u5:NULL:::{user}:{home}:",                            "unknown password type"),
         ("u6", "u6::::{user}:{home}:",                                "unknown password type"),
         ("u7", "u7:null :::{user}:{home}:",                           "unknown password type"),
-        ("u8", "u8:challenge::{password}:{user}:{home}:",             "not supported"),
+        ("u8", "u8:Challenge::{password}:{user}:{home}:",             "unknown password type"),
         ("u9", "u9:md5::{password}:{user}:{home}:",                   "hex digest"),
         ("v0", "v0:argon2id::$argon2id$v=19$m=4294967295,t=1,p=1$c29tZXNhbHQxMg$AAAAAAAAAAAAAAAAAAAAAAAAAAA:{user}:{home}:", "cost"),
         ("v1", "v1:null::::{home}:",                                  "real user is empty"),
@@ -335,7 +335,24 @@ fn attack_69_a_malformed_record_is_no_login_and_the_log_says_where() {
 
 #[test]
 fn attack_70_passwords_may_be_any_octets_and_old_types_are_replaced() {
-    let server = setup(CHEAP).flag(&["-update-pass", "argon2id"]).start();
+    let old = "Fred:jh-384:0a1b2c:f38433def020b09841e5a4a3deb6914e0c7f2cf5e489d98d81b9f2c6e7fa524f8e3a1da11140d01f6517145bab995b72:{user}:{home}:";
+    let server = setup(CHEAP)
+        .flag(&["-update-pass", "argon2id"])
+        .line(old)
+        .line("ann:challenge::hunter2:{user}:{home}:")
+        .start();
+    let text = || fs::read_to_string(server.scratch.join("auth")).unwrap();
+    for (user, kept) in [
+        ("Fred", "\nFred:argon2id::$argon2id$v=19$"),
+        ("ann", "\nann:challenge::hunter2:"),
+    ] {
+        for _ in 0..2 {
+            let mut client = server.connect();
+            client.expect(&format!("USER {user}"), 331);
+            client.expect("PASS hunter2", 230);
+            assert!(text().contains(kept), "{}", text());
+        }
+    }
     let password: Vec<u8> = (1..=255).filter(|b| !b"\r\n".contains(b)).collect();
     for kind in ["argon2id", "md5", "sha1", "sha256", "sha512", "whirlpool"] {
         let mut child = Command::new(binaries::path("ftpuser"))
@@ -370,10 +387,10 @@ fn attack_70_passwords_may_be_any_octets_and_old_types_are_replaced() {
                 .collect();
             client.send_octets(&[b"PASS ", &doubled[..], b"\r\n"].concat());
             client.expect_reply(230);
-            let text = fs::read_to_string(server.scratch.join("auth")).unwrap();
             assert!(
-                text.contains(&format!("\n{kind}:argon2id::$argon2id$v=19$")),
-                "{text}"
+                text().contains(&format!("\n{kind}:argon2id::$argon2id$v=19$")),
+                "{}",
+                text()
             );
         }
     }

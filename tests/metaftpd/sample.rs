@@ -10,7 +10,7 @@ use tests::{Scratch, binaries, namespaces, require};
 /// `ConnectUpHook` are one thing by two names, as are those for the end.
 const CONFIGURATION: &str = "# ftp for the lab
 ChHome
-AllowUsers=anonymous,petra,maria,saul,sven,sofia,wim,wanda
+AllowUsers=anonymous,petra,maria,saul,sven,sofia,wim,wanda,jana,jakob,judit,joel,clara
 DenyUsers=root,mallory
 Port=21
 DataConnectUpScript=/usr/local/sbin/way
@@ -39,7 +39,8 @@ LogoffHook=/usr/local/sbin/hook,nobody,/tmp
 ";
 
 /// Its digests are of name, salt and password, the salt is 20 octets in hex, and each setting has a blank behind it. The
-/// password is `correct-horse`. A plain user was written by hand, since its own program cut such lines off.
+/// password is `correct-horse`. Plain and challenge were written by hand, since its own program cut such lines off; those of JH
+/// come from a JavaScript of that algorithm.
 const USERS: &str = "anonymous:null:::nobody:/home/anonymous:
 petra:plain::correct-horse:nobody:/home/petra:
 maria:md5:000000000000000000000577ae1477db497a8eed:73e5f6392ca71d120cb116e75b5bf39d:nobody:/home/maria:
@@ -48,6 +49,11 @@ sven:sha-256:000000000000000000021e88e38d0ce0fbc3a24b:fd4b466d6b126a69be00ceffc4
 sofia:sha-512:0000000000000000000aef5c28efb692f51dda00:458c27d1c6103e8a955a83e43d275ec865111b2ef63d3959c89d7fbeafe2e0a3c9994d26c6af9b181733144abe7e5c5c8108d7e2044297d649814134ae86b3e0:nobody:/home/sofia:
 wim:whirl:9d1f0c5b7a3e48d2b6c1907f5e2a4d8c3b7f1e60:45211aee827a4a6197653ec596953d2e2d9550070d85307bb96ebec3a3f2001451c4555c661d5f81c04e18f1d260201543902c318c175979f7a72685348578d2:nobody:/home/wim:
 wanda:whirlpool:9d1f0c5b7a3e48d2b6c1907f5e2a4d8c3b7f1e60:e82eb81dda9efd2ec6f9f99399f2780d134259855b45006a435bbcdf8b001772850914e33b30716a1e6f046dd913841c67884ce1237fd2e674c1bb5e10d92c86:nobody:/home/wanda:ConfirmTransfer=sha-256 
+jana:jh-224:4b1d7c90e2a6583f0d94c7b1a85e6f23d09c4e17:29a8a2acbcd8d1186a7c274c7ac99fcc7020602a831f601b9a893bb7:nobody:/home/jana:
+jakob:jh-256:4b1d7c90e2a6583f0d94c7b1a85e6f23d09c4e17:60b99f4c6196bcae231a513d0dc0f43bbff9de2c35056566d4d8a2273012e973:nobody:/home/jakob:
+judit:jh-384:4b1d7c90e2a6583f0d94c7b1a85e6f23d09c4e17:4dfc07540d07b27ed74b7cf6f0cc26dba4012c411ca239eb31444124fcb087ccb2ba30dd100664c7fb59ecc57f909374:nobody:/home/judit:
+joel:jh-512:4b1d7c90e2a6583f0d94c7b1a85e6f23d09c4e17:acc8ebd81c22c70f147a8f6dbf6b0255fee17fe933750903b6b98a9e69f4e2cbc81b133d0864b143cfa5b896aaab2f1a6d6a61c0e26c5bdbde5392625556ac16:nobody:/home/joel:
+clara:challenge::correct-horse:nobody:/home/clara:
 mallory:null:::nobody:/home/mallory:
 ";
 
@@ -58,7 +64,7 @@ ftpd --check >&2
 ftpd
 left=300
 until get -o /dev/null ftp://petra:correct-horse@127.0.0.1/; do left=$((left - 1)); test $left -gt 0; sleep 0.1; done
-for user in petra maria saul sven sofia wim wanda; do
+for user in petra maria saul sven sofia wim jana jakob judit joel clara wanda; do
     echo "of $user" >file
     get -T file "ftp://$user:correct-horse@127.0.0.1/file" -v 2>replies
     test "$(get "ftp://$user:correct-horse@127.0.0.1/file")" = "of $user"
@@ -107,7 +113,7 @@ fn its_configuration_and_user_file_are_taken_as_they_are() {
         cat {place}/conf >/etc/metaftpd.conf
         (umask 077; cat {place}/auth >/etc/metaftpd.auth)
         mkdir /var/log/metaftpd
-        for user in anonymous petra maria saul sven sofia wim wanda mallory; do
+        for user in anonymous petra maria saul sven sofia wim wanda jana jakob judit joel clara mallory; do
             mkdir /home/$user; chown nobody /home/$user
         done
         printf '#!/bin/sh\\nfor word; do echo \"$word\"; done >>/run/hooked\\n' >/usr/local/sbin/hook

@@ -8,7 +8,7 @@ use subtle::ConstantTimeEq;
 
 use super::record::{FieldError, Name, RecordError, field};
 use crate::auth::{CryptError, Crypted, Secret};
-use crate::digest::{Algorithm, Digest, Hasher, hex};
+use crate::digest::{Digest, Recorded, hex};
 use crate::settings::{Cost, Scheme};
 
 /// The length of argon2id salts and of MetaFTPd's, in octets.
@@ -91,8 +91,10 @@ pub struct Stored(Kept);
 enum Kept {
     Nothing,
     Plain(Secret),
+    /// As plain: the challenge is in no greeting of ours.
+    Challenge(Secret),
     /// HASH(name ‖ salt ‖ password) of MetaFTPd; the salt is used as the text that stands in the file.
-    Digest(Scheme, Algorithm, Vec<u8>, Digest),
+    Digest(Scheme, Recorded, Vec<u8>, Digest),
     Crypt(Crypted),
     Argon2id(Box<PasswordHash>),
 }
@@ -116,15 +118,15 @@ impl Stored {
         if octets.iter().any(|b| matches!(b, b'\r' | b'\n' | 0)) {
             return Err(PasswordError::Unsendable);
         }
-        let kept = match scheme.algorithm() {
-            Some(algorithm) => {
+        let kept = match scheme.digest() {
+            Some(recorded) => {
                 let salt = hex(&random::<OLD_SALT>()?).into_bytes();
-                let digest = old_digest(algorithm, name, &salt, secret);
-                Kept::Digest(scheme, algorithm, salt, digest)
+                let digest = recorded.digest(&[name.as_bytes(), &salt, octets]);
+                Kept::Digest(scheme, recorded, salt, digest)
             }
-            None if scheme == Scheme::Plain => {
+            None if matches!(scheme, Scheme::Plain | Scheme::Challenge) => {
                 field("password", octets)?;
-                Kept::Plain(secret.clone())
+                clear(scheme, secret.clone())
             }
             None if scheme == Scheme::Crypt => Kept::Crypt(Crypted::parse(octets)?),
             None => Kept::Argon2id(Box::new(argon2id(cost, secret, &random::<SALT>()?)?)),
@@ -160,14 +162,16 @@ impl Stored {
         if secret.is_empty() {
             return Err(RecordError::EmptySecret);
         }
-        let kept = match scheme.algorithm() {
-            Some(algorithm) => {
+        let kept = match scheme.digest() {
+            Some(recorded) => {
                 let digest = Digest::from_hex(secret)
-                    .filter(|digest| digest.as_bytes().len() == algorithm.length())
+                    .filter(|digest| digest.as_bytes().len() == recorded.length())
                     .ok_or(RecordError::Secret("the hex digest of its type"))?;
-                Kept::Digest(scheme, algorithm, salt.to_vec(), digest)
+                Kept::Digest(scheme, recorded, salt.to_vec(), digest)
             }
-            None if scheme == Scheme::Plain => Kept::Plain(Secret::new(secret)),
+            None if matches!(scheme, Scheme::Plain | Scheme::Challenge) => {
+                clear(scheme, Secret::new(secret))
+            }
             None if !salt.is_empty() => {
                 return Err(RecordError::Secret("alone: such a hash has its own salt"));
             }
@@ -182,7 +186,9 @@ impl Stored {
         let name = self.scheme().name();
         match &self.0 {
             Kept::Nothing => format!("{name}::").into_bytes(),
-            Kept::Plain(secret) => [format!("{name}::").as_bytes(), secret.expose()].concat(),
+            Kept::Plain(secret) | Kept::Challenge(secret) => {
+                [format!("{name}::").as_bytes(), secret.expose()].concat()
+            }
             Kept::Digest(_, _, salt, digest) => [
                 format!("{name}:").as_bytes(),
                 salt,
@@ -198,6 +204,7 @@ impl Stored {
         match &self.0 {
             Kept::Nothing => Scheme::Null,
             Kept::Plain(_) => Scheme::Plain,
+            Kept::Challenge(_) => Scheme::Challenge,
             Kept::Digest(scheme, ..) => *scheme,
             Kept::Crypt(_) => Scheme::Crypt,
             Kept::Argon2id(_) => Scheme::Argon2id,
@@ -208,16 +215,20 @@ impl Stored {
     pub fn cost(&self) -> Option<Cost> {
         match &self.0 {
             Kept::Argon2id(hash) => cost(hash),
-            Kept::Nothing | Kept::Plain(_) | Kept::Digest(..) | Kept::Crypt(_) => None,
+            Kept::Nothing
+            | Kept::Plain(_)
+            | Kept::Challenge(_)
+            | Kept::Digest(..)
+            | Kept::Crypt(_) => None,
         }
     }
 
     pub(super) fn verify(&self, name: &Name, secret: &Secret) -> Result<Verdict, PasswordError> {
         let equal = match &self.0 {
             Kept::Nothing => true,
-            Kept::Plain(stored) => stored == secret,
-            Kept::Digest(_, algorithm, salt, digest) => {
-                let given = old_digest(*algorithm, name, salt, secret);
+            Kept::Plain(stored) | Kept::Challenge(stored) => stored == secret,
+            Kept::Digest(_, recorded, salt, digest) => {
+                let given = recorded.digest(&[name.as_bytes(), salt, secret.expose()]);
                 given.as_bytes().ct_eq(digest.as_bytes()).into()
             }
             Kept::Crypt(hash) => hash
@@ -259,12 +270,12 @@ fn verify_argon2id(stored: &PasswordHash, secret: &Secret) -> Result<bool, Passw
     Ok(given.ct_eq(hash).into())
 }
 
-fn old_digest(algorithm: Algorithm, name: &Name, salt: &[u8], secret: &Secret) -> Digest {
-    let mut hasher = Hasher::new(algorithm);
-    hasher.update(name.as_bytes());
-    hasher.update(salt);
-    hasher.update(secret.expose());
-    hasher.finish()
+/// A type that keeps the password itself.
+fn clear(scheme: Scheme, secret: Secret) -> Kept {
+    match scheme {
+        Scheme::Challenge => Kept::Challenge(secret),
+        _ => Kept::Plain(secret),
+    }
 }
 
 fn argon2id(cost: Cost, secret: &Secret, salt: &[u8; SALT]) -> Result<PasswordHash, PasswordError> {

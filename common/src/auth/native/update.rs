@@ -26,7 +26,9 @@ pub fn update(
 ) -> Result<Updated, NativeError> {
     let old = record.stored();
     // SECURITY: any password was right for a null user; the one that came must not become the only one.
-    if old.scheme() == Scheme::Null || scheme == Scheme::Null || is_kept_as(old, scheme, cost) {
+    // Nor does MetaFTPd write a challenge anew: its clients that answer one need the password as it is.
+    let stays = matches!(old.scheme(), Scheme::Null | Scheme::Challenge);
+    if stays || scheme == Scheme::Null || is_kept_as(old, scheme, cost) {
         return Ok(Updated::Nothing);
     }
     // Before the lock: nobody shall wait for this.

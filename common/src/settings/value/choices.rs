@@ -96,7 +96,7 @@ impl Value<'_> {
     }
 
     pub fn scheme(self) -> Result<Scheme, Wrong> {
-        match Scheme::find(self.text) {
+        match Scheme::to_make(self.text) {
             Ok(Scheme::Null) => Err(Wrong::Because(
                 "the type null would let everybody in".to_owned(),
             )),

@@ -82,7 +82,7 @@ fn names_that_are_not_one_field_find_nobody() {
 
 #[test]
 fn a_bad_line_denies_its_user_and_no_other() {
-    let mut octets = b"jim:jh-512:00:00:nobody:/srv:\n# a comment\n\nbroken\ncut:plain:\n\xff\x00\xfe\nlong:plain::".to_vec();
+    let mut octets = b"jim:crc32:00:00:nobody:/srv:\n# a comment\n\nbroken\ncut:plain:\n\xff\x00\xfe\nlong:plain::".to_vec();
     octets.resize(3 * LONGEST_LINE, b'x');
     octets.extend_from_slice(b":nobody:/srv:\nfred:plain::hunter2:nobody:/srv:Idle=5  ChShare=/a:b\r\nlast:null:::nobody:/srv");
     let scene = Scene::new(octets);
@@ -94,7 +94,7 @@ fn a_bad_line_denies_its_user_and_no_other() {
         refused("jim"),
         (
             1,
-            RecordError::Scheme(NoScheme::Refused("jh-512".to_owned()))
+            RecordError::Scheme(NoScheme::Refused("crc32".to_owned()))
         )
     );
     assert_eq!(refused("cut"), (5, RecordError::TooFewFields));
@@ -206,7 +206,8 @@ fn ftp_is_anonymous_where_that_takes_any_password() {
 
 #[test]
 fn changes_keep_every_other_line_as_it_is() {
-    let odd = "# comment: keep\n\nbroken line\nFRED:jh-512:00:00:nobody:/srv/fred:Odd  Spacing=1\n\tx:y\n";
+    let odd =
+        "# comment: keep\n\nbroken line\nFRED:crc32:00:00:nobody:/srv/fred:Odd  Spacing=1\n\tx:y\n";
     let scene = Scene::new(format!("{odd}cut:plain:"));
     scene.change(|edit| edit.put(&record("ann", Scheme::Null, ""), Existing::Refuse));
     assert_eq!(
@@ -234,7 +235,7 @@ fn changes_keep_every_other_line_as_it_is() {
 #[test]
 fn a_new_password_keeps_the_rest_of_the_line_and_lifts_a_refused_type() {
     let scene = Scene::new(
-        "Fred:jh-512:00:00:daemon:/srv/fred:Idle=5 ChShare=/a:b\nbob:null:::nobody:/srv:\n",
+        "Fred:crc32:00:00:daemon:/srv/fred:Idle=5 ChShare=/a:b\nbob:null:::nobody:/srv:\n",
     );
     for scheme in [Scheme::Sha256, Scheme::Argon2id] {
         scene.change(|edit| {

@@ -77,11 +77,19 @@ fn what_becomes_weaker_is_told() {
 
 #[test]
 fn a_user_without_a_password_gets_none() {
-    for scheme in Scheme::ALL {
+    for scheme in all() {
         let (updated, scene) = update_to("fred:null:::nobody:/srv:", scheme);
         assert_eq!(updated.unwrap(), Updated::Nothing);
         assert!(scene.text().contains("\nfred:null:::nobody:/srv:\n"));
     }
+}
+
+#[test]
+fn the_password_of_a_challenge_stays_as_it_is() {
+    let line = "fred:challenge::hunter2:nobody:/srv:";
+    let (updated, scene) = update_to(line, Scheme::Argon2id);
+    assert_eq!(updated.unwrap(), Updated::Nothing);
+    assert!(scene.text().contains(&format!("\n{line}\n")));
 }
 
 #[test]
