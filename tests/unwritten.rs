@@ -6,6 +6,7 @@ use std::os::unix::fs::PermissionsExt;
 use std::path::Path;
 use std::process::{Command, Stdio};
 
+use tests::mounts::{self, Mounted};
 use tests::{Scratch, binaries};
 
 /// Everything that prints something and succeeds, with `users`, `file` and `SUMS` in the current directory.
@@ -97,4 +98,41 @@ fn a_full_disk_or_a_closed_pipe_is_told_and_a_failure() {
             );
         }
     }
+}
+
+#[test]
+fn a_full_disk_leaves_no_user_file_that_was_not_there() {
+    let scratch = place();
+    if !mounts::private() {
+        return;
+    }
+    let full = scratch.join("full");
+    let _mounted = Mounted::tmpfs(&full, "size=8k");
+    fs::write(full.join("all"), [0; 8192]).unwrap();
+    for line in [
+        "ftpuser add bob -t null --home / -u nobody -a full/new",
+        "ftpuser import --from metaftpd more -a full/new",
+    ] {
+        let (status, told) = run(scratch.path(), line, Stdio::null());
+        assert_eq!(status, Some(1), "{line}: {told}");
+        assert!(
+            told.contains("full/new: No space left on device"),
+            "{line}: {told}"
+        );
+        assert_eq!(fs::read_dir(&full).unwrap().count(), 1, "{line}");
+    }
+    // With room the same lines go through.
+    fs::remove_file(full.join("all")).unwrap();
+    for name in [
+        "add bob -t null --home / -u nobody",
+        "import --from metaftpd more",
+    ] {
+        let line = format!("ftpuser {name} -a full/new");
+        let (status, told) = run(scratch.path(), &line, Stdio::null());
+        assert_eq!(status, Some(0), "{line}: {told}");
+    }
+    assert_eq!(
+        fs::read_to_string(full.join("new")).unwrap(),
+        "bob:null:::nobody:/:\nann:plain::pw:nobody:/:\n"
+    );
 }

@@ -30,11 +30,14 @@ pub enum Existing {
     Replace,
 }
 
-/// The file under its lock, with the changes that [`Edit::commit`] makes real. Dropped without it, nothing has changed.
+/// The file under its lock, with the changes that [`Edit::commit`] makes real. Dropped without it, nothing has changed: a file
+/// that was made for them goes again.
 pub struct Edit {
     path: PathBuf,
     directory: OwnedFd,
     file_name: OsString,
+    /// Before the lock, which shall hold until it is gone.
+    made: Option<Made>,
     locked: Flock<File>,
     about: About,
     text: Text,
@@ -59,7 +62,7 @@ impl Early {
     /// Reads a file while something else takes its time; `None` if it cannot be, which is told under the lock.
     pub fn read(path: &Path) -> Option<Early> {
         let directory = open_directory(path).ok()?;
-        let file = open_file(&directory, path.file_name()?, Missing::Fail).ok()?;
+        let file = open_file(&directory, path.file_name()?).ok()?;
         let before = file.metadata().ok().filter(std::fs::Metadata::is_file)?;
         let text = Text::read(&file).ok()?;
         let same = about(&file.metadata().ok()?) == about(&before);
@@ -73,6 +76,33 @@ impl Early {
     pub fn has(&self, name: &Name) -> bool {
         let name = name.as_bytes();
         self.text.iter().any(|line| is_line_of(line, name))
+    }
+}
+
+/// An empty file under the lock that was made for it; removed with this, unless it is kept.
+struct Made {
+    directory: OwnedFd,
+    file_name: OsString,
+}
+
+impl Made {
+    fn keep(mut self) {
+        self.file_name.clear();
+    }
+}
+
+impl Drop for Made {
+    fn drop(&mut self) {
+        if self.file_name.is_empty() {
+            return;
+        }
+        // What went wrong before is the error to tell; an empty file lets nobody in.
+        #[expect(clippy::let_underscore_must_use, reason = "as said above")]
+        let _ = unlinkat(
+            &self.directory,
+            &*self.file_name,
+            UnlinkatFlags::NoRemoveDir,
+        );
     }
 }
 
@@ -118,8 +148,11 @@ impl Edit {
         let io = |errno: Errno| NativeError::io(path, errno);
         let file_name = path.file_name().ok_or_else(|| io(Errno::EISDIR))?;
         let directory = open_directory(path).map_err(io)?;
-        let (locked, found) = loop {
-            let file = open_file(&directory, file_name, missing).map_err(io)?;
+        let (locked, found, is_new) = loop {
+            let (file, is_new) = match missing {
+                Missing::Fail => (open_file(&directory, file_name).map_err(io)?, false),
+                Missing::Create => open_or_make(&directory, file_name).map_err(io)?,
+            };
             let locked = Flock::lock(file, how).map_err(|(_, errno)| match errno {
                 Errno::EWOULDBLOCK => NativeError::Busy,
                 errno => io(errno),
@@ -132,10 +165,20 @@ impl Edit {
                 });
             }
             match fstatat(&directory, file_name, AtFlags::AT_SYMLINK_NOFOLLOW) {
-                Ok(named) if is_same(&named, &opened) => break (locked, about(&opened)),
+                Ok(named) if is_same(&named, &opened) => break (locked, about(&opened), is_new),
                 Ok(_) | Err(Errno::ENOENT) => {}
                 Err(errno) => return Err(io(errno)),
             }
+        };
+        // Not before: only under the lock is what is there still the empty file.
+        let made = match is_new {
+            true => Some(Made {
+                directory: directory
+                    .try_clone()
+                    .map_err(|e| NativeError::io(path, e))?,
+                file_name: file_name.to_owned(),
+            }),
+            false => None,
         };
         let text = match early.filter(|early| early.about == found) {
             Some(early) => early.text,
@@ -145,6 +188,7 @@ impl Edit {
             path: path.to_owned(),
             directory,
             file_name: file_name.to_owned(),
+            made,
             locked,
             about: found,
             text,
@@ -274,12 +318,12 @@ impl Edit {
     }
 
     /// Makes the changes real: when this returns, they survive a power cut.
-    pub fn commit(self) -> Result<(), NativeError> {
-        self.write_anew()
-            .map_err(|e| NativeError::io(&self.path, e))
+    pub fn commit(mut self) -> Result<(), NativeError> {
+        let done = self.write_anew();
+        done.map_err(|e| NativeError::io(&self.path, e))
     }
 
-    fn write_anew(&self) -> io::Result<()> {
+    fn write_anew(&mut self) -> io::Result<()> {
         // One fixed name: the lock makes it ours, and what a killed editor left there goes now.
         let mut temporary = OsString::from(".");
         temporary.push(&self.file_name);
@@ -310,6 +354,10 @@ impl Edit {
             let _ = unlinkat(&self.directory, &*temporary, UnlinkatFlags::NoRemoveDir);
         }
         written?;
+        // The name is the new file's now.
+        if let Some(made) = self.made.take() {
+            made.keep();
+        }
         nix::unistd::fsync(&self.directory)?;
         Ok(())
     }
@@ -368,15 +416,29 @@ fn open_directory(path: &Path) -> Result<OwnedFd, Errno> {
     open(parent.unwrap_or(Path::new(".")), flags, Mode::empty())
 }
 
-fn open_file(directory: &OwnedFd, name: &OsStr, missing: Missing) -> Result<File, Errno> {
-    // Reading is enough to lock and to replace. O_NONBLOCK: a FIFO in the file's place must not hold us up.
-    let flags = OFlag::O_RDONLY | OFlag::O_NOFOLLOW | OFlag::O_NONBLOCK | OFlag::O_CLOEXEC;
-    let mode = Mode::S_IRUSR | Mode::S_IWUSR;
-    let create = match missing {
-        Missing::Fail => OFlag::empty(),
-        Missing::Create => OFlag::O_CREAT,
-    };
-    openat(directory, name, flags | create, mode).map(File::from)
+fn open_file(directory: &OwnedFd, name: &OsStr) -> Result<File, Errno> {
+    openat(directory, name, to_read(), Mode::empty()).map(File::from)
+}
+
+/// Opens a file that is there, or makes an empty one: then it is new.
+fn open_or_make(directory: &OwnedFd, name: &OsStr) -> Result<(File, bool), Errno> {
+    let new = to_read() | OFlag::O_CREAT | OFlag::O_EXCL;
+    loop {
+        match openat(directory, name, new, Mode::S_IRUSR | Mode::S_IWUSR) {
+            Err(Errno::EEXIST) => {}
+            made => return made.map(|made| (File::from(made), true)),
+        }
+        match open_file(directory, name) {
+            // Whoever made it has removed it again.
+            Err(Errno::ENOENT) => {}
+            opened => return opened.map(|file| (file, false)),
+        }
+    }
+}
+
+/// Reading is enough to lock and to replace. O_NONBLOCK: a FIFO in the file's place must not hold us up.
+fn to_read() -> OFlag {
+    OFlag::O_RDONLY | OFlag::O_NOFOLLOW | OFlag::O_NONBLOCK | OFlag::O_CLOEXEC
 }
 
 fn is_same(named: &FileStat, opened: &std::fs::Metadata) -> bool {

@@ -147,6 +147,9 @@ fn a_daemon_refuses_a_file_that_others_can_change_or_all_can_read() {
         }
     }
     scene.mode(0o600);
+    // A file that was there stays, whatever becomes of an edit.
+    drop(Edit::begin_or_create(&scene.file).unwrap());
+    assert!(scene.find("fred").is_ok());
     let link = scene.directory.path().join("link");
     symlink(&scene.file, &link).unwrap();
     let error = UserFile::open_trusted(&link).err().unwrap();
@@ -322,6 +325,35 @@ fn an_edit_makes_a_private_file_only_where_it_may() {
     symlink(&scene.file, &link).unwrap();
     let error = Edit::begin_or_create(&link).err().unwrap();
     assert!(error.to_string().contains("symbolic link"), "{error}");
+}
+
+#[test]
+fn a_file_that_was_made_for_nothing_goes_again_and_nobody_elses_users_with_it() {
+    for _ in 0..20 {
+        let scene = Scene::new("");
+        fs::remove_file(&scene.file).unwrap();
+        let made = Edit::begin_or_create(&scene.file).unwrap();
+        assert!(scene.file.exists());
+        drop(made);
+        assert!(!scene.file.exists());
+        std::thread::scope(|scope| {
+            for editor in 0..4 {
+                let file = &scene.file;
+                scope.spawn(move || {
+                    for nth in 0..10 {
+                        let mut edit = Edit::begin_or_create(file).unwrap();
+                        let new = record(&format!("e{editor}n{nth}"), Scheme::Null, "");
+                        edit.put(&new, Existing::Refuse).unwrap();
+                        if nth % 4 == editor {
+                            edit.commit().unwrap();
+                        }
+                    }
+                });
+            }
+        });
+        let entries = UserFile::open(&scene.file).unwrap().entries().unwrap();
+        assert_eq!(entries.len(), 3 + 3 + 2 + 2, "{}", scene.text());
+    }
 }
 
 proptest! {
