@@ -30,6 +30,8 @@ const KEEPALIVE_TRIES: u32 = 4;
 
 /// How often a random port is tried before the whole range is walked.
 const RANDOM_TRIES: u32 = 8;
+/// How many ports of the range are walked in search of one that no connection has, before any will do.
+const APART_TRIES: u32 = 64;
 
 /// Whose addresses sockets of this machine have.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -127,7 +129,18 @@ fn means_the_same_everywhere(address: &IpAddr) -> bool {
     !matches!(address, IpAddr::V6(v6) if v6.is_unicast_link_local())
 }
 
-/// Opens a listener for one data connection on `ip`, on a random port of the range.
+/// From which ports connections come to a listener.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Origin {
+    /// Another one each time, as a client's.
+    Changing,
+    /// Maybe the same each time, as a server's (RFC 959 §3.2). It cannot come twice at a time to one port here: the kernel tells
+    /// connections apart by nothing else, and the server says 425.
+    Fixed,
+}
+
+/// Opens a listener for one data connection on `ip`, on a random port of the range; where the other side comes from a fixed port,
+/// preferably on one that no connection has, nor had lately.
 ///
 /// Port 0 is never bound: under load the kernel's choice slows down with every connection in TIME_WAIT, a random guess
 /// does not.
@@ -139,17 +152,24 @@ pub fn listen_passive(
     scope: u32,
     (low, high): (u16, u16),
     addresses: Addresses,
+    origin: Origin,
 ) -> Result<(Socket, u16), Errno> {
     let width = u32::from(high.saturating_sub(low)) + 1;
     let mut socket = data_socket(ip, addresses)?;
     let start = getrandom::u32().map_err(|_| Errno::EAGAIN)?;
-    for attempt in 0..RANDOM_TRIES + width {
+    let apart = match origin {
+        Origin::Changing => 0,
+        Origin::Fixed => RANDOM_TRIES + width.min(APART_TRIES),
+    };
+    for attempt in 0..apart.max(RANDOM_TRIES) + width {
         let offset = match attempt {
             0 => start,
             1..RANDOM_TRIES => getrandom::u32().map_err(|_| Errno::EAGAIN)?,
             _ => (start % width) + attempt - RANDOM_TRIES,
         };
         let port = u16::try_from(u32::from(low) + offset % width).unwrap_or(high);
+        // Without this option a port that any connection has is refused; with it, one that a listener has.
+        socket.set_reuse_address(attempt >= apart).map_err(errno)?;
         match socket
             .bind(&with_scope(ip, port, scope).into())
             .map_err(errno)
@@ -159,6 +179,8 @@ pub fn listen_passive(
             Err(Errno::EADDRINUSE) => continue,
             Err(errno) => return Err(errno),
         }
+        // It holds for the connections that come, which the next listener must not stumble over in a narrow range.
+        socket.set_reuse_address(true).map_err(errno)?;
         match socket.listen(DATA_BACKLOG).map_err(errno) {
             Ok(()) => return Ok((socket, port)),
             // Somebody bound the same port and was faster to listen.
@@ -454,14 +476,59 @@ mod tests {
 
     #[test]
     fn a_full_range_is_told_and_a_free_port_is_found() {
-        let (first, port) = listen_passive(LOOPBACK, 0, (49152, 65535), Addresses::Own).unwrap();
+        let (first, port) = listen_passive(
+            LOOPBACK,
+            0,
+            (49152, 65535),
+            Addresses::Own,
+            Origin::Changing,
+        )
+        .unwrap();
         assert_eq!(
-            listen_passive(LOOPBACK, 0, (port, port), Addresses::Own).unwrap_err(),
+            listen_passive(LOOPBACK, 0, (port, port), Addresses::Own, Origin::Changing)
+                .unwrap_err(),
             Errno::EADDRINUSE
         );
         drop(first);
-        let again = listen_passive(LOOPBACK, 0, (port, port), Addresses::Own);
+        let again = listen_passive(LOOPBACK, 0, (port, port), Addresses::Own, Origin::Changing);
         assert_eq!(again.unwrap().1, port);
+    }
+
+    #[test]
+    fn who_comes_from_a_fixed_port_is_not_led_to_one_where_it_is_already() {
+        let (first, port) = two_ports();
+        let listen = |origin| {
+            let range = (port, port + 1);
+            listen_passive(LOOPBACK, 0, range, Addresses::Own, origin).unwrap()
+        };
+        let target = SocketAddr::new(LOOPBACK, port);
+        let _there = std::net::TcpStream::connect(target).unwrap();
+        let _here = loop {
+            match first.accept() {
+                Ok((here, _)) => break here,
+                Err(error) => assert_eq!(errno(error), Errno::EAGAIN),
+            }
+        };
+        drop(first);
+        for _ in 0..50 {
+            assert_eq!(listen(Origin::Fixed).1, port + 1);
+        }
+        // Better than none.
+        let (_other, _) = listen(Origin::Fixed);
+        assert_eq!(listen(Origin::Fixed).1, port);
+    }
+
+    /// A listener on a port whose neighbour is free too.
+    fn two_ports() -> (Socket, u16) {
+        loop {
+            let range = (20_000, 30_000);
+            let (first, port) =
+                listen_passive(LOOPBACK, 0, range, Addresses::Own, Origin::Fixed).unwrap();
+            let next = (port + 1, port + 1);
+            if listen_passive(LOOPBACK, 0, next, Addresses::Own, Origin::Fixed).is_ok() {
+                return (first, port);
+            }
+        }
     }
 
     #[test]

@@ -9,6 +9,7 @@ mod hostile_server;
 mod inside_ftpd;
 mod life;
 mod logs;
+mod ports;
 mod sandbox;
 #[allow(dead_code, reason = "some of it is for the tests of hooks alone")]
 #[path = "../hooks/scripts.rs"]

@@ -17,7 +17,7 @@ use crate::hooks::{Connection, Kind, Outcome};
 use crate::jail::Failure;
 use crate::listener::{Answer, Lifeline, Reports, Sign, Status, Verdict, halves};
 use crate::log::{Fact, Log};
-use crate::net::{self, Addresses, Ends};
+use crate::net::{self, Addresses, Ends, Origin};
 use crate::part::Part;
 use crate::pool::Standing;
 use crate::proto::destination::{Destination, Host};
@@ -562,7 +562,13 @@ impl<'a> Dialer<'a> {
     ) -> Answered {
         let ip: IpAddr = local.ip().to_canonical();
         let ports = self.rules.config.data_ports;
-        match net::listen_passive(ip, net::scope(local), ports, self.addresses()) {
+        let origin = match connection {
+            Connection::FromServer => Origin::Fixed,
+            Connection::FromClient | Connection::ToClient | Connection::ToServer => {
+                Origin::Changing
+            }
+        };
+        match net::listen_passive(ip, net::scope(local), ports, self.addresses(), origin) {
             Ok((socket, port)) => {
                 let here = SocketAddr::new(ip, port);
                 if let Some(refused) = self.data_up(somebody, here, connection) {

@@ -11,7 +11,7 @@ use std::time::{Duration, Instant};
 use common::control::until;
 use common::entrances;
 use common::lookup::address_of;
-use common::net::{Addresses, is_private, listen_passive, machine_addresses};
+use common::net::{Addresses, Origin, is_private, listen_passive, machine_addresses};
 use common::settings::rules::{ANYBODY, ANYBODY_V6, Advertised, Between, PortMap};
 use common::settings::{Config, ServerConfig};
 use nix::poll::{PollFd, PollFlags, poll};
@@ -224,7 +224,7 @@ fn told(config: &Config, between: Between) -> (Option<Ipv4Addr>, Option<String>)
 /// Opens a port as for a client, and connects to where that would be sent.
 fn go_back(told: IpAddr, ports: PortMap, own: IpAddr) -> Result<SocketAddr, String> {
     let (low, high) = ports.ports;
-    let (listener, port) = listen_passive(own, 0, ports.ports, Addresses::Own)
+    let (listener, port) = listen_passive(own, 0, ports.ports, Addresses::Own, Origin::Changing)
         .map_err(|errno| format!("no port of {low}-{high} can be opened on {own}: {errno}"))?;
     let target = SocketAddr::new(told, ports.told(port));
     match TcpStream::connect_timeout(&target, PATIENCE) {

@@ -6,7 +6,7 @@ use std::os::fd::OwnedFd;
 use common::channel::FileAnswer;
 use common::jail::Failure;
 use common::lookup::Found;
-use common::net::{self, Addresses, Ends};
+use common::net::{self, Addresses, Ends, Origin};
 use common::proto::hostport::Family;
 use common::settings::peers::Peers;
 use common::settings::rules::{Between, PortMap};
@@ -72,6 +72,7 @@ impl DataSockets {
             net::scope(self.ends.local),
             self.ports.ports,
             Addresses::Own,
+            Origin::Changing,
         ) {
             Ok((socket, port)) => (
                 FileAnswer::Listening {
