@@ -7,6 +7,7 @@ mod delivery;
 mod measure;
 mod open;
 mod pace;
+mod pipe;
 mod receive;
 mod relay;
 mod sendfile;
@@ -30,8 +31,9 @@ pub use open::{
     Arrival, DataConnection, OpenError, accept, await_connect, secure, take_arrival, unbound,
 };
 pub use pace::{Lessor, Pace};
+pub use pipe::Pipe;
 pub use receive::Receive;
-pub use relay::{Pipe, Relay, RelayTls, reset};
+pub use relay::{Relay, RelayTls, reset};
 pub use sendfile::SendFile;
 pub use source::{Producer, Source};
 pub use splice::SendPipe;

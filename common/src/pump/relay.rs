@@ -1,64 +1,19 @@
 //! Between two data connections: from one socket to the other through a pipe, without a copy.
 
-use std::io;
 use std::ops::Range;
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 use std::time::Duration;
 
 use nix::errno::Errno;
-use nix::fcntl::{FcntlArg, OFlag, SpliceFFlags, fcntl, splice};
 use nix::poll::PollFlags;
-use nix::unistd::{pipe2, read};
 use socket2::SockRef;
 
+use super::pipe::Pipe;
 use super::wire::Wire;
 use super::{Flow, Step, bounded};
 
 /// What a transfer with TLS on one side takes at once.
 const PIECE: usize = 64 << 10;
-/// The most that a pipe of an ordinary user may hold (pipe(7)).
-const PIPE_SIZE: i32 = 1 << 20;
-
-/// What octets pass through on their way; made before the sandbox, and used by one transfer after the other.
-#[derive(Debug)]
-pub struct Pipe {
-    reading: OwnedFd,
-    writing: OwnedFd,
-    /// The most that is taken at once.
-    piece: usize,
-}
-
-impl Pipe {
-    /// Makes a pipe, a large one if the system lets it be.
-    ///
-    /// # Errors
-    /// What pipe2(2) says.
-    pub fn new() -> io::Result<Pipe> {
-        let (reading, writing) = pipe2(OFlag::O_CLOEXEC | OFlag::O_NONBLOCK)?;
-        let size = fcntl(&writing, FcntlArg::F_SETPIPE_SZ(PIPE_SIZE))
-            .or_else(|_| fcntl(&writing, FcntlArg::F_GETPIPE_SZ))?;
-        Ok(Pipe {
-            reading,
-            writing,
-            piece: usize::try_from(size).unwrap_or(1),
-        })
-    }
-
-    /// The descriptors that must stay open.
-    pub fn descriptors(&self) -> [BorrowedFd<'_>; 2] {
-        [self.reading.as_fd(), self.writing.as_fd()]
-    }
-
-    /// Throws away what a transfer that broke off has left.
-    fn drain(&self) {
-        let mut buffer = [0; 64 << 10];
-        while matches!(
-            read(&self.reading, &mut buffer),
-            Ok(1..) | Err(Errno::EINTR)
-        ) {}
-    }
-}
-
 /// A transfer from one data connection to another. SECURITY: until it is complete both end with a reset, even if this process is
 /// killed, so that neither side takes what it has for all there is.
 #[derive(Debug)]
@@ -89,8 +44,7 @@ impl<'a> Relay<'a> {
     }
 
     fn take_in(&mut self, most: u64) -> Result<usize, Step> {
-        let piece = bounded(self.pipe.piece, most);
-        match splice(&self.from, None, &self.pipe.writing, None, piece, FLAGS) {
+        match self.pipe.take(&self.from, most) {
             Ok(0) => {
                 spare(&self.from);
                 spare(&self.to);
@@ -103,8 +57,6 @@ impl<'a> Relay<'a> {
         }
     }
 }
-
-const FLAGS: SpliceFFlags = SpliceFFlags::SPLICE_F_NONBLOCK.union(SpliceFFlags::SPLICE_F_MOVE);
 
 /// Has a connection end with a reset when it is closed, and not as if all had been sent.
 pub fn reset(socket: &impl AsFd) {
@@ -125,7 +77,7 @@ impl Flow for Relay<'_> {
                 Err(step) => return step,
             }
         }
-        match splice(&self.pipe.reading, None, &self.to, None, self.held, FLAGS) {
+        match self.pipe.give(&self.to, self.held) {
             Ok(count) => {
                 self.held -= count.min(self.held);
                 Step::Moved(count as u64)
@@ -232,7 +184,7 @@ impl Flow for RelayTls {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use std::io::{Read, Write};
+    use std::io::{self, Read, Write};
     use std::net::{TcpListener, TcpStream};
 
     fn connected() -> (TcpStream, OwnedFd) {
@@ -293,8 +245,8 @@ mod tests {
             }
         };
         drop(relay);
+        assert_eq!(pipe.read(), Err(Errno::EAGAIN));
         let mut buffer = [0; 16];
-        assert_eq!(read(&pipe.reading, &mut buffer), Err(Errno::EAGAIN));
         // Neither side takes it for an ordinary end.
         for mut end in [source, sink] {
             let error = end.read(&mut buffer).unwrap_err();

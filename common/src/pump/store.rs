@@ -5,6 +5,7 @@ use std::os::fd::OwnedFd;
 use nix::errno::Errno;
 
 use super::Step;
+use super::pipe::Pipe;
 
 /// A file under way, and how many octets it may take.
 #[derive(Debug)]
@@ -32,9 +33,7 @@ impl Store {
     /// Writes everything, at the offset of the file. What there is no room for is refused in the kernel's word for it, and
     /// not begun with.
     pub(super) fn write(&mut self, mut octets: &[u8]) -> Result<(), Step> {
-        if self.room - self.octets < octets.len() as u64 {
-            return Err(Step::StoreFailed(Errno::EFBIG));
-        }
+        self.make_room(octets.len())?;
         while !octets.is_empty() {
             match nix::unistd::write(&self.file, octets) {
                 Ok(0) => return Err(Step::StoreFailed(Errno::EIO)),
@@ -47,5 +46,43 @@ impl Store {
             }
         }
         Ok(())
+    }
+
+    /// Writes `count` octets out of a pipe, likewise; tells whether the file takes any that way: else they were copied.
+    pub(super) fn draw(&mut self, pipe: &Pipe, count: usize) -> Result<bool, Step> {
+        self.make_room(count)?;
+        let mut left = count;
+        while left > 0 {
+            match pipe.give(&self.file, left) {
+                Ok(0) => return Err(Step::StoreFailed(Errno::EIO)),
+                Ok(drawn) => {
+                    self.octets += drawn as u64;
+                    left -= drawn.min(left);
+                }
+                Err(Errno::EINTR) => {}
+                Err(Errno::EINVAL) => return self.copy(pipe, left).map(|()| false),
+                Err(errno) => return Err(Step::StoreFailed(errno)),
+            }
+        }
+        Ok(true)
+    }
+
+    fn copy(&mut self, pipe: &Pipe, mut left: usize) -> Result<(), Step> {
+        while left > 0 {
+            match pipe.read() {
+                Ok(octets) => {
+                    self.write(&octets)?;
+                    left -= octets.len().min(left);
+                }
+                Err(Errno::EINTR) => {}
+                Err(errno) => return Err(Step::StoreFailed(errno)),
+            }
+        }
+        Ok(())
+    }
+
+    fn make_room(&self, octets: usize) -> Result<(), Step> {
+        let fits = self.room - self.octets >= octets as u64;
+        fits.then_some(()).ok_or(Step::StoreFailed(Errno::EFBIG))
     }
 }

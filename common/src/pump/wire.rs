@@ -83,6 +83,14 @@ impl Wire {
 }
 
 impl Wire {
+    /// The socket itself, where nothing is between it and the octets.
+    pub(super) fn bare(&self) -> Option<BorrowedFd<'_>> {
+        match self {
+            Wire::Clear(socket) => Some(socket.as_fd()),
+            Wire::Tls(_) => None,
+        }
+    }
+
     pub fn layer(&self) -> Layer {
         match self {
             Wire::Clear(_) => Layer::Clear,

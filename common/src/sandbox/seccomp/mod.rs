@@ -58,8 +58,11 @@ enum Must {
     InternetStream,
     /// A pair of sockets of this system alone, which reach nothing but each other.
     LocalPair,
-    /// fcntl that only looks, duplicates or locks: F_SETOWN and F_SETSIG would send signals to others of the same uid.
+    /// fcntl that only looks, duplicates, locks or makes a pipe larger: F_SETOWN and F_SETSIG would send signals to others of the
+    /// same uid.
     PlainFcntl,
+    /// pipe2 for octets alone: with O_NOTIFICATION_PIPE it is a queue of the kernel's.
+    PlainPipe,
     /// sendto without MSG_FASTOPEN, which connects an idle socket to anywhere without connect(2).
     NoFastOpenTo,
     /// sendmsg without it.
@@ -88,6 +91,9 @@ const THREAD: i32 = libc::CLONE_VM
     | libc::CLONE_SETTLS
     | libc::CLONE_PARENT_SETTID
     | libc::CLONE_CHILD_CLEARTID;
+
+/// What a pipe is made with.
+const PIPE: i32 = libc::O_CLOEXEC | libc::O_NONBLOCK;
 
 /// Everything in a mode but the permissions of owner, group and others.
 const SPECIAL_MODE: u32 = !0o777;
@@ -135,6 +141,7 @@ const SESSION: &[Call] = calls![
     SYS_fstat,
     SYS_sendfile,
     SYS_splice,
+    SYS_pipe2: PlainPipe,
     SYS_recvfrom,
     SYS_sendto: NoFastOpenTo,
     SYS_recvmsg,
@@ -337,6 +344,7 @@ impl Must {
             Must::InternetStream => " (TCP)",
             Must::LocalPair => " (local)",
             Must::PlainFcntl => " (no owner, no flags)",
+            Must::PlainPipe => " (plain)",
             Must::NoFastOpenTo | Must::NoFastOpenMessage => " (no fast open)",
             Must::PlainMode => " (no setuid)",
             Must::PlainModeAt => " (no setuid, no links)",
@@ -420,6 +428,8 @@ impl Must {
                 libc::F_GETFL,
                 libc::F_OFD_SETLK,
                 libc::F_DUPFD_CLOEXEC,
+                libc::F_SETPIPE_SZ,
+                libc::F_GETPIPE_SZ,
             ]
             .into_iter()
             .map(|command| {
@@ -433,6 +443,11 @@ impl Must {
                 let flag = u64::from(libc::MSG_FASTOPEN.unsigned_abs());
                 let clear = Condition::new(argument, Len::Dword, Op::MaskedEq(flag), 0)?;
                 Ok(vec![SeccompRule::new(vec![clear])?])
+            }
+            Must::PlainPipe => {
+                let octets = u64::from(PIPE.unsigned_abs());
+                let same = Condition::new(1, Len::Dword, Op::Eq, octets)?;
+                Ok(vec![SeccompRule::new(vec![same])?])
             }
             Must::PlainMode => Ok(vec![SeccompRule::new(vec![plain(1)?])?]),
             Must::PlainModeAt => Ok(vec![SeccompRule::new(vec![plain(2)?, no_link()?])?]),

@@ -7,7 +7,7 @@
 use nix::libc::{self, c_long};
 use seccompiler::{BpfProgram, TargetArch, sock_filter};
 
-use super::{Call, Must, SPECIAL_MODE, SandboxError, THREAD};
+use super::{Call, Must, PIPE, SPECIAL_MODE, SandboxError, THREAD};
 
 const LOAD: u16 = 0x20;
 const AND: u16 = 0x54;
@@ -208,7 +208,14 @@ impl Leaf {
                 test(IF_EQUAL, libc::F_GETFD.unsigned_abs(), Allow, Skip(0)),
                 test(IF_EQUAL, libc::F_GETFL.unsigned_abs(), Allow, Skip(0)),
                 test(IF_EQUAL, libc::F_OFD_SETLK.unsigned_abs(), Allow, Skip(0)),
+                test(IF_EQUAL, libc::F_SETPIPE_SZ.unsigned_abs(), Allow, Skip(0)),
+                test(IF_EQUAL, libc::F_GETPIPE_SZ.unsigned_abs(), Allow, Skip(0)),
                 test(IF_EQUAL, libc::F_DUPFD_CLOEXEC.unsigned_abs(), Allow, Kill),
+            ],
+            Must::PlainPipe => vec![
+                this,
+                step(LOAD, argument(1)),
+                test(IF_EQUAL, PIPE.unsigned_abs(), Allow, Kill),
             ],
             Must::NoFastOpenTo => no_fast_open(this, 3),
             Must::NoFastOpenMessage => no_fast_open(this, 2),
