@@ -4,13 +4,12 @@
 
 use std::fs;
 use std::os::unix::fs::PermissionsExt;
-use std::os::unix::process::CommandExt;
 use std::path::PathBuf;
 use std::process::{Command, Stdio};
 
 use serde_json::Value;
 use tests::user::ordinary;
-use tests::{Scratch, binaries, require};
+use tests::{Scratch, binaries};
 
 /// A configuration with a user file, neither of which any server uses.
 struct Scene {
@@ -729,70 +728,4 @@ fn data_connections_that_cannot_come_about_are_errors() {
         assert_eq!(told.status, Some(1), "{settings}");
         assert!(told.errors.contains(sentence), "{}", told.errors);
     }
-}
-
-/// What the check of these octets says, in a file that this mode is given.
-fn complaint(scratch: &Scratch, octets: &[u8], mode: u32) -> String {
-    let program = Command::new(binaries::path("ftpd"));
-    complaint_of(program, scratch, octets, mode)
-}
-
-fn complaint_of(mut program: Command, scratch: &Scratch, octets: &[u8], mode: u32) -> String {
-    let file = scratch.join("bad.conf");
-    fs::write(&file, octets).unwrap();
-    tests::scratch::mode(&file, mode);
-    let output = program
-        .args(["--check", "-f", "bad.conf"])
-        .current_dir(scratch.path())
-        .output()
-        .unwrap();
-    assert_eq!(output.status.code(), Some(1), "{output:?}");
-    assert_eq!(output.stdout, b"");
-    String::from_utf8(output.stderr).unwrap()
-}
-
-#[test]
-fn a_file_that_is_none_is_told_with_its_place_and_what_to_do() {
-    let scratch = Scratch::new();
-    let text = complaint(&scratch, b"Port=2121\n  Banner=Gr\xc3\xbc\xdfe\n", 0o600);
-    assert_eq!(
-        text,
-        "ftpd: bad.conf:2:13: this is not UTF-8: save the file in that encoding\n  2 |   Banner=Grü\u{fffd}e\n    |             ^\n"
-    );
-    let text = complaint(&scratch, b"Idle = 5m\r\nPort=2121\r\nidle=6m\r\n", 0o600);
-    assert_eq!(
-        text,
-        "ftpd: bad.conf:3:6: Idle is already set on line 1: leave one of them out\n  3 | idle=6m\n    |      ^^\n"
-    );
-    let huge = complaint(&scratch, &[b'\n'; (1 << 20) + 1], 0o600);
-    assert!(
-        huge.contains("bad.conf: cannot be read: it is longer than 1 MiB"),
-        "{huge}"
-    );
-    if require::root() {
-        let text = complaint(&scratch, b"Port=2121\n", 0o646);
-        assert!(
-            text.contains("bad.conf: cannot be read: its mode 646"),
-            "{text}"
-        );
-        assert!(text.contains("chmod go-w it"), "{text}");
-    }
-}
-
-#[test]
-fn a_file_that_may_not_be_read_is_told_with_what_to_do() {
-    let scratch = Scratch::new();
-    // The checkout may be in a directory that the user cannot enter.
-    let copy = scratch.join("ftpd");
-    fs::copy(binaries::path("ftpd"), &copy).unwrap();
-    for path in [scratch.path(), &copy] {
-        tests::scratch::mode(path, 0o755);
-    }
-    let mut program = Command::new(copy);
-    if nix::unistd::geteuid().is_root() {
-        let user = ordinary();
-        program.uid(user.uid.as_raw()).gid(user.gid.as_raw());
-    }
-    let text = complaint_of(program, &scratch, b"Port=2121\n", 0);
-    assert!(text.contains("must be able to read it"), "{text}");
 }

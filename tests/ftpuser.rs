@@ -693,7 +693,7 @@ fn a_check_tells_who_cannot_log_in_and_what_is_kept_badly() {
     );
     let bad = "ann:crypt::x:nobody:/tmp:\njoe:md5:a:00000000000000000000000000000000:nobody:/tmp:Idel=5\n\
                eve:null:::no-such-user:/no/such/home:\nnonsense\njil:jh-224:a:00000000000000000000000000000000000000000000000000000000:nobody:/tmp:\n\
-               kim:challenge::pw:nobody:/tmp:\n";
+               kim:challenge::pw:nobody:/tmp:idle=5 Idle=6\n";
     fs::write(users.file(), format!("{good}{bad}")).unwrap();
     let output = users.run("check", "");
     assert_eq!(output.status.code(), Some(1));
@@ -709,13 +709,15 @@ fn a_check_tells_who_cannot_log_in_and_what_is_kept_badly() {
         ":6:1: user \"\": cannot log in: ",
         ":7:5: user \"jil\": who reads the file learns passwords of type jh-224 quickly",
         ":8:5: user \"kim\": who reads the file learns passwords of type challenge at once",
-        "users: 8, problems: 9\n",
+        ":8:36: user \"kim\": Idle stands here twice, and the last one counts: leave one out\n  \
+         8 | kim:challenge:…:nobody:/tmp:idle=5 Idle=6\n    |                                  ^\n",
+        "users: 8, problems: 10\n",
     ] {
         assert!(told.contains(expected), "{expected}: {told}");
     }
     let problems: serde_json::Value =
         serde_json::from_slice(&users.run("check --json", "").stdout).unwrap();
-    assert_eq!(problems.as_array().unwrap().len(), 9);
+    assert_eq!(problems.as_array().unwrap().len(), 10);
     assert_eq!(
         (&problems[0]["line"], &problems[0]["column"]),
         (&3.into(), &1.into())

@@ -282,19 +282,22 @@ impl Count {
     fn conclude(&self, manifest: &Path, request: &Request<'_>, verdicts: &Verdicts<'_>) -> Outcome {
         let proper = self.good + self.different + self.unreadable + self.missing;
         if proper == 0 && !self.broken {
-            verdicts.complain(manifest, "no properly formatted line");
+            verdicts.complain(
+                manifest,
+                "no properly formatted line: it should be what `ftphash sum` prints",
+            );
         } else if self.missing == proper && !self.broken && request.tell != Tell::Nothing {
             verdicts.complain(manifest, "no file was verified");
         }
         #[rustfmt::skip]
         let warnings = [
-            (self.improper,   "improperly formatted lines"),
-            (self.unreadable, "listed files that could not be read"),
-            (self.different,  "files whose digest did NOT match"),
+            (self.improper,   "improperly formatted lines", if request.warn { "" } else { " (--warn names them)" }),
+            (self.unreadable, "listed files that could not be read", ""),
+            (self.different,  "files whose digest did NOT match", ""),
         ];
-        for (count, what) in warnings {
+        for (count, what, more) in warnings {
             if count > 0 && proper > 0 && request.tell != Tell::Nothing {
-                verdicts.warn(format_args!("{what}: {count}"));
+                verdicts.warn(format_args!("{what}: {count}{more}"));
             }
         }
         self.outcome(request)

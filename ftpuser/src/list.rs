@@ -47,7 +47,7 @@ pub(crate) fn run(arguments: &ArgMatches) -> Result<(), Failure> {
     match bad {
         0 => Ok(()),
         bad => Err(Failure::Failed(format!(
-            "lines that are no valid record: {bad}"
+            "lines that are no valid record: {bad}; `ftpuser check` points at what is wrong"
         ))),
     }
 }

@@ -96,7 +96,11 @@ fn unset(arguments: &ArgMatches) -> Result<Vec<&'static str>, Failure> {
         let setting = table::Setting::find(key);
         keys.push(
             setting
-                .ok_or_else(|| Failure::Usage(format!("unknown key {key:?}")))?
+                .ok_or_else(|| {
+                    Failure::Usage(format!(
+                        "unknown key {key:?}: metaftpd.auth(5) has all keys"
+                    ))
+                })?
                 .key,
         );
     }

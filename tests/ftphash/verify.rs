@@ -222,7 +222,7 @@ fn a_manifest_may_be_long_and_its_lines_may_not() {
     }
     let told = ftphash(directory.path(), &["verify", "manifest"]).success();
     told.stdout("there: OK\n".repeat(20_000))
-        .stderr("ftphash: WARNING: improperly formatted lines: 8\n");
+        .stderr("ftphash: WARNING: improperly formatted lines: 8 (--warn names them)\n");
 }
 
 #[test]

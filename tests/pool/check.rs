@@ -124,7 +124,7 @@ fn what_does_not_fit_is_said_in_a_sentence() {
         ),
         (
             "Servers=one=192.0.2.1\nUserServers=/no/such/file\n",
-            "p.conf:2:13: UserServers: /no/such/file: ",
+            "p.conf:2:13: UserServers: /no/such/file cannot be read: ",
         ),
     ] {
         let text = said(lines, &[]);

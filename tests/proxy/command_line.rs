@@ -74,7 +74,7 @@ fn check_tells_what_is_wrong_and_what_is_fine() {
         (
             "b.conf",
             "Targets=*\nAuthFile=/x\n",
-            "b.conf:2:1: unknown key \"AuthFile\"",
+            "b.conf:2:1: unknown key \"AuthFile\", which is for metaftpd.conf(5): leave it out",
         ),
         (
             "c.conf",

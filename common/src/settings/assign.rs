@@ -5,13 +5,14 @@ use std::collections::BTreeMap;
 use std::fmt;
 use std::ops::Range;
 use std::path::PathBuf;
+use std::str::Utf8Error;
 
 use super::nearest::nearest;
 use super::own::OwnSetting;
 use super::shared::unshared_own;
 use super::table::{FTPD, Kind, Scope, Set, Setting, Settings};
 use super::value::{Value, Wrong, shown};
-use super::{Config, ServerConfig, SessionConfig};
+use super::{Config, FTPPROXY, ServerConfig, SessionConfig};
 
 /// Where a value comes from.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -45,6 +46,17 @@ pub struct Place {
 }
 
 impl Place {
+    /// The first octet of a file that is no text.
+    pub(super) fn of_no_text(octets: &[u8], error: Utf8Error) -> Place {
+        let text = String::from_utf8_lossy(&octets[..error.valid_up_to()]);
+        let before = text.rsplit('\n').next().unwrap_or_default();
+        Place {
+            line: text.matches('\n').count() + 1,
+            column: before.chars().count() + 1,
+            length: 1,
+        }
+    }
+
     /// What stands at these octets of a line's text.
     pub(super) fn within(line: usize, text: &str, place: Range<usize>) -> Place {
         let before = text.get(..place.start).unwrap_or(text);
@@ -185,10 +197,15 @@ pub(super) fn lookup_among(
         .iter()
         .filter(|setting| setting.scope() != Scope::CommandLine)
         .flat_map(Setting::keys);
-    let hint = nearest(key, keys)
-        .or_else(|| nearest(key, words.iter().copied()))
-        .map(|name| format!(", did you mean \"{name}\"?"))
-        .unwrap_or_default();
+    let elsewhere = [FTPD, FTPPROXY]
+        .into_iter()
+        .find(|other| other.page != settings.page && other.find(key).is_some());
+    let near = nearest(key, keys).or_else(|| nearest(key, words.iter().copied()));
+    let hint = match (elsewhere, near) {
+        (Some(other), _) => format!(", which is for {}: leave it out", other.page),
+        (None, Some(name)) => format!(", did you mean \"{name}\"?"),
+        (None, None) => format!(": {} has all keys", settings.page),
+    };
     Err(format!("unknown key \"{}\"{hint}", shown(key)))
 }
 

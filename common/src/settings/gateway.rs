@@ -342,6 +342,7 @@ pub const FTPPROXY: &Settings = &Settings {
     users: false,
     hooks: true,
     environment: "FTPPROXY_",
+    page: "ftpproxy.conf(5)",
 };
 
 /// All settings, in the order of the manual. Of one source, they are applied in this order too.

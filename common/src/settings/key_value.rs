@@ -184,7 +184,10 @@ mod tests {
     fn what_is_wrong_with_a_directive_is_told_with_its_line() {
         let (_, errors) = parse("\nExecOnExit=/x %q\nExecOnFoo=1\n");
         assert!(errors[0].starts_with("f:2:12: ExecOnExit: unknown variable \"%q\""));
-        assert_eq!(errors[1], "f:3:1: unknown key \"ExecOnFoo\"");
+        assert_eq!(
+            errors[1],
+            "f:3:1: unknown key \"ExecOnFoo\": metaftpd.conf(5) has all keys"
+        );
         assert!(
             errors[2].starts_with("f:2:12: without ExecEngine"),
             "{errors:?}"

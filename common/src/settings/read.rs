@@ -14,7 +14,7 @@ use std::path::{Path, PathBuf};
 
 use clap::ArgMatches;
 
-use super::assign::{Assignment, Origin, Origins, SettingError, Target, apply, settle};
+use super::assign::{Assignment, Origin, Origins, Place, SettingError, Target, apply, settle};
 use super::hooks::Hooks;
 use super::own::UserTables;
 use super::table::{FTPD, Kind, Scope, Setting, Settings};
@@ -295,19 +295,21 @@ fn file(
                     path: path.to_owned(),
                     line: 0,
                 },
-                message: format!("cannot be read: {error}{}", remedy(&error)),
+                message: format!("cannot be read: {error}{}", remedy(&error, "-f")),
             });
             Configuration::default()
         }
     }
 }
 
-/// What helps where the error does not say it.
-fn remedy(error: &io::Error) -> &'static str {
+/// What helps where the error does not say it; `by` is what has named the file.
+fn remedy(error: &io::Error, by: &str) -> String {
     match error.kind() {
-        io::ErrorKind::NotFound => "; -f names the file",
-        io::ErrorKind::PermissionDenied => "; who starts the program must be able to read it",
-        _ => "",
+        io::ErrorKind::NotFound => format!("; {by} names the file"),
+        io::ErrorKind::PermissionDenied => {
+            "; who starts the program must be able to read it".to_owned()
+        }
+        _ => String::new(),
     }
 }
 
@@ -323,12 +325,13 @@ fn replace_by_content(
         (Some(base), path) => base.join(path),
         (None, path) => path.to_owned(),
     };
+    let key = assignment.setting.key;
     let text = banner(&path, warnings).map_err(|error| SettingError {
         origin: assignment.origin.clone(),
         message: format!(
-            "{}: {} cannot be read: {error}",
-            assignment.setting.key,
-            shown(&path.to_string_lossy())
+            "{key}: {} cannot be read: {error}{}",
+            shown(&path.to_string_lossy()),
+            remedy(&error, key)
         ),
     });
     assignment.text = text.as_deref().unwrap_or_default().to_owned();
@@ -338,7 +341,9 @@ fn replace_by_content(
 
 fn banner(path: &Path, warnings: &mut Vec<String>) -> io::Result<String> {
     if !path.is_absolute() {
-        return Err(io::Error::other("the path is not absolute"));
+        return Err(io::Error::other(
+            "the path is not absolute: write it from / on",
+        ));
     }
     let mut octets = read_bounded(path, false)?;
     if octets.len() > LONGEST_BANNER {
@@ -355,7 +360,13 @@ fn banner(path: &Path, warnings: &mut Vec<String>) -> io::Result<String> {
             octets.truncate(error.valid_up_to());
             String::from_utf8(octets).map_err(io::Error::other)
         }
-        Err(_) => Err(io::Error::other("it is not UTF-8")),
+        Err(error) => {
+            let Place { line, column, .. } = Place::of_no_text(&octets, error);
+            let text = format!(
+                "line {line}, column {column} is not UTF-8: save the file in that encoding"
+            );
+            Err(io::Error::other(text))
+        }
     }
 }
 
@@ -398,7 +409,7 @@ fn read_bounded(path: &Path, only_root: bool) -> io::Result<Vec<u8>> {
     let kind = metadata.file_type();
     // /dev/null is a usual way to say "no file".
     if !kind.is_file() && !kind.is_char_device() {
-        return Err(io::Error::other("it is not a regular file"));
+        return Err(io::Error::other("it is not a regular file: name one"));
     }
     if only_root && kind.is_file() {
         trusted(metadata.uid(), metadata.mode()).map_err(io::Error::other)?;
@@ -407,7 +418,7 @@ fn read_bounded(path: &Path, only_root: bool) -> io::Result<Vec<u8>> {
     file.take(LONGEST_FILE + 1).read_to_end(&mut octets)?;
     if octets.len() as u64 > LONGEST_FILE {
         return Err(io::Error::other(
-            "it is longer than 1 MiB: this can be no configuration",
+            "it is longer than 1 MiB, as no such file should be: name another",
         ));
     }
     Ok(octets)

@@ -156,7 +156,7 @@ impl fmt::Display for NoScheme {
                     f,
                     "entries of type {name} log in, but no new ones are made: "
                 )?;
-                f.write_str("argon2id, the default, is better, and all but argon2id and crypt are read by MetaFTPd too")
+                f.write_str("argon2id, the default, is better, and MetaFTPd reads sha-512 too")
             }
             NoScheme::Unknown(name) => {
                 write!(f, "unknown password type {name:?}")?;

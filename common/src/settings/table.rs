@@ -83,6 +83,8 @@ pub struct Settings {
     pub(super) hooks: bool,
     /// What the names of variables in the environment begin with.
     pub environment: &'static str,
+    /// The manual page that has them all.
+    pub page: &'static str,
 }
 
 /// What `ftpd` can be told.
@@ -92,6 +94,7 @@ pub const FTPD: &Settings = &Settings {
     users: true,
     hooks: true,
     environment: "FTPD_",
+    page: "metaftpd.conf(5)",
 };
 
 impl Settings {

@@ -211,7 +211,7 @@ impl File<'_> {
         let names = names.chain(rows.map(Setting::topic));
         let hint = nearest(name, names)
             .map(|name| format!(", did you mean \"{name}\"?"))
-            .unwrap_or_default();
+            .unwrap_or_else(|| format!(": {} has all names", self.settings.page));
         format!("unknown name \"{}\"{hint}", shown(name))
     }
 
@@ -391,7 +391,10 @@ mod tests {
                 "[lisen]\nport = 21",
                 "f:1:2: unknown name \"lisen\", did you mean \"listen\"?",
             ),
-            ("port = 21", "f:1:1: unknown name \"port\""),
+            (
+                "port = 21",
+                "f:1:1: unknown name \"port\": metaftpd.conf(5) has all names",
+            ),
             (
                 "listen.port = [21]",
                 "f:1:15: listen.port: a TOML value of the type array is not a string",

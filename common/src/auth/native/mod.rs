@@ -111,7 +111,10 @@ impl fmt::Display for NativeError {
             NativeError::Untrusted { file, why } => {
                 let file = file.display();
                 match why {
-                    Distrust::NotAFile => write!(f, "{file} is not a regular file"),
+                    Distrust::NotAFile => write!(
+                        f,
+                        "{file} is not a regular file; AuthFile, or -a, names one"
+                    ),
                     Distrust::Owner(uid) => write!(
                         f,
                         "{file} belongs to uid {uid}, neither root nor this program's user; \
@@ -125,7 +128,15 @@ impl fmt::Display for NativeError {
                 }
             }
             NativeError::Io { file, source } if source.raw_os_error() == Some(libc::ELOOP) => {
-                write!(f, "{} is a symbolic link, which is refused", file.display())
+                let file = file.display();
+                write!(f, "{file} is a symbolic link, which is refused: ")?;
+                f.write_str("name the file that it leads to")
+            }
+            NativeError::Io { file, source } if source.raw_os_error() == Some(libc::ENOENT) => {
+                write!(f, "{}: {source}; AuthFile, or -a, ", file.display())?;
+                f.write_str(
+                    "names the user file, and `ftpuser add` makes it in a directory that is there",
+                )
             }
             NativeError::Io { file, source } => write!(f, "{}: {source}", file.display()),
         }

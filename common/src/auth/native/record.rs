@@ -300,7 +300,9 @@ impl fmt::Display for FieldError {
             FieldFault::Dots => write!(f, "{field} is '.' or '..'"),
             FieldFault::Comment => write!(f, "{field} starts with '#', as comments do"),
             FieldFault::NotAbsolute => write!(f, "{field} does not start with '/'"),
-            FieldFault::NotText => write!(f, "{field} is not UTF-8"),
+            FieldFault::NotText => {
+                write!(f, "{field} is not UTF-8: save the file in that encoding")
+            }
             FieldFault::NoEquals => write!(f, "{field} hold a word that is not Key=Value"),
             FieldFault::Equals => write!(f, "{field} hold a key with a '='"),
             FieldFault::Space => write!(f, "{field} are separated by spaces and cannot hold one"),

@@ -7,6 +7,7 @@ use nix::sys::stat::stat;
 
 use super::{About, Entry, NativeError, Pointed, Record, Scheme, UserFile};
 use crate::auth::{Identity, Wanted};
+use crate::settings::table::Setting;
 use crate::settings::{Config, Origin, ServerConfig, SettingError};
 
 /// Something that is wrong with a line of the file.
@@ -72,6 +73,10 @@ pub fn review(config: &Config, entries: &[Entry]) -> Vec<Problem> {
                 continue;
             }
         };
+        for (nth, key) in repeated(record) {
+            let text = format!("{key} stands here twice, and the last one counts: leave one out");
+            warn(About::Setting(nth), text);
+        }
         let own = config.server.users.of(record.name().as_bytes());
         let settings = config
             .session
@@ -99,6 +104,17 @@ pub fn review(config: &Config, entries: &[Entry]) -> Vec<Problem> {
         }
     }
     found
+}
+
+/// The settings that a later one of the same entry goes over, by their numbers, counted from 0.
+fn repeated(record: &Record) -> Vec<(usize, &'static str)> {
+    let keys = record.settings().iter();
+    let keys: Vec<_> = keys.map(|(key, _)| Some(Setting::find(key)?.key)).collect();
+    let numbered = keys.iter().enumerate();
+    numbered
+        .filter_map(|(nth, key)| Some((nth, (*key)?)))
+        .filter(|(nth, key)| keys[nth + 1..].contains(&Some(key)))
+        .collect()
 }
 
 /// What of the entry is wrong, if it is the entry's setting.

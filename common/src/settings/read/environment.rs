@@ -4,7 +4,7 @@ use std::ffi::{OsStr, OsString};
 use std::os::unix::ffi::OsStrExt;
 use std::path::Path;
 
-use super::{Source, read_bounded};
+use super::{Source, read_bounded, remedy};
 use crate::settings::FTPPROXY;
 use crate::settings::assign::{Assignment, Origin, SettingError};
 use crate::settings::nearest::nearest;
@@ -43,13 +43,15 @@ pub(super) fn assignments(
         };
         let origin = Origin::Environment(name.clone());
         let made = made(settings, rest, value).and_then(|(setting, text)| {
-            let twice = assignments.iter().any(|one| one.setting.key == setting.key);
-            match twice {
-                true => Err(format!(
-                    "{} is already set by another variable",
+            match assignments
+                .iter()
+                .find(|one| one.setting.key == setting.key)
+            {
+                Some(Assignment { origin, .. }) => Err(format!(
+                    "{} is already set by {origin}: unset one of them",
                     setting.key
                 )),
-                false => Ok((setting, text)),
+                None => Ok((setting, text)),
             }
         });
         match made {
@@ -81,21 +83,24 @@ fn made(
             let names: Vec<_> = settings.rows.iter().map(Setting::variable).collect();
             let hint = nearest(name, names.iter().map(String::as_str))
                 .map(|name| format!(", did you mean {}{name}?", settings.environment))
-                .unwrap_or_default();
+                .unwrap_or_else(|| format!(": unset it; {} has all", settings.page));
             return Err(format!("no setting has this variable{hint}"));
         }
     };
     if setting.scope() == Scope::CommandLine {
         return Err(format!("this is only a flag: -{}", setting.flags[0]));
     }
-    let text = String::from_utf8(octets).map_err(|_| "its value is not UTF-8".to_owned())?;
+    let text = String::from_utf8(octets)
+        .map_err(|_| "its value is not UTF-8: write it in that encoding".to_owned())?;
     Ok((setting, text))
 }
 
 fn content(path: &OsStr) -> Result<Vec<u8>, String> {
     let path = Path::new(path);
-    let mut octets = read_bounded(path, nix::unistd::geteuid().is_root())
-        .map_err(|error| format!("{} cannot be read: {error}", shown(&path.to_string_lossy())))?;
+    let mut octets = read_bounded(path, nix::unistd::geteuid().is_root()).map_err(|error| {
+        let (path, remedy) = (path.to_string_lossy(), remedy(&error, "the variable"));
+        format!("{} cannot be read: {error}{remedy}", shown(&path))
+    })?;
     while octets.last().is_some_and(|octet| b"\r\n".contains(octet)) {
         octets.pop();
     }

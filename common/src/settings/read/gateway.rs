@@ -1,9 +1,7 @@
 //! Reads the configuration of `ftpproxy`.
 
-use std::fmt::Display;
-
-use super::{Said, Source, gather, read_bounded};
-use crate::settings::assign::{Origin, Origins, SettingError};
+use super::{Said, Source, gather, read_bounded, remedy};
+use crate::settings::assign::{Origin, Origins, Place, SettingError};
 use crate::settings::hooks::Placed;
 use crate::settings::shared;
 use crate::settings::user_servers::UserServers;
@@ -37,6 +35,7 @@ pub fn load(source: &Source) -> Result<GatewayConfig, Vec<SettingError>> {
         read_user_servers(&mut config, &origins)?;
         return Ok(config);
     }
+    errors.sort_by_key(|error| error.origin.order());
     errors.iter_mut().for_each(|error| error.show(&text));
     Err(errors)
 }
@@ -50,18 +49,23 @@ fn read_user_servers(
     let Some(path) = &pool.user_file else {
         return Ok(());
     };
-    let unreadable = |why: &dyn Display| {
-        let text = format!("UserServers: {}: {why}", path.display());
-        Err(vec![SettingError::of("UserServers", text, origins)])
+    let octets = read_bounded(path, nix::unistd::geteuid().is_root()).map_err(|error| {
+        let (path, remedy) = (path.display(), remedy(&error, "UserServers"));
+        let text = format!("UserServers: {path} cannot be read: {error}{remedy}");
+        vec![SettingError::of("UserServers", text, origins)]
+    })?;
+    let text = String::from_utf8_lossy(&octets);
+    let parsed = match str::from_utf8(&octets) {
+        Ok(text) => UserServers::parse(text, &pool.servers),
+        Err(error) => {
+            let sentence = "this is not UTF-8: save the file in that encoding";
+            Err(vec![(
+                Place::of_no_text(&octets, error),
+                sentence.to_owned(),
+            )])
+        }
     };
-    let octets = match read_bounded(path, nix::unistd::geteuid().is_root()) {
-        Ok(octets) => octets,
-        Err(error) => return unreadable(&error),
-    };
-    let Ok(text) = String::from_utf8(octets) else {
-        return unreadable(&"it is not UTF-8");
-    };
-    match UserServers::parse(&text, &pool.servers) {
+    match parsed {
         Ok(users) => {
             pool.users = users;
             Ok(())

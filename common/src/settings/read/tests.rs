@@ -177,7 +177,7 @@ fn the_banner_file_is_the_greeting_up_to_a_limit() {
     assert_eq!(
         errors("BannerFile=/no/such/file", &[]),
         [
-            "conf:1:12: BannerFile: /no/such/file cannot be read: No such file or directory (os error 2)"
+            "conf:1:12: BannerFile: /no/such/file cannot be read: No such file or directory (os error 2); BannerFile names the file"
         ]
     );
 }
@@ -196,11 +196,11 @@ fn a_named_file_must_be_there_and_small_and_a_file() {
     );
     assert_eq!(
         message("/tmp"),
-        "/tmp: cannot be read: it is not a regular file"
+        "/tmp: cannot be read: it is not a regular file: name one"
     );
     assert_eq!(
         message("/dev/zero"),
-        "/dev/zero: cannot be read: it is longer than 1 MiB: this can be no configuration"
+        "/dev/zero: cannot be read: it is longer than 1 MiB, as no such file should be: name another"
     );
     assert_eq!(load_from("/dev/null"), Ok(Config::default()));
 }
