@@ -8,6 +8,7 @@ use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
 use nix::sys::socket::{MsgFlags, recv, send};
 use zeroize::Zeroize;
 
+use crate::net;
 use crate::proto::line::{Input, LineReader};
 use crate::proto::reply::{Mark, Reply};
 use crate::proto::request::Request;
@@ -75,7 +76,10 @@ impl Control {
             .and_then(|()| stream.flush(self.socket.as_fd(), Follows::Nothing));
         match done {
             Ok(()) => Ok(None),
-            Err(Halt::Waits(events)) => Ok(Some(events)),
+            Err(Halt::Waits(events)) => {
+                net::acknowledge(&self.socket);
+                Ok(Some(events))
+            }
             Err(halt) => Err(self.lost(halt)),
         }
     }

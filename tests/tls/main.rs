@@ -10,6 +10,7 @@ mod data;
 mod gnutls;
 mod handshake;
 mod login;
+mod pieces;
 mod pki;
 mod programs;
 mod renewal;

@@ -226,15 +226,14 @@ pub fn secure(
     loop {
         let events = match secured.handshake() {
             Ok(()) => {
-                // Many clients send no data before their last word of the handshake is acknowledged (RFC 896), for which
-                // nothing else is on its way here: without this an upload begins 40 ms late.
-                let _ = SockRef::from(&*secured).set_tcp_quickack(true);
+                net::acknowledge(&*secured);
                 return Ok(secured);
             }
             Err(Halt::Waits(events)) => events,
             Err(Halt::Lost(errno)) => return Err(OpenError::Failed(errno)),
             Err(Halt::Failed(fault)) => return Err(OpenError::Insecure(fault)),
         };
+        net::acknowledge(&*secured);
         let data = Some((secured.as_fd(), events));
         match watch(data, attendant, Some(deadline), 0) {
             Woken::Ready => {}
