@@ -79,7 +79,9 @@ fn a_file_that_may_not_be_read_is_told_with_what_to_do() {
 type Case<'a> = (&'a str, &'a [(&'a str, &'a [u8], u32)], &'a str);
 
 #[rustfmt::skip]
-const CASES: [Case<'_>; 23] = [
+const CASES: [Case<'_>; 25] = [
+    ("ftpd --check -proxy",         &[],                                                    "-proxy: Transparent leads nobody anywhere without Targets, the networks that clients may go to: such as -targets 192.0.2.0/24, "),
+    ("ftpd --check -authmethods native,hp-md5", &[],                                       "\"hp-md5\" is a login by challenge, which there is none of: leave it out; "),
     ("ftpd --check -f c",           &[("c", b"Nonsense=1\n", 0o600)],                       "c:1:1: unknown key \"Nonsense\": metaftpd.conf(5) has all keys"),
     ("ftpd --check -f c",           &[("c", b"Servers=a=192.0.2.1\n", 0o600)],              "c:1:1: unknown key \"Servers\", which is for ftpproxy.conf(5): leave it out"),
     ("ftpd --check -f c.toml",      &[("c.toml", b"nonsense = 1\n", 0o600)],                "c.toml:1:1: unknown name \"nonsense\": metaftpd.conf(5) has all names"),

@@ -122,6 +122,21 @@ fn a_gateway_tells_its_parts_too() {
 }
 
 #[test]
+fn a_session_of_inetd_at_a_gateway_has_the_same_names() {
+    let server = Server::start();
+    let setup = GatewaySetup::to_here().without("Penalty=0");
+    let (gateway, mut client) = setup.inetd_for_client();
+    let name = format!("{}@{}", server.login.name, server.address());
+    client.expect_reply(220);
+    client.login(&name, &server.login.password);
+    are_called(
+        "a session",
+        || session(&gateway.process()),
+        &["ftpproxy-dialer", "ftpproxy-net"],
+    );
+}
+
+#[test]
 fn a_session_that_is_led_away_is_told_from_others() {
     let server = Server::start();
     let gateway = GatewaySetup::to_here().by_ftpd().start();

@@ -88,7 +88,8 @@ impl Leading {
             return Err(("ServerTLS", text.to_owned()));
         }
         if self.transparent.is_on() && self.targets.is_empty() {
-            let text = "Transparent needs Targets, which say where clients may go, such as -targets 192.0.2.0/24";
+            let text = "Transparent leads nobody anywhere without Targets, the networks that clients may go to: such as -targets 192.0.2.0/24, \
+                        or Targets=192.0.2.0/24 in the file; 0.0.0.0/0,::/0 are all public addresses";
             return Err(("Transparent", text.to_owned()));
         }
         Ok(())

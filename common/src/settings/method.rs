@@ -27,6 +27,16 @@ impl Method {
             return Ok(method);
         }
         let shown: String = word.chars().take(32).flat_map(char::escape_debug).collect();
+        if word
+            .get(..3)
+            .is_some_and(|start| start.eq_ignore_ascii_case("hp-"))
+        {
+            // Whoever hears challenge and answer can try passwords at leisure, and the file must have them as they are.
+            return Err(format!(
+                "\"{shown}\" is a login by challenge, which there is none of: leave it out; users of type challenge log in by \
+                 native with the password itself, which a Certificate keeps others from hearing"
+            ));
+        }
         let mut names = Method::ALL.map(Method::name).to_vec();
         names.push(Methods::SESSION_PAM);
         Err(match nearest(word, names.iter().copied()) {
@@ -133,12 +143,16 @@ mod tests {
             Err("unknown method \"shadwo\", did you mean \"shadow\"?".to_owned())
         );
         assert_eq!(
-            Method::find("hp-md5"),
+            Method::find("hd-md5"),
             Err(
-                "unknown method \"hp-md5\", expected one of native, passwd, shadow, pam, session-pam"
+                "unknown method \"hd-md5\", expected one of native, passwd, shadow, pam, session-pam"
                     .to_owned()
             )
         );
+        for word in ["hp-md5", "HP-sha1"] {
+            let told = Method::find(word).unwrap_err();
+            assert!(told.contains("by native") && told.contains(word), "{told}");
+        }
     }
 
     #[test]
