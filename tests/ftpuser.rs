@@ -465,14 +465,16 @@ fn what_a_user_may_is_set_and_unset() {
 fn what_cannot_be_set_is_refused() {
     let users = Users::new(FRED);
     for (line, code, message) in [
-        ("set fred", 2, "nothing to set"),
-        ("set ann Idle=5", 1, "no user ann"),
+        ("set fred", 2, "nothing to set: say Key=Value"),
+        ("set ann Idle=5", 1, "no user ann in "),
+        ("set ferd Idle=5", 1, "users, did you mean \"fred\"?"),
         ("set bob Idle=5", 1, "fewer than six fields"),
         ("set fred Idle=soon", 2, "is not a time"),
         ("set fred Nonsense=5", 2, "unknown key"),
         ("set fred Port=5", 2, "a setting of the server"),
         ("set fred password", 2, "is not Key=Value"),
         ("set fred --unset Nonsense", 2, "unknown key"),
+        ("set fred --unset Idel", 2, "did you mean \"Idle\"?"),
         ("set fred --expires soon", 2, "is not a day"),
         (
             "set fred --allow-from 192.0.2.1/24",
@@ -618,7 +620,7 @@ fn a_line_that_cannot_be_taken_over_keeps_all_others_out() {
         "{}",
         users.text()
     );
-    users.fail(&format!("{line} --skip-bad"), 1, "user ann exists already");
+    users.fail(&format!("{line} --skip-bad"), 1, "; --replace replaces");
     users.succeed(&format!("{line} --skip-bad --replace"), "");
     assert_eq!(users.text().lines().count(), 1);
 }

@@ -3,6 +3,7 @@
 mod add;
 mod check;
 mod export;
+mod failure;
 mod import;
 mod list;
 mod password;
@@ -10,7 +11,6 @@ mod set;
 mod show;
 
 use std::ffi::OsString;
-use std::fmt;
 use std::io::Write;
 use std::os::unix::ffi::OsStrExt;
 use std::path::Path;
@@ -18,69 +18,44 @@ use std::process::ExitCode;
 
 use clap::ArgMatches;
 use common::auth::Secret;
-use common::auth::native::{Edit, NativeError, PasswordError, Scheme, Stored};
+use common::auth::native::{Edit, Scheme, Stored};
 use common::cli::{self, out};
 use common::settings::Cost;
+
+use failure::Failure;
 
 /// Nobody types a hash twice without seeing it.
 const HASH_FROM_WHERE: &str =
     "the hash for type crypt comes with --password-stdin or --password-file";
 
-/// Why a sub-command did not do what it was asked for.
-enum Failure {
-    /// The arguments contradict each other or lack something.
-    Usage(String),
-    Failed(String),
-}
-
-impl Failure {
-    fn usage(message: impl Into<String>) -> Failure {
-        Failure::Usage(message.into())
-    }
-    fn failed(error: impl fmt::Display) -> Failure {
-        Failure::Failed(error.to_string())
-    }
-}
-
-impl From<NativeError> for Failure {
-    fn from(error: NativeError) -> Self {
-        Failure::failed(error)
-    }
-}
-
-impl From<PasswordError> for Failure {
-    fn from(error: PasswordError) -> Self {
-        Failure::failed(error)
-    }
-}
-
 fn main() -> ExitCode {
     let matches = cli::matches(cli::ftpuser::command());
-    let done = match matches.subcommand() {
-        Some(("add", arguments)) => add::run(arguments),
-        Some(("del", arguments)) => delete(arguments),
-        Some(("check", arguments)) => check::run(arguments),
-        Some(("disable", arguments)) => set::enable(arguments, false),
-        Some(("enable", arguments)) => set::enable(arguments, true),
-        Some(("export", arguments)) => export::run(arguments),
-        Some(("import", arguments)) => import::run(arguments),
-        Some(("list", arguments)) => list::run(arguments),
-        Some(("passwd", arguments)) => change_password(arguments),
-        Some(("set", arguments)) => set::run(arguments),
-        Some(("show", arguments)) => show::run(arguments),
+    let Some((command, arguments)) = matches.subcommand() else {
+        return ExitCode::from(2);
+    };
+    let done = match command {
+        "add" => add::run(arguments),
+        "del" => delete(arguments),
+        "check" => check::run(arguments),
+        "disable" => set::enable(arguments, false),
+        "enable" => set::enable(arguments, true),
+        "export" => export::run(arguments),
+        "import" => import::run(arguments),
+        "list" => list::run(arguments),
+        "passwd" => change_password(arguments),
+        "set" => set::run(arguments),
+        "show" => show::run(arguments),
         _ => Err(Failure::usage("which of the sub-commands?")),
     };
-    match done {
-        Ok(()) => ExitCode::SUCCESS,
-        Err(Failure::Failed(message)) => {
-            out::complain("ftpuser", message);
-            ExitCode::from(1)
-        }
-        Err(Failure::Usage(message)) => {
-            out::complain("ftpuser", message);
-            ExitCode::from(2)
-        }
-    }
+    let Err(failure) = done else {
+        return ExitCode::SUCCESS;
+    };
+    let status = match failure {
+        Failure::Usage(_) => 2,
+        Failure::Failed(_) | Failure::Native(_) => 1,
+    };
+    out::complain("ftpuser", failure.told(file(arguments)));
+    ExitCode::from(status)
 }
 
 fn delete(arguments: &ArgMatches) -> Result<(), Failure> {

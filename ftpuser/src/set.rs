@@ -28,7 +28,9 @@ pub(crate) fn run(arguments: &ArgMatches) -> Result<(), Failure> {
     let real_user = arguments.get_one::<String>("real-user");
     let home = arguments.get_one::<PathBuf>("home");
     if changes.is_empty() && unset.is_empty() && real_user.is_none() && home.is_none() {
-        return Err(Failure::usage("nothing to set"));
+        return Err(Failure::usage(
+            "nothing to set: say Key=Value, --unset KEY or an option, as in `ftpuser set alice Idle=5m`",
+        ));
     }
     if let Some(user) = real_user {
         real_user_exists(user)?;
@@ -93,16 +95,11 @@ pub(crate) fn rules(arguments: &ArgMatches) -> Result<Vec<Setting>, Failure> {
 fn unset(arguments: &ArgMatches) -> Result<Vec<&'static str>, Failure> {
     let mut keys = Vec::new();
     for key in arguments.get_many::<String>("unset").into_iter().flatten() {
-        let setting = table::Setting::find(key);
-        keys.push(
-            setting
-                .ok_or_else(|| {
-                    Failure::Usage(format!(
-                        "unknown key {key:?}: metaftpd.auth(5) has all keys"
-                    ))
-                })?
-                .key,
-        );
+        match table::Setting::find(key) {
+            Some(setting) => keys.push(setting.key),
+            // What is said of such a key elsewhere, with the nearest one.
+            None => check_user_setting(key, "").map_err(Failure::Usage)?,
+        }
     }
     if arguments.get_flag("enable") {
         keys.push(ENABLED);
