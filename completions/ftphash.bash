@@ -81,7 +81,7 @@ _ftphash() {
             return 0
             ;;
         ftphash__subcmd__confirm)
-            opts="-a -t -d -h --algorithm --reply --transcript --ascii --directory --quiet --status --no-progress --help"
+            opts="-a -t -d -h --algorithm --reply --transcript --json --ascii --directory --quiet --status --no-progress --help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -229,7 +229,7 @@ _ftphash() {
             return 0
             ;;
         ftphash__subcmd__verify)
-            opts="-a -w -z -h --algorithm --quiet --status --ignore-missing --strict --warn --zero --no-progress --help"
+            opts="-a -w -z -h --algorithm --quiet --status --ignore-missing --strict --warn --zero --no-progress --json --help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0

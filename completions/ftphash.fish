@@ -31,7 +31,7 @@ complete -c ftphash -n "__fish_ftphash_needs_command" -f -a "verify" -d 'Check f
 complete -c ftphash -n "__fish_ftphash_needs_command" -f -a "confirm" -d 'Check local files against what an FTP server said about them'
 complete -c ftphash -n "__fish_ftphash_needs_command" -f -a "compare" -d 'Compare two trees, or two files'
 complete -c ftphash -n "__fish_ftphash_needs_command" -f -a "help" -d 'Print this message or the help of the given subcommand(s)'
-complete -c ftphash -n "__fish_ftphash_using_subcommand sum" -s a -l algorithm -d 'Which digest; several are taken in one read, and printed in tagged lines' -r -f -a "crc32\t''
+complete -c ftphash -n "__fish_ftphash_using_subcommand sum" -s a -l algorithm -d 'Which digest; several, with commas, are taken in one read, and printed in tagged lines' -r -f -a "crc32\t''
 md5\t''
 sha-1\t''
 sha-256\t''
@@ -58,6 +58,7 @@ complete -c ftphash -n "__fish_ftphash_using_subcommand verify" -l strict -d 'Fa
 complete -c ftphash -n "__fish_ftphash_using_subcommand verify" -s w -l warn -d 'Name each improperly formatted line'
 complete -c ftphash -n "__fish_ftphash_using_subcommand verify" -s z -l zero -d 'Lines end with NUL, and names are as they are'
 complete -c ftphash -n "__fish_ftphash_using_subcommand verify" -l no-progress -d 'Show no progress; there is none unless the standard error is a terminal'
+complete -c ftphash -n "__fish_ftphash_using_subcommand verify" -l json -d 'Print an object in JSON on each line'
 complete -c ftphash -n "__fish_ftphash_using_subcommand verify" -s h -l help -d 'Print help'
 complete -c ftphash -n "__fish_ftphash_using_subcommand confirm" -s a -l algorithm -d 'Which digest, where the reply does not tell (default: by length)' -r -f -a "crc32\t''
 md5\t''
@@ -69,6 +70,7 @@ blake3\t''"
 complete -c ftphash -n "__fish_ftphash_using_subcommand confirm" -l reply -d 'A reply of the server' -r
 complete -c ftphash -n "__fish_ftphash_using_subcommand confirm" -s t -l transcript -d 'What a client told of its session, or a log of ftpd; - is the standard input (default without --reply: -)' -r -F
 complete -c ftphash -n "__fish_ftphash_using_subcommand confirm" -s d -l directory -d 'Where the local files are' -r -F
+complete -c ftphash -n "__fish_ftphash_using_subcommand confirm" -l json -d 'Print an object in JSON on each line'
 complete -c ftphash -n "__fish_ftphash_using_subcommand confirm" -l ascii -d 'The transfer was in TYPE A'
 complete -c ftphash -n "__fish_ftphash_using_subcommand confirm" -l quiet -d 'Do not print OK for each good file'
 complete -c ftphash -n "__fish_ftphash_using_subcommand confirm" -l status -d 'Print nothing; the exit status tells'

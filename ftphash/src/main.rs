@@ -94,6 +94,7 @@ fn verify(arguments: &ArgMatches, out: &mut Out) -> io::Result<Outcome> {
         algorithm: arguments.get_one("algorithm").copied(),
         ending: ending(arguments),
         tell: tell(arguments),
+        form: form(arguments),
         missing: match arguments.get_flag("ignore-missing") {
             true => verify::Missing::PassOver,
             false => verify::Missing::Fail,
@@ -123,6 +124,7 @@ fn confirm(arguments: &ArgMatches, out: &mut Out) -> io::Result<Outcome> {
         directory: path("directory").unwrap_or(Path::new(".")),
         file: path("file"),
         tell: tell(arguments),
+        form: form(arguments),
     };
     confirm::confirm(&request, &meter(arguments), out)
 }
@@ -172,6 +174,13 @@ fn tell(arguments: &ArgMatches) -> Tell {
         (true, _) => Tell::Nothing,
         (false, true) => Tell::Failures,
         (false, false) => Tell::All,
+    }
+}
+
+fn form(arguments: &ArgMatches) -> verdict::Form {
+    match arguments.get_flag("json") {
+        true => verdict::Form::Json,
+        false => verdict::Form::Lines,
     }
 }
 

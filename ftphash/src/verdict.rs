@@ -1,12 +1,13 @@
-//! Lines that say how it went with a file: `name: OK`. In colours on a terminal.
+//! Lines that say how it went with a file: `name: OK`, in colours on a terminal, or objects in JSON.
 
 use std::fmt::Display;
 use std::io::{self, IsTerminal, Write};
 use std::path::Path;
 
 use common::cli::out::Out;
+use serde_json::Value;
 
-use crate::manifest::Ending;
+use crate::manifest::{Ending, json_path};
 use crate::progress::Meter;
 
 /// How much is told.
@@ -17,6 +18,13 @@ pub(crate) enum Tell {
     Failures,
     /// Only what hinders checking.
     Nothing,
+}
+
+/// How verdicts are written.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Form {
+    Lines,
+    Json,
 }
 
 /// How it went.
@@ -36,6 +44,24 @@ impl Verdict {
         matches!(self, Verdict::Ok | Verdict::OkFor(_))
     }
 
+    /// The verdict as an object has it, and what there is to say beside it.
+    fn word(&self) -> (&'static str, Option<&str>) {
+        match self {
+            Verdict::Ok => ("ok", None),
+            Verdict::OkFor(what) => ("ok", Some(what)),
+            Verdict::Failed => ("failed", None),
+            Verdict::Unreadable => ("unreadable", None),
+            Verdict::Unknown(why) => ("unknown", Some(why)),
+        }
+    }
+
+    fn object(&self, name: &[u8]) -> String {
+        let (word, note) = self.word();
+        let note = note.map(|note| format!(",\"note\":{}", Value::from(note)));
+        let note = note.unwrap_or_default();
+        format!("{{{},\"verdict\":\"{word}\"{note}}}\n", json_path(name))
+    }
+
     fn text(&self) -> String {
         match self {
             Verdict::Ok => "OK".to_owned(),
@@ -50,15 +76,17 @@ impl Verdict {
 /// Where verdicts go.
 pub(crate) struct Verdicts<'a> {
     tell: Tell,
+    form: Form,
     colours: bool,
     meter: &'a Meter,
     out: &'a mut Out,
 }
 
 impl<'a> Verdicts<'a> {
-    pub(crate) fn new(tell: Tell, meter: &'a Meter, out: &'a mut Out) -> Verdicts<'a> {
+    pub(crate) fn new(tell: Tell, form: Form, meter: &'a Meter, out: &'a mut Out) -> Verdicts<'a> {
         Verdicts {
             tell,
+            form,
             colours: colours(),
             meter,
             out,
@@ -90,6 +118,17 @@ impl<'a> Verdicts<'a> {
         if !shown {
             return Ok(());
         }
+        let line = match self.form {
+            Form::Lines => self.line(name, verdict),
+            Form::Json => verdict.object(name).into_bytes(),
+        };
+        self.meter.aside(|| {
+            self.out.write_all(&line)?;
+            self.out.flush()
+        })
+    }
+
+    fn line(&self, name: &[u8], verdict: &Verdict) -> Vec<u8> {
         // As coreutils: only a name that would break the line is escaped here.
         let breaks = name.iter().any(|b| matches!(b, b'\n' | b'\r'));
         let (mark, name) = match breaks {
@@ -100,11 +139,7 @@ impl<'a> Verdicts<'a> {
         if self.colours {
             text = painted(&text, if verdict.is_good() { GREEN } else { RED });
         }
-        let line = [mark, &name, b": ", text.as_bytes(), b"\n"].concat();
-        self.meter.aside(|| {
-            self.out.write_all(&line)?;
-            self.out.flush()
-        })
+        [mark, &name, b": ", text.as_bytes(), b"\n"].concat()
     }
 }
 

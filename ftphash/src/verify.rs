@@ -14,7 +14,7 @@ use crate::measure::{Buffer, Measure};
 use crate::ordered;
 use crate::progress::Meter;
 use crate::source::{Source, reason};
-use crate::verdict::{Tell, Verdict, Verdicts};
+use crate::verdict::{Form, Tell, Verdict, Verdicts};
 use crate::{Outcome, complain_of, file_name};
 
 /// The most lines about one file that are checked in one read of it.
@@ -26,6 +26,7 @@ pub(crate) struct Request<'a> {
     pub(crate) algorithm: Option<Algorithm>,
     pub(crate) ending: Ending,
     pub(crate) tell: Tell,
+    pub(crate) form: Form,
     pub(crate) missing: Missing,
     pub(crate) improper: Improper,
     /// Whether each improper line is named.
@@ -79,7 +80,7 @@ pub(crate) fn verify(request: &Request<'_>, meter: &Meter, out: &mut Out) -> io:
             scope.spawn(|| survey(request, meter));
         }
         let measure = Measure::new(meter);
-        let mut verdicts = Verdicts::new(request.tell, meter, out);
+        let mut verdicts = Verdicts::new(request.tell, request.form, meter, out);
         let mut outcome = Outcome::Good;
         for manifest in &request.manifests {
             match check(request, manifest, &measure, &mut verdicts) {

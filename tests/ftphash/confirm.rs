@@ -316,7 +316,10 @@ fn single_replies_are_confirmed() {
     )
     .code(1)
     .stdout("")
-    .stderr("ftphash: --reply: there is no transfer and no digest in it\n");
+    .stderr(
+        "ftphash: --reply: there is no transfer and no digest in it: servers tell digests after HASH or XCRC, ours in each 226 \
+         with ConfirmTransfers too\n",
+    );
     let nameless = format!("226 SHA-256={whole}");
     ftphash(directory.path(), &["confirm", "--reply", &nameless]).code(1);
     let blake3 = sum("blake3", TEXT);

@@ -240,3 +240,17 @@ fn what_a_manifest_names_may_be_anything() {
     assert!(text(&told.stdout).ends_with("d/x: OK\n"));
     assert!(text(&told.stderr).contains("ftphash: d: is a directory\n"));
 }
+
+#[test]
+fn without_a_name_the_manifest_is_the_standard_input() {
+    let (directory, names) = files();
+    let sums = [&[OsStr::new("sum")], &names[..]].concat();
+    let manifest = run(binaries::path("ftphash"), directory.path(), &sums).stdout;
+    assert_cmd::Command::new(binaries::path("ftphash"))
+        .current_dir(directory.path())
+        .args(["verify", "--quiet"])
+        .write_stdin(manifest)
+        .assert()
+        .success()
+        .stdout("");
+}

@@ -33,14 +33,15 @@ fn sum() -> Command {
              A file that changes while it is read is told, and has no line.",
         )
         .arg(
-            algorithm("Which digest; several are taken in one read, and printed in tagged lines")
+            algorithm("Which digest; several, with commas, are taken in one read, and printed in tagged lines")
                 .action(ArgAction::Append)
+                .value_delimiter(',')
                 .default_value(Algorithm::Sha256.name()),
         )
         .arg(switch("recursive", "Read the directories among the files too: all regular files below them, sorted; \
              symbolic links are not followed, and other files are named and left out").short('r'))
         .arg(switch("tag", "Print tagged lines"))
-        .arg(switch("json", "Print an object in JSON on each line").conflicts_with_all(["tag", "zero"]))
+        .arg(json().conflicts_with_all(["tag", "zero"]))
         .arg(zero("End lines with NUL, and print names as they are"))
         .arg(no_progress())
         .arg(
@@ -55,7 +56,9 @@ fn verify() -> Command {
         .about("Check files against the digests in a manifest")
         .after_help(
             "Names that are no absolute paths are looked for from the working directory. The exit status is 1 too if a \
-             manifest has no proper line, and with --ignore-missing if no file was there.",
+             manifest has no proper line, and with --ignore-missing if no file was there.\n\
+             --json prints an object on each line: \"path\", or \"path_hex\" where the name is no UTF-8; \"verdict\", which is ok, \
+             failed or unreadable.",
         )
         .arg(algorithm(
             "Which digest, where neither a name nor its length tells (default for a length: the SHA of it, MD5, CRC32)",
@@ -67,7 +70,8 @@ fn verify() -> Command {
         .arg(switch("warn", "Name each improperly formatted line").short('w'))
         .arg(zero("Lines end with NUL, and names are as they are"))
         .arg(no_progress())
-        .arg(files("MANIFEST").required(true).help(
+        .arg(json().conflicts_with("zero"))
+        .arg(files("MANIFEST").default_value("-").help(
             "What `ftphash sum`, a program of coreutils or BSD, b3sum or `openssl dgst` printed; - is the standard input",
         ))
 }
@@ -85,7 +89,9 @@ fn confirm() -> Command {
              whatever they end in on disk: the transcript shows both, for --reply say --ascii. Where a server's range 0-9 \
              may mean nine octets or ten, either is accepted.\n\
              Only the last part of the names that a server or transcript mentions is used. A transfer whose reply has no \
-             digest, or that failed and was not done again, makes the exit status 1, as a wrong file does.",
+             digest, or that failed and was not done again, makes the exit status 1, as a wrong file does.\n\
+             --json prints an object on each line: \"path\", or \"path_hex\" where the name is no UTF-8; \"verdict\", which is ok, \
+             failed, unreadable or unknown; and \"note\", if it is ok only so far, or why nothing is known.",
         )
         .arg(algorithm("Which digest, where the reply does not tell (default: by length)"))
         .arg(
@@ -104,6 +110,7 @@ fn confirm() -> Command {
                 .value_parser(value_parser!(PathBuf))
                 .help("What a client told of its session, or a log of ftpd; - is the standard input (default without --reply: -)"),
         )
+        .arg(json())
         .arg(switch("ascii", "The transfer was in TYPE A").requires("reply"))
         .arg(
             Arg::new("directory")
@@ -146,7 +153,7 @@ fn compare() -> Command {
 fn algorithm(help: &'static str) -> Arg {
     let names = Algorithm::ALL.map(Algorithm::name);
     let parser = move |name: &str| {
-        Algorithm::find(name).ok_or_else(|| format!("one of {}", names.join(", ")))
+        Algorithm::find(name).ok_or_else(|| format!("there are {}", names.join(", ")))
     };
     Arg::new("algorithm")
         .long("algorithm")
@@ -161,6 +168,10 @@ fn switch(name: &'static str, help: &'static str) -> Arg {
         .long(name)
         .action(ArgAction::SetTrue)
         .help(help)
+}
+
+fn json() -> Arg {
+    switch("json", "Print an object in JSON on each line")
 }
 
 fn zero(help: &'static str) -> Arg {

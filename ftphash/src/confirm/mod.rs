@@ -21,7 +21,7 @@ use crate::lines::{Line, Lines};
 use crate::measure::{Buffer, Measure};
 use crate::progress::Meter;
 use crate::source::{Source, reason};
-use crate::verdict::{Tell, Verdict, Verdicts};
+use crate::verdict::{self, Tell, Verdict, Verdicts};
 use crate::{Outcome, complain, complain_of, file_name, ordered};
 
 /// What is asked for.
@@ -32,6 +32,7 @@ pub(crate) struct Request<'a> {
     /// The only file to be checked.
     pub(crate) file: Option<&'a Path>,
     pub(crate) tell: Tell,
+    pub(crate) form: verdict::Form,
 }
 
 /// Where the server's words are.
@@ -68,14 +69,17 @@ pub(crate) fn confirm(request: &Request<'_>, meter: &Meter, out: &mut Out) -> io
             Told::Replies(..) => Path::new("--reply"),
             Told::Transcript(log) => log,
         };
-        complain(place, "there is no transfer and no digest in it");
+        complain(
+            place,
+            "there is no transfer and no digest in it: servers tell digests after HASH or XCRC, ours in each 226 with ConfirmTransfers too",
+        );
         return Ok(Outcome::Failed);
     }
     let Some(items) = chosen(items, request) else {
         return Ok(Outcome::Failed);
     };
     let measure = Measure::new(meter);
-    let mut verdicts = Verdicts::new(request.tell, meter, out);
+    let mut verdicts = Verdicts::new(request.tell, request.form, meter, out);
     let mut outcome = Outcome::Good;
     let ended = ordered::in_order(
         items.into_iter(),
