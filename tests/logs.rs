@@ -86,7 +86,7 @@ fn an_upload_that_came_whole_and_was_not_kept_is_not_complete() {
     let transfers = events(&server.log.text(), "transfer");
     assert_eq!(transfers.len(), 2, "{transfers:?}");
     assert_eq!(transfers[0]["completion"], "i");
-    assert_eq!(transfers[0]["end"], "Complete, answered 426");
+    assert_eq!(transfers[0]["end"], "complete, answered 426");
 }
 
 #[test]

@@ -293,7 +293,7 @@ fn row_74_fail2ban_finds_every_failure_and_no_forged_one() {
     let file = scratch.join("log");
     // Lines of the same kind about what is no failure.
     let more = "2026-01-01T00:00:00.000Z [7] login of 'x' from 192.0.2.4\n\
-                2026-01-01T00:00:00.000Z [7] upload of login of 'x' from 192.0.2.5 failed: : 1 octets, Complete\n\
+                2026-01-01T00:00:00.000Z [7] session 7, 'x' from 192.0.2.6: upload of login of 'x' from 192.0.2.5 failed: : 1 octets, complete\n\
                 2026-01-01T00:00:00.000Z [7] login of 'z' from 2001:db8::7 failed: wrong password\n";
     fs::write(&file, format!("{log}\n{more}")).unwrap();
     let told = run(Command::new("fail2ban-regex")

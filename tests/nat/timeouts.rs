@@ -118,7 +118,7 @@ fn scenario_4_20_a_client_that_vanishes_leaves_no_complete_transfer() {
     };
     let reply = client.expect_reply(426);
     assert!(reply.to_string().contains("no progress"), "{reply}");
-    server.log.line_with(&["download of file", "Stalled"]);
+    server.log.line_with(&["download of file", "stalled"]);
 }
 
 #[test]

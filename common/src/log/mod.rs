@@ -86,6 +86,11 @@ impl Log {
         self.session = u64::try_from(getpgrp().as_raw()).ok();
     }
 
+    /// The number of the session that entries are about, as `--who` has it.
+    pub fn session(&self) -> Option<u64> {
+        self.session
+    }
+
     /// A line about a transfer, made only where it is wanted.
     pub fn transfer(&self, text: impl FnOnce() -> String) {
         if self.level >= LogLevel::Transfers {

@@ -249,8 +249,11 @@ fn bad_argument(verb: Verb, error: ArgError) -> Reply {
 }
 
 fn log_line(log: &Log, line: &[u8], spec: &Spec) {
-    log.command(|| match spec.secret {
-        true => format!("< {} ****", spec.verb),
-        false => format!("< {}", line.escape_ascii()),
+    log.command(|| {
+        let session = log.session().unwrap_or_default();
+        match spec.secret {
+            true => format!("session {session} < {} ****", spec.verb),
+            false => format!("session {session} < {}", line.escape_ascii()),
+        }
     });
 }

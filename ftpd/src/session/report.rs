@@ -3,8 +3,9 @@
 use common::log::Fact;
 use common::proto::reply::Code;
 use common::proto::representation::{Mode, Structure, Type};
-use common::pump::End;
+use common::pump::{End, Interrupt};
 use common::rate::Direction;
+use common::stage::Fault;
 
 use super::transfer::Ended;
 use super::{Link, User};
@@ -34,14 +35,17 @@ pub(crate) fn transfer(
     };
     let done = answered.is_some_and(Code::is_completion);
     let end = match (ended.outcome.end, answered) {
-        (End::Complete, Some(code)) if !done => format!("Complete, answered {}", code.number()),
-        (End::Complete, None) => "Complete, not answered".to_owned(),
-        (end, _) => format!("{end:?}"),
+        (End::Complete, Some(code)) if !done => format!("complete, answered {}", code.number()),
+        (End::Complete, None) => "complete, not answered".to_owned(),
+        (end, _) => said(end, direction),
     };
     let client = link.ends.client().to_string();
     let text = || {
+        // Who comes first: names of files could tell of others.
         format!(
-            "{what}{archive} of {}: {} octets, {end}",
+            "session {}, '{}' from {client}: {what}{archive} of {}: {} octets, {end}",
+            link.log.session().unwrap_or_default(),
+            user.name.escape_ascii(),
             name.escape_ascii(),
             ended.outcome.moved,
         )
@@ -85,4 +89,31 @@ pub(crate) fn transfer(
     ];
     let facts: Vec<_> = facts.into_iter().chain(more).collect();
     link.log.transferred(text, &facts);
+}
+
+/// How a transfer ended, for whoever reads the log.
+fn said(end: End, direction: Direction) -> String {
+    match end {
+        End::Complete => "complete".to_owned(),
+        End::Interrupted(Interrupt::Abort) => "aborted by the client".to_owned(),
+        End::Interrupted(Interrupt::ControlLost) => "the control connection broke".to_owned(),
+        End::Interrupted(Interrupt::KeeperGone) => "the session was ended".to_owned(),
+        End::Interrupted(Interrupt::ServerGone) => "the server is gone".to_owned(),
+        End::DataLost(errno) | End::SourceLost(errno) => {
+            format!("the data connection broke: {}", errno.desc())
+        }
+        End::Insecure(fault) => format!("the TLS of the data connection broke: {fault}"),
+        End::StoreFailed(errno) => {
+            let done = match direction {
+                Direction::Download => "read",
+                Direction::Upload => "written",
+            };
+            format!("the file could not be {done}: {}", errno.desc())
+        }
+        End::Spoiled(Fault::Corrupt) => "the data is damaged".to_owned(),
+        End::Spoiled(Fault::Truncated) => "the data ends too early".to_owned(),
+        End::Spoiled(Fault::Trailing) => "there is more behind the end of the data".to_owned(),
+        End::Spoiled(Fault::Swollen) => "the data becomes far more than was sent".to_owned(),
+        End::Stalled => "stalled".to_owned(),
+    }
 }

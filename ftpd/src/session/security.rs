@@ -222,7 +222,9 @@ impl Session {
                 Err(lost) => {
                     let why = self.link.control.fault();
                     let why = why.map_or("the connection broke".to_owned(), |why| why.to_string());
-                    self.link.log.line(&format!("TLS handshake failed: {why}"));
+                    let client = self.link.ends.client();
+                    let line = format!("TLS handshake failed for {client}: {why}");
+                    self.link.log.line(&line);
                     return Err(lost.into());
                 }
             }
