@@ -206,11 +206,11 @@ fn the_deadline_and_a_second_sigterm_end_transfers_too() {
         let data = data.open();
         data.write(b"half");
         server.process().signal(Signal::SIGTERM);
-        server.log.line_with(&["1 sessions may finish"]);
+        server.log.line_with(&["1 session may finish"]);
         if again {
             server.process().signal(Signal::SIGTERM);
         }
-        server.log.line_with(&["stopping, 1 sessions"]);
+        server.log.line_with(&["stopping, 1 session"]);
         let last = std::iter::from_fn(|| busy.client.try_reply())
             .last()
             .unwrap();

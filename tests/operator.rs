@@ -150,8 +150,27 @@ fn nobody_else_may_ask_and_nothing_is_left_behind() {
         assert_eq!(told.status.code(), Some(1), "{told:?}");
         assert_eq!(told.stdout, b"");
     }
-    assert!(ask(&server, &["--health"]).status.success());
+    let mut client = server.logged_in();
+    let data = client.data(Data::Epsv);
+    client.begin("STOR file");
+    let data = data.open();
+    let told = ask(&server, &["--health"]);
+    assert_eq!(
+        String::from_utf8_lossy(&told.stdout),
+        "it serves, 1 session\n"
+    );
+    assert!(told.status.success());
     server.process().signal(Signal::SIGTERM);
+    // A new client would not come in.
+    server.log.line_with(&["stopping: 1 session may finish"]);
+    let told = ask(&server, &["--health"]);
+    assert_eq!(told.status.code(), Some(1));
+    assert!(
+        String::from_utf8_lossy(&told.stderr).contains("it stops"),
+        "{told:?}"
+    );
+    data.write_all_and_close(b"whole");
+    client.expect_reply(226);
     server.wait();
     assert_eq!(ask(&server, &["--health"]).status.code(), Some(1));
     assert!(!path.exists());

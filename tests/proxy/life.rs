@@ -155,11 +155,11 @@ fn the_deadline_and_a_second_sigterm_end_transfers_through_a_gateway_too() {
         let data = data.open();
         data.write(b"half");
         gateway.process().signal(Signal::SIGTERM);
-        gateway.log.line_with(&["1 sessions may finish"]);
+        gateway.log.line_with(&["1 session may finish"]);
         if again {
             gateway.process().signal(Signal::SIGTERM);
         }
-        gateway.log.line_with(&["stopping, 1 sessions"]);
+        gateway.log.line_with(&["stopping, 1 session"]);
         let last = std::iter::from_fn(|| client.try_reply()).last().unwrap();
         assert_eq!(last.code, 421, "{last}");
         assert!(gateway.wait().success());

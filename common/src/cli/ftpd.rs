@@ -10,6 +10,7 @@ use clap::{Arg, ArgAction, ArgGroup, ArgMatches, Command, value_parser};
 
 use super::flags;
 use super::out::complain;
+use super::who;
 use crate::settings::table::FTPD;
 use crate::settings::{DEFAULT_FILE, Loaded, Source};
 
@@ -70,14 +71,7 @@ pub fn command() -> Command {
                 .conflicts_with_all(["about", "who"])
                 .help("Tell by the exit status whether the daemon with this ControlSocket serves clients"),
         )
-        .arg(
-            Arg::new("kick")
-                .long("kick")
-                .value_name("ID")
-                .value_parser(value_parser!(i32).range(1..))
-                .conflicts_with_all(["about", "who"])
-                .help("End the session of this number; asked twice, at once"),
-        )
+        .arg(who::kick_option().conflicts_with_all(["about", "who"]))
         .arg(
             Arg::new("json")
                 .long("json")

@@ -3,10 +3,11 @@
 use std::ops::ControlFlow;
 use std::process::ExitCode;
 
-use clap::{Arg, ArgAction, ArgGroup, ArgMatches, Command, value_parser};
+use clap::{Arg, ArgAction, ArgGroup, ArgMatches, Command};
 
 use super::flags;
 use super::out::complain;
+use super::who;
 use crate::settings::{DEFAULT_GATEWAY_FILE, FTPPROXY, GatewayConfig, Source, load_gateway};
 
 /// Describes the command line: one flag for each setting, and the few that are none.
@@ -40,13 +41,7 @@ pub fn command() -> Command {
                 .action(ArgAction::SetTrue)
                 .help("List the sessions of the gateway that runs"),
         )
-        .arg(
-            Arg::new("kick")
-                .long("kick")
-                .value_name("ID")
-                .value_parser(value_parser!(i32).range(1..))
-                .help("End the session of this number; asked twice, at once"),
-        )
+        .arg(who::kick_option())
         .group(
             ArgGroup::new("question").args(["check", "status", "drain", "undrain", "who", "kick"]),
         )

@@ -2,11 +2,12 @@
 
 use std::process::ExitCode;
 
+use clap::Arg;
 use serde_json::Value;
 
 use super::asking::{Daemon, layout, shown, time};
 use super::table::Column;
-use crate::listener::operator::{KICK, WHO};
+use crate::listener::operator::{HEALTH, KICK, WHO, counted};
 
 const COLUMNS: [(&str, Column); 8] = [
     ("ID", Column::Right),
@@ -24,11 +25,26 @@ pub fn list(daemon: &Daemon<'_>, json: bool) -> ExitCode {
     daemon.print_list(WHO, json, table)
 }
 
-/// Tells whether the daemon answers: then it serves whoever comes.
+/// Tells whether the daemon answers, and does not stop: then it serves whoever comes.
 pub fn health(daemon: &Daemon<'_>) -> ExitCode {
-    daemon.print_list(WHO, false, |list, _| {
-        format!("it serves, {} sessions\n", list.lines().count())
+    daemon.print_list(HEALTH, false, |list, _| {
+        format!("it serves, {}\n", counted(list.lines().count()))
     })
+}
+
+/// The option that ends a session, of either daemon.
+pub(super) fn kick_option() -> Arg {
+    Arg::new("kick")
+        .long("kick")
+        .value_name("ID")
+        .value_parser(session)
+        .help("End the session of this number; asked twice, at once")
+}
+
+/// The number of a session.
+fn session(text: &str) -> Result<i32, &'static str> {
+    let number = text.parse().ok().filter(|&number| number > 0);
+    number.ok_or("this is not the ID of a session: --who lists them")
 }
 
 /// Ends a session.

@@ -9,6 +9,7 @@ use nix::sys::signal::{Signal, killpg};
 use nix::sys::wait::{Id, WaitPidFlag, WaitStatus, waitid, waitpid};
 use nix::unistd::{Pid, getpgid};
 
+use super::operator::counted;
 use super::penalties::Offence;
 use super::sessions::{Dead, Session};
 use super::{Listener, Status, door};
@@ -194,8 +195,9 @@ impl Listener {
     pub(super) fn begin_to_drain(&mut self) {
         let (count, seconds) = (self.sessions.len(), self.drain_time.as_secs());
         if count > 0 {
+            let sessions = counted(count);
             self.log.line(&format!(
-                "stopping: {count} sessions may finish what they do, within {seconds} s"
+                "stopping: {sessions} may finish, within {seconds} s"
             ));
         }
         self.ports.clear();
@@ -218,7 +220,7 @@ impl Listener {
     /// Ends the sessions and waits for them; what does not end in time is killed.
     pub(super) fn stop(&mut self) {
         self.log
-            .line(&format!("stopping, {} sessions", self.sessions.len()));
+            .line(&format!("stopping, {}", counted(self.sessions.len())));
         self.ports.clear();
         self.watched.tell_to_stop();
         let deadline = Instant::now() + STOP_GRACE;

@@ -30,6 +30,8 @@ const LONGEST: usize = 256;
 
 /// The question for the list.
 pub const WHO: &str = "who";
+/// The same question by who wants to know whether clients are served: a daemon that stops has no list.
+pub const HEALTH: &str = "health";
 /// The question that ends a session, before its number.
 pub const KICK: &str = "kick ";
 /// The question for the servers of a pool.
@@ -152,6 +154,12 @@ pub fn ask(path: &Path, question: &str) -> std::io::Result<(String, Option<File>
     }
 }
 
+/// So many sessions, in words.
+pub fn counted(sessions: usize) -> String {
+    let many = if sessions == 1 { "" } else { "s" };
+    format!("{sessions} session{many}")
+}
+
 fn unconnected() -> std::io::Result<Socket> {
     Socket::new(Domain::UNIX, Type::SEQPACKET, None)
 }
@@ -178,6 +186,13 @@ impl Listener {
     fn answer_to(&mut self, question: &[u8]) -> (String, Option<File>) {
         let lines = match question {
             _ if question == WHO.as_bytes() => Some(self.list()),
+            _ if question == HEALTH.as_bytes() => match self.draining {
+                None => Some(self.list()),
+                Some(_) => {
+                    let rest = counted(self.sessions.len());
+                    return (format!("it stops, and lets nobody in: {rest} left"), None);
+                }
+            },
             _ if question == STATUS.as_bytes() => match &self.pool {
                 Some(pool) => Some(pool.described(&self.sessions)),
                 None => return ("there is no pool: Servers names none".to_owned(), None),
@@ -238,7 +253,7 @@ impl Listener {
     /// Ends a session; one that does not end by that is killed when it is asked for again.
     fn kick(&mut self, group: Pid) -> &'static str {
         let Some(session) = self.sessions.of(group) else {
-            return "no such session";
+            return "no such session; --who lists them";
         };
         // Its keeper is our child and not yet collected, so the numbers are still theirs.
         let sent = match (session.kicked, session.keeper) {
