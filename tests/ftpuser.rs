@@ -467,7 +467,7 @@ fn what_cannot_be_set_is_refused() {
     for (line, code, message) in [
         ("set fred", 2, "nothing to set: say Key=Value"),
         ("set ann Idle=5", 1, "no user ann in "),
-        ("set ferd Idle=5", 1, "users, did you mean \"fred\"?"),
+        ("set ferd Idle=5", 1, "users, did you mean \"Fred\"?"),
         ("set bob Idle=5", 1, "fewer than six fields"),
         ("set fred Idle=soon", 2, "is not a time"),
         ("set fred Nonsense=5", 2, "unknown key"),

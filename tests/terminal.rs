@@ -78,9 +78,45 @@ fn users_fit_the_terminal_and_all_of_them_is_there() {
     let wide = shown(&mut list(), 200);
     assert!(wide.contains(home) && wide.contains(settings), "{wide}");
     assert_eq!(wide.lines().count(), 2, "{wide}");
+    let show = || program("ftpuser", &["show", "fred", "-a", file.to_str().unwrap()]);
+    let narrow = shown(&mut show(), 80);
+    assert!(narrow.contains("\n           Idle=10m"), "{narrow}");
+    let piped = show().output().unwrap().stdout;
+    assert!(
+        String::from_utf8(piped)
+            .unwrap()
+            .ends_with(&format!("  {settings}\n"))
+    );
     let piped = list().output().unwrap().stdout;
     let line = format!("fred\tplain\tnobody\t{home}\t{settings}\n");
     assert_eq!(String::from_utf8(piped).unwrap(), line);
+}
+
+#[test]
+fn what_a_login_would_get_fits_the_terminal() {
+    let scratch = Scratch::new();
+    let (conf, users) = (scratch.join("conf"), scratch.join("users"));
+    let user = nix::unistd::User::from_uid(nix::unistd::geteuid());
+    let user = user.unwrap().unwrap().name;
+    fs::write(&users, format!("fred:plain::x:{user}:/:\n")).unwrap();
+    tests::scratch::mode(&users, 0o600);
+    fs::write(
+        &conf,
+        format!("AuthFile={}\nRootUsers=fred\n", users.display()),
+    )
+    .unwrap();
+    let words = ["--check", "-f", conf.to_str().unwrap(), "--user", "fred"];
+    // Names of files, which are never parted, would be wider than the terminal.
+    let commands = |columns| {
+        let text = shown(&mut program("ftpd", &words), columns);
+        text.split_once("PermittedCommands").unwrap().1.to_owned()
+    };
+    let (narrow, wide) = (commands(100), commands(200));
+    assert!(
+        widest(&narrow) <= 100 && narrow.contains("SITE_ZONE"),
+        "{narrow}"
+    );
+    assert!(wide.lines().count() < narrow.lines().count(), "{wide}");
 }
 
 #[test]

@@ -1,7 +1,6 @@
 //! Why a sub-command did not do what it was asked for, in words that say what to do next.
 
 use std::fmt;
-use std::io::ErrorKind;
 use std::path::Path;
 
 use common::auth::native::{NativeError, PasswordError, UserFile};
@@ -36,9 +35,6 @@ impl Failure {
                 format!(" in {}{}", file.display(), near.unwrap_or_default())
             }
             NativeError::UserExists(_) => format!(" in {}; --replace replaces", file.display()),
-            NativeError::Io { source, .. } if source.kind() == ErrorKind::NotFound => {
-                "; `ftpuser add` makes the user file where its directory is there, and -a names another".to_owned()
-            }
             NativeError::WrongPassword
             | NativeError::Busy
             | NativeError::Malformed { .. }

@@ -72,7 +72,7 @@ fn wrong_usage_is_2() {
     let directory = tempfile::tempdir().unwrap();
     for arguments in [
         &["sum", "-a", "jh-512"][..],
-        &["verify"],
+        &["verify", "--json", "--zero"],
         &["nonsense"],
         &[],
     ] {

@@ -16,7 +16,7 @@ use serde_json::{Map, Value, json};
 
 use crate::keeper::grant::{Claim, place};
 
-/// How wide a table gets before a list is broken.
+/// How wide a table gets before a list is broken, where there is no terminal that tells.
 const WIDTH: usize = 100;
 
 /// What a login would get, as far as it gets.
@@ -227,13 +227,14 @@ impl Answer {
         self.tell("PermittedCommands", permitted.join(" "), source);
     }
 
-    /// Aligned columns: what, where from, and what it is, which may take several lines.
-    pub(super) fn table(&self) -> String {
-        let width = |text: fn(&Fact) -> &str| {
+    /// Aligned columns: what, where from, and what it is, which may take several lines. `width` is the terminal's.
+    pub(super) fn table(&self, width: Option<u16>) -> String {
+        let widest = width.map_or(WIDTH, usize::from);
+        let longest = |text: fn(&Fact) -> &str| {
             let widths = self.facts.iter().map(|fact| text(fact).chars().count());
             widths.max().unwrap_or(0)
         };
-        let (names, sources) = (width(|fact| &fact.name), width(|fact| &fact.from));
+        let (names, sources) = (longest(|fact| &fact.name), longest(|fact| &fact.from));
         let indent = names + sources + 4;
         let mut text = match &self.refused {
             None => "the login would succeed\n".to_owned(),
@@ -244,7 +245,7 @@ impl Answer {
             let mut column = indent - 1;
             for word in value.split(' ') {
                 let length = word.chars().count();
-                if column > indent && column + 1 + length > WIDTH.max(indent + 40) {
+                if column > indent && column + 1 + length > widest.max(indent + 24) {
                     let _ = write!(text, "\n{:indent$}{word}", "");
                     column = indent + length;
                 } else {

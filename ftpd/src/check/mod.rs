@@ -12,7 +12,7 @@ use std::net::IpAddr;
 use std::process::ExitCode;
 
 use common::cli::finding::{self, Finding};
-use common::cli::out;
+use common::cli::{out, table};
 use common::hookd;
 use common::settings::{Config, Loaded, ServerConfig};
 use common::spool::Spool;
@@ -23,7 +23,11 @@ const REFUSED: u8 = 3;
 /// Tells what a login of this user from this address would get.
 pub(crate) fn login(loaded: &Loaded, user: &[u8], from: IpAddr, json: bool) -> ExitCode {
     let answer = login::ask(loaded, user, from);
-    let text = if json { answer.json() } else { answer.table() };
+    let text = if json {
+        answer.json()
+    } else {
+        answer.table(table::width())
+    };
     let status = match answer.refused {
         None => ExitCode::SUCCESS,
         Some(_) => ExitCode::from(REFUSED),
