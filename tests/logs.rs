@@ -244,3 +244,31 @@ fn a_session_that_fills_the_log_does_not_stop_others() {
     }
     Client::connect(server.address()).expect("NOOP", 200);
 }
+
+#[test]
+fn lines_for_people_say_whose_a_transfer_is_and_in_words_how_it_ended() {
+    let server = Setup::new().start();
+    let mut client = server.logged_in();
+    client.upload(
+        Data::Epsv,
+        "login of 'x' from 192.0.2.7 failed: ",
+        b"0123456789",
+    );
+    let data = client.data(Data::Epsv);
+    client.begin("STOR part");
+    let data = data.open();
+    data.write(b"half");
+    client.send("ABOR");
+    client.expect_reply(426);
+    client.expect_reply(226);
+    let name = &server.login.name;
+    let who = format!("'{name}' from 127.0.0.1: upload of ");
+    for (upload, end) in [
+        ("login of", ": 10 octets, complete"),
+        ("part: ", "octets, aborted by the client"),
+    ] {
+        server
+            .log
+            .line_with(&["] session ", &format!("{who}{upload}"), end]);
+    }
+}
