@@ -1,18 +1,20 @@
 //! Reads the configuration: the `Key=Value` file and the command line, each with where it came from. The only part of
 //! the settings that touches the file system; it applies nothing itself.
 
+mod bounded;
 mod environment;
 pub mod gateway;
 #[cfg(test)]
 mod tests;
 
 use std::ffi::OsString;
-use std::fs::{File, OpenOptions};
-use std::io::{self, Read};
-use std::os::unix::fs::{FileTypeExt, MetadataExt, OpenOptionsExt};
+use std::io;
 use std::path::{Path, PathBuf};
 
 use clap::ArgMatches;
+
+use bounded::read_bounded;
+pub(crate) use bounded::read_private;
 
 use super::assign::{Assignment, Origin, Origins, Place, SettingError, Target, apply, settle};
 use super::hooks::Hooks;
@@ -28,7 +30,6 @@ pub const DEFAULT_FILE: &str = "/etc/metaftpd.conf";
 /// The name of the flag `-f` in the parsed command line.
 pub const FILE_FLAG: &str = "config";
 
-const LONGEST_FILE: u64 = 1024 * 1024;
 const LONGEST_BANNER: usize = 8192;
 
 /// Where the settings of a program are: its command line, and the directory that relative paths start from. Kept, so that
@@ -368,74 +369,4 @@ fn banner(path: &Path, warnings: &mut Vec<String>) -> io::Result<String> {
             Err(io::Error::other(text))
         }
     }
-}
-
-/// Reads a small file that holds a password: one that only its owner can read, and as root only root's.
-///
-/// # Errors
-/// What the system says, or who else could have read it.
-pub(crate) fn read_private(path: &Path) -> io::Result<Vec<u8>> {
-    use std::os::unix::fs::PermissionsExt;
-    let octets = read_bounded(path, nix::unistd::geteuid().is_root())?;
-    #[expect(
-        clippy::disallowed_methods,
-        reason = "the configuration is read before there is a jail"
-    )]
-    let mode = std::fs::metadata(path)?.permissions().mode();
-    match mode & 0o077 {
-        0 => Ok(octets),
-        _ => {
-            let text = format!(
-                "its mode {:03o} lets others read it: chmod go= it",
-                mode & 0o777
-            );
-            Err(io::Error::other(text))
-        }
-    }
-}
-
-/// Reads a whole small file. With `only_root`, refuses one that anybody but root could have written.
-fn read_bounded(path: &Path, only_root: bool) -> io::Result<Vec<u8>> {
-    #[expect(
-        clippy::disallowed_methods,
-        reason = "the configuration is read before there is a jail"
-    )]
-    let file: File = OpenOptions::new()
-        .read(true)
-        // Opening a FIFO must not wait for somebody to write to it.
-        .custom_flags(libc::O_NONBLOCK | libc::O_CLOEXEC)
-        .open(path)?;
-    let metadata = file.metadata()?;
-    let kind = metadata.file_type();
-    // /dev/null is a usual way to say "no file".
-    if !kind.is_file() && !kind.is_char_device() {
-        return Err(io::Error::other("it is not a regular file: name one"));
-    }
-    if only_root && kind.is_file() {
-        trusted(metadata.uid(), metadata.mode()).map_err(io::Error::other)?;
-    }
-    let mut octets = Vec::new();
-    file.take(LONGEST_FILE + 1).read_to_end(&mut octets)?;
-    if octets.len() as u64 > LONGEST_FILE {
-        return Err(io::Error::other(
-            "it is longer than 1 MiB, as no such file should be: name another",
-        ));
-    }
-    Ok(octets)
-}
-
-// SECURITY: who can write the configuration of a root-run server is root.
-fn trusted(owner: u32, mode: u32) -> Result<(), String> {
-    if owner != 0 {
-        return Err(format!(
-            "it belongs to user {owner}, but the server runs as root: chown it to root"
-        ));
-    }
-    if mode & 0o022 != 0 {
-        return Err(format!(
-            "its mode {:03o} lets others than root write it: chmod go-w it",
-            mode & 0o777
-        ));
-    }
-    Ok(())
 }

@@ -5,7 +5,7 @@
 
 use std::collections::hash_map::Entry::{Occupied, Vacant};
 use std::collections::{HashMap, HashSet};
-use std::ffi::{OsStr, OsString};
+use std::ffi::OsString;
 use std::fs::File;
 use std::io;
 use std::os::fd::OwnedFd;
@@ -13,11 +13,12 @@ use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
 
 use nix::errno::Errno;
-use nix::fcntl::{AtFlags, Flock, FlockArg, OFlag, open, openat, renameat};
-use nix::sys::stat::{FileStat, Mode, fchmod, fstatat};
+use nix::fcntl::{AtFlags, Flock, FlockArg, OFlag, openat, renameat};
+use nix::sys::stat::{Mode, fchmod, fstatat};
 use nix::unistd::{Gid, Uid, UnlinkatFlags, fchown, unlinkat};
 use zeroize::Zeroizing;
 
+use super::opening::{Made, is_same, open_directory, open_file, open_or_make};
 use super::read::{is_line_of, name_of_line};
 use super::record::{Fields, LONGEST_LINE, Name, Record, RecordError, shown};
 use super::text::Text;
@@ -76,33 +77,6 @@ impl Early {
     pub fn has(&self, name: &Name) -> bool {
         let name = name.as_bytes();
         self.text.iter().any(|line| is_line_of(line, name))
-    }
-}
-
-/// An empty file under the lock that was made for it; removed with this, unless it is kept.
-struct Made {
-    directory: OwnedFd,
-    file_name: OsString,
-}
-
-impl Made {
-    fn keep(mut self) {
-        self.file_name.clear();
-    }
-}
-
-impl Drop for Made {
-    fn drop(&mut self) {
-        if self.file_name.is_empty() {
-            return;
-        }
-        // What went wrong before is the error to tell; an empty file lets nobody in.
-        #[expect(clippy::let_underscore_must_use, reason = "as said above")]
-        let _ = unlinkat(
-            &self.directory,
-            &*self.file_name,
-            UnlinkatFlags::NoRemoveDir,
-        );
     }
 }
 
@@ -408,39 +382,4 @@ impl Edit {
 /// Names are the same in any ASCII case.
 fn folded(name: &[u8]) -> Vec<u8> {
     name.to_ascii_lowercase()
-}
-
-fn open_directory(path: &Path) -> Result<OwnedFd, Errno> {
-    let parent = path.parent().filter(|p| !p.as_os_str().is_empty());
-    let flags = OFlag::O_RDONLY | OFlag::O_DIRECTORY | OFlag::O_CLOEXEC;
-    open(parent.unwrap_or(Path::new(".")), flags, Mode::empty())
-}
-
-fn open_file(directory: &OwnedFd, name: &OsStr) -> Result<File, Errno> {
-    openat(directory, name, to_read(), Mode::empty()).map(File::from)
-}
-
-/// Opens a file that is there, or makes an empty one: then it is new.
-fn open_or_make(directory: &OwnedFd, name: &OsStr) -> Result<(File, bool), Errno> {
-    let new = to_read() | OFlag::O_CREAT | OFlag::O_EXCL;
-    loop {
-        match openat(directory, name, new, Mode::S_IRUSR | Mode::S_IWUSR) {
-            Err(Errno::EEXIST) => {}
-            made => return made.map(|made| (File::from(made), true)),
-        }
-        match open_file(directory, name) {
-            // Whoever made it has removed it again.
-            Err(Errno::ENOENT) => {}
-            opened => return opened.map(|file| (file, false)),
-        }
-    }
-}
-
-/// Reading is enough to lock and to replace. O_NONBLOCK: a FIFO in the file's place must not hold us up.
-fn to_read() -> OFlag {
-    OFlag::O_RDONLY | OFlag::O_NOFOLLOW | OFlag::O_NONBLOCK | OFlag::O_CLOEXEC
-}
-
-fn is_same(named: &FileStat, opened: &std::fs::Metadata) -> bool {
-    (named.st_dev, named.st_ino) == (opened.dev(), opened.ino())
 }

@@ -6,6 +6,7 @@
 mod change;
 mod edit;
 mod lines;
+mod opening;
 mod password;
 mod place;
 mod read;

@@ -222,17 +222,6 @@ fn octets_that_are_no_text_are_an_error_of_their_line() {
 }
 
 #[test]
-fn only_root_may_write_what_root_obeys() {
-    assert_eq!(trusted(0, 0o100_644), Ok(()));
-    assert_eq!(
-        trusted(0, 0o100_664),
-        Err("its mode 664 lets others than root write it: chmod go-w it".to_owned())
-    );
-    assert!(trusted(0, 0o100_602).is_err());
-    assert!(trusted(1000, 0o100_600).is_err());
-}
-
-#[test]
 fn a_list_without_login_is_warned_about() {
     let loaded = run("PermittedCommands=RETR,LIST", &[]).1.unwrap();
     assert_eq!(
