@@ -173,6 +173,25 @@ fn row_85_a_reply_before_its_command_ends_the_session() {
 }
 
 #[test]
+fn row_85_replies_that_promise_another_without_end_end_the_session() {
+    let gateway = GatewaySetup::to_here().setting("AnswerTimeout=1").start();
+    let endless = |script: &mut Script| {
+        let piece = b"150 Soon.\r\n".repeat(100_000);
+        // The end comes as an error of the connection.
+        while script.reader.get_mut().write_all(&piece).is_ok() {}
+    };
+    let server = Hostile::start(move |script, _| endless(script));
+    is_over(&gateway, &mut gateway.connect(), &server.user());
+    let server = Hostile::start(move |script, _| {
+        script.log_in();
+        script.hear();
+        endless(script);
+    });
+    let mut client = logged_in(&gateway, &server);
+    is_over(&gateway, &mut client, "PWD");
+}
+
+#[test]
 fn row_85_the_address_in_a_227_is_not_gone_to() {
     let gateway = gateway();
     let data = TcpListener::bind("127.0.0.1:0").unwrap();

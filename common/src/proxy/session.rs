@@ -431,6 +431,10 @@ impl<'a> Session<'a> {
             if answer.outcome() != Outcome::Preliminary {
                 return Ok(answer);
             }
+            // SECURITY: where they come without end, nothing is ever waited for.
+            if Instant::now() >= deadline {
+                return Err(End::ServerTimedOut);
+            }
         }
     }
 
