@@ -80,16 +80,25 @@ pub(super) fn permitted(
             "no rule of Targets permits it",
         ));
     }
-    let mut addresses = match host {
+    let addresses = match host {
         Host::Address(address) => vec![*address],
         Host::Name(name) => addresses(name, *port)?,
     };
+    judged(targets, destination, addresses, &net::own_addresses())
+}
+
+/// Those addresses of a destination that are tried, if the rules permit all that it has.
+fn judged(
+    targets: &Targets,
+    destination: &Destination,
+    mut addresses: Vec<IpAddr>,
+    own: &[IpAddr],
+) -> Result<Vec<IpAddr>, Unreached> {
+    let Destination { host, port, .. } = destination;
     addresses.dedup();
-    addresses.truncate(MOST_ADDRESSES);
-    let own = net::own_addresses();
     for &address in &addresses {
         targets
-            .judge(host, address, *port, &own)
+            .judge(host, address, *port, own)
             .map_err(|forbidden| {
                 let text = match forbidden {
                     Forbidden::Unlisted => format!("no rule of Targets permits {address}"),
@@ -103,6 +112,7 @@ pub(super) fn permitted(
                 unreached(DialFault::Forbidden, text)
             })?;
     }
+    addresses.truncate(MOST_ADDRESSES);
     Ok(addresses)
 }
 
@@ -147,5 +157,26 @@ fn connect(
                 local: ends.local,
             });
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_address_that_is_not_tried_is_judged_too() {
+        let targets = Targets::parse("*").unwrap();
+        let destination = Destination::parse(b"many.example").unwrap();
+        let mut many: Vec<IpAddr> = (1..=12)
+            .map(|last| IpAddr::from([203, 0, 113, last]))
+            .collect();
+        assert!(many.len() > MOST_ADDRESSES);
+        assert!(
+            judged(&targets, &destination, many.clone(), &[])
+                .is_ok_and(|it| it.len() == MOST_ADDRESSES)
+        );
+        many.push(IpAddr::from([127, 0, 0, 1]));
+        assert!(judged(&targets, &destination, many, &[]).is_err());
     }
 }
