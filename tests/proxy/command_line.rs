@@ -82,6 +82,16 @@ fn check_tells_what_is_wrong_and_what_is_fine() {
             "c.conf:2:8: Server is b.example:21, which no rule of Targets permits",
         ),
         (
+            "server.conf",
+            "Targets=10.2.0.0/16\nServer=10.1.1.1\n",
+            "server.conf:2:8: Server is 10.1.1.1:21, which no rule of Targets permits",
+        ),
+        (
+            "special.conf",
+            "Targets=0.0.0.0/0\nServer=10.1.1.1\n",
+            "special.conf:2:8: Server is 10.1.1.1:21, which is private: only a rule of Targets for such a network permits it",
+        ),
+        (
             "d.conf",
             "Targets=a.example:99999\n",
             "does not end with a port",

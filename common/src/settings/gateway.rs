@@ -257,14 +257,16 @@ impl GatewayConfig {
                         -targets ftp.example.org,192.0.2.0/24:21; or a pool of servers: -servers one=192.0.2.1,two=192.0.2.2";
             return Err(("Targets", text.to_owned()));
         }
+        if let Some(server) = &self.server
+            && !self.transparent.is_on()
+            && let Some(why) = self.targets.forbid(server)
+        {
+            return Err(("Server", format!("Server is {server}, which {why}")));
+        }
         match &self.server {
             Some(_) if self.transparent.is_on() => {
                 let text = "Server and Transparent exclude each other: one server for all, or where each client wanted to go";
                 Err(("Server", text.to_owned()))
-            }
-            Some(server) if !self.targets.may_permit(&server.host, server.port) => {
-                let text = format!("Server is {server}, which no rule of Targets permits");
-                Err(("Server", text))
             }
             Some(server) if !self.user_targets.name_somebody_for(server) => {
                 let text = format!(

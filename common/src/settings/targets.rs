@@ -5,7 +5,7 @@ use std::net::IpAddr;
 use super::networks::Network;
 use super::value::{Wrong, digits, shown, words};
 use crate::pattern::Pattern;
-use crate::proto::destination::{FTP_PORT, Host, special};
+use crate::proto::destination::{Destination, FTP_PORT, Host, special};
 
 /// Rules; one that matches is enough.
 #[derive(Clone, Debug, Default, PartialEq)]
@@ -71,6 +71,25 @@ impl Targets {
     /// Whether there may be an address of the host that is permitted: others need not be looked up.
     pub fn may_permit(&self, host: &Host, port: u16) -> bool {
         self.0.iter().any(|rule| rule.permits_host(host, port))
+    }
+
+    /// Why nobody can be led there, whatever a look-up may find: what a sentence about the destination ends with.
+    pub(super) fn forbid(&self, destination: &Destination) -> Option<String> {
+        let Destination { host, port, .. } = destination;
+        let judged = match host {
+            Host::Address(address) => self.judge(host, *address, *port, &[]),
+            Host::Name(_) if self.may_permit(host, *port) => Ok(()),
+            Host::Name(_) => Err(Forbidden::Unlisted),
+        };
+        match judged {
+            Ok(()) => None,
+            Err(Forbidden::Special(what)) => Some(format!(
+                "is {what}: only a rule of Targets for such a network permits it"
+            )),
+            Err(Forbidden::Unlisted | Forbidden::Own) => {
+                Some("no rule of Targets permits".to_owned())
+            }
+        }
     }
 
     /// Whether a rule names the address of the host, whatever it is.
@@ -200,7 +219,6 @@ fn split_ports(text: &str) -> Option<(&str, Option<(u16, u16)>)> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::proto::destination::Destination;
 
     fn judge(rules: &str, to: &str, address: &str) -> Result<(), Forbidden> {
         let targets = Targets::parse(rules).unwrap();
