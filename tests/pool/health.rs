@@ -1,13 +1,13 @@
 //! The watcher: servers that go and come back, logins that fail, and servers that mean harm.
 
 use std::io::Write;
-use std::net::SocketAddr;
+use std::net::{SocketAddr, TcpListener};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
 use nix::sys::signal::{Signal, killpg};
 use nix::unistd::Pid;
-use tests::{Client, Data, Scratch, wait};
+use tests::{Client, Data, GatewaySetup, Scratch, wait};
 
 use crate::members::{
     Greeter, NAMES, furnish, hasty, listed, log_in, routes, served_by, setup, start, three, told,
@@ -237,4 +237,19 @@ fn the_watcher_ends_with_the_gateway() {
     let watcher = gateway.servants.last().unwrap().clone();
     gateway.process().signal(Signal::SIGKILL);
     watcher.wait_for_end();
+}
+
+#[test]
+fn a_first_check_that_fails_is_told_as_one_of_so_many() {
+    // Nobody listens there any more.
+    let address = TcpListener::bind("127.0.0.1:0")
+        .unwrap()
+        .local_addr()
+        .unwrap();
+    let gateway = GatewaySetup::before(&format!("one={address}"))
+        .setting("HealthInterval=1")
+        .setting("HealthDown=2")
+        .start();
+    told(&gateway, "one", "up so far: check 1 of 2 failed: ");
+    told(&gateway, "one", "down: ");
 }

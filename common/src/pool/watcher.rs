@@ -203,7 +203,11 @@ impl<'a> Watcher<'a> {
             Err(why) => {
                 (watched.well, watched.ill) = (0, watched.ill.saturating_add(1));
                 let up = before != Some(false) && watched.ill < pool.down_after;
-                (up, why)
+                let reason = match up {
+                    true => format!("check {} of {} failed: {why}", watched.ill, pool.down_after),
+                    false => why,
+                };
+                (up, reason)
             }
         };
         let since = match &watched.health {
@@ -220,7 +224,11 @@ impl<'a> Watcher<'a> {
                 .line(&format!("pool: {server}: not written down: {error}"));
         }
         if before != Some(up) {
-            let how = if up { "up" } else { "down" };
+            let how = match (up, watched.ill) {
+                (true, 0) => "up",
+                (true, _) => "up so far",
+                (false, _) => "down",
+            };
             self.log.line(&format!("pool: {server} is {how}: {reason}"));
         }
         watched.health = Some(health);
