@@ -3,7 +3,7 @@
 #![allow(clippy::unwrap_used, reason = "whatever fails shall end the test")]
 
 use std::fs;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::Command;
 
 use tests::{Scratch, binaries, require};
@@ -124,24 +124,52 @@ fn xinetd_starts_a_session_for_each_client() {
     let Some((program, words)) = server(&scratch) else {
         return;
     };
+    let services = service("ftpd", PORT, &program, &words);
+    if let Some(superserver) = xinetd(&scratch, &services) {
+        serve(&scratch, &superserver, "fred");
+    }
+}
+
+#[test]
+fn xinetd_starts_a_session_of_the_gateway_for_each_client() {
+    let scratch = Scratch::new();
+    let Some((program, words)) = server(&scratch) else {
+        return;
+    };
+    let place = scratch.path().display();
+    let settings = format!(
+        "Inetd\nTargets=127.0.0.1:{BEHIND}\nServer=127.0.0.1:{BEHIND}\nServLogFile={place}/gateway.log\n"
+    );
+    fs::write(scratch.join("gateway"), settings).unwrap();
+    tests::scratch::mode(&scratch.join("gateway"), 0o600);
+    let behind = service("ftpd", BEHIND, &program, &words);
+    let gateway = binaries::path("ftpproxy");
+    let gateway = service("ftpproxy", PORT, &gateway, &format!("-f {place}/gateway"));
+    if let Some(superserver) = xinetd(&scratch, &(behind + &gateway)) {
+        serve(&scratch, &superserver, "fred");
+        let log = fs::read_to_string(scratch.join("gateway.log")).unwrap();
+        assert!(log.contains("upload, STOR 'two' of 'fred'"), "{log}");
+    }
+}
+
+/// What xinetd reads of a service.
+fn service(name: &str, port: u16, program: &Path, words: &str) -> String {
+    format!(
+        "service {name}\n{{\ntype = UNLISTED\nport = {port}\nbind = 127.0.0.1\nsocket_type = stream\nprotocol = tcp\n\
+         wait = no\nuser = root\nserver = {}\nserver_args = {words}\n}}\n",
+        program.display()
+    )
+}
+
+/// The words that start it with these services; `None` where it is not there.
+fn xinetd(scratch: &Scratch, services: &str) -> Option<String> {
     // Debian installs only one of both at a time.
     let unpacked = binaries::peer("xinetd", "xinetd");
     let Some(xinetd) = unpacked.or_else(|| require::find("xinetd")) else {
         require::missing("xinetd, as packaging/peers.sh unpacks it");
-        return;
+        return None;
     };
-    let service = format!(
-        "service ftpd\n{{\ntype = UNLISTED\nport = {PORT}\nbind = 127.0.0.1\nsocket_type = stream\nprotocol = tcp\n\
-         wait = no\nuser = root\nserver = {}\nserver_args = {words}\n}}\n",
-        program.display()
-    );
-    fs::write(scratch.join("xinetd.conf"), service).unwrap();
-    serve(
-        &scratch,
-        &format!(
-            "{} -dontfork -stayalive -f ./xinetd.conf -pidfile ./pid",
-            xinetd.display()
-        ),
-        "fred",
-    );
+    fs::write(scratch.join("xinetd.conf"), services).unwrap();
+    let words = "-dontfork -stayalive -f ./xinetd.conf -pidfile ./pid";
+    Some(format!("{} {words}", xinetd.display()))
 }

@@ -9,6 +9,9 @@ mod attempt;
 mod families;
 mod filters;
 mod relay;
+#[allow(dead_code, reason = "some of it is for the tests of hooks alone")]
+#[path = "../hooks/scripts.rs"]
+mod scripts;
 mod strangers;
 mod timeouts;
 mod tproxy;

@@ -1,11 +1,13 @@
 //! Clients that a firewall brings to a gateway by TPROXY: neither they nor their servers see anything of it, by whom they are
 //! connected to either.
 
+use std::fs;
 use std::net::{IpAddr, Ipv6Addr};
 
 use tests::real::{Mode, Program};
 use tests::{Client, Data, Gateway, GatewaySetup, Login, Scratch, Server, require, tree, wait};
 
+use crate::scripts::Script;
 use crate::transparent::{WAYS_V6, moves_files_of, server, who_may};
 use tests::lab::{CLIENT, Lab, Place, SERVER, SERVER_V6};
 
@@ -72,6 +74,29 @@ fn servers_see_the_clients_own_address_whoever_opens_the_data_connections() {
         let Some(lab) = Lab::new() else { return };
         moves_files(&lab, targets().setting(setting), setting);
     }
+}
+
+#[test]
+fn hooks_hear_that_it_is_the_clients_own_address_on_both_sides() {
+    let Some(lab) = Lab::new() else { return };
+    let server = server(&lab, SERVER.into());
+    server.put("file", b"text");
+    let scratch = Scratch::new();
+    let up = Script::within(scratch.path(), "up", "echo \"$1 $3 $5\" >> $out/up");
+    let setup = targets().setting(&up.setting("ConnectUpHook"));
+    let Some(gateway) = start(&lab, setup, "iifname v1") else {
+        return;
+    };
+    let mut client = Client::connect(server.address());
+    client.login(&server.login.name, &server.login.password);
+    assert_eq!(client.download(Data::Epsv, "file"), b"text");
+    let told = fs::read_to_string(up.file("up")).unwrap();
+    for way in ["FromClient", "ToServer"] {
+        let line = format!("{CLIENT} {SERVER} {way}\n");
+        assert!(told.contains(&line), "{told}");
+    }
+    client.expect("QUIT", 221);
+    drop(gateway);
 }
 
 #[test]
