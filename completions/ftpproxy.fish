@@ -69,8 +69,8 @@ complete -c ftpproxy -l answertimeout -d 'How long a server may take to answer a
 complete -c ftpproxy -l datatimeout -d 'How long a data connection may take to come about [default: 30]' -r
 complete -c ftpproxy -l stalltimeout -d 'How long a transfer may make no progress; 0 is no limit [default: 300]' -r
 complete -c ftpproxy -l awaitacknowledgement -d '226 of a download waits until the client\'s system has acknowledged all' -r
-complete -c ftpproxy -l logonhook -d 'Program after a login; it gets the user' -r
-complete -c ftpproxy -l logoffhook -d 'Program after the end of a session, in whichever way; it gets the user' -r
+complete -c ftpproxy -l logonhook -d 'Program after a login; it gets the name that the client said' -r
+complete -c ftpproxy -l logoffhook -d 'Program after the end of a session, in whichever way; it gets that name' -r
 complete -c ftpproxy -l connectuphook -d 'Program before each data connection, waited for; a failure refuses it' -r
 complete -c ftpproxy -l connectdownhook -d 'Program after each data connection, waited for' -r
 complete -c ftpproxy -l dclow -d 'Lowest port that data connections come to [default: 49152]' -r

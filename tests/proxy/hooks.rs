@@ -6,7 +6,7 @@ use std::fs;
 use nix::sys::signal::Signal;
 use serde_json::Value;
 use tests::processes::Process;
-use tests::{Data, Gateway, GatewaySetup, Scratch, Server, wait};
+use tests::{Data, Gateway, GatewaySetup, Login, Scratch, Server, wait};
 
 use crate::scripts::Script;
 
@@ -105,6 +105,48 @@ fn a_hook_refuses_one_side_in_its_words_and_the_session_goes_on() {
     }
     // Nothing that was refused became an empty file.
     assert!(!server.names().contains(&"empty".to_owned()));
+}
+
+#[test]
+fn sessions_of_inetd_and_those_led_into_a_pool_have_hooks_too() {
+    let server = Server::start();
+    server.put("file", b"text");
+    let (at, Login { name, password, .. }) = (server.address(), &server.login);
+    let named = GatewaySetup::to_here().without("Penalty=0");
+    let pool = GatewaySetup::before(&format!("one={at}"));
+    for (setup, inetd, name) in [
+        (named, true, format!("{name}@{at}")),
+        (pool, false, name.clone()),
+    ] {
+        let scratch = Scratch::new();
+        let login = Script::within(scratch.path(), "login", "echo \"$1\" >> $out/login");
+        let up = Script::within(scratch.path(), "up", "echo \"$4 $5\" >> $out/up");
+        let setup = setup
+            .setting(&login.setting("LogonHook"))
+            .setting(&up.setting("ConnectUpHook"));
+        let (_gateway, mut client) = match inetd {
+            true => {
+                let (gateway, mut client) = setup.inetd_for_client();
+                client.expect_reply(220);
+                (gateway, client)
+            }
+            false => {
+                let gateway = setup.start();
+                let client = gateway.connect();
+                (gateway, client)
+            }
+        };
+        client.login(&name, password);
+        assert_eq!(client.download(Data::Epsv, "file"), b"text");
+        wait::until("the login is told", || !lines(&login, "login").is_empty());
+        assert_eq!(lines(&login, "login"), [name]);
+        let ups = lines(&up, "up");
+        assert_eq!(ups.len(), 2, "{ups:?}");
+        for way in ["FromClient", "ToServer"] {
+            assert!(ups.iter().any(|up| up.ends_with(way)), "{ups:?}");
+        }
+        client.expect("QUIT", 221);
+    }
 }
 
 /// The events of sessions, once there is one of this kind for this login.

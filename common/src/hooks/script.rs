@@ -23,6 +23,16 @@ impl Scripts {
         Ok(())
     }
 
+    /// The same at a gateway, which has no users: a program gets to know what the client said with USER.
+    pub fn set_at_gateway(&mut self, kind: Kind, text: &str) -> Result<(), String> {
+        self.set(kind, text)?;
+        let hook = self.0.get_mut(&kind).filter(|_| names_user(kind));
+        if let Some(Action::Exec(exec)) = hook.map(|hook| &mut hook.action) {
+            exec.arguments = templates(&["login"])?;
+        }
+        Ok(())
+    }
+
     pub fn iter(&self) -> impl Iterator<Item = &Hook> {
         self.0.values()
     }
@@ -71,7 +81,7 @@ fn parse(kind: Kind, text: &str) -> Result<Hook, String> {
 /// What a program gets to know.
 fn arguments(kind: Kind) -> Result<Vec<Template>, String> {
     let names: &[&str] = match kind {
-        Kind::Login | Kind::Logout => &["user"],
+        kind if names_user(kind) => &["user"],
         Kind::Rename => &["real_from", "real_path"],
         Kind::DataUp | Kind::DataDown => &[
             "source_address",
@@ -82,6 +92,14 @@ fn arguments(kind: Kind) -> Result<Vec<Template>, String> {
         ],
         _ => &["real_path"],
     };
+    templates(names)
+}
+
+fn names_user(kind: Kind) -> bool {
+    matches!(kind, Kind::Login | Kind::Logout)
+}
+
+fn templates(names: &[&str]) -> Result<Vec<Template>, String> {
     let template = |name: &&str| {
         let parsed = Template::parse(&format!("%{{{name}}}"));
         parsed.map_err(|error| error.to_string())

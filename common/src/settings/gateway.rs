@@ -404,8 +404,8 @@ const TABLE: &[Setting] = &[
     setting("DataTimeout",           &["datatimeout"],     "data.timeout",          Text("TIME"),     "30",     "How long a data connection may take to come about",                      Gateway(|c, v| { c.data_timeout = v.interval(Zero::Refuse)?; Ok(()) })),
     setting("StallTimeout",          &["stalltimeout"],    "data.stall-timeout",    Text("TIME"),     "300",    "How long a transfer may make no progress; 0 is no limit",                Gateway(|c, v| { c.stall_timeout = v.interval(Zero::Allow)?; Ok(()) })),
     setting("AwaitAcknowledgement",  &["awaitacknowledgement"], "data.await-acknowledgement", Switch,    "yes",    "226 of a download waits until the client's system has acknowledged all", Gateway(|c, v| { c.await_acknowledgement = v.switch()?; Ok(()) })),
-    setting("LogonHook", &["logonhook"], "hooks.login", Text("PATH[,USER[,DIR]]"), "", "Program after a login; it gets the user", Gateway(|c, v| script(c, v, Event::Login))).also(&["LoginHook"]),
-    setting("LogoffHook", &["logoffhook"], "hooks.logout", Text("PATH[,USER[,DIR]]"), "", "Program after the end of a session, in whichever way; it gets the user", Gateway(|c, v| script(c, v, Event::Logout))).also(&["LogoutHook"]),
+    setting("LogonHook", &["logonhook"], "hooks.login", Text("PATH[,USER[,DIR]]"), "", "Program after a login; it gets the name that the client said", Gateway(|c, v| script(c, v, Event::Login))).also(&["LoginHook"]),
+    setting("LogoffHook", &["logoffhook"], "hooks.logout", Text("PATH[,USER[,DIR]]"), "", "Program after the end of a session, in whichever way; it gets that name", Gateway(|c, v| script(c, v, Event::Logout))).also(&["LogoutHook"]),
     setting("ConnectUpHook", &["connectuphook", "dcus"], "hooks.data-up", Text("PATH[,USER[,DIR]]"), "", "Program before each data connection, waited for; a failure refuses it", Gateway(|c, v| script(c, v, Event::DataUp))).also(&["DataConnectUpScript"]),
     setting("ConnectDownHook", &["connectdownhook", "dcds"], "hooks.data-down", Text("PATH[,USER[,DIR]]"), "", "Program after each data connection, waited for", Gateway(|c, v| script(c, v, Event::DataDown))).also(&["DataConnectDownScript"]),
     setting("DataConnectionLowPort", &["dclow"],           "data.port-low",         Text("PORT"),     "49152",  "Lowest port that data connections come to",                              Gateway(|c, v| { c.data_ports.0 = v.port(1024)?; Ok(()) })),
@@ -437,7 +437,7 @@ fn tls_name(value: Value) -> Result<String, Wrong> {
 fn script(config: &mut GatewayConfig, value: Value, event: Event) -> Result<(), Wrong> {
     config
         .scripts
-        .set(event, value.text)
+        .set_at_gateway(event, value.text)
         .map_err(Wrong::Because)
 }
 
