@@ -187,8 +187,28 @@ pub fn curl_forgets_tls_where_it_is_active() -> bool {
         .any(|version| said.starts_with(version))
 }
 
+/// So many transfers of curl's run side by side.
+const CURLS: usize = 4;
+
+/// Moves files. curl 7.88 sleeps a whole second where the reply to EPSV comes before it waits for it, as it may on the loopback
+/// interface, whatever the server. Another transfer at its side wakes it, or does its work meanwhile.
 #[track_caller]
-fn curl_tree(login: &Login, mode: Mode, files: &Path, entry: impl Fn(&str) -> String) {
+fn curl_tree(login: &Login, mode: Mode, files: &Path, entry: impl Fn(&str) -> String + Sync) {
+    let files = names(files);
+    let share = match login.certificate {
+        None => files.len(),
+        // Under TLS the transfers of one curl share their sessions: a data connection would resume that of another control
+        // connection.
+        Some(_) => files.len().div_ceil(CURLS),
+    };
+    std::thread::scope(|scope| {
+        for files in files.chunks(share.max(1)) {
+            scope.spawn(|| curl_files(login, mode, files, &entry));
+        }
+    });
+}
+
+fn curl_files(login: &Login, mode: Mode, files: &[String], entry: impl Fn(&str) -> String) {
     let mut configuration = credentials(login);
     if let Some(certificate) = &login.certificate {
         let _ = writeln!(
@@ -197,16 +217,13 @@ fn curl_tree(login: &Login, mode: Mode, files: &Path, entry: impl Fn(&str) -> St
             quoted(certificate)
         );
     }
-    for file in names(files) {
-        configuration.push_str(&entry(&file));
+    for file in files {
+        configuration.push_str(&entry(file));
     }
     let mut command = Command::new("curl");
-    // curl 7.88 sleeps a whole second where the reply to EPSV comes before it waits for it, as it may on the loopback
-    // interface, whatever the server. Another transfer at its side wakes it.
     command.args(curl_flags(mode));
-    // Under TLS its transfers share their sessions: a data connection would resume that of another control connection.
     if login.certificate.is_none() {
-        command.args(["--parallel", "--parallel-max", "4"]);
+        command.args(["--parallel", "--parallel-max", &CURLS.to_string()]);
     }
     command.args([
         "--no-progress-meter",
