@@ -180,6 +180,18 @@ fn only_allowed_users_come_in_where_there_is_such_a_list() {
 }
 
 #[test]
+fn the_other_name_of_anonymous_comes_in_where_a_list_has_both() {
+    for (list, other) in [("anonymous,ftp", true), ("anonymous", false)] {
+        let server = setup()
+            .setting(&format!("AllowUsers={list}"))
+            .account("anonymous", "null", "")
+            .start();
+        assert!(login(&server, "anonymous").starts_with("230"), "{list}");
+        assert_eq!(login(&server, "ftp").starts_with("230"), other, "{list}");
+    }
+}
+
+#[test]
 fn a_list_with_a_group_that_is_not_there_lets_nobody_in() {
     for list in ["AllowUsers=@no-such-group", "DenyUsers=@no-such-group"] {
         let server = setup().setting(list).start();

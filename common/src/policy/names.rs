@@ -78,12 +78,20 @@ impl Names {
 
     /// Whether the list names somebody by the stored name and by the typed one. A group that does not exist has no members.
     pub fn allow(&self, who: Who<'_>, group: impl Fn(&str) -> Option<u32>) -> bool {
-        self.0.iter().any(|word| match word {
-            Word::Name(pattern) => [who.typed, who.stored]
-                .into_iter()
-                .all(|name| matches(pattern, name)),
-            Word::Group(name) => group(name).is_some_and(|gid| who.groups.contains(&gid)),
-        })
+        let named = |name: &[u8]| {
+            self.0.iter().any(|word| match word {
+                Word::Name(pattern) => matches(pattern, name),
+                Word::Group(_) => false,
+            })
+        };
+        let member = || {
+            self.0.iter().any(|word| match word {
+                Word::Name(_) => false,
+                Word::Group(name) => group(name).is_some_and(|gid| who.groups.contains(&gid)),
+            })
+        };
+        // Each name by a word of its own: "anonymous,ftp" lets in who types either.
+        [who.typed, who.stored].into_iter().all(named) || member()
     }
 }
 
@@ -147,7 +155,9 @@ mod tests {
         assert_eq!(deny("ftp", "ftp", "anonymous"), Ok(true));
         assert_eq!(deny("anonymous", "ftp", "anonymous"), Ok(true));
         assert!(!allow("ftp", "ftp", "anonymous"));
+        assert!(!allow("anonymous", "ftp", "anonymous"));
         assert!(allow("*", "ftp", "anonymous"));
+        assert!(allow("anonymous,ftp", "ftp", "anonymous"));
     }
 
     #[test]
