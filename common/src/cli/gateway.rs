@@ -103,7 +103,7 @@ pub(super) fn section(page: &mut Roff) {
         ),
         (
             "1",
-            "The configuration is wrong, or the gateway cannot start.",
+            "The configuration is wrong, the gateway cannot start, or none answers that --status, --who and the like ask.",
         ),
         ("2", "The command line is wrong."),
     ] {
@@ -112,6 +112,7 @@ pub(super) fn section(page: &mut Roff) {
         page.text([roman(text)]);
     }
     super::processes::section(page, "ftpproxy");
+    super::signals::section(page);
     super::examples::section(page, "ftpproxy");
     page.control("SH", ["SEE ALSO"]);
     page.text([

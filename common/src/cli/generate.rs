@@ -5,7 +5,7 @@ use clap_complete::Shell;
 use clap_mangen::Man;
 use clap_mangen::roff::{Roff, bold, italic, roman};
 
-use super::{examples, files, gateway, processes, transfers};
+use super::{examples, files, gateway, processes, signals, transfers};
 use crate::proto::verbs::{Verb, When};
 use crate::settings::DEFAULT_FILE;
 use crate::settings::table::Setting;
@@ -151,6 +151,7 @@ fn ftpd(page: &mut Roff) {
     transfers::section(page);
     commands(page);
     processes::section(page, "ftpd");
+    signals::section(page);
     closing(page);
 }
 
@@ -222,7 +223,7 @@ fn closing(page: &mut Roff) {
             ),
             (
                 "1",
-                "The configuration is wrong, or the server cannot start.",
+                "The configuration is wrong, the server cannot start, or --who, --kick or --health found none that answers, or that serves.",
             ),
             ("2", "The command line is wrong."),
             (

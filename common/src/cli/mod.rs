@@ -18,6 +18,7 @@ mod named;
 pub mod out;
 pub mod pool;
 mod processes;
+mod signals;
 pub mod table;
 mod transfers;
 pub mod who;
