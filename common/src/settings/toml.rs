@@ -74,9 +74,10 @@ pub(super) fn parse(
             (USER, DeValue::Table(users)) if settings.users => {
                 file.users(users, &mut parsed.users, &mut found)
             }
-            (USER, _) if settings.users => {
-                found.push(file.error(value.span(), format!("{USER} is not a table of users")))
-            }
+            (USER, _) if settings.users => found.push(file.error(
+                value.span(),
+                format!("{USER} is not a table of users: write [{USER}.NAME]"),
+            )),
             (HOOK, _) if settings.hooks => file.hooks(value, &mut parsed.hooks, &mut found),
             _ => {
                 for entry in file.settings(topic.get_ref(), topic.span(), value) {
@@ -209,10 +210,26 @@ impl File<'_> {
         let rows = self.settings.rows.iter();
         let names = rows.clone().map(|setting| setting.toml);
         let names = names.chain(rows.map(Setting::topic));
+        let names = names.chain(self.settings.users.then_some(USER));
         let hint = nearest(name, names)
+            .or_else(|| self.below_a_topic(name))
             .map(|name| format!(", did you mean \"{name}\"?"))
             .unwrap_or_else(|| format!(": {} has all names", self.settings.page));
         format!("unknown name \"{}\"{hint}", shown(name))
+    }
+
+    /// The setting that somebody means who leaves its topic out, writes another, or the key that it has in the other form.
+    fn below_a_topic(&self, name: &str) -> Option<&'static str> {
+        let last = name.rsplit('.').next().unwrap_or(name);
+        let means = |setting: &&'static Setting| {
+            let own = setting.toml.rsplit('.').next();
+            own == Some(last) || setting.keys().any(|key| key.eq_ignore_ascii_case(last))
+        };
+        self.settings
+            .rows
+            .iter()
+            .find(means)
+            .map(|setting| setting.toml)
     }
 
     fn error(&self, span: Range<usize>, message: String) -> SettingError {
@@ -393,7 +410,15 @@ mod tests {
             ),
             (
                 "port = 21",
-                "f:1:1: unknown name \"port\": metaftpd.conf(5) has all names",
+                "f:1:1: unknown name \"port\", did you mean \"listen.port\"?",
+            ),
+            (
+                "qqq = 21",
+                "f:1:1: unknown name \"qqq\": metaftpd.conf(5) has all names",
+            ),
+            (
+                "limits.Idle = 21",
+                "f:1:8: unknown name \"limits.Idle\", did you mean \"session.idle\"?",
             ),
             (
                 "listen.port = [21]",
@@ -419,7 +444,10 @@ mod tests {
                 "run.inetd = true",
                 "f:1:13: \"run.inetd\" is only a flag: -inetd",
             ),
-            ("user = 1", "f:1:8: user is not a table of users"),
+            (
+                "user = 1",
+                "f:1:8: user is not a table of users: write [user.NAME]",
+            ),
             ("[user]\nfred = 1", "f:2:8: user.fred is not a table"),
             (
                 "[user.fred]\n[user.FRED]",
