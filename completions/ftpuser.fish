@@ -55,7 +55,7 @@ complete -c ftpuser -n "__fish_ftpuser_using_subcommand add" -l expires -d 'The 
 complete -c ftpuser -n "__fish_ftpuser_using_subcommand add" -l allow-from -d 'The networks that the user may log in from, as 192.0.2.0/24,2001:db8::/32' -r
 complete -c ftpuser -n "__fish_ftpuser_using_subcommand add" -l login-hours -d 'The days and times at which the user may log in, as Mon-Fri/08:00-18:00,Sat' -r
 complete -c ftpuser -n "__fish_ftpuser_using_subcommand add" -l password-file -d 'Read the password from the first line of a file' -r -F
-complete -c ftpuser -n "__fish_ftpuser_using_subcommand add" -l disable -d 'Let the user not log in until `ftpuser set --enable`'
+complete -c ftpuser -n "__fish_ftpuser_using_subcommand add" -l disable -d 'Let the user not log in until `ftpuser enable`'
 complete -c ftpuser -n "__fish_ftpuser_using_subcommand add" -l replace -d 'Replace users of the same names'
 complete -c ftpuser -n "__fish_ftpuser_using_subcommand add" -l password-stdin -d 'Read the password from the first line of the standard input'
 complete -c ftpuser -n "__fish_ftpuser_using_subcommand add" -s h -l help -d 'Print help'
@@ -86,7 +86,7 @@ complete -c ftpuser -n "__fish_ftpuser_using_subcommand set" -l expires -d 'The 
 complete -c ftpuser -n "__fish_ftpuser_using_subcommand set" -l allow-from -d 'The networks that the user may log in from, as 192.0.2.0/24,2001:db8::/32' -r
 complete -c ftpuser -n "__fish_ftpuser_using_subcommand set" -l login-hours -d 'The days and times at which the user may log in, as Mon-Fri/08:00-18:00,Sat' -r
 complete -c ftpuser -n "__fish_ftpuser_using_subcommand set" -l enable -d 'Let a disabled user log in again'
-complete -c ftpuser -n "__fish_ftpuser_using_subcommand set" -l disable -d 'Let the user not log in until `ftpuser set --enable`'
+complete -c ftpuser -n "__fish_ftpuser_using_subcommand set" -l disable -d 'Let the user not log in until `ftpuser enable`'
 complete -c ftpuser -n "__fish_ftpuser_using_subcommand set" -s h -l help -d 'Print help'
 complete -c ftpuser -n "__fish_ftpuser_using_subcommand enable" -s a -l auth-file -d 'The user file' -r -F
 complete -c ftpuser -n "__fish_ftpuser_using_subcommand enable" -s h -l help -d 'Print help'

@@ -7,9 +7,10 @@ use std::process::Command;
 use tests::{Scratch, binaries, require};
 
 /// A command line, and a word among what may come at its end: a flag and a value of each tool.
-const ASKED: [(&str, &str); 7] = [
+const ASKED: [(&str, &str); 8] = [
     ("ftpd --dump", "--dump-config"),
     ("ftpd --logformat ", "json"),
+    ("ftpd --explain UploadH", "UploadHook"),
     ("ftphash sum --alg", "--algorithm"),
     ("ftphash sum -a ", "whirlpool"),
     ("ftpproxy --targ", "--targets"),

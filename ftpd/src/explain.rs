@@ -19,9 +19,10 @@ pub(crate) fn explain(name: &str) -> ExitCode {
         Some(setting) => answer("ftpd", &text(setting), ExitCode::SUCCESS),
         None => {
             let names = TABLE.iter().flat_map(|s| s.keys().chain([s.toml]));
-            let hint = nearest(name, names)
-                .map(|name| format!(", did you mean {name:?}?"))
-                .unwrap_or_default();
+            let hint = nearest(name, names).map_or_else(
+                || "; metaftpd.conf(5) has them all".to_owned(),
+                |name| format!(", did you mean {name:?}?"),
+            );
             complain("ftpd", format_args!("no setting {name:?}{hint}"));
             ExitCode::from(UNKNOWN)
         }

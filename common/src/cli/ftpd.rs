@@ -6,12 +6,14 @@ use std::ops::ControlFlow;
 use std::os::unix::ffi::OsStrExt;
 use std::process::ExitCode;
 
+use clap::builder::StringValueParser;
 use clap::{Arg, ArgAction, ArgGroup, ArgMatches, Command, value_parser};
 
 use super::flags;
+use super::named::named;
 use super::out::complain;
 use super::who;
-use crate::settings::table::FTPD;
+use crate::settings::table::{FTPD, TABLE};
 use crate::settings::{DEFAULT_FILE, Loaded, Source};
 
 /// Describes the command line: one flag for each setting, and the few that are none.
@@ -31,6 +33,11 @@ pub fn command() -> Command {
                 .long("explain")
                 .value_name("KEY")
                 .allow_hyphen_values(true)
+                .value_parser(named(
+                    TABLE.iter().map(|setting| setting.key),
+                    StringValueParser::new(),
+                ))
+                .hide_possible_values(true)
                 .help("Explain a setting, by its key, flag or TOML name"),
         )
         .arg(

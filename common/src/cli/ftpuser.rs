@@ -314,7 +314,7 @@ fn rules() -> Vec<Arg> {
         Arg::new("disable")
             .long("disable")
             .action(ArgAction::SetTrue)
-            .help("Let the user not log in until `ftpuser set --enable`"),
+            .help("Let the user not log in until `ftpuser enable`"),
     );
     rules
 }
