@@ -83,7 +83,7 @@ fn a_made_certificate_is_for_its_owner_and_never_replaces_another() {
     let again = ftpd(scratch.path(), &["--make-cert", "ftp.example"]);
     assert_eq!(again.status.code(), Some(1));
     assert!(
-        text(&again.stderr).contains("ftp.example.key: File exists"),
+        text(&again.stderr).contains("ftp.example.key is there already"),
         "{again:?}"
     );
     fs::remove_file(&key).unwrap();

@@ -142,14 +142,15 @@ fn files_that_cannot_be_used_are_errors() {
         told.errors,
         "ftpd: ChShare: /no/such/share: No such file or directory\n\
          ftpd: LogFile: /no/such/directory/log: No such file or directory\n\
-         ftpd: AuthFile: DIR/users has mode 0644, so that others can read or write passwords; remedy: chmod 600 \
-         DIR/users: nobody can log in\n"
+         ftpd: AuthFile: nobody can log in: DIR/users has mode 0644, so that others can read or write passwords; remedy: chmod 600 \
+         DIR/users\n"
     );
     assert_eq!((told.out.as_str(), told.status), ("", Some(1)));
     fs::remove_file(scene.users()).unwrap();
     let told = scene.check(&[]);
     assert!(
-        told.errors.contains("AuthFile: DIR/users: No such file"),
+        told.errors
+            .contains("AuthFile: nobody can log in: DIR/users: No such file"),
         "{}",
         told.errors
     );

@@ -1,7 +1,7 @@
 //! `ftpd --make-cert HOST`: a self-signed certificate and its key, as files in the current directory.
 
 use std::fs::{OpenOptions, remove_file};
-use std::io::Write;
+use std::io::{self, Write};
 use std::os::unix::fs::OpenOptionsExt;
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
@@ -46,7 +46,13 @@ fn write_pair(host: &str) -> Result<(PathBuf, PathBuf), String> {
 
 /// Writes a file that is not there yet.
 fn write_new(path: &Path, text: &str, mode: u32) -> Result<(), String> {
-    let failed = |error| format!("{}: {error}", path.display());
+    let failed = |error: io::Error| match error.kind() {
+        io::ErrorKind::AlreadyExists => format!(
+            "{} is there already, and is not replaced: move it away, or go to another directory",
+            path.display()
+        ),
+        _ => format!("{}: {error}", path.display()),
+    };
     let mut options = OpenOptions::new();
     options.write(true).create_new(true).mode(mode);
     #[expect(

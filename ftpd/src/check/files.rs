@@ -78,13 +78,7 @@ fn methods(config: &Config, found: &mut Vec<Finding>) {
                 match opened.and_then(|file| Ok((file.entries()?, file))) {
                     Ok((entries, file)) => users(config, &file, &entries, found),
                     Err(error) => {
-                        let remedy = match server.auth_file.exists() {
-                            true => "",
-                            false => "; `ftpuser add` makes it",
-                        };
-                        found.push(Error(format!(
-                            "AuthFile: {error}: nobody can log in{remedy}"
-                        )));
+                        found.push(Error(format!("AuthFile: nobody can log in: {error}")))
                     }
                 }
             }
