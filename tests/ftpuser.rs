@@ -2,12 +2,12 @@
 #![expect(clippy::unwrap_used, reason = "what fails here shall end the test")]
 
 use std::fs::{self, File};
-use std::io::Write;
 use std::os::unix::fs::PermissionsExt;
 use std::path::PathBuf;
 use std::process::{Command, Output, Stdio};
 
 use sha2::{Digest, Sha256};
+use tests::fed::fed;
 use tests::{binaries, require};
 
 /// A user file of the test's own.
@@ -34,18 +34,9 @@ impl Users {
 
     /// Runs one sub-command on the file. Words are separated by one space each.
     fn run(&self, line: &str, stdin: &str) -> Output {
-        let mut child = Command::new(binaries::path("ftpuser"))
-            .args(line.split(' '))
-            .arg("-a")
-            .arg(self.file())
-            .stdin(Stdio::piped())
-            .stdout(Stdio::piped())
-            .stderr(Stdio::piped())
-            .spawn()
-            .unwrap();
-        // A program that does not want it closes its end early.
-        let _ = child.stdin.take().unwrap().write_all(stdin.as_bytes());
-        child.wait_with_output().unwrap()
+        let mut command = Command::new(binaries::path("ftpuser"));
+        command.args(line.split(' ')).arg("-a").arg(self.file());
+        fed(&mut command, stdin)
     }
 
     fn succeed(&self, line: &str, stdin: &str) -> Output {
@@ -71,19 +62,8 @@ impl Users {
             binaries::path("ftpuser").display(),
             self.file().display()
         );
-        let mut child = Command::new("script")
-            .args(["-qec", &command, "/dev/null"])
-            .stdin(Stdio::piped())
-            .stdout(Stdio::piped())
-            .spawn()
-            .unwrap();
-        child
-            .stdin
-            .take()
-            .unwrap()
-            .write_all(typed.as_bytes())
-            .unwrap();
-        child.wait_with_output().unwrap()
+        let words = ["-qec", &command, "/dev/null"];
+        fed(Command::new("script").args(words), typed)
     }
 
     /// Whether the user's line is a SHA-256 of MetaFTPd's kind of this password.

@@ -3,25 +3,16 @@
 
 use std::ffi::OsStr;
 use std::fs;
-use std::io::Write;
 use std::path::{Path, PathBuf};
-use std::process::{Command, Output, Stdio};
+use std::process::{Command, Output};
 
+use tests::fed::fed;
 use tests::user::{Account, ordinary};
 use tests::{Scratch, Setup, binaries, require};
 
 /// Runs a program with a text to read, and expects that it succeeds.
 fn run(program: impl AsRef<OsStr>, words: &[&str], stdin: &str) -> Output {
-    let mut child = Command::new(&program)
-        .args(words)
-        .stdin(Stdio::piped())
-        .stdout(Stdio::piped())
-        .stderr(Stdio::piped())
-        .spawn()
-        .unwrap();
-    // A program that does not want it closes its end early.
-    let _ = child.stdin.take().unwrap().write_all(stdin.as_bytes());
-    let output = child.wait_with_output().unwrap();
+    let output = fed(Command::new(&program).args(words), stdin);
     assert!(output.status.success(), "{words:?}: {output:?}");
     output
 }

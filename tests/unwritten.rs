@@ -10,7 +10,7 @@ use tests::mounts::{self, Mounted};
 use tests::{Scratch, binaries};
 
 /// Everything that prints something and succeeds, with `users`, `file` and `SUMS` in the current directory.
-const LINES: [&str; 25] = [
+const LINES: [&str; 26] = [
     "ftpd --help",
     "ftpd -h",
     "ftpd --version",
@@ -27,6 +27,7 @@ const LINES: [&str; 25] = [
     "ftphash sum file",
     "ftphash sum --json file",
     "ftphash verify SUMS",
+    "ftphash verify --json SUMS",
     "ftphash compare --all file file",
     "ftphash compare --all --json file file",
     "ftpuser --help",

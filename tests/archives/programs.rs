@@ -4,6 +4,7 @@ use std::io::Write;
 use std::path::Path;
 use std::process::{Command, Stdio};
 
+use tests::fed::fed;
 use tests::require;
 
 /// Both of them, as far as they are installed.
@@ -17,23 +18,12 @@ pub(crate) fn all() -> Vec<&'static str> {
 /// Runs a program in a directory with an archive as its input; its output. It must succeed.
 #[track_caller]
 pub(crate) fn feed(program: &str, arguments: &[&str], directory: &Path, archive: &[u8]) -> Vec<u8> {
-    let mut child = Command::new(program)
+    let mut command = Command::new(program);
+    command
         .args(arguments)
         .current_dir(directory)
-        .env("LC_ALL", "C.UTF-8")
-        .stdin(Stdio::piped())
-        .stdout(Stdio::piped())
-        .stderr(Stdio::piped())
-        .spawn()
-        .unwrap();
-    let mut input = child.stdin.take().unwrap();
-    let output = std::thread::scope(|scope| {
-        scope.spawn(move || {
-            // It may end before it has read all of the padding.
-            let _ = input.write_all(archive);
-        });
-        child.wait_with_output().unwrap()
-    });
+        .env("LC_ALL", "C.UTF-8");
+    let output = fed(&mut command, archive);
     let errors = String::from_utf8_lossy(&output.stderr);
     assert!(
         output.status.success() && errors.is_empty(),

@@ -11,6 +11,7 @@ pub mod binaries;
 pub mod client;
 pub mod environment;
 mod faults;
+pub mod fed;
 pub mod gateway;
 pub mod input;
 pub mod lab;

@@ -2,11 +2,11 @@
 
 use std::fmt::Write as _;
 use std::fs;
-use std::io::Write as _;
 use std::os::unix::ffi::OsStrExt;
 use std::path::Path;
-use std::process::{Command, Stdio};
+use std::process::Command;
 
+use crate::fed::fed;
 use crate::scratch::Scratch;
 use crate::server::{Led, Login};
 use crate::tree;
@@ -365,19 +365,7 @@ pub fn finish(command: &mut Command, script: &str) {
     ] {
         limited.env_remove(proxy);
     }
-    limited
-        .stdin(Stdio::piped())
-        .stdout(Stdio::piped())
-        .stderr(Stdio::piped());
-    let mut child = limited.spawn().unwrap();
-    let mut stdin = child.stdin.take().unwrap();
-    // In a thread of its own: a client that talks while it listens would else wait for us as we wait for it.
-    let script = script.to_owned();
-    let writer = std::thread::spawn(move || {
-        let _ = stdin.write_all(script.as_bytes());
-    });
-    let output = child.wait_with_output().unwrap();
-    writer.join().unwrap();
+    let output = fed(&mut limited, script);
     let said = [output.stdout, output.stderr]
         .map(|o| String::from_utf8_lossy(&o).into_owned())
         .concat();
