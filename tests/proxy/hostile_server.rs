@@ -270,6 +270,45 @@ fn download(
 }
 
 #[test]
+fn row_85_replies_in_the_wrong_order_are_no_replies_to_others() {
+    let gateway = gateway();
+    // The end of a transfer that has not begun: there is none, and the session goes on.
+    let server = Hostile::start(|script, _| {
+        script.log_in();
+        let data = TcpListener::bind("127.0.0.1:0").unwrap();
+        let port = data.local_addr().unwrap().port();
+        let (high, low) = (port >> 8, port & 255);
+        script.answer("PASV", &format!("227 =127,0,0,1,{high},{low}"));
+        script.answer("RETR", "226 Done.");
+        script.answer("PWD", "257 \"/\"");
+        script.hear_all();
+    });
+    let mut client = logged_in(&gateway, &server);
+    let data = client.data(Data::Pasv);
+    client.expect("RETR file", 226);
+    drop(data);
+    client.expect("PWD", 257);
+    client.expect("QUIT", 221);
+    // Behind the end of one that has begun, and before all of its data: something that nobody asked for.
+    download(
+        &gateway,
+        |script, mut stream| {
+            script.say("226 Done.\r\n257 \"/injected\"\r\n");
+            stream.write_all(b"from the server").unwrap();
+            drop(stream);
+            script.hear_all();
+        },
+        |client, data| {
+            assert_eq!(data.read_all(), b"from the server");
+            client.expect_reply(226);
+            client.expect_reply(421);
+            client.expect_end();
+        },
+    );
+    gateway.log.line_with(&["nothing was asked for"]);
+}
+
+#[test]
 fn row_85_a_stalled_data_connection_is_given_up() {
     let gateway = GatewaySetup::to_here()
         .setting("StallTimeout=300ms")
