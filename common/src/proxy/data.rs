@@ -4,7 +4,8 @@
 use std::net::{IpAddr, SocketAddr};
 use std::os::fd::OwnedFd;
 
-use super::session::{End, Session};
+use super::end::End;
+use super::session::Session;
 use crate::channel::{DialAnswer, DialRequest};
 use crate::hookd::Reason;
 use crate::jail::Failure;

@@ -2,7 +2,8 @@
 
 use std::time::Duration;
 
-use super::session::{End, Session};
+use super::end::End;
+use super::session::Session;
 use crate::channel::DialRequest;
 use crate::hookd::{EndWords, Interest, Listed};
 use crate::hooks::{Kind, Phase};

@@ -1,6 +1,7 @@
 //! The way to a server and the login there: USER, PASS, ACCT and SITE PROXY of a gateway.
 
-use super::session::{End, Session};
+use super::end::End;
+use super::session::Session;
 use crate::channel::{DialAnswer, DialFault, DialRequest, HostName, UserName};
 use crate::proto::answer::{Answer, Outcome};
 use crate::proto::destination::{Destination, Host, NoDestination, split_login};

@@ -4,6 +4,8 @@
 
 mod course;
 mod data;
+mod end;
+mod exchange;
 mod features;
 mod hooked;
 mod login;

@@ -1,8 +1,9 @@
 //! The way to a server of a pool, which the name of the user tells: what it says until it has heard the name is between it
 //! and the gateway, so that the client does not notice one that is of no use.
 
+use super::end::End;
 use super::server::Server;
-use super::session::{End, Session};
+use super::session::Session;
 use crate::channel::{DialAnswer, DialRequest, UserName};
 use crate::proto::answer::Answer;
 use crate::proto::request::Request;

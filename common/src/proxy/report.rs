@@ -3,7 +3,8 @@
 
 use std::time::Instant;
 
-use super::session::{End, Session};
+use super::end::End;
+use super::session::Session;
 use crate::log::Fact;
 use crate::proto::answer::Answer;
 use crate::proto::verbs::Verb;

@@ -7,7 +7,8 @@ use std::time::Instant;
 
 use nix::poll::{PollFd, poll};
 
-use super::session::{End, Session};
+use super::end::End;
+use super::session::Session;
 use crate::channel::{DialAnswer, DialRequest};
 use crate::control::until;
 use crate::listener::Entrance;

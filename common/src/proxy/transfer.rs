@@ -7,9 +7,10 @@ use std::time::{Duration, Instant};
 use socket2::SockRef;
 
 use super::data::{ClientSide, DataChannel, ServerSide, vetoed};
+use super::end::End;
 use super::report::Moved;
 use super::server::ServerFault;
-use super::session::{End, Session, request};
+use super::session::{Session, request};
 use crate::channel::{DialAnswer, DialRequest};
 use crate::proto::answer::{Answer, Outcome};
 use crate::proto::reply::{Code, Reply};

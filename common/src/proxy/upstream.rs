@@ -7,8 +7,9 @@ use std::time::Instant;
 
 use nix::poll::PollFlags;
 
+use super::end::End;
 use super::server::ServerFault;
-use super::session::{End, Session};
+use super::session::Session;
 use crate::proto::answer::{Answer, Outcome};
 use crate::proto::destination::Host;
 use crate::proto::reply::Code;
