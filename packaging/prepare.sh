@@ -5,7 +5,7 @@ set -eu
 
 # program:package
 build='cc:gcc ld:binutils'
-test='curl:curl lftp:lftp tnftp:tnftp wget:wget python3:python3 vsftpd:vsftpd ncftp:ncftp inetutils-ftp:inetutils-ftp rclone:rclone perl:perl node:nodejs npm:npm setpriv:util-linux useradd:passwd unshare:util-linux nsenter:util-linux ip:iproute2 id:coreutils b3sum:b3sum pigz:pigz openssl:openssl gnutls-cli:gnutls-bin tar:tar bsdtar:libarchive-tools strace:strace mkfs.ext4:e2fsprogs mount:mount losetup:mount iptables:iptables haproxy:haproxy sshd:openssh-server ssh:openssh-client fail2ban-regex:fail2ban logrotate:logrotate systemd-analyze:systemd systemd-socket-activate:systemd inetd:openbsd-inetd groff:groff-base zsh:zsh fish:fish htpasswd:apache2-utils db5.3_load:db5.3-util'
+test='curl:curl lftp:lftp tnftp:tnftp wget:wget python3:python3 vsftpd:vsftpd ncftp:ncftp inetutils-ftp:inetutils-ftp rclone:rclone perl:perl node:nodejs npm:npm setpriv:util-linux useradd:passwd unshare:util-linux nsenter:util-linux ip:iproute2 id:coreutils b3sum:b3sum pigz:pigz openssl:openssl gnutls-cli:gnutls-bin tar:tar bsdtar:libarchive-tools strace:strace mkfs.ext4:e2fsprogs mount:mount losetup:mount iptables:iptables nft:nftables haproxy:haproxy sshd:openssh-server ssh:openssh-client fail2ban-regex:fail2ban logrotate:logrotate systemd-analyze:systemd systemd-socket-activate:systemd inetd:openbsd-inetd groff:groff-base man:man-db zsh:zsh fish:fish htpasswd:apache2-utils db5.3_load:db5.3-util'
 PATH=$PATH:/usr/sbin:/sbin
 
 case ${1-} in
