@@ -85,14 +85,14 @@ impl Questions {
         }
         let question = self.open.remove(&id)?;
         let name = question.name.and_then(|name| Octets::new(&name));
-        let verdict = match question.refused {
-            None if let Some(name) = name => Verdict::Rename { name },
-            None if question.said.is_empty() => Verdict::Pass,
-            None => Verdict::Say {
-                text: Said::new(&question.said).unwrap_or_default(),
-            },
-            Some(text) => Verdict::Refuse {
+        let verdict = match (question.refused, name) {
+            (Some(text), _) => Verdict::Refuse {
                 text: Octets::new(&text).unwrap_or_default(),
+            },
+            (None, Some(name)) => Verdict::Rename { name },
+            (None, None) if question.said.is_empty() => Verdict::Pass,
+            (None, None) => Verdict::Say {
+                text: Said::new(&question.said).unwrap_or_default(),
             },
         };
         Some((question.asker, verdict))
