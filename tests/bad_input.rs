@@ -79,7 +79,7 @@ fn a_file_that_may_not_be_read_is_told_with_what_to_do() {
 type Case<'a> = (&'a str, &'a [(&'a str, &'a [u8], u32)], &'a str);
 
 #[rustfmt::skip]
-const CASES: [Case<'_>; 25] = [
+const CASES: [Case<'_>; 28] = [
     ("ftpd --check -proxy",         &[],                                                    "-proxy: Transparent leads nobody anywhere without Targets, the networks that clients may go to: such as -targets 192.0.2.0/24, "),
     ("ftpd --check -authmethods native,hp-md5", &[],                                       "\"hp-md5\" is a login by challenge, which there is none of: leave it out; "),
     ("ftpd --check -f c",           &[("c", b"Nonsense=1\n", 0o600)],                       "c:1:1: unknown key \"Nonsense\": metaftpd.conf(5) has all keys"),
@@ -91,6 +91,9 @@ const CASES: [Case<'_>; 25] = [
     ("ftpd --check -bannerfile b", &[("b", b"one\ntw\xc3\xb6\xff\n", 0o600)],              "/b cannot be read: line 2, column 4 is not UTF-8: save the file in that encoding"),
     ("ftpd --check -bannerfile b", &[],                                                    "/b cannot be read: No such file or directory (os error 2); BannerFile names the file"),
     ("ftpd --check -f c",           &[("c", b"BannerFile=b\n", 0o600)],                     "c:1:12: BannerFile: b cannot be read: the path is not absolute: write it from / on"),
+    ("ftpd --check -f c",           &[("c", b"Certificate=/nothing\n", 0o600)],             "/nothing: No such file or directory (os error 2); Certificate names the file"),
+    ("ftpproxy --check -f c",       &[("c", b"Targets=*\nServerTLS=require\nServerCA=/nothing\n", 0o600)], "/nothing: No such file or directory (os error 2); ServerCA names the file"),
+    ("ftpproxy --check -f c",       &[("c", b"Targets=*\nBindAddress=nosuch0\n", 0o600)],  "there is no interface nosuch0: `ip -brief address` lists them"),
     ("ftpproxy --check -f c",       &[("c", b"Umask=077\nPort=1\n", 0o600)],                "c:1:1: unknown key \"Umask\", which is for metaftpd.conf(5): leave it out"),
     ("ftpproxy --check -f c",       &[("c", b"Targets=*\nBanner=caf\xe9\n", 0o600)],        "c:2:11: this is not UTF-8: save the file in that encoding"),
     ("ftpproxy --check -servers a=192.0.2.1 -user-servers u", &[("u", b"one a\ntw\xff a\n", 0o600)], "u:2:3: this is not UTF-8: save the file in that encoding"),

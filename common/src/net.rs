@@ -98,7 +98,7 @@ pub fn interface_addresses(name: &str) -> io::Result<Vec<IpAddr>> {
     let all = nix::ifaddrs::getifaddrs()?.filter(|found| found.interface_name == name);
     let mut all = all.peekable();
     if all.peek().is_none() {
-        let why = format!("there is no interface {name}");
+        let why = format!("there is no interface {name}: `ip -brief address` lists them");
         return Err(io::Error::new(io::ErrorKind::NotFound, why));
     }
     let addresses = all.filter_map(|found| ip(&found.address?));
@@ -566,6 +566,9 @@ mod tests {
     #[test]
     fn an_unknown_interface_is_named() {
         let error = interface_address("nosuch0").unwrap_err();
-        assert_eq!(error.to_string(), "there is no interface nosuch0");
+        assert_eq!(
+            error.to_string(),
+            "there is no interface nosuch0: `ip -brief address` lists them"
+        );
     }
 }

@@ -66,10 +66,12 @@ fn trust(settings: &ClientTrust) -> Result<Option<Trust>, String> {
         mandatory: settings.asked == ClientCertificate::Required,
     };
     for path in &settings.authorities {
-        trust.authorities.extend(authorities(path)?);
+        let found = authorities(path).map_err(named("ClientCA"))?;
+        trust.authorities.extend(found);
     }
     for path in &settings.revocations {
-        trust.revocations.extend(revocations(path)?);
+        let found = revocations(path).map_err(named("ClientCRL"))?;
+        trust.revocations.extend(found);
     }
     if trust.authorities.len() > MOST_AUTHORITIES || trust.revocations.len() > MOST_REVOCATIONS {
         return Err(format!(
@@ -78,6 +80,11 @@ fn trust(settings: &ClientTrust) -> Result<Option<Trust>, String> {
     }
     Clients::new(&trust).map_err(|why| format!("ClientCA: {why}"))?;
     Ok(Some(trust))
+}
+
+/// Says which setting a file is from that something is wrong with.
+pub(super) fn named(key: &str) -> impl Fn(String) -> String {
+    move |why| format!("{why}; {key} names the file")
 }
 
 /// The certificates of authorities in a file.
@@ -127,8 +134,8 @@ fn revocations(path: &Path) -> Result<Vec<Revocations>, String> {
 }
 
 fn pair(certificate: &Path, key: &Path) -> Result<(Chain, Arc<dyn SigningKey>), String> {
-    let mut chain = chain(certificate)?;
-    let signing = private_key(key)?;
+    let mut chain = chain(certificate).map_err(named("Certificate"))?;
+    let signing = private_key(key).map_err(named("CertificateKey"))?;
     let fits = CertifiedKey::new(chain.certificates.clone(), Arc::clone(&signing)).keys_match();
     if fits.is_err() {
         return Err(format!(

@@ -10,7 +10,7 @@ use rustls::{ClientConfig, RootCertStore};
 
 use super::Fault;
 use super::config::{BOTH, PROTOCOL, provider, versions};
-use super::load::authorities;
+use super::load::{authorities, named};
 use crate::proto::destination::Host;
 use crate::settings::{Tls, TlsVersion, UpstreamTls};
 
@@ -32,7 +32,7 @@ impl Trusted {
     pub fn read(files: &[PathBuf]) -> Result<Trusted, String> {
         let mut roots = RootCertStore::empty();
         for file in files {
-            for authority in authorities(file)? {
+            for authority in authorities(file).map_err(named("ServerCA"))? {
                 roots.add(authority).map_err(|error| {
                     format!("{}: an authority cannot be used: {error}", file.display())
                 })?;
