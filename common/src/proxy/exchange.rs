@@ -214,6 +214,10 @@ impl Session<'_> {
             if self.client.ended() {
                 return Err(End::ClientLost);
             }
+            // No wait would be woken by what has been read already.
+            if self.server.as_ref().is_some_and(Server::has_more) {
+                self.check_unasked()?;
+            }
             let drain = self.drain.as_ref().map(AsFd::as_fd);
             let woken = self.wait_with(PollFlags::POLLIN, PollFlags::empty(), drain, deadline)?;
             if Drain::told(&mut self.drain, woken.drain) {

@@ -148,7 +148,12 @@ impl Server {
     /// Whether something has come that no command was the reason for.
     pub(crate) fn has_unasked(&mut self) -> Result<bool, ServerFault> {
         self.fill()?;
-        Ok(self.control.has_unread() || self.assembler.is_within())
+        Ok(self.has_more())
+    }
+
+    /// Whether something is here that came together with the last reply.
+    pub(crate) fn has_more(&self) -> bool {
+        self.control.has_unread() || self.assembler.is_within()
     }
 
     /// Whether more may come.
