@@ -247,6 +247,15 @@ fn row_85_no_service_below_1024_is_gone_to_and_no_reply_means_no_port() {
     }
 }
 
+/// Answers PASV by the port of a listener.
+fn answer_pasv(script: &mut Script) -> TcpListener {
+    let data = TcpListener::bind("127.0.0.1:0").unwrap();
+    let port = data.local_addr().unwrap().port();
+    let (high, low) = (port >> 8, port & 255);
+    script.answer("PASV", &format!("227 =127,0,0,1,{high},{low}"));
+    data
+}
+
 /// What becomes of a download whose server does this with its data connection and then says this.
 fn download(
     gateway: &Gateway,
@@ -255,10 +264,7 @@ fn download(
 ) {
     let server = Hostile::start(|script, _| {
         script.log_in();
-        let data = TcpListener::bind("127.0.0.1:0").unwrap();
-        let port = data.local_addr().unwrap().port();
-        let (high, low) = (port >> 8, port & 255);
-        script.answer("PASV", &format!("227 =127,0,0,1,{high},{low}"));
+        let data = answer_pasv(script);
         script.answer("RETR", "150 Here it comes.");
         let (stream, _) = data.accept().unwrap();
         meanwhile(script, stream);
@@ -275,10 +281,7 @@ fn row_85_replies_in_the_wrong_order_are_no_replies_to_others() {
     // The end of a transfer that has not begun: there is none, and the session goes on.
     let server = Hostile::start(|script, _| {
         script.log_in();
-        let data = TcpListener::bind("127.0.0.1:0").unwrap();
-        let port = data.local_addr().unwrap().port();
-        let (high, low) = (port >> 8, port & 255);
-        script.answer("PASV", &format!("227 =127,0,0,1,{high},{low}"));
+        let _data = answer_pasv(script);
         script.answer("RETR", "226 Done.");
         script.answer("PWD", "257 \"/\"");
         script.hear_all();
@@ -393,10 +396,7 @@ fn row_85_an_upload_whose_server_gives_up_is_told_why() {
     let gateway = gateway();
     let server = Hostile::start(|script, _| {
         script.log_in();
-        let data = TcpListener::bind("127.0.0.1:0").unwrap();
-        let port = data.local_addr().unwrap().port();
-        let (high, low) = (port >> 8, port & 255);
-        script.answer("PASV", &format!("227 =127,0,0,1,{high},{low}"));
+        let data = answer_pasv(script);
         script.answer("STOR", "150 Send it.");
         let (stream, _) = data.accept().unwrap();
         drop(stream);

@@ -3,12 +3,9 @@
 
 use std::os::fd::{AsFd, BorrowedFd};
 
-use nix::errno::Errno;
-use nix::poll::PollFlags;
-
 use super::pipe::Pipe;
 use super::store::Store;
-use super::wire::Wire;
+use super::wire::{Layer, Wire};
 use super::{Flow, Step, bounded};
 use crate::stage::{Chain, Confirmation, Stage};
 
@@ -50,7 +47,7 @@ impl Receive {
     }
 
     fn expect_much(&mut self) {
-        if self.chain.is_empty() && self.wire.bare().is_some() {
+        if self.chain.is_empty() && self.wire.layer() == Layer::Clear {
             self.pipe = Pipe::large();
         }
         if self.pipe.is_none() {
@@ -60,20 +57,17 @@ impl Receive {
 
     /// Moves a piece without having it in memory, if that is the way.
     fn draw(&mut self, most: u64) -> Option<Result<usize, Step>> {
-        let (pipe, socket) = (self.pipe.as_ref()?, self.wire.bare()?);
-        let count = match pipe.take(&socket, most) {
-            Ok(count) => count,
-            Err(Errno::EAGAIN) => return Some(Err(Step::WaitsForData(PollFlags::POLLIN))),
-            Err(Errno::EINTR) => return Some(Err(Step::Moved(0))),
-            Err(errno) => return Some(Err(Step::DataLost(errno))),
-        };
-        let drawn = self.store.draw(pipe, count);
-        if drawn == Ok(false) {
+        let pipe = self.pipe.as_ref()?;
+        let drawn = self.wire.pour(pipe, most).and_then(|count| {
+            let drawn = self.store.draw(pipe, count)?;
+            Ok((count, drawn))
+        });
+        if matches!(drawn, Ok((_, false))) {
             // A file system that takes nothing out of pipes.
             self.pipe = None;
             self.input = vec![0; PIECE];
         }
-        Some(drawn.map(|_| count))
+        Some(drawn.map(|(count, _)| count))
     }
 
     /// Writes what the stages make of what was received.
@@ -128,6 +122,7 @@ mod tests {
     use std::os::fd::OwnedFd;
     use std::thread;
 
+    use nix::errno::Errno;
     use nix::fcntl::{FcntlArg, OFlag, fcntl};
     use nix::poll::{PollFd, PollTimeout, poll};
 

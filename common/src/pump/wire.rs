@@ -8,6 +8,7 @@ use nix::poll::PollFlags;
 use nix::sys::socket::{MsgFlags, recv, send};
 
 use super::Step;
+use super::pipe::Pipe;
 use crate::settings::CloseNotify;
 use crate::tls::{Fault, Follows, Halt, Side, Stream};
 
@@ -71,24 +72,19 @@ impl Wire {
     /// it is [`Step::DataLost`].
     pub(super) fn receive(&mut self, buffer: &mut [u8]) -> Result<usize, Step> {
         match self {
-            Wire::Clear(socket) => match recv(socket.as_raw_fd(), buffer, MsgFlags::MSG_DONTWAIT) {
-                Ok(count) => Ok(count),
-                Err(Errno::EAGAIN) => Err(Step::WaitsForData(PollFlags::POLLIN)),
-                Err(Errno::EINTR) => Err(Step::Moved(0)),
-                Err(errno) => Err(Step::DataLost(errno)),
-            },
+            Wire::Clear(socket) => {
+                let flags = MsgFlags::MSG_DONTWAIT;
+                received(recv(socket.as_raw_fd(), buffer, flags))
+            }
             Wire::Tls(tls) => Ok(tls.receive(buffer)?),
         }
     }
 }
 
 impl Wire {
-    /// The socket itself, where nothing is between it and the octets.
-    pub(super) fn bare(&self) -> Option<BorrowedFd<'_>> {
-        match self {
-            Wire::Clear(socket) => Some(socket.as_fd()),
-            Wire::Tls(_) => None,
-        }
+    /// Has a pipe receive, as [`receive`](Self::receive) does: only where nothing is between the socket and the octets.
+    pub(super) fn pour(&self, pipe: &Pipe, most: u64) -> Result<usize, Step> {
+        received(pipe.take(self, most))
     }
 
     pub fn layer(&self) -> Layer {
@@ -109,6 +105,15 @@ impl Wire {
     pub fn leave(mut self) {
         self.look();
     }
+}
+
+/// What a call that waits for nothing has received.
+fn received(result: Result<usize, Errno>) -> Result<usize, Step> {
+    result.map_err(|errno| match errno {
+        Errno::EAGAIN => Step::WaitsForData(PollFlags::POLLIN),
+        Errno::EINTR => Step::Moved(0),
+        errno => Step::DataLost(errno),
+    })
 }
 
 impl Secured {

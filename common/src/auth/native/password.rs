@@ -90,9 +90,8 @@ pub struct Stored(Kept);
 #[cfg_attr(test, derive(PartialEq))]
 enum Kept {
     Nothing,
-    Plain(Secret),
-    /// As plain: the challenge is in no greeting of ours.
-    Challenge(Secret),
+    /// The password itself. For a challenge it is as any other: no greeting of ours has one.
+    Clear(Scheme, Secret),
     /// HASH(name ‖ salt ‖ password) of MetaFTPd; the salt is used as the text that stands in the file.
     Digest(Scheme, Recorded, Vec<u8>, Digest),
     Crypt(Crypted),
@@ -126,7 +125,7 @@ impl Stored {
             }
             None if matches!(scheme, Scheme::Plain | Scheme::Challenge) => {
                 field("password", octets)?;
-                clear(scheme, secret.clone())
+                Kept::Clear(scheme, secret.clone())
             }
             None if scheme == Scheme::Crypt => Kept::Crypt(Crypted::parse(octets)?),
             None => Kept::Argon2id(Box::new(argon2id(cost, secret, &random::<SALT>()?)?)),
@@ -170,7 +169,7 @@ impl Stored {
                 Kept::Digest(scheme, recorded, salt.to_vec(), digest)
             }
             None if matches!(scheme, Scheme::Plain | Scheme::Challenge) => {
-                clear(scheme, Secret::new(secret))
+                Kept::Clear(scheme, Secret::new(secret))
             }
             None if !salt.is_empty() => {
                 return Err(RecordError::Secret("alone: such a hash has its own salt"));
@@ -186,9 +185,7 @@ impl Stored {
         let name = self.scheme().name();
         match &self.0 {
             Kept::Nothing => format!("{name}::").into_bytes(),
-            Kept::Plain(secret) | Kept::Challenge(secret) => {
-                [format!("{name}::").as_bytes(), secret.expose()].concat()
-            }
+            Kept::Clear(_, secret) => [format!("{name}::").as_bytes(), secret.expose()].concat(),
             Kept::Digest(_, _, salt, digest) => [
                 format!("{name}:").as_bytes(),
                 salt,
@@ -203,9 +200,7 @@ impl Stored {
     pub fn scheme(&self) -> Scheme {
         match &self.0 {
             Kept::Nothing => Scheme::Null,
-            Kept::Plain(_) => Scheme::Plain,
-            Kept::Challenge(_) => Scheme::Challenge,
-            Kept::Digest(scheme, ..) => *scheme,
+            Kept::Clear(scheme, _) | Kept::Digest(scheme, ..) => *scheme,
             Kept::Crypt(_) => Scheme::Crypt,
             Kept::Argon2id(_) => Scheme::Argon2id,
         }
@@ -215,18 +210,14 @@ impl Stored {
     pub fn cost(&self) -> Option<Cost> {
         match &self.0 {
             Kept::Argon2id(hash) => cost(hash),
-            Kept::Nothing
-            | Kept::Plain(_)
-            | Kept::Challenge(_)
-            | Kept::Digest(..)
-            | Kept::Crypt(_) => None,
+            Kept::Nothing | Kept::Clear(..) | Kept::Digest(..) | Kept::Crypt(_) => None,
         }
     }
 
     pub(super) fn verify(&self, name: &Name, secret: &Secret) -> Result<Verdict, PasswordError> {
         let equal = match &self.0 {
             Kept::Nothing => true,
-            Kept::Plain(stored) | Kept::Challenge(stored) => stored == secret,
+            Kept::Clear(_, stored) => stored == secret,
             Kept::Digest(_, recorded, salt, digest) => {
                 let given = recorded.digest(&[name.as_bytes(), salt, secret.expose()]);
                 given.as_bytes().ct_eq(digest.as_bytes()).into()
@@ -268,14 +259,6 @@ fn verify_argon2id(stored: &PasswordHash, secret: &Secret) -> Result<bool, Passw
         .hash_password_into(secret.expose(), salt, &mut given)
         .map_err(|_| PasswordError::OutOfMemory)?;
     Ok(given.ct_eq(hash).into())
-}
-
-/// A type that keeps the password itself.
-fn clear(scheme: Scheme, secret: Secret) -> Kept {
-    match scheme {
-        Scheme::Challenge => Kept::Challenge(secret),
-        _ => Kept::Plain(secret),
-    }
 }
 
 fn argon2id(cost: Cost, secret: &Secret, salt: &[u8; SALT]) -> Result<PasswordHash, PasswordError> {
